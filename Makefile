@@ -1,0 +1,32 @@
+# Everything a newcomer or CI needs. The first call of any target sets up .venv by itself.
+PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3,$(shell $(p) -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] <= (3,13))' 2>/dev/null && command -v $(p))))
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: studio test check bench screenshots clean
+
+studio: $(READY) ## open the studio with its worker on http://127.0.0.1:7860
+	$(BIN)/evenkeel up
+
+test: $(READY) ## run all tests
+	$(BIN)/python -m pytest
+
+check: $(READY) ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY) ## the ID/OOD table of docs/demo-benchmark.md (about half an hour on two cores)
+	$(BIN)/evenkeel bench demo --out docs/demo-benchmark.json
+
+screenshots: $(READY) ## pictures of every place, into docs/screenshots
+	$(BIN)/python -m studio.screenshots docs/screenshots
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Evenkeel needs Python 3.11, 3.12 or 3.13 on the PATH."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,81 @@
+"""The embedded demo data, written as folders: emoji in five styles, one of them in-distribution."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from core.data.ingest import list_files
+from core.data.layout import SETTINGS_NAME
+from core.data.settings import DatasetSettings
+from core.embedded import demo_folder
+from core.errors import UserError
+
+QUICK_CLASSES = (
+    "building",
+    "clothing",
+    "face",
+    "ground-vehicle",
+    "hand-gesture",
+    "mammal",
+    "meal",
+    "office-supply",
+    "person",
+    "weather",
+)
+"""Ten classes with 12 to 24 training images: 154 shots at 16 a class."""
+QUICK_STYLES = ("fluent-flat", "high-contrast", "noto")
+"""Three of the four OOD styles; high-contrast is the one that no tower was pretrained on."""
+
+
+def write_demo(folder: Path, full: bool = False) -> Path:
+    """Write the demo to `folder` and return it: ten classes, or with `full` all 27.
+
+    An earlier demo there is replaced. Raises `UserError` when `folder` holds anything else.
+    """
+    source = demo_folder()
+    there = set(list_files(source))
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"'{folder}' must be a folder, and is a file. Name another.")
+    foreign = sorted(set(list_files(folder)) - there) if folder.exists() else []
+    if foreign:
+        raise UserError(
+            f"'{folder}' must be empty or an earlier demo, and holds '{foreign[0]}'. "
+            "Name another folder."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Written beside the target first, so that an earlier demo is only given up for a whole one.
+    partial = Path(tempfile.mkdtemp(prefix=".demo-", dir=folder.parent))
+    try:
+        for path in there:
+            if full or _is_quick(path):
+                target = partial / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source / path, target)
+        _settings(source, full).write(partial / SETTINGS_NAME)
+        folder.mkdir(exist_ok=True)
+        for entry in list(folder.iterdir()):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        for entry in list(partial.iterdir()):
+            entry.rename(folder / entry.name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _is_quick(path: str) -> bool:
+    """Whether a file of the full demo is part of the quick one."""
+    parts = path.split("/")
+    if len(parts) < 3:
+        return True
+    if parts[0] == "ood":
+        return parts[1] in QUICK_STYLES and parts[2] in QUICK_CLASSES
+    return parts[1] in QUICK_CLASSES
+
+
+def _settings(source: Path, full: bool) -> DatasetSettings:
+    settings = DatasetSettings.read(source / SETTINGS_NAME)
+    classes = {
+        name: shown for name, shown in settings.classes.items() if full or name in QUICK_CLASSES
+    }
+    # The concepts run out before 16 shots in a few classes.
+    return settings.model_copy(update={"classes": classes, "allow_fewer": True})

@@ -1,0 +1,26 @@
+"""Where the embedded model and the demo data lie, in a checkout and in an installed package."""
+
+from pathlib import Path
+
+from core.errors import UserError
+
+_HERE = Path(__file__).resolve().parent
+_CANDIDATES = (_HERE.parent / "assets", _HERE / "assets")
+
+
+def assets() -> Path:
+    """The folder `assets`: beside the packages in a checkout, inside this one in a wheel."""
+    for folder in _CANDIDATES:
+        if (folder / "model").is_dir():
+            return folder
+    raise UserError("The embedded model is missing from this installation. Reinstall Evenkeel.")
+
+
+def model_folder() -> Path:
+    """The small real CLIP that works without a network."""
+    return assets() / "model"
+
+
+def demo_folder() -> Path:
+    """The demo data set, in the layout that every data set has."""
+    return assets() / "demo"

@@ -1,0 +1,65 @@
+"""What a run ran on, and how long its parts took: for the record."""
+
+import contextlib
+import os
+import platform
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import open_clip
+import torch
+
+from core import __version__
+from core.models.clip import ClipModel
+
+
+class Clock:
+    """Seconds by what they were spent on. Blocks of one name add up."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._started = time.perf_counter()
+
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Time the block."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self._seconds[name] = self._seconds.get(name, 0.0) + spent
+
+    def timing(self, images: int) -> dict[str, float]:
+        """For the record; `images` is how many training views went through the tower."""
+        train = self._seconds.get("train_seconds", 0.0)
+        timing = {
+            **self._seconds,
+            "images_per_second": images / train if train else 0.0,
+            "total_seconds": time.perf_counter() - self._started,
+        }
+        return {name: round(value, 3) for name, value in timing.items()}
+
+
+def environment(clip: ClipModel) -> dict[str, Any]:
+    """Versions, device, arithmetic, and the hash of the weights that the run started from."""
+    return {
+        "evenkeel": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "open_clip": open_clip.__version__,
+        "device_name": device_name(clip.precision.device),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "logit_scale": round(clip.logit_scale, 6),
+        "model_fingerprint": clip.fingerprint,
+        **clip.precision.describe(),
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """What people call the device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()

@@ -1,0 +1,21 @@
+"""The one exception for what a user can mend, and the sentence that helps with a typo."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """What it must be, what it got, what to do next: one sentence that a user can act on."""
+
+
+def unknown(kind: str, got: str, options: Iterable[str]) -> UserError:
+    """A `UserError` for a name that does not exist, with the nearest names that do."""
+    names = sorted(options)
+    near = get_close_matches(got, names, n=3, cutoff=0.5)
+    if near:
+        hint = f"Did you mean {' or '.join(repr(name) for name in near)}?"
+    elif len(names) <= 20:
+        hint = f"Choose one of: {', '.join(names)}."
+    else:
+        hint = f"There are {len(names)} to choose from, for example {', '.join(names[:3])}."
+    return UserError(f"{kind}: there is no {got!r}. {hint}")

@@ -1,0 +1,93 @@
+"""The prototype plot: spurious prototypes in the plane, and the training images drifting between
+them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from core.models.spurious import SpuriousPrototypes
+
+SHOWN_PER_CLASS = 8
+NOTE = (
+    "Templates and cluster centres are projected by PCA. An image sits at the average of the "
+    "centres, weighted by its softmax over them: the distribution that FD-Align holds in place. "
+    "No drift means it held."
+)
+
+
+class PrototypeTrail:
+    """Where the training images sit between the spurious prototypes, look after look."""
+
+    def __init__(
+        self,
+        contexts: Tensor,
+        templates: Sequence[str],
+        spurious: SpuriousPrototypes,
+        logit_scale: float,
+        classes: Sequence[str],
+    ) -> None:
+        """`contexts` are the unit context prototypes (M, D) before correction."""
+        plane = PCA(n_components=2, random_state=0).fit(contexts.double().numpy())
+        self._centres = spurious.centres * logit_scale
+        centres = plane.transform(spurious.centres.double().numpy())
+        self._places = torch.from_numpy(centres).float()  # (K, 2)
+        self._classes = classes
+        self._looks: list[dict[str, Any]] = []
+        placed = plane.transform(contexts.double().numpy())
+        self._templates = [
+            {"text": text, "x": _round(x), "y": _round(y), "kept": kept, "cluster": cluster}
+            for text, (x, y), kept, cluster in zip(
+                templates, placed, spurious.kept, spurious.cluster, strict=True
+            )
+        ]
+
+    def look(self, epoch: int, step: int, features: Tensor, labels: Tensor) -> None:
+        """Add one look at unit training features (N, D) with their labels (N,)."""
+        shares = torch.softmax(features @ self._centres.T, dim=1)  # (N, K)
+        places = shares @ self._places  # (N, 2)
+        means = []
+        for index, name in enumerate(self._classes):
+            members = places[labels == index]
+            if len(members):
+                x, y = members.mean(0).tolist()
+                means.append({"name": name, "x": _round(x), "y": _round(y)})
+        points = [
+            [_round(x), _round(y), label]
+            for (x, y), label in zip(places.tolist(), labels.tolist(), strict=True)
+        ]
+        self._looks.append({"epoch": epoch, "step": step, "classes": means, "points": points})
+
+    def to_json(self) -> dict[str, Any]:
+        """What the plot is drawn from."""
+        centres = [
+            {"x": _round(x), "y": _round(y), "cluster": cluster}
+            for cluster, (x, y) in enumerate(self._places.tolist())
+        ]
+        return {
+            "note": NOTE,
+            "templates": [
+                {**row, "cluster": row["cluster"] if row["kept"] else None}
+                for row in self._templates
+            ],
+            "centres": centres,
+            "trail": self._looks,
+        }
+
+
+def shown_items(labels: Sequence[int]) -> list[int]:
+    """Positions of the first few images of every class: enough for a plot."""
+    seen: dict[int, int] = {}
+    shown = []
+    for position, label in enumerate(labels):
+        seen[label] = seen.get(label, 0) + 1
+        if seen[label] <= SHOWN_PER_CLASS:
+            shown.append(position)
+    return shown
+
+
+def _round(value: float) -> float:
+    return round(float(value), 5)

@@ -1,0 +1,77 @@
+"""What a run says while it goes: the CLI prints it, the worker stores it, a test collects it."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+from core.records import DomainScore
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a run says. `kind` is its name on the wire."""
+
+    kind: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """A flat JSON object with the event's kind."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Stage(Event):
+    """A phase begins: `data`, `zero-shot`, `training`, `wise`, `saving`, `done`."""
+
+    kind = "stage"
+    name: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Step(Event):
+    """One optimiser step (or one unit of a phase that counts its progress)."""
+
+    kind = "step"
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+    terms: dict[str, float] = field(default_factory=dict)
+    """Every term of the loss by name, unweighted."""
+    lr: float = 0.0
+    grad_norm: float = 0.0
+    images_per_second: float = 0.0
+
+
+@dataclass(frozen=True)
+class Evaluated(Event):
+    """A classifier was measured on the domains; `step` is 0 for zero-shot."""
+
+    kind = "evaluated"
+    label: str
+    """`zero-shot`, `training` (a look during training), `fine-tuned`, or `alpha` (a grid point)."""
+    step: int
+    domains: dict[str, DomainScore]
+    alpha: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The scores as JSON as well."""
+        scores = {name: score.model_dump() for name, score in self.domains.items()}
+        return {"kind": self.kind, **self.__dict__, "domains": scores}
+
+
+@dataclass(frozen=True)
+class Saved(Event):
+    """A file of the run folder was written (or written anew)."""
+
+    kind = "saved"
+    what: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something the user should know; the run goes on."""
+
+    kind = "warned"
+    message: str

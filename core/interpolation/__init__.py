@@ -1,0 +1,1 @@
+"""Interpolation: mixing weights or outputs of classifiers that share their starting point."""

@@ -1,0 +1,24 @@
+"""FT: plain fine-tuning with cross entropy from the zero-shot head."""
+
+from torch import Tensor
+
+from core.methods.base import GradientMethod
+from core.training.loop import Batch
+
+
+class FineTuning(GradientMethod):
+    """Tower and head follow the cross entropy of the labelled images; the text tower is not used.
+
+    Initialised with the zero-shot head (Wortsman et al., arXiv 2109.01903 §3). Cross entropy is the
+    batch mean.
+    """
+
+    name = "ft"
+    title = "Fine-tuning (FT)"
+    paper = "Wortsman et al. 2022 (WiSE-FT), arXiv 2109.01903"
+    summary = "Plain fine-tuning from the zero-shot head: best on your images, forgets the others."
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross entropy over `(B, C)` logits."""
+        features = self.classifier.features(batch.images, training=True)  # (B, D)
+        return {"class": self.cross_entropy(self.classifier.head(features), batch.labels)}

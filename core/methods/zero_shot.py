@@ -1,0 +1,22 @@
+"""Zero-shot: CLIP as it came. The line that every other method is measured against."""
+
+from collections.abc import Generator
+
+from core.events import Event
+from core.methods.base import Method
+from core.models.classifier import Classifier
+
+
+class ZeroShot(Method):
+    """No training: the head is the class prototypes of the prompts."""
+
+    name = "zero-shot"
+    title = "Zero-shot CLIP"
+    paper = "Radford et al. 2021, arXiv 2103.00020"
+    summary = "No training: CLIP reads the class names. The line to beat without losing robustness."
+
+    def fit(self) -> Generator[Event, None, Classifier]:
+        """Return the zero-shot classifier."""
+        self.classifier = self.zero_shot_classifier()
+        yield from ()
+        return self.classifier

@@ -1,0 +1,71 @@
+"""`Classifier`: image tower and head. What every method returns and everything downstream reads."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.data.dataset import Item
+from core.data.pixels import PixelStore
+from core.data.transforms import Preprocess
+from core.models.heads import Head
+from core.models.precision import Precision
+
+EVALUATION_BATCH = 64
+"""Fixed, so that a feature does not depend on which images it was computed with or on who asks."""
+
+
+class Classifier(nn.Module):
+    """`(B, 3, H, W) → (B, C)`. Images are uint8 pixels, or floats that are already normalised.
+
+    Stays in evaluation mode even while it trains: BatchNorm statistics are CLIP's and are not re-
+    estimated from a handful of images, which also keeps weight averaging valid.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, tower: nn.Module, head: Head, preprocess: Preprocess, precision: Precision
+    ) -> None:
+        super().__init__()
+        self.tower = tower
+        self.head = head
+        self.precision = precision
+        shape = (1, 3, 1, 1)
+        self.register_buffer("mean", torch.tensor(preprocess.mean).view(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(preprocess.std).view(shape), persistent=False)
+        self.to(precision.device).to(memory_format=torch.channels_last)
+        self.eval()
+
+    def train(self, mode: bool = True) -> "Classifier":
+        """Always evaluation mode (see the class); gradients do not depend on it."""
+        return super().train(False)
+
+    def features(self, images: Tensor, training: bool = False) -> Tensor:
+        """Unit features `(B, D)` in fp32."""
+        if images.dtype == torch.uint8:
+            images = images.to(self.mean.device, non_blocking=True).float().div_(255)
+            images = (images - self.mean) / self.std
+        images = images.contiguous(memory_format=torch.channels_last)
+        with self.precision.autocast(training):
+            features = self.tower(images)
+        return F.normalize(features.float(), dim=-1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits `(B, C)` in fp32."""
+        return self.head(self.features(images))
+
+    @torch.inference_mode()
+    def features_of(self, pixels: PixelStore, items: Sequence[Item]) -> Tensor:
+        """Unit features `(N, D)` of the items' evaluation views, on the CPU."""
+        batches = pixels.evaluation_batches(items, EVALUATION_BATCH)
+        features = [self.features(batch).cpu() for batch in batches]
+        return torch.cat(features) if features else torch.empty(0, self.head.weight.shape[1])
+
+    @torch.inference_mode()
+    def logits_of(self, pixels: PixelStore, items: Sequence[Item]) -> Tensor:
+        """Logits `(N, C)` of the items' evaluation views, on the CPU."""
+        features = self.features_of(pixels, items)
+        return self.head(features.to(self.mean.device)).cpu()

@@ -1,0 +1,144 @@
+"""`ClipModel`: one open_clip model with what the rest of Evenkeel asks of it."""
+
+import copy
+import functools
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.data.cache import ArrayCache
+from core.data.dataset import Item
+from core.data.pixels import PixelStore
+from core.data.transforms import Preprocess
+from core.models.classifier import Classifier
+from core.models.heads import Head
+from core.models.precision import Precision
+
+TEXT_BATCH = 256
+
+
+class ClipModel:
+    """Wrapper over an open_clip model (`CLIP` or `CustomTextCLIP`) that stays untouched: methods
+    train copies.
+
+    `cache` holds the features of this model; `fingerprint` is the hash of its weights and keys
+    them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        tokenizer: Any,
+        config: dict[str, Any],
+        precision: Precision,
+        cache: ArrayCache | None = None,
+    ) -> None:
+        """`config` is the architecture as open_clip's JSON (`embed_dim`, `vision_cfg`, `text_cfg`,
+        …).
+        """
+        self.name = name
+        self.model = model.eval().requires_grad_(False).to(precision.device)
+        self.tokenizer = tokenizer
+        self.config = config
+        self.precision = precision
+        self.cache = cache or ArrayCache(None)
+        self.preprocess = _preprocess(model)
+        self.fingerprint = fingerprint(model)
+        self._pixels: dict[Path, PixelStore] = {}
+
+    @property
+    def logit_scale(self) -> float:
+        """τ = exp(the learnt log scale): 100 for OpenAI's weights."""
+        return float(self.model.logit_scale.exp())
+
+    @property
+    def embed_dim(self) -> int:
+        """D, the dimension of the joint space."""
+        return int(self.config["embed_dim"])
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """`(B, 3, H, W) → (B, D)`: raw image features of normalised pixels."""
+        features: Tensor = self.model.encode_image(images.to(self.precision.device))
+        return features
+
+    @torch.inference_mode()
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """`[N] → (N, D)`: raw text features in fp32, on the CPU."""
+        features = []
+        for start in range(0, len(texts), TEXT_BATCH):
+            tokens = self.tokenizer(list(texts[start : start + TEXT_BATCH]))
+            features.append(self.model.encode_text(tokens.to(self.precision.device)).float().cpu())
+        return torch.cat(features)
+
+    def classifier(self, prototypes: Tensor, fold_scale: bool = False) -> Classifier:
+        """A fresh classifier: a copy of the image tower with `prototypes` (C, D) as its head."""
+        tower: nn.Module = copy.deepcopy(self.model.visual)
+        head = Head(prototypes, self.logit_scale, fold_scale)
+        return Classifier(tower, head, self.preprocess, self.precision)
+
+    @functools.cached_property
+    def frozen(self) -> Classifier:
+        """The untouched image tower as a source of features; its head means nothing."""
+        head = Head(torch.zeros(1, self.embed_dim), self.logit_scale)
+        return Classifier(self.model.visual, head, self.preprocess, self.precision)
+
+    def pixels(self, root: Path) -> PixelStore:
+        """The decoded images under `root`, shared by everything that uses this model."""
+        if root not in self._pixels:
+            self._pixels[root] = PixelStore(root, self.preprocess)
+        return self._pixels[root]
+
+    def evaluation_features(self, root: Path, items: Sequence[Item]) -> Tensor:
+        """Unit zero-shot features `(N, D)` of the evaluation views; cached by the images' bytes."""
+
+        return self.cache.get(
+            self.key("evaluation", items),
+            lambda: self.frozen.features_of(self.pixels(root), items),
+        )
+
+    def key(self, what: str, items: Sequence[Item], **more: Any) -> dict[str, Any]:
+        """Cache key of something computed from this model and these images, in this order."""
+        images = hashlib.sha256("".join(item.sha256 for item in items).encode()).hexdigest()
+        precision = self.precision.describe()
+        return {
+            "what": what,
+            "model": self.fingerprint,
+            "images": images,
+            "precision": precision,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            **more,
+        }
+
+
+def unit(features: Tensor) -> Tensor:
+    """Rows of length one."""
+    return F.normalize(features, dim=-1)
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 over the names, types and bytes of all weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(memoryview(flat.numpy()))
+    return digest.hexdigest()
+
+
+def _preprocess(model: Any) -> Preprocess:
+    config = model.visual.preprocess_cfg
+    size = config["size"]
+    return Preprocess(
+        size=size if isinstance(size, int) else size[0],
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation=config["interpolation"],
+        resize_mode=config["resize_mode"],
+    )

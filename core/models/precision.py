@@ -1,0 +1,81 @@
+"""Which device and which arithmetic: chosen by what the hardware does fast, never assumed."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The arithmetic of the tower's forward pass. Weights, losses and heads are always fp32."""
+
+    device: torch.device
+    training: torch.dtype
+    evaluation: torch.dtype
+
+    def autocast(self, training: bool) -> AbstractContextManager[None]:
+        """Context for a forward pass of the tower."""
+        dtype = self.training if training else self.evaluation
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=dtype is torch.bfloat16, cache_enabled=False
+        )
+
+    def describe(self) -> dict[str, str]:
+        """For the record."""
+        return {
+            "device": str(self.device),
+            "precision_training": str(self.training).removeprefix("torch."),
+            "precision_evaluation": str(self.evaluation).removeprefix("torch."),
+        }
+
+
+def choose_device(asked: str) -> torch.device:
+    """`auto` is the first GPU, else the CPU. A device that is not there is a `UserError`."""
+    if asked == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(asked)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"device: {asked!r} cannot be used ({reason}). Use auto, cpu, or a GPU such as cuda:0."
+        ) from None
+    return device
+
+
+def choose_precision(device: torch.device, asked: str, tower: nn.Module) -> Precision:
+    """bf16 where it is fast, fp32 otherwise or on request.
+
+    On CPUs with bf16 instructions a transformer gains in both directions (its time is matrix
+    products). A convolutional tower gains in the forward pass only: the backward pass of depthwise
+    convolutions is slower in bf16 than in fp32, so it trains in fp32 and is evaluated in bf16
+    (`evenkeel bench speed`).
+    """
+    fast = _fast_bf16(device)
+    if asked == "bf16" and not _has_bf16(device):
+        raise UserError(f"precision: {device} cannot compute in bf16. Use auto or fp32.")
+    if asked == "fp32" or (asked == "auto" and not fast):
+        return Precision(device, torch.float32, torch.float32)
+    if asked == "auto" and device.type == "cpu" and _is_convolutional(tower):
+        return Precision(device, torch.float32, torch.bfloat16)
+    return Precision(device, torch.bfloat16, torch.bfloat16)
+
+
+def _has_bf16(device: torch.device) -> bool:
+    return device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
+
+
+def _fast_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _is_convolutional(tower: nn.Module) -> bool:
+    """More than a patch embedding's worth of convolutions."""
+    return sum(isinstance(module, nn.Conv2d) for module in tower.modules()) > 4

@@ -1,0 +1,103 @@
+"""`Params`: one definition of a knob serves validation, the form, the command line, YAML and the
+docs.
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+from core.errors import UserError, unknown
+
+
+@dataclass(frozen=True)
+class Sensible:
+    """The range worth trying, narrower than the valid one: it feeds sliders and sweeps."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+class Params(BaseModel):
+    """Hyper-parameters of anything: frozen, unknown names refused, attribute docstrings are the
+    help.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], owner: str) -> Self:
+        """Validated parameters, or a `UserError` that names the knob, what it must be and what it
+        got.
+        """
+        for name in values:
+            if name not in cls.model_fields:
+                raise unknown(f"{owner}: unknown knob", name, cls.model_fields)
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise UserError(f"{owner}: {first_problem(error)}") from None
+
+    @classmethod
+    def knobs(cls) -> list[dict[str, Any]]:
+        """Every knob as JSON: name, type, default, help, bounds, sensible range, choices."""
+        return [_knob(name, field) for name, field in cls.model_fields.items()]
+
+
+def first_problem(error: ValidationError) -> str:
+    """Pydantic's first complaint as a sentence: `lr must be …, got -1`."""
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"]) or "value"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message.removeprefix("Input should be ").removeprefix("Input ")
+    more = "" if error.error_count() == 1 else f" (and {error.error_count() - 1} more)"
+    if problem["type"] == "missing":
+        return f"{where} is needed and was not given{more}."
+    return f"{where} must be {message}, got {problem['input']!r}{more}."
+
+
+def _knob(name: str, field: FieldInfo) -> dict[str, Any]:
+    kind, choices, optional = _kind(field.annotation)
+    knob: dict[str, Any] = {
+        "name": name,
+        "type": kind,
+        "default": None if field.is_required() else field.get_default(call_default_factory=True),
+        "help": " ".join((field.description or "").split()),
+        "optional": optional,
+        "choices": choices,
+        "minimum": None,
+        "maximum": None,
+        "exclusive_minimum": False,
+        "sensible": None,
+    }
+    for rule in field.metadata:
+        if isinstance(rule, Ge | Gt):
+            knob["minimum"] = rule.ge if isinstance(rule, Ge) else rule.gt
+            knob["exclusive_minimum"] = isinstance(rule, Gt)
+        elif isinstance(rule, Le | Lt):
+            knob["maximum"] = rule.le if isinstance(rule, Le) else rule.lt
+        elif isinstance(rule, Sensible):
+            knob["sensible"] = {"low": rule.low, "high": rule.high, "log": rule.log}
+    return knob
+
+
+def _kind(annotation: Any) -> tuple[str, list[Any] | None, bool]:
+    """Name of the type, its choices when it is a `Literal`, and whether None is allowed."""
+    optional = False
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = [member for member in get_args(annotation) if member is not type(None)]
+        optional = len(members) < len(get_args(annotation))
+        annotation = members[0]
+    if get_origin(annotation) is Literal:
+        choices = list(get_args(annotation))
+        return type(choices[0]).__name__, choices, optional
+    return (
+        getattr(get_origin(annotation) or annotation, "__name__", str(annotation)),
+        None,
+        optional,
+    )

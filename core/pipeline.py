@@ -1,0 +1,108 @@
+"""The straight line of a run: data, zero-shot, training, frontier, record. Yields what happens."""
+
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from core.data.cache import ArrayCache
+from core.data.fewshot import FewShotTask, sample_task
+from core.data.ingest import open_dataset
+from core.data.prompts import resolve_templates
+from core.environment import Clock, environment
+from core.evaluation.evaluate import domains_of, evaluate, evaluate_zero_shot
+from core.evaluation.frontier import choose_alpha, measure_frontier
+from core.events import Evaluated, Event, Saved, Stage, Warned
+from core.finished import save_weights
+from core.methods import find
+from core.models import zoo
+from core.records import RunConfig, RunRecord
+from core.runs import RunFolder
+from core.watch import Watch
+
+
+def complete(config: RunConfig) -> RunConfig:
+    """The same config with every knob of its method spelled out; a `UserError` for one that is
+    wrong.
+    """
+    method = find(config.method)
+    params = method.Params.parse(config.params, config.method)
+    return config.model_copy(update={"params": params.model_dump(mode="json")})
+
+
+def run(
+    config: RunConfig, folder: Path, cache: Path | None = None
+) -> Generator[Event, None, RunRecord]:
+    """Do what `config` asks, write the results into `folder`, say what happens on the way.
+
+    Closing the generator cancels; no record is written then. `cache` keeps features for later runs.
+    """
+    clock = Clock()
+    place = RunFolder(folder)
+    config = complete(config)
+    config = config.model_copy(update={"data": str(Path(config.data).expanduser().resolve())})
+    place.create(config)
+
+    yield Stage("data", config.data)
+    with clock("data_seconds"):
+        task = _task(config, cache)
+    for note in task.notes:
+        yield Warned(note)
+
+    yield Stage("zero-shot", config.model)
+    with clock("zero_shot_seconds"):
+        clip = zoo.load(config.model, config.device, config.precision, ArrayCache(cache))
+        params = find(config.method).Params.parse(config.params, config.method)
+        method = find(config.method)(params, clip, task)
+        zero_shot = method.zero_shot_classifier(getattr(params, "fold_scale", False))
+        before = evaluate_zero_shot(zero_shot, clip, task)
+    yield Evaluated("zero-shot", 0, before.domains)
+
+    yield Stage("training", config.method)
+    watch = Watch(method, place, config.evaluations)
+    tuned = yield from watch.follow(clock)
+    with clock("evaluation_seconds"):
+        after = evaluate(tuned, clip, task)
+    yield Evaluated("fine-tuned", watch.step, after.domains)
+
+    yield Stage("wise", f"{len(config.alphas)} mixing weights")
+    with clock("wise_seconds"):
+        points = yield from measure_frontier(
+            (before, after), (zero_shot, tuned), clip, task, config.alphas
+        )
+
+    yield Stage("saving")
+    save_weights(place.weights_path, tuned, zero_shot)
+    yield Saved("weights", place.weights_path.name)
+    record = RunRecord(
+        run_id=place.run_id,
+        config=config.model_dump(mode="json"),
+        classes=list(task.classes),
+        evaluations={"zero-shot": before, "fine-tuned": after},
+        wise=points,
+        selection=choose_alpha(points, getattr(params, "keep", "last")),
+        timing=clock.timing(images=watch.images),
+        environment=environment(clip),
+        files=place.files(),
+        data=_data(task),
+    )
+    record.write(place.record_path)
+    yield Saved("record", place.record_path.name)
+    yield Stage("done")
+    return record
+
+
+def _task(config: RunConfig, cache: Path | None) -> FewShotTask:
+    dataset = open_dataset(Path(config.data), cache)
+    task = sample_task(dataset, config.shots, config.seed, config.allow_fewer)
+    return replace(task, templates=resolve_templates(config.templates, dataset.templates))
+
+
+def _data(task: FewShotTask) -> dict[str, Any]:
+    counts = {name: len(items) for name, items in domains_of(task).items()}
+    return {
+        "names": list(task.names),
+        "templates": list(task.templates),
+        "counts": {"train": len(task.train), **counts},
+        "notes": list(task.notes),
+    }

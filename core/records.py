@@ -1,0 +1,166 @@
+"""What was asked (`RunConfig`) and what happened (`RunRecord`): JSON with a schema version."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from core.errors import UserError
+from core.params import Params, Sensible, first_problem
+
+SCHEMA = 1
+DEFAULT_ALPHAS = tuple(round(i * 0.05, 2) for i in range(21))
+"""The 21 mixing weights that every run measures: 0, 0.05, …, 1."""
+
+
+class RunConfig(Params):
+    """Everything a run is asked for. Frozen when it is queued."""
+
+    data: str
+    """Folder or zip with the images, one folder a class (see the layout in the README)."""
+    method: str = "fd-align"
+    """Which fine-tuning method to run."""
+    model: str = "embedded"
+    """`embedded`, an open_clip name such as `ViT-B-32/laion2b_s34b_b79k`, or a local checkpoint or
+    folder.
+    """
+    shots: Annotated[int, Field(ge=1), Sensible(1, 64, log=True)] = 16
+    """Training images per class."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Draws the shots, the augmentation and the order of the batches."""
+    params: dict[str, Any] = Field(default_factory=dict)
+    """The method's own knobs; what is not named keeps its default."""
+    templates: str | tuple[str, ...] = "dataset"
+    """Prompt templates: `dataset` (its own, else openai-80), `openai-80`, `tip-7`, or your own with
+    {}.
+    """
+    allow_fewer: bool | None = None
+    """Use all images of a class that has fewer than the shots asked for. None: as the dataset says.
+    """
+    alphas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = DEFAULT_ALPHAS
+    """Mixing weights of the WiSE grid; 0 and 1 are always measured."""
+    evaluations: Annotated[int, Field(ge=0), Sensible(0, 12)] = 4
+    """How many times to measure every domain during training."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 where the device and the tower make it fast, else fp32."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:1`, …"""
+
+    @field_validator("templates", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Json(BaseModel):
+    """A frozen part of a record."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+class DomainScore(Json):
+    """How one classifier did on one domain. Fractions of 1; counts are kept so that nothing is
+    lost.
+    """
+
+    n: int
+    correct: int
+    accuracy: float
+    low: float
+    """Lower end of the 95 % Wilson interval."""
+    high: float
+    """Upper end of the 95 % Wilson interval."""
+    ece: float
+    """Expected calibration error, 15 equal-width bins."""
+    nll: float
+    """Mean negative log-likelihood in nats."""
+    macro: float
+    """Mean of the per-class accuracies over classes that have images."""
+    per_class: dict[str, tuple[int, int]] = {}
+    """Class to (correct, n)."""
+
+
+class Evaluation(Json):
+    """One classifier on all domains: `val`, `test` (in-distribution) and `ood/<name>`."""
+
+    domains: dict[str, DomainScore]
+    id: float
+    """Accuracy on `test`."""
+    ood: float | None
+    """Unweighted mean accuracy over the `ood/` domains; None without any."""
+
+
+class WisePoint(Json):
+    """One point of the ID/OOD frontier: zero-shot and tuned weights mixed by `alpha`."""
+
+    alpha: float
+    id: float
+    ood: float | None
+    val: float | None = None
+    domains: dict[str, float]
+
+
+class Selection(Json):
+    """Which weights were chosen, and on what: never on the numbers that are reported."""
+
+    checkpoint: str
+    alpha: float
+    alpha_chosen_on: Literal["val", "default"]
+
+
+class RunRecord(Json):
+    """What happened: written once, at the end, beside the weights."""
+
+    schema_version: int = Field(SCHEMA, alias="schema")
+    run_id: str
+    status: Literal["done"] = "done"
+    config: dict[str, Any]
+    """The `RunConfig` with every knob of the method spelled out."""
+    classes: list[str]
+    evaluations: dict[str, Evaluation]
+    wise: list[WisePoint]
+    selection: Selection
+    timing: dict[str, float]
+    environment: dict[str, Any]
+    files: dict[str, str]
+    """What the run folder holds: role to path relative to it."""
+    data: dict[str, Any] = {}
+    """Counts per split and domain, and the warnings of the data."""
+
+    def write(self, path: Path) -> None:
+        """Write atomically."""
+        write_json(path, self.model_dump(mode="json", by_alias=True))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read back, or a `UserError` when the file is missing, damaged or of a newer schema."""
+        try:
+            payload = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise UserError(
+                f"{path.parent} is not a finished run: it has no {path.name}. "
+                "Name the folder that `evenkeel train --out` wrote."
+            ) from None
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path} is damaged: {error}. Train the run again.") from None
+        found = payload.get("schema") if isinstance(payload, dict) else None
+        if isinstance(found, int) and found > SCHEMA:
+            raise UserError(
+                f"{path} has schema {found}; this Evenkeel reads up to {SCHEMA}. Upgrade Evenkeel."
+            )
+        try:
+            return cls.model_validate(payload)
+        except ValidationError as error:
+            raise UserError(f"{path} is damaged: {first_problem(error)}") from None
+
+
+def write_json(path: Path, payload: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never a half."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(partial, "w", encoding="utf-8") as file:
+        json.dump(payload, file, indent=1, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)

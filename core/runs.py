@@ -1,0 +1,104 @@
+"""The folder of a run: where config, events, record and weights lie. Imports no torch."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.events import Event
+from core.records import RunConfig, RunRecord, write_json
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run. Everything about a run can be read from here, by any process."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def config_path(self) -> Path:
+        """What was asked."""
+        return self.path / "config.json"
+
+    @property
+    def events_path(self) -> Path:
+        """What the run said, one JSON object a line."""
+        return self.path / "events.jsonl"
+
+    @property
+    def record_path(self) -> Path:
+        """What happened; its presence means that the run finished."""
+        return self.path / "record.json"
+
+    @property
+    def weights_path(self) -> Path:
+        """Tuned tower and head, and the zero-shot head they started from."""
+        return self.path / "classifier.safetensors"
+
+    @property
+    def prototypes_path(self) -> Path:
+        """Spurious prototypes and the features drifting between them, in the plane."""
+        return self.path / "prototypes.json"
+
+    def files(self) -> dict[str, str]:
+        """Role to name of the files that are there."""
+        roles = {
+            "config": self.config_path,
+            "events": self.events_path,
+            "weights": self.weights_path,
+            "prototypes": self.prototypes_path,
+        }
+        return {role: path.name for role, path in roles.items() if path.exists()}
+
+    def create(self, config: RunConfig) -> None:
+        """Make the folder and write the config. A folder that holds a finished run is a
+        `UserError`.
+        """
+        if self.record_path.exists():
+            raise UserError(f"{self.path} already holds a finished run. Name another folder.")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.config_path, config.model_dump(mode="json"))
+
+    def config(self) -> RunConfig:
+        """The config as it was frozen."""
+        return RunConfig.model_validate_json(self.config_path.read_text("utf-8"))
+
+    def record(self) -> RunRecord:
+        """The record; a `UserError` when the run has not finished."""
+        return RunRecord.read(self.record_path)
+
+    def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
+        """Events with `seq` above `after`, oldest first. A line still being written is left for
+        later.
+        """
+        if not self.events_path.exists():
+            return
+        with open(self.events_path, encoding="utf-8") as lines:
+            for seq, line in enumerate(lines, start=1):
+                if seq > after and line.endswith("\n"):
+                    yield {"seq": seq, **json.loads(line)}
+
+
+class EventLog:
+    """Appends events to a run's log as they happen."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._file = open(folder.events_path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+
+    def append(self, event: Event) -> dict[str, Any]:
+        """Write one event with the wall-clock time (seconds since 1970)."""
+        entry = {"time": round(time.time(), 3), **event.to_json()}
+        self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        return entry
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

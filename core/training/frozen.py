@@ -1,0 +1,51 @@
+"""Zero-shot features of the very views a method trains on: computed once, reused by every later
+run.
+"""
+
+import torch
+from torch import Tensor
+
+from core.data.fewshot import FewShotTask
+from core.data.transforms import Augmentation
+from core.models.classifier import EVALUATION_BATCH
+from core.models.clip import ClipModel
+
+
+class FrozenViews:
+    """Unit features `(N, D)` of all training images in their view number `v`, by the untouched
+    tower.
+
+    Computed in the order of the images and in batches of a fixed size, so that a value depends
+    neither on the training batch it is used in nor on whether it came from the cache.
+    """
+
+    def __init__(self, clip: ClipModel, task: FewShotTask, augmentation: Augmentation) -> None:
+        self._clip = clip
+        self._task = task
+        self._augmentation = augmentation
+        self._held: tuple[int, Tensor] | None = None
+
+    def view(self, number: int) -> Tensor:
+        """Features of view `number`, on the device."""
+        if self._held is None or self._held[0] != number:
+            key = self._clip.key(
+                "training view",
+                self._task.train,
+                view=number,
+                seed=self._task.seed,
+                augmentation=vars(self._augmentation),
+            )
+            features = self._clip.cache.get(key, lambda: self._compute(number))
+            self._held = (number, features.to(self._clip.precision.device))
+        return self._held[1]
+
+    @torch.inference_mode()
+    def _compute(self, number: int) -> Tensor:
+        pixels = self._clip.pixels(self._task.root)
+        items = self._task.train
+        features = []
+        for start in range(0, len(items), EVALUATION_BATCH):
+            chunk = items[start : start + EVALUATION_BATCH]
+            views = pixels.training(chunk, self._augmentation, self._task.seed, number)
+            features.append(self._clip.frozen.features(views, training=True).cpu())
+        return torch.cat(features)

@@ -1,0 +1,162 @@
+"""The training loop: the only one. It trains any `Trainable` and says what it does in events."""
+
+import copy
+import math
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from core.data.fewshot import FewShotTask
+from core.errors import UserError
+from core.events import Event, Step
+from core.models.classifier import Classifier
+from core.models.clip import ClipModel
+from core.training.optim import default_lr, learning_rate, make_optimizer
+from core.training.settings import TrainingParams
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a loss sees."""
+
+    images: Tensor
+    """`(B, 3, n, n)` uint8 training views."""
+    labels: Tensor
+    """`(B,)` class indices."""
+    index: Tensor
+    """`(B,)` positions in the task's training images."""
+    view: int
+    """Number of the view that all of these images are in (the epoch)."""
+
+
+class Trainable(Protocol):
+    """What the loop needs of a method."""
+
+    params: TrainingParams
+    clip: ClipModel
+    task: FewShotTask
+    classifier: Classifier
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What the optimiser may move."""
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of the loss by name, as they enter the sum."""
+
+    def after_step(self, step: int, steps: int) -> None:
+        """Called after every optimiser step (EMA and the like)."""
+
+
+def train(method: Trainable) -> Generator[Event, None, None]:
+    """Train `method.classifier` in place. Closing the generator cancels between two steps.
+
+    The same method, task and device give the same weights: the order of the images is drawn from
+    the seed and the views from (seed, image, epoch).
+    """
+    params, task = method.params, method.task
+    trainable = method.parameters()
+    peak = params.lr or default_lr(method.classifier.tower)
+    optimizer = make_optimizer(params, trainable, peak)
+    steps = params.epochs * math.ceil(len(task.train) / params.batch_size)
+    best = BestEpoch(method) if params.keep == "best" else None
+
+    step = 0
+    for epoch in range(params.epochs):
+        for batch in _batches(method, epoch):
+            started = time.perf_counter()
+            lr = learning_rate(step, steps, peak, params.warmup)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+
+            terms = method.loss(batch)
+            loss = torch.stack(list(terms.values())).sum()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            norm = nn.utils.clip_grad_norm_(trainable, params.clip_norm or math.inf)
+            value = loss.item()
+            if not math.isfinite(value):
+                raise UserError(
+                    f"training: the loss became {value} at step {step + 1}. "
+                    f"Lower lr (it is {peak:g}), or train in fp32."
+                )
+            optimizer.step()
+            method.after_step(step, steps)
+            step += 1
+
+            seconds = time.perf_counter() - started
+            yield Step(
+                step=step,
+                steps=steps,
+                epoch=epoch + 1,
+                epochs=params.epochs,
+                loss=value,
+                terms={name: term.item() for name, term in terms.items()},
+                lr=lr,
+                grad_norm=norm.item(),
+                images_per_second=len(batch.labels) / seconds,
+            )
+        if best:
+            best.look()
+    if best:
+        best.restore()
+
+
+def _batches(method: Trainable, epoch: int) -> Iterator[Batch]:
+    """All training images once, in an order drawn from (seed, epoch); the next batch is drawn
+    ahead.
+    """
+    task, params = method.task, method.params
+    generator = torch.Generator().manual_seed(task.seed * 1_000_003 + epoch)
+    order = torch.randperm(len(task.train), generator=generator)
+    labels = torch.tensor([item.label for item in task.train])
+    pixels = method.clip.pixels(task.root)
+    device = method.clip.precision.device
+
+    def draw(index: Tensor) -> Batch:
+        items = [task.train[i] for i in index.tolist()]
+        views = pixels.training(items, params.augmentation, task.seed, epoch)
+        return Batch(views.to(device), labels[index].to(device), index.to(device), epoch)
+
+    with ThreadPoolExecutor(max_workers=1) as ahead:
+        chunks = list(torch.split(order, params.batch_size))
+        pending = ahead.submit(draw, chunks[0])
+        for following in [*chunks[1:], None]:
+            batch = pending.result()
+            if following is not None:
+                pending = ahead.submit(draw, following)
+            yield batch
+
+
+class BestEpoch:
+    """Remembers the weights of the epoch with the highest validation accuracy; the first of equals
+    wins.
+    """
+
+    def __init__(self, method: Trainable) -> None:
+        if not method.task.val:
+            raise UserError(
+                "keep: 'best' needs validation images, and this task has none. "
+                "Add a val folder, lower the shots, or use keep=last."
+            )
+        self._method = method
+        self._accuracy = -1.0
+        self._state: dict[str, Tensor] = {}
+
+    def look(self) -> None:
+        """Measure the classifier on the validation images; keep a copy when it is best."""
+        classifier, task = self._method.classifier, self._method.task
+        logits = classifier.logits_of(self._method.clip.pixels(task.root), task.val)
+        labels = torch.tensor([item.label for item in task.val])
+        accuracy = (logits.argmax(1) == labels).float().mean().item()
+        if accuracy > self._accuracy:
+            self._accuracy = accuracy
+            self._state = copy.deepcopy(classifier.state_dict())
+
+    def restore(self) -> None:
+        """Put the best weights back."""
+        self._method.classifier.load_state_dict(self._state)

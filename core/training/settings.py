@@ -1,0 +1,48 @@
+"""The knobs that every method trained by gradients shares."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core.data.transforms import Augmentation
+from core.params import Params, Sensible
+
+
+class TrainingParams(Params):
+    """How the loop trains. The defaults are ours, for few-shot work; published recipes differ by
+    paper.
+    """
+
+    epochs: Annotated[int, Field(ge=1), Sensible(2, 60, log=True)] = 12
+    """Passes over the training images."""
+    lr: Annotated[float, Field(gt=0), Sensible(1e-6, 1e-3, log=True)] | None = None
+    """Peak learning rate. Empty: 1e-5, or 1e-4 for image towers under 20 million parameters."""
+    batch_size: Annotated[int, Field(ge=1), Sensible(8, 512, log=True)] = 64
+    """Images per optimiser step."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or SGD with Nesterov momentum 0.9 as FD-Align was published."""
+    weight_decay: Annotated[float, Field(ge=0), Sensible(0, 0.2)] = 0.0
+    """Decoupled weight decay (AdamW) or L2 penalty (SGD)."""
+    warmup: Annotated[float, Field(ge=0, lt=1), Sensible(0, 0.3)] = 0.1
+    """Share of the steps in which the learning rate rises from 0 before its cosine fall."""
+    clip_norm: Annotated[float, Field(ge=0), Sensible(0, 5)] = 1.0
+    """Longest gradient of a step; 0 leaves gradients as they are."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1), Sensible(0, 0.2)] = 0.0
+    """Share of the target spread evenly over all classes."""
+    crop_min: Annotated[float, Field(gt=0, le=1), Sensible(0.08, 1)] = 0.5
+    """Smallest share of the image's area that a random crop keeps; 1 crops nothing away."""
+    flip: bool = True
+    """Mirror every second training image at random."""
+    train_head: bool = True
+    """Train the class head too; off keeps the zero-shot head."""
+    fold_scale: bool = False
+    """Carry CLIP's temperature inside the head's weights and add a bias (WiSE-FT, FLYP, FD-Align)
+    instead of unit weights under a fixed temperature (Lipsum-FT). Same zero-shot logits, different
+    training."""
+    keep: Literal["last", "best"] = "last"
+    """Weights to keep: of the last epoch, or of the epoch with the best validation accuracy."""
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """How training views are drawn."""
+        return Augmentation(self.crop_min, self.flip)

@@ -1,0 +1,91 @@
+"""Watching a method train: measures its live classifier now and then, without the loop knowing."""
+
+from collections.abc import Generator, Iterator
+
+import torch
+
+from core.environment import Clock
+from core.evaluation.evaluate import evaluate
+from core.evaluation.projections import PrototypeTrail, shown_items
+from core.events import Evaluated, Event, Saved, Step
+from core.methods import Method
+from core.methods.fd_align import FDAlign, spurious_prototypes
+from core.models.classifier import Classifier
+from core.models.prototypes import context_prototypes
+from core.records import write_json
+from core.runs import RunFolder
+
+
+class Watch:
+    """Follows `fit`. At the end of `looks` evenly spaced epochs it evaluates every domain and adds
+    a look at the training images to the prototype plot. The last look is left to whoever measures
+    the finished classifier.
+    """
+
+    def __init__(self, method: Method, folder: RunFolder, looks: int) -> None:
+        self.step = 0
+        self.images = 0
+        self._method = method
+        self._folder = folder
+        self._looks = looks
+        task = method.task
+        self._shown = [task.train[i] for i in shown_items([item.label for item in task.train])]
+        self._trail = self._start_trail()
+
+    def follow(self, clock: Clock) -> Generator[Event, None, Classifier]:
+        """All events of `fit` with the looks between them; returns its classifier."""
+        method = self._method
+        features = method.clip.evaluation_features(method.task.root, self._shown)
+        yield self._look(0, features)
+        fit = method.fit()
+        while True:
+            try:
+                with clock("train_seconds"):
+                    event = next(fit)
+            except StopIteration as stop:
+                tuned: Classifier = stop.value
+                break
+            yield event
+            if isinstance(event, Step):
+                self.step = event.step
+                if self._is_due(event):
+                    with clock("evaluation_seconds"):
+                        events = list(self._measure(event))
+                    yield from events
+        self.images = len(method.task.train) * self._epochs()
+        yield self._look(self._epochs(), self._features(tuned))
+        return tuned
+
+    def _is_due(self, event: Step) -> bool:
+        """Whether an epoch ended that is one of the evenly spaced ones (and not the last)."""
+        per_epoch = event.steps // event.epochs
+        due = {round(event.epochs * k / self._looks) for k in range(1, self._looks)}
+        return event.step == event.epoch * per_epoch and event.epoch in due - {event.epochs}
+
+    def _measure(self, event: Step) -> Iterator[Event]:
+        method = self._method
+        evaluation = evaluate(method.classifier, method.clip, method.task)
+        yield Evaluated("training", event.step, evaluation.domains)
+        yield self._look(event.epoch, self._features(method.classifier))
+
+    def _features(self, classifier: Classifier) -> torch.Tensor:
+        return classifier.features_of(self._method.clip.pixels(self._method.task.root), self._shown)
+
+    def _look(self, epoch: int, features: torch.Tensor) -> Event:
+        labels = torch.tensor([item.label for item in self._shown])
+        self._trail.look(epoch, self.step, features, labels)
+        write_json(self._folder.prototypes_path, self._trail.to_json())
+        return Saved("prototypes", self._folder.prototypes_path.name)
+
+    def _start_trail(self) -> PrototypeTrail:
+        """FD-Align's prototypes: as its own runs use them, its defaults in every other."""
+        clip, task, params = self._method.clip, self._method.task, self._method.params
+        if not isinstance(params, FDAlign.Params):
+            params = FDAlign.Params()
+        templates = params.templates_for(task)
+        contexts = context_prototypes(clip, task.names, templates)
+        spurious = spurious_prototypes(clip, task, params)
+        return PrototypeTrail(contexts, templates, spurious, clip.logit_scale, task.classes)
+
+    def _epochs(self) -> int:
+        return int(getattr(self._method.params, "epochs", 0)) if self.step else 0

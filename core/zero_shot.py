@@ -1,0 +1,56 @@
+"""What plain CLIP scores on a data set before anything is split or trained: the first number a user
+sees.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from core.data.cache import ArrayCache
+from core.data.dataset import Dataset
+from core.data.ingest import open_dataset
+from core.data.prompts import resolve_templates
+from core.evaluation.evaluate import evaluate_features, flat
+from core.models import zoo
+from core.models.clip import ClipModel
+from core.models.prototypes import class_prototypes
+
+
+def measure_zero_shot(
+    data: Path,
+    model: str,
+    templates: str | tuple[str, ...] = "dataset",
+    cache: Path | None = None,
+    clip: ClipModel | None = None,
+) -> dict[str, Any]:
+    """Zero-shot accuracy on every image: by domain, and by class over all in-distribution images.
+
+    `clip` is the loaded model, where the caller keeps it warm.
+    """
+    started = time.perf_counter()
+    dataset = open_dataset(data, cache)
+    prompts = resolve_templates(templates, dataset.templates)
+    clip = clip or zoo.load(model, cache=ArrayCache(cache))
+    domains = {domain.name: domain.items for domain in dataset.domains if domain.items}
+    head = class_prototypes(clip, dataset.names, prompts)
+    features = clip.evaluation_features(dataset.root, flat(domains))
+    evaluation = evaluate_features(clip.classifier(head), features, domains, dataset.classes)
+    return {
+        "classes": list(dataset.names),
+        "folders": list(dataset.classes),
+        "model": model,
+        "templates": list(prompts),
+        "evaluation": evaluation.model_dump(mode="json"),
+        "id_per_class": _in_distribution(dataset, evaluation.model_dump()["domains"]),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def _in_distribution(dataset: Dataset, scores: dict[str, Any]) -> dict[str, list[int]]:
+    """Class folder to [correct, n] over train, val and test."""
+    totals = {folder: [0, 0] for folder in dataset.classes}
+    for name in ("train", "val", "test"):
+        for folder, (correct, n) in scores.get(name, {"per_class": {}})["per_class"].items():
+            totals[folder][0] += correct
+            totals[folder][1] += n
+    return totals

@@ -1,0 +1,109 @@
+"""FD-Align's losses against numbers worked out by hand and against torch's own divergence."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.methods.fd_align import FDAlign, spurious_loss
+from core.models.spurious import correct
+
+# Two prototypes and one image: P₀ = (3/4, 1/4) and P_t = (1/2, 1/2), because softmax(ln 3, 0) = (3/4, 1/4).
+PROTOTYPES = torch.eye(2)
+FROZEN = torch.tensor([[math.log(3.0), 0.0]])
+TUNED = torch.tensor([[0.0, 0.0]])
+KL_FROZEN_TUNED = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)  # 0.130812
+KL_TUNED_FROZEN = 0.5 * math.log(2 / 3) + 0.5 * math.log(2)  # 0.143841
+
+
+def test_the_loss_equals_the_hand_worked_number_in_the_direction_of_the_code():
+    loss = spurious_loss(TUNED, FROZEN, PROTOTYPES, "code", "batch-mean")
+    assert loss.item() == pytest.approx(KL_FROZEN_TUNED, abs=1e-6)
+    assert loss.item() == pytest.approx(0.130812, abs=1e-6)
+
+
+def test_the_loss_equals_the_hand_worked_number_in_the_direction_of_the_paper():
+    loss = spurious_loss(TUNED, FROZEN, PROTOTYPES, "paper", "batch-mean")
+    assert loss.item() == pytest.approx(KL_TUNED_FROZEN, abs=1e-6)
+    assert loss.item() == pytest.approx(0.143841, abs=1e-6)
+
+
+def test_the_mean_over_prototypes_divides_by_their_number_as_well():
+    for direction in ("code", "paper"):
+        whole = spurious_loss(TUNED, FROZEN, PROTOTYPES, direction, "batch-mean")
+        mean = spurious_loss(TUNED, FROZEN, PROTOTYPES, direction, "mean-over-prototypes")
+        torch.testing.assert_close(mean, whole / 2)
+
+
+def test_the_mean_over_prototypes_is_what_the_official_code_asks_torch_for():
+    torch.manual_seed(0)
+    tuned, frozen = torch.randn(5, 8), torch.randn(5, 8)
+    prototypes = torch.randn(7, 8)
+    log_tuned = F.log_softmax(tuned @ prototypes.T, 1)
+    official = F.kl_div(log_tuned, F.softmax(frozen @ prototypes.T, 1), reduction="none").mean()
+    ours = spurious_loss(tuned, frozen, prototypes, "code", "mean-over-prototypes")
+    torch.testing.assert_close(ours, official)
+
+
+def test_the_loss_is_zero_where_nothing_moved_and_stays_finite_at_temperature_100():
+    torch.manual_seed(0)
+    features = F.normalize(torch.randn(4, 16), dim=1)
+    prototypes = 100 * F.normalize(torch.randn(20, 16), dim=1)
+    assert spurious_loss(features, features, prototypes, "code", "batch-mean").item() == 0
+    opposite = spurious_loss(-features, features, prototypes, "paper", "batch-mean")
+    assert math.isfinite(opposite.item())
+    assert opposite.item() > 1
+
+
+def test_only_the_tuned_tower_gets_a_gradient_in_training(tiny_task):
+    method = FDAlign(FDAlign.Params(epochs=1), *tiny_task)
+    list(method.fit())
+    assert not any(p.requires_grad for p in tiny_task[0].model.parameters())
+
+
+def test_correction_keeps_60_of_80_in_20_clusters_and_does_not_normalise_again():
+    torch.manual_seed(0)
+    contexts = F.normalize(torch.randn(80, 16), dim=1)
+    spurious = correct(contexts, seed=0)
+    assert sum(spurious.kept) == 60
+    assert spurious.centres.shape == (20, 16)
+    assert set(spurious.cluster) == {-1, *range(20)}
+    assert spurious.centres.norm(dim=1).mean() < 0.9
+
+
+def test_correction_is_seeded():
+    torch.manual_seed(0)
+    contexts = F.normalize(torch.randn(80, 16), dim=1)
+    first, again = correct(contexts, seed=3), correct(contexts, seed=3)
+    assert torch.equal(first.centres, again.centres)
+    assert first.kept == again.kept
+    assert correct(contexts, seed=4).kept != first.kept
+
+
+def test_correction_drops_the_template_that_is_far_from_the_others():
+    torch.manual_seed(0)
+    contexts = F.normalize(torch.ones(40, 16) + 0.05 * torch.randn(40, 16), dim=1)
+    contexts[7] *= -1
+    assert not correct(contexts, seed=0).kept[7]
+
+
+@pytest.mark.parametrize(("count", "kept", "centres"), [(7, 5, 5), (80, 60, 20), (24, 18, 18)])
+def test_short_template_lists_shrink_both_numbers(count, kept, centres):
+    torch.manual_seed(0)
+    spurious = correct(F.normalize(torch.randn(count, 8), dim=1), seed=0)
+    assert sum(spurious.kept) == kept
+    assert len(spurious.centres) == centres
+
+
+def test_weight_zero_is_fine_tuning_with_the_same_head(tiny_task):
+    from core.methods.ft import FineTuning
+
+    clip, task = tiny_task
+    shared = {"epochs": 2, "batch_size": 5, "train_head": False}
+    aligned = FDAlign(FDAlign.Params(**shared, spurious_weight=0.0), clip, task)
+    plain = FineTuning(FineTuning.Params(**shared), clip, task)
+    for method in (aligned, plain):
+        list(method.fit())
+    for name, tensor in plain.classifier.state_dict().items():
+        assert torch.equal(tensor, aligned.classifier.state_dict()[name]), name

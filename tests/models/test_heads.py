@@ -1,0 +1,36 @@
+"""Heads: two conventions, the same zero-shot logits."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.models.heads import Head
+
+
+def test_both_conventions_give_the_same_logits_at_the_start():
+    torch.manual_seed(0)
+    prototypes = F.normalize(torch.randn(5, 16), dim=1)
+    features = F.normalize(torch.randn(3, 16), dim=1)
+    unit, folded = Head(prototypes, 100.0), Head(prototypes, 100.0, fold_scale=True)
+    torch.testing.assert_close(unit(features), folded(features))
+    torch.testing.assert_close(unit(features), 100 * features @ prototypes.T)
+
+
+def test_a_step_moves_a_unit_head_tau_squared_times_as_far_in_logits():
+    # dL/dW is τ·x for a unit head and x for a folded one; logits scale the step by τ again: τ² in all.
+    prototypes, x = torch.eye(2, 4), torch.tensor([[1.0, 0, 0, 0]])
+    moved = []
+    for fold_scale in (False, True):
+        head = Head(prototypes, 10.0, fold_scale)
+        before = head(x)[0, 0].detach()
+        head(x)[0, 0].backward()
+        with torch.no_grad():
+            head.weight -= 0.01 * head.weight.grad
+        moved.append((head(x)[0, 0] - before).item())
+    assert moved[0] / moved[1] == pytest.approx(100, rel=1e-3)
+
+
+def test_logits_are_fp32_inside_autocast():
+    head = Head(torch.eye(2, 4), 10.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert head(torch.randn(3, 4)).dtype == torch.float32

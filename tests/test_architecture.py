@@ -1,0 +1,107 @@
+"""The house's one rule, read from the source: imports go studio → jobs → core, and inside core to
+the left.
+"""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("core", "jobs", "studio")
+FORBIDDEN = {
+    "core": {"jobs", "studio", "gradio", "huey", "plotly"},
+    "jobs": {"studio", "gradio", "plotly"},
+    "studio": set(),
+}
+LAYERS = (
+    {"params", "errors", "events", "records", "runs", "embedded"},
+    {"data", "models", "demo"},
+    {"training"},
+    {"methods", "interpolation"},
+    {"evaluation", "export"},
+    {"environment", "finished", "pipeline", "watch", "zero_shot", "bench"},
+)
+TORCH_FREE = (
+    "core.errors",
+    "core.params",
+    "core.events",
+    "core.records",
+    "core.runs",
+    "core.demo",
+    "core.data.ingest",
+    "core.data.fewshot",
+    "core.data.health",
+    "core.data.assemble",
+    "jobs.queue",
+    "jobs.progress",
+    "jobs.evaluator.client",
+    "studio.cli",
+    "studio.app",
+)
+NO_PICKLE = ("pickle", "marshal", "shelve", "dill", "joblib")
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_never_go_back(package):
+    for path in sources(package):
+        roots = {name.split(".")[0] for name in imported(path)}
+        assert not roots & FORBIDDEN[package], path
+
+
+def test_inside_core_imports_go_to_the_left():
+    rank = {name: index for index, layer in enumerate(LAYERS) for name in layer}
+    for path in sources("core"):
+        part = path.relative_to(ROOT / "core").parts[0].removesuffix(".py")
+        if part == "__init__":
+            continue
+        assert part in rank, f"{part} has no place in the layers"
+        for name in imported(path):
+            if name.startswith("core."):
+                other = name.split(".")[1]
+                assert rank[other] <= rank[part], f"{path} imports {name}"
+
+
+def test_no_module_is_named_after_the_standard_library():
+    for package in PACKAGES:
+        for path in sources(package):
+            if path.parent == ROOT / package:
+                assert path.stem not in sys.stdlib_module_names - {"__init__", "__main__"}, path
+
+
+def test_nothing_unpickles_and_nothing_is_extracted_blindly():
+    for package in PACKAGES:
+        for path in sources(package):
+            assert not {n.split(".")[0] for n in imported(path)} & set(NO_PICKLE), path
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call):
+                    called = getattr(node.func, "id", "")
+                    name = getattr(node.func, "attr", called)
+                    assert called not in {"eval", "exec"}, path
+                    assert name != "extractall", path
+                    if name == "load":
+                        owner = getattr(getattr(node.func, "value", None), "id", "")
+                        assert owner not in {"torch", "yaml", "pickle"}, f"{path}: {owner}.load"
+
+
+@pytest.mark.parametrize("module", TORCH_FREE)
+def test_what_the_page_imports_does_not_import_torch(module):
+    code = f"import {module}, sys; sys.exit('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=False)
+    assert result.returncode == 0
