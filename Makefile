@@ -16,8 +16,8 @@ check: $(READY) ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY) ## the ID/OOD table of docs/demo-benchmark.md (about half an hour on two cores)
-	$(BIN)/evenkeel bench demo --out docs/demo-benchmark.json
+bench: $(READY) ## the ID/OOD table of docs/benchmark.md (about half an hour on two cores)
+	$(BIN)/evenkeel bench methods
 
 screenshots: $(READY) ## pictures of every place, into docs/screenshots
 	$(BIN)/python -m studio.screenshots docs/screenshots

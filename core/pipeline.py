@@ -76,7 +76,7 @@ def run(
     yield Saved("weights", place.weights_path.name)
     record = RunRecord(
         run_id=place.run_id,
-        config=config.model_dump(mode="json"),
+        config={**config.model_dump(mode="json"), "params": method.params.model_dump(mode="json")},
         classes=list(task.classes),
         evaluations={"zero-shot": before, "fine-tuned": after},
         wise=points,

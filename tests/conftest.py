@@ -37,7 +37,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         json.dumps({"model_cfg": TINY_VIT, "preprocess_cfg": {"size": 32}})
     )
     torch.manual_seed(0)
-    model = open_clip.CLIP(**{**TINY_VIT})
+    model = open_clip.CLIP(**TINY_VIT)
     save_file(
         {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
         folder / "open_clip_model.safetensors",
@@ -64,3 +64,14 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
                 image.save(folder / f"{number}.png")
     return root
+
+
+@pytest.fixture(scope="session")
+def tiny_task(tiny_model: Path, tiny_data: Path):
+    """(clip, task): the first two things a method wants after its knobs."""
+    from core.data.fewshot import sample_task
+    from core.data.ingest import open_dataset
+    from core.models import zoo
+
+    clip = zoo.load(str(tiny_model), device="cpu", precision="fp32")
+    return clip, sample_task(open_dataset(tiny_data), shots=4, seed=0)

@@ -22,7 +22,7 @@ LAYERS = (
     {"training"},
     {"methods", "interpolation"},
     {"evaluation", "export"},
-    {"environment", "finished", "pipeline", "watch", "zero_shot", "bench"},
+    {"environment", "finished", "pipeline", "watch", "zero_shot", "benchmark"},
 )
 TORCH_FREE = (
     "core.errors",

@@ -56,6 +56,9 @@ class GradientMethod(Method):
     Params: ClassVar[type[BaseParams]] = TrainingParams
     params: TrainingParams
 
+    def __init__(self, params: TrainingParams, clip: ClipModel, task: FewShotTask) -> None:
+        super().__init__(params.resolved(clip), clip, task)
+
     def setup(self) -> None:
         """Make `self.classifier`, where training starts."""
         self.classifier = self.zero_shot_classifier(self.params.fold_scale)

@@ -1,6 +1,6 @@
 """FD-Align: fine-tune while the image's distribution over spurious prototypes stays what it was."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch.nn.functional as F
 from pydantic import Field
@@ -16,6 +16,10 @@ from core.params import Sensible
 from core.training.frozen import FrozenViews
 from core.training.loop import Batch
 from core.training.settings import TrainingParams
+
+PUBLISHED_WEIGHT = 20.0
+PUBLISHED_SCALE = 100.0
+"""τ of the models that the weight was published for."""
 
 Direction = Literal["code", "paper"]
 Reduction = Literal["mean-over-prototypes", "batch-mean"]
@@ -51,15 +55,14 @@ class FDAlign(GradientMethod):
 
         train_head: bool = False
         """Train the class head too. The paper keeps it fixed; the official code trains it."""
-        spurious_weight: Annotated[float, Field(ge=0), Sensible(0.1, 100, log=True)] = 20.0
-        """Weight of the spurious loss (β). 0 is plain fine-tuning. The published 20 belongs to the
-        reduction `mean-over-prototypes`."""
+        spurious_weight: Annotated[float, Field(ge=0), Sensible(1, 1000, log=True)] | None = None
+        """Weight of the spurious loss (β); 0 is plain fine-tuning. Empty: the published 20, times
+        (100/τ)² where the model's temperature τ is not CLIP's 100, since the loss grows with τ²."""
         direction: Direction = "code"
         """`code`: KL(P₀‖P_t), what the authors ran. `paper`: KL(P_t‖P₀), what they printed."""
-        reduction: Reduction = "batch-mean"
-        """`batch-mean`: as the paper prints it. `mean-over-prototypes`: as the authors ran it, K
-        times smaller.
-        """
+        reduction: Reduction = "mean-over-prototypes"
+        """`mean-over-prototypes`: as the authors ran it, divided by the number of prototypes too;
+        the published weight belongs to it. `batch-mean`: as they printed it."""
         prototypes: Literal["openai-80", "tip-7", "dataset"] = "openai-80"
         """Templates that the spurious prototypes are made of; `dataset` takes the run's own
         prompts.
@@ -72,6 +75,14 @@ class FDAlign(GradientMethod):
         """Templates that survive the isolation forest (at most 75 % of them)."""
         centres: Annotated[int, Field(ge=2), Sensible(5, 40)] = 20
         """Cluster centres that k-means makes of the survivors."""
+
+        def resolved(self, clip: ClipModel) -> Self:
+            """Fill in the weight for the model's temperature as well."""
+            params = super().resolved(clip)
+            if params.spurious_weight is not None:
+                return params
+            weight = PUBLISHED_WEIGHT * (PUBLISHED_SCALE / clip.logit_scale) ** 2
+            return params.model_copy(update={"spurious_weight": round(weight, 3)})
 
         def templates_for(self, task: FewShotTask) -> tuple[str, ...]:
             """The templates that the spurious prototypes are made of."""
@@ -95,7 +106,7 @@ class FDAlign(GradientMethod):
         )
         return {
             "class": self.cross_entropy(self.classifier.head(tuned), batch.labels),
-            "spurious": self.params.spurious_weight * drift,
+            "spurious": (self.params.spurious_weight or 0.0) * drift,
         }
 
 

@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.events import Event, Step
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
-from core.training.optim import default_lr, learning_rate, make_optimizer
+from core.training.optim import learning_rate, make_optimizer
 from core.training.settings import TrainingParams
 
 
@@ -60,8 +60,8 @@ def train(method: Trainable) -> Generator[Event, None, None]:
     """
     params, task = method.params, method.task
     trainable = method.parameters()
-    peak = params.lr or default_lr(method.classifier.tower)
-    optimizer = make_optimizer(params, trainable, peak)
+    assert params.lr is not None, "params.resolved(clip) fills it"
+    optimizer = make_optimizer(params, trainable, params.lr)
     steps = params.epochs * math.ceil(len(task.train) / params.batch_size)
     best = BestEpoch(method) if params.keep == "best" else None
 
@@ -69,7 +69,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
     for epoch in range(params.epochs):
         for batch in _batches(method, epoch):
             started = time.perf_counter()
-            lr = learning_rate(step, steps, peak, params.warmup)
+            lr = learning_rate(step, steps, params.lr, params.warmup)
             for group in optimizer.param_groups:
                 group["lr"] = lr
 
@@ -82,7 +82,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
             if not math.isfinite(value):
                 raise UserError(
                     f"training: the loss became {value} at step {step + 1}. "
-                    f"Lower lr (it is {peak:g}), or train in fp32."
+                    f"Lower lr (it is {params.lr:g}), or train in fp32."
                 )
             optimizer.step()
             method.after_step(step, steps)

@@ -8,15 +8,6 @@ from torch import nn
 
 from core.training.settings import TrainingParams
 
-SMALL_TOWER = 20_000_000
-
-
-def default_lr(tower: nn.Module) -> float:
-    """1e-5, the published value for CLIP's own towers; ten times that for towers under 20 M
-    parameters.
-    """
-    return 1e-4 if sum(p.numel() for p in tower.parameters()) < SMALL_TOWER else 1e-5
-
 
 def make_optimizer(
     params: TrainingParams, trainable: Iterable[nn.Parameter], lr: float

@@ -1,11 +1,20 @@
 """The knobs that every method trained by gradients shares."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from core.data.transforms import Augmentation
+from core.models.clip import ClipModel
 from core.params import Params, Sensible
+
+SMALL_TOWER = 20_000_000
+
+
+def default_lr(clip: ClipModel) -> float:
+    """1e-5, the published value for CLIP's own towers; ten times that under 20 M parameters."""
+    count = sum(parameter.numel() for parameter in clip.model.visual.parameters())
+    return 1e-4 if count < SMALL_TOWER else 1e-5
 
 
 class TrainingParams(Params):
@@ -41,6 +50,10 @@ class TrainingParams(Params):
     training."""
     keep: Literal["last", "best"] = "last"
     """Weights to keep: of the last epoch, or of the epoch with the best validation accuracy."""
+
+    def resolved(self, clip: ClipModel) -> Self:
+        """The same knobs with those left empty filled in for this model."""
+        return self if self.lr else self.model_copy(update={"lr": default_lr(clip)})
 
     @property
     def augmentation(self) -> Augmentation:

@@ -117,5 +117,5 @@ def test_the_catalogue_lists_every_method_once():
 
 
 def test_a_typo_names_its_neighbours():
-    with pytest.raises(UserError, match="no 'fdalign'. Did you mean 'fd-align'"):
+    with pytest.raises(UserError, match=r"no 'fdalign'\. Did you mean 'fd-align'"):
         find("fdalign")

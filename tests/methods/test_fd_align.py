@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from core.methods.fd_align import FDAlign, spurious_loss
 from core.models.spurious import correct
 
-# Two prototypes and one image: P₀ = (3/4, 1/4) and P_t = (1/2, 1/2), because softmax(ln 3, 0) = (3/4, 1/4).
+# Two prototypes, one image: P₀ = softmax(ln 3, 0) = (3/4, 1/4) and P_t = (1/2, 1/2).
 PROTOTYPES = torch.eye(2)
 FROZEN = torch.tensor([[math.log(3.0), 0.0]])
 TUNED = torch.tensor([[0.0, 0.0]])
@@ -107,3 +107,11 @@ def test_weight_zero_is_fine_tuning_with_the_same_head(tiny_task):
         list(method.fit())
     for name, tensor in plain.classifier.state_dict().items():
         assert torch.equal(tensor, aligned.classifier.state_dict()[name]), name
+
+
+def test_an_empty_weight_is_the_published_one_for_clip_and_grows_for_softer_models(tiny_task):
+    clip, task = tiny_task
+    method = FDAlign(FDAlign.Params(), clip, task)
+    # open_clip starts a fresh model at τ = 1/0.07: (100·0.07)² = 49 times the published 20.
+    assert method.params.spurious_weight == pytest.approx(20 * 49, rel=1e-4)
+    assert FDAlign(FDAlign.Params(spurious_weight=3), clip, task).params.spurious_weight == 3

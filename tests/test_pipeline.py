@@ -1,0 +1,248 @@
+"""A whole run on a tiny real model: what is written, that it can be trusted, and opened again."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from core.errors import UserError
+from core.evaluation.frontier import choose_alpha
+from core.events import Evaluated, Stage, Step
+from core.finished import FinishedRun
+from core.pipeline import complete, run
+from core.records import RunConfig, RunRecord, WisePoint
+from core.runs import RunFolder
+from core.zero_shot import measure_zero_shot
+
+
+def config_of(tiny_model, tiny_data, **more) -> RunConfig:
+    params = {"epochs": 3, "batch_size": 5, "lr": 2e-3, **more.pop("params", {})}
+    return RunConfig(
+        data=str(tiny_data),
+        model=str(tiny_model),
+        device="cpu",
+        precision="fp32",
+        **{"method": "fd-align", "shots": 4, "evaluations": 3, **more, "params": params},
+    )
+
+
+def finish(steps):
+    """(record, events)"""
+    events = []
+    while True:
+        try:
+            events.append(next(steps))
+        except StopIteration as stop:
+            return stop.value, events
+
+
+@pytest.fixture(scope="module")
+def done(tiny_model, tiny_data, tmp_path_factory):
+    """(folder, record, events, cache) of one finished FD-Align run."""
+    folder, cache = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("cache")
+    record, events = finish(run(config_of(tiny_model, tiny_data), folder, cache))
+    return folder, record, events, cache
+
+
+def test_the_ends_of_the_frontier_are_the_evaluations_exactly(done):
+    _, record, _, _ = done
+    for alpha, label in ((0, "zero-shot"), (-1, "fine-tuned")):
+        scores = record.evaluations[label].domains
+        assert record.wise[alpha].domains == {n: score.accuracy for n, score in scores.items()}
+        assert record.wise[alpha].id == record.evaluations[label].id
+    assert [point.alpha for point in record.wise] == [round(i / 20, 2) for i in range(21)]
+
+
+def test_mixing_again_at_the_ends_measures_the_same_as_the_run_did(done):
+    folder, record, _, cache = done
+    finished = FinishedRun(folder, cache, "cpu")
+    assert finished.measure(0.0) == record.evaluations["zero-shot"]
+    assert finished.measure(1.0) == record.evaluations["fine-tuned"]
+    middle = next(point for point in record.wise if point.alpha == 0.5)
+    assert finished.measure(0.5).id == middle.id
+
+
+def test_the_record_is_written_as_the_contract_says(done):
+    folder, record, _, _ = done
+    payload = json.loads((folder / "record.json").read_text())
+    assert payload["schema"] == 1
+    assert payload["status"] == "done"
+    assert payload["config"]["params"]["spurious_weight"] > 0  # filled in: it was left empty
+    assert payload["evaluations"]["zero-shot"]["domains"].keys() == {
+        "val",
+        "test",
+        "ood/grey",
+        "ood/night",
+    }
+    assert payload["selection"].keys() == {"checkpoint", "alpha", "alpha_chosen_on"}
+    assert payload["timing"]["train_seconds"] > 0
+    assert payload["timing"]["images_per_second"] > 0
+    assert RunRecord.read(folder / "record.json") == record
+    for name in record.files.values():
+        assert (folder / name).exists()
+
+
+def test_a_run_says_its_phases_in_order_and_measures_as_often_as_asked(done):
+    _, _, events, _ = done
+    phases = [event.name for event in events if isinstance(event, Stage)]
+    assert phases == ["data", "zero-shot", "training", "wise", "saving", "done"]
+    labels = [event.label for event in events if isinstance(event, Evaluated)]
+    assert labels == ["zero-shot", "training", "training", "fine-tuned"] + ["alpha"] * 21
+    assert sum(isinstance(event, Step) for event in events) == 3 * 3
+
+
+def test_the_prototype_plot_has_a_look_for_every_evaluation_and_the_start(done):
+    folder, _, _, _ = done
+    plot = json.loads((folder / "prototypes.json").read_text())
+    assert [look["epoch"] for look in plot["trail"]] == [0, 1, 2, 3]
+    assert len(plot["templates"]) == 80
+    assert sum(template["kept"] for template in plot["templates"]) == 60
+    assert len(plot["centres"]) == 20
+    start, end = plot["trail"][0]["points"], plot["trail"][-1]["points"]
+    assert len(start) == 12
+    assert start != end
+
+
+def test_the_same_config_gives_the_same_weights_with_and_without_a_cache(
+    done, tiny_model, tiny_data, tmp_path
+):
+    folder, _, _, cache = done
+    for name, again in (("warm", cache), ("none", None)):
+        finish(run(config_of(tiny_model, tiny_data), tmp_path / name, again))
+        first = load_file(folder / "classifier.safetensors")
+        second = load_file(tmp_path / name / "classifier.safetensors")
+        assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_another_seed_gives_other_weights(done, tiny_model, tiny_data, tmp_path):
+    folder, _, _, cache = done
+    finish(run(config_of(tiny_model, tiny_data, seed=1), tmp_path / "run", cache))
+    first = load_file(folder / "classifier.safetensors")
+    second = load_file(tmp_path / "run" / "classifier.safetensors")
+    assert any(not torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_second_run_reads_the_frozen_features_of_the_first(
+    done, tiny_model, tiny_data, tmp_path, monkeypatch
+):
+    from core.training.frozen import FrozenViews
+
+    _, _, _, cache = done
+    monkeypatch.setattr(FrozenViews, "_compute", lambda *_: pytest.fail("computed again"))
+    finish(run(config_of(tiny_model, tiny_data), tmp_path / "run", cache))
+
+
+def test_a_cancelled_run_leaves_no_record(tiny_model, tiny_data, tmp_path):
+    steps = run(config_of(tiny_model, tiny_data), tmp_path, None)
+    for event in steps:
+        if isinstance(event, Step):
+            break
+    steps.close()
+    with pytest.raises(UserError, match="not a finished run"):
+        RunFolder(tmp_path).record()
+
+
+def test_a_finished_run_is_not_overwritten(done, tiny_model, tiny_data):
+    folder, _, _, _ = done
+    with pytest.raises(UserError, match="already holds a finished run"):
+        next(run(config_of(tiny_model, tiny_data), folder, None))
+
+
+def test_predictions_are_sorted_and_sum_to_one_over_all_classes(done, tiny_data):
+    folder, record, _, cache = done
+    images = sorted((tiny_data / "test" / "otter").glob("*.png"))[:2]
+    rows = FinishedRun(folder, cache, "cpu").predict(images, alpha=0.5)
+    assert [row["image"] for row in rows] == [str(image) for image in images]
+    for row in rows:
+        probabilities = [entry["probability"] for entry in row["top"]]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert sum(probabilities) == pytest.approx(1, abs=1e-4)
+        assert {entry["class"] for entry in row["top"]} == set(record.classes)
+
+
+def test_the_export_at_alpha_is_the_mix_and_not_an_end(done, tmp_path):
+    import open_clip
+
+    folder, _, _, cache = done
+    finished = FinishedRun(folder, cache, "cpu")
+    exported = finished.export("open_clip", 0.3, tmp_path / "out")
+    assert exported.verified, exported.check
+    model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{exported.folder}")
+    images = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        theirs = model.eval().encode_image(images, normalize=True)
+        torch.testing.assert_close(theirs, finished.at(0.3).features(images))
+        assert not torch.allclose(theirs, finished.at(1.0).features(images), atol=1e-4)
+    card = json.loads((exported.folder / "evenkeel.json").read_text())
+    assert card["alpha"] == 0.3
+
+
+def test_what_does_not_fit_any_more_is_said(done, tiny_model, tiny_data, tmp_path):
+    folder, _, _, cache = done
+    moved = tmp_path / "moved"
+    shutil.copytree(folder, moved)
+    payload = json.loads((moved / "record.json").read_text())
+
+    payload["config"]["data"] = str(tmp_path / "gone")
+    (moved / "record.json").write_text(json.dumps(payload))
+    with pytest.raises(UserError, match="not there any more"):
+        FinishedRun(moved, cache, "cpu").measure(0.5)
+
+    payload["environment"]["model_fingerprint"] = "0" * 64
+    (moved / "record.json").write_text(json.dumps(payload))
+    with pytest.raises(UserError, match="other weights now"):
+        FinishedRun(moved, cache, "cpu")
+
+    payload["schema"] = 99
+    (moved / "record.json").write_text(json.dumps(payload))
+    with pytest.raises(UserError, match="Upgrade Evenkeel"):
+        FinishedRun(moved, cache, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"method": "fdalign"}, "Did you mean 'fd-align'"),
+        ({"params": {"epoch": 3}}, "unknown knob: there is no 'epoch'. Did you mean 'epochs'"),
+        ({"params": {"lr": -1}}, "lr must be greater than 0, got -1"),
+        ({"params": {"direction": "up"}}, "direction must be 'code' or 'paper', got 'up'"),
+    ],
+)
+def test_a_wrong_config_is_told_what_it_must_be(wrong, sentence):
+    with pytest.raises(UserError, match=sentence):
+        complete(RunConfig(data="x", **wrong))
+
+
+def test_alpha_is_chosen_on_validation_and_ties_stay_close_to_zero_shot():
+    def point(alpha, val, other):
+        return WisePoint(alpha=alpha, id=other, ood=other, val=val, domains={})
+
+    points = [point(0.0, 0.5, 0.9), point(0.3, 0.7, 0.1), point(0.6, 0.7, 0.8), point(1, 0.6, 1)]
+    chosen = choose_alpha(points, "last")
+    assert (chosen.alpha, chosen.alpha_chosen_on) == (0.3, "val")
+    without = choose_alpha([point(0.0, None, 0.9), point(1.0, None, 1.0)], "last")
+    assert (without.alpha, without.alpha_chosen_on) == (0.5, "default")
+
+
+def test_best_keeps_the_epoch_with_the_best_validation_accuracy(tiny_model, tiny_data, tmp_path):
+    asked = config_of(tiny_model, tiny_data, method="ft", params={"keep": "best", "epochs": 4})
+    record, events = finish(run(asked, tmp_path, None))
+    looked = [e.domains["val"].accuracy for e in events if isinstance(e, Evaluated) and e.step]
+    assert record.selection.checkpoint == "best"
+    assert record.evaluations["fine-tuned"].domains["val"].accuracy >= max(looked[:-1], default=0)
+
+
+def test_zero_shot_of_a_data_set_counts_every_image_once(tiny_model, tiny_data):
+    answer = measure_zero_shot(tiny_data, str(tiny_model), "openai-80")
+    assert answer["folders"] == ["otter", "red_fox", "snow owl"]
+    assert answer["classes"] == ["otter", "red fox", "snow owl"]
+    assert {name: score["n"] for name, score in answer["evaluation"]["domains"].items()} == {
+        "train": 18,
+        "val": 9,
+        "test": 15,
+        "ood/grey": 12,
+        "ood/night": 12,
+    }
+    assert all(n == 14 for _, n in answer["id_per_class"].values())
