@@ -1,11 +1,12 @@
 """The embedded demo data, written as folders: emoji in five styles, one of them in-distribution."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from core.data.ingest import list_files
-from core.data.layout import SETTINGS_NAME
+from core.data.names import SETTINGS_NAME
 from core.data.settings import DatasetSettings
 from core.embedded import demo_folder
 from core.errors import UserError
@@ -32,6 +33,7 @@ def write_demo(folder: Path, full: bool = False) -> Path:
 
     An earlier demo there is replaced. Raises `UserError` when `folder` holds anything else.
     """
+    folder = Path(os.path.abspath(folder.expanduser()))
     source = demo_folder()
     there = set(list_files(source))
     if folder.exists() and not folder.is_dir():

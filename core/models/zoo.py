@@ -2,12 +2,17 @@
 model.
 """
 
+import contextlib
 import json
+import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import open_clip
+from huggingface_hub import constants as hub
 from open_clip.factory import get_model_config, parse_model_name
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
@@ -18,6 +23,8 @@ from core.models.clip import ClipModel
 from core.models.precision import choose_device, choose_precision
 
 EMBEDDED = "embedded"
+HUB_TIMEOUT_SECONDS = 5
+_ASKED_OFFLINE = hub.HF_HUB_OFFLINE
 SUGGESTED = (
     ("ViT-B-32/laion2b_s34b_b79k", "the usual starting point, 151 M parameters"),
     ("ViT-B-32/openai", "OpenAI's weights, QuickGELU"),
@@ -109,8 +116,11 @@ def _from_architecture(architecture: str, weights: str) -> tuple[Any, Any, dict[
 def _build(
     name: str, pretrained: str | None, override: dict[str, Any]
 ) -> tuple[Any, Any, dict[str, Any]]:
+    needs_hub = pretrained is not None and not Path(pretrained).is_file()
+    if needs_hub or name.startswith("hf-hub:"):
+        _notice_a_missing_network()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _quiet_logs():
             warnings.filterwarnings("ignore", message="QuickGELU mismatch")
             # require_pretrained: open_clip would otherwise go on with random weights.
             model = open_clip.create_model(
@@ -130,6 +140,26 @@ def _build(
     return model, tokenizer, config
 
 
+def _notice_a_missing_network() -> None:
+    """Without a network the hub's client tries for a minute before it looks at what it has."""
+    try:
+        httpx.head(hub.ENDPOINT, timeout=HUB_TIMEOUT_SECONDS)
+    except httpx.TransportError:
+        hub.HF_HUB_OFFLINE = True
+    else:
+        hub.HF_HUB_OFFLINE = _ASKED_OFFLINE
+
+
+@contextlib.contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """What open_clip and the hub log about a failure is said by our own error."""
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def _config(name: str) -> dict[str, Any]:
     """The architecture as JSON, to be written beside exported weights."""
     schema, place = parse_model_name(name)
@@ -141,15 +171,17 @@ def _config(name: str) -> dict[str, Any]:
 
 def _explain(name: str, pretrained: str | None, error: Exception) -> UserError:
     wanted = f"{name}/{pretrained}" if pretrained else name
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     if name.startswith("local-dir:") or (pretrained and Path(pretrained).is_file()):
         return UserError(
             f"model: {wanted} could not be loaded: {reason}. "
             "The weights must belong to the architecture that is named."
         )
+    if hub.HF_HUB_OFFLINE:
+        reason = "there is no connection to the hub, and they are not in its cache"
     return UserError(
-        f"model: the weights of {wanted} could not be fetched ({reason}). Check the connection, "
-        "or name a local checkpoint, or use the embedded model (--model embedded)."
+        f"model: the weights of {wanted} could not be fetched: {reason}. Connect once, name a "
+        "local checkpoint, or use the embedded model (--model embedded)."
     )
 
 

@@ -1,0 +1,84 @@
+"""What a data set is: domains over the same classes, each with a role, and how it was read."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from core.errors import unknown
+
+Role = Literal["train", "val", "test", "ood"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One labelled image. `path` is POSIX and relative to the root of its data set."""
+
+    path: str
+    label: int
+    """Index into the classes."""
+    sha256: str
+    """Of the file's bytes, in hex: two items with equal hashes are the same image."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Images that come from one place. Named `train`, `val`, `test` or `ood/<name>`."""
+
+    name: str
+    role: Role
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """How a folder, a zip or an upload was read, in sentences that a user is shown."""
+
+    understood: tuple[str, ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
+    """(path, reason). A path that ends in `/` is a folder with all that it holds."""
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON: `ignored` is a list of {path, reason}."""
+        ignored = [{"path": path, "reason": reason} for path, reason in self.ignored]
+        return {**asdict(self), "ignored": ignored}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images of several domains over the same classes, read and hashed but not decoded."""
+
+    root: Path
+    """The folder that item paths are relative to."""
+    title: str
+    classes: tuple[str, ...]
+    """Names of the class folders, sorted; an item's label is an index into them."""
+    names: tuple[str, ...]
+    """What each class is called in a prompt, in the order of `classes`."""
+    templates: tuple[str, ...]
+    """The data set's own prompt templates; empty when it has none."""
+    allow_fewer: bool
+    """Whether a class with fewer images than shots gives all it has instead of an error."""
+    domains: tuple[Domain, ...]
+    """`train` first, then `val` and `test` where they exist, then `ood/…` by name."""
+    report: IngestReport
+
+    def domain(self, name: str) -> Domain:
+        """The domain called so, or a `UserError` that names those there are."""
+        for domain in self.domains:
+            if domain.name == name:
+                return domain
+        raise unknown("domain", name, [domain.name for domain in self.domains])
+
+    def items(self, name: str) -> tuple[Item, ...]:
+        """The images of a domain; none when the data set does not have it."""
+        return next((domain.items for domain in self.domains if domain.name == name), ())
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images per domain and class folder. Every class is there, with 0 if need be."""
+        counted = {domain.name: Counter(i.label for i in domain.items) for domain in self.domains}
+        return {
+            name: {folder: labels[index] for index, folder in enumerate(self.classes)}
+            for name, labels in counted.items()
+        }

@@ -1,0 +1,128 @@
+"""Folder or zip to `Dataset`: found, understood, named and hashed; not decoded yet."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import file_digest
+from pathlib import Path
+from zipfile import is_zipfile
+
+import platformdirs
+
+from core.data.archive import unpack
+from core.data.dataset import Dataset, Domain, IngestReport, Item
+from core.data.layout import read_layout
+from core.data.names import SETTINGS_NAME
+from core.data.prompts import display_name
+from core.data.settings import DatasetSettings
+from core.errors import UserError
+
+_ORDER = ("train", "val", "test", "ood")
+_THREADS = 8
+_EMPTY = "empty file, or a link to nothing"
+
+
+def open_dataset(path: Path | str, workspace: Path | None = None) -> Dataset:
+    """The data set in a folder or a zip.
+
+    A zip is unpacked under `workspace` (by default the user's cache folder), once for its content.
+    The order of items is the natural one of their paths, the same on every file system.
+    Raises `UserError` when there is nothing to train on or `dataset.yaml` is wrong.
+    """
+    # Not resolved: a data set that is a link keeps the name that the user knows.
+    absolute = Path(os.path.abspath(Path(path).expanduser()))
+    try:
+        if absolute.is_dir():
+            return _read(absolute, list(list_files(absolute)), absolute.name, absolute.name)
+        named_zip = absolute.suffix.lower() == ".zip" and absolute.is_file()
+        if named_zip or is_zipfile(absolute):
+            workspace = workspace or platformdirs.user_cache_path("evenkeel") / "unpacked"
+            unpacked = unpack(absolute, workspace)
+            return _read(unpacked.folder, unpacked.paths, absolute.name, absolute.stem)
+    except PermissionError as error:
+        raise UserError(f"'{error.filename}': permission denied. Change its permissions.") from None
+    if absolute.exists():
+        raise UserError(f"'{absolute.name}' must be a folder of images or a zip of one.")
+    raise UserError(f"There is no folder or zip at '{path}'. Check the path.")
+
+
+def list_files(folder: Path) -> Iterator[str]:
+    """Every file below `folder` as a relative POSIX path; an empty folder ends in `/`.
+
+    Links are followed, since data sets are often built of them, but never in a circle.
+    """
+    folder = folder.resolve()
+    waiting = [("", folder, frozenset({folder}))]
+    while waiting:
+        prefix, here, above = waiting.pop()
+        with os.scandir(here) as entries:
+            found = list(entries)
+        if prefix and not found:
+            yield prefix
+        for entry in found:
+            if entry.is_dir():
+                inner = here / entry.name
+                target = inner.resolve() if entry.is_symlink() else inner
+                if target not in above:
+                    waiting.append((f"{prefix}{entry.name}/", inner, above | {target}))
+            elif entry.is_file() or entry.is_symlink():
+                yield prefix + entry.name
+
+
+def _read(root: Path, paths: Sequence[str], label: str, title: str) -> Dataset:
+    layout = read_layout(paths, label)
+    root /= layout.base
+    settings = DatasetSettings.read(root / SETTINGS_NAME, layout.classes)
+    names = tuple(settings.classes.get(folder, display_name(folder)) for folder in layout.classes)
+    hashes = _hash_all([root / place.path for place in layout.placed])
+    index = {folder: label for label, folder in enumerate(layout.classes)}
+    items: dict[str, list[Item]] = {}
+    unread: list[tuple[str, str]] = []
+    for place, sha256 in zip(layout.placed, hashes, strict=True):
+        if sha256 is None:
+            unread.append((place.path, _EMPTY))
+            continue
+        item = Item(place.path, index[place.class_name], sha256)
+        items.setdefault(place.domain, []).append(item)
+    roles = {place.domain: place.role for place in layout.placed}
+    ordered = sorted(items, key=lambda name: (_ORDER.index(roles[name]), name))
+    report = IngestReport(
+        understood=layout.report.understood,
+        ignored=(*layout.report.ignored, *unread),
+        warnings=(*layout.report.warnings, *_same_names(layout.classes, names)),
+    )
+    return Dataset(
+        root=root,
+        title=settings.title or display_name(layout.base.rpartition("/")[2] or title),
+        classes=layout.classes,
+        names=names,
+        templates=settings.templates,
+        allow_fewer=settings.allow_fewer,
+        domains=tuple(Domain(name, roles[name], tuple(items[name])) for name in ordered),
+        report=report,
+    )
+
+
+def _hash_all(paths: Sequence[Path]) -> list[str | None]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(_sha256, paths))
+
+
+def _sha256(path: Path) -> str | None:
+    """In hex; None for a file without bytes and for a link that leads nowhere."""
+    try:
+        with open(path, "rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+            return digest if file.tell() else None
+    except FileNotFoundError:
+        return None
+
+
+def _same_names(classes: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    first: dict[str, str] = {}
+    return tuple(
+        f"Classes '{first[name]}' and '{folder}' are both called '{name}': no model can tell them "
+        f"apart by name. Give them different names in {SETTINGS_NAME}."
+        for folder, name in zip(classes, names, strict=True)
+        if first.setdefault(name, folder) != folder
+    )

@@ -1,0 +1,244 @@
+"""Zips: the honest ones in every dialect, and hostile ones that must leave nothing behind."""
+
+import contextlib
+import io
+import os
+import stat
+import struct
+import zipfile
+
+import pytest
+
+from core.data import archive
+from core.data.archive import unpack
+from core.errors import UserError
+
+IMAGE = b"not decoded here"
+
+
+def make_zip(path, members, **options):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, **options) as file:
+        for name, data in members:
+            file.writestr(name, data)
+    return path
+
+
+def everything_below(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+def assert_refused(path, workspace, match):
+    with pytest.raises(UserError, match=match) as caught:
+        unpack(path, workspace)
+    assert str(caught.value).startswith(f"'{path.name}' was not unpacked: ")
+    assert str(path.parent) not in str(caught.value)
+    assert not workspace.exists() or everything_below(workspace) == []
+
+
+def member(name, **fields):
+    info = zipfile.ZipInfo(name)
+    for field, value in fields.items():
+        setattr(info, field, value)
+    return info
+
+
+def test_images_and_settings_are_written_and_the_rest_is_only_listed(tmp_path):
+    names = ["fox/1.jpg", "dataset.yaml", "readme.txt", "__MACOSX/fox/._1.jpg"]
+    path = make_zip(tmp_path / "a.zip", [(name, IMAGE) for name in names])
+    unpacked = unpack(path, tmp_path / "work")
+    assert unpacked.paths == tuple(names)
+    assert everything_below(unpacked.folder) == ["dataset.yaml", "fox", "fox/1.jpg"]
+    assert (unpacked.folder / "fox/1.jpg").read_bytes() == IMAGE
+
+
+def test_the_same_zip_is_unpacked_once(tmp_path):
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", IMAGE)])
+    first = unpack(path, tmp_path / "work")
+    written = (first.folder / "fox/1.jpg").stat().st_mtime_ns
+    again = unpack(path.rename(tmp_path / "b.zip"), tmp_path / "work")
+    assert again == first
+    assert (again.folder / "fox/1.jpg").stat().st_mtime_ns == written
+    assert len(list((tmp_path / "work").iterdir())) == 1
+
+
+@pytest.mark.parametrize("cut", [lambda path: path.write_bytes(b""), lambda path: path.unlink()])
+def test_a_copy_that_a_power_cut_spoiled_is_unpacked_again(tmp_path, cut):
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", IMAGE), ("fox/2.jpg", IMAGE)])
+    cut(unpack(path, tmp_path / "work").folder / "fox/1.jpg")
+    assert (unpack(path, tmp_path / "work").folder / "fox/1.jpg").read_bytes() == IMAGE
+
+
+def test_an_empty_folder_is_listed_and_a_filled_one_is_not(tmp_path):
+    path = make_zip(tmp_path / "a.zip", [("owl/", b""), ("fox/", b""), ("fox/1.jpg", IMAGE)])
+    assert set(unpack(path, tmp_path / "work").paths) == {"owl/", "fox/1.jpg"}
+
+
+def test_names_in_utf8_that_do_not_say_so_are_read_right(tmp_path):
+    """As Finder writes them."""
+    path = make_zip(tmp_path / "a.zip", [("cr\xe8me/1.jpg", IMAGE)])
+    raw = path.read_bytes()
+    for header, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = raw.index(header) + at
+        (flags,) = struct.unpack_from("<H", raw, start)
+        raw = raw[:start] + struct.pack("<H", flags & ~0x800) + raw[start + 2 :]
+    path.write_bytes(raw)
+    assert unpack(path, tmp_path / "work").paths == ("crème/1.jpg",)
+
+
+def test_backslashes_of_old_windows_tools_are_folders(tmp_path):
+    path = make_zip(
+        tmp_path / "a.zip", [("fox\\", b""), ("fox\\1.jpg", IMAGE), ("./owl/1.jpg", IMAGE)]
+    )
+    assert unpack(path, tmp_path / "work").paths == ("fox/1.jpg", "owl/1.jpg")
+
+
+OUTSIDE = [
+    "../evil.jpg",
+    "fox/../../evil.jpg",
+    "fox/../evil.jpg",
+    "/etc/evil.jpg",
+    "//host/evil.jpg",
+    "C:/evil.jpg",
+    "C:evil.jpg",
+    "..\\evil.jpg",
+    "\\evil.jpg",
+    "..",
+]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_name_that_points_outside_refuses_the_whole_zip(tmp_path, name):
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", IMAGE), (name, IMAGE)])
+    assert_refused(path, tmp_path / "work", "points outside of the archive")
+
+
+@pytest.mark.parametrize("name", ["fox/a\nb.jpg", "fox/\x1b[2J.jpg", "fox/\x7f.jpg"])
+def test_control_characters_are_refused(tmp_path, name):
+    path = make_zip(tmp_path / "a.zip", [(name, IMAGE)])
+    assert_refused(path, tmp_path / "work", "control characters")
+
+
+@pytest.mark.parametrize("name", ["f" * 300 + ".jpg", "/".join(["fox"] * 400) + "/1.jpg"])
+def test_a_name_that_no_disk_takes_is_refused(tmp_path, name):
+    path = make_zip(tmp_path / "a.zip", [(name, IMAGE)])
+    assert_refused(path, tmp_path / "work", "too long")
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFBLK, stat.S_IFSOCK])
+def test_links_and_devices_are_refused(tmp_path, kind):
+    link = member("fox/1.jpg", external_attr=(kind | 0o777) << 16, create_system=3)
+    path = make_zip(tmp_path / "a.zip", [(link, b"/etc/passwd")])
+    assert_refused(path, tmp_path / "work", "a link or a device")
+
+
+def test_an_encrypted_zip_is_refused(tmp_path):
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", IMAGE)])
+    raw = bytearray(path.read_bytes())
+    raw[6] |= 1
+    raw[raw.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(raw)
+    assert_refused(path, tmp_path / "work", "is encrypted")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_inflate_without_bound_are_refused(tmp_path, method):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as file:
+        file.writestr("fox/1.jpg", bytes(1000))
+    assert_refused(path, tmp_path / "work", "other than the usual")
+
+
+def test_too_many_images_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_FILES", 5)
+    path = make_zip(tmp_path / "a.zip", [(f"fox/{n}.jpg", IMAGE) for n in range(6)])
+    assert_refused(path, tmp_path / "work", "holds 6 images, at most 5")
+
+
+def test_too_many_bytes_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_BYTES", 1000)
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", os.urandom(1001))])
+    assert_refused(path, tmp_path / "work", "unpacks to")
+
+
+def test_a_bomb_is_refused_by_its_ratio(tmp_path):
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", bytes(70_000_000))])
+    assert path.stat().st_size < 100_000
+    assert_refused(path, tmp_path / "work", "more than 100 times its size")
+
+
+def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", bytes(5_000_000))])
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(struct.pack("<L", 5_000_000), struct.pack("<L", 100)))
+    assert_refused(path, tmp_path / "work", "damaged")
+
+
+def test_members_that_share_bytes_are_refused(tmp_path):
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", os.urandom(99)), ("fox/2.jpg", IMAGE)])
+    raw = bytearray(path.read_bytes())
+    second = raw.rindex(b"PK\x01\x02")
+    raw[second + 42 : second + 46] = struct.pack("<L", 0)
+    path.write_bytes(raw)
+    assert_refused(path, tmp_path / "work", "overlaps|damaged")
+
+
+def test_a_name_twice_is_refused(tmp_path):
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", IMAGE), ("fox/1.jpg", b"other")])
+    assert_refused(path, tmp_path / "work", "twice")
+
+
+def test_a_file_that_is_also_a_folder_is_refused(tmp_path):
+    path = make_zip(tmp_path / "a.zip", [("fox.jpg", IMAGE), ("fox.jpg/1.jpg", IMAGE)])
+    assert_refused(path, tmp_path / "work", "twice")
+
+
+def test_a_huge_table_of_contents_is_refused_before_it_is_read(tmp_path):
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", IMAGE)])
+    raw = bytearray(path.read_bytes())
+    end = raw.rindex(b"PK\x05\x06")
+    raw[end + 12 : end + 16] = struct.pack("<L", 2**31)
+    path.write_bytes(raw)
+    assert_refused(path, tmp_path / "work", "far more than")
+
+
+def test_zip64_is_refused_since_its_table_is_elsewhere(tmp_path):
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", IMAGE)])
+    raw = path.read_bytes()
+    end = raw.rindex(b"PK\x05\x06")
+    locator = b"PK\x06\x07" + bytes(16)
+    path.write_bytes(raw[:end] + b"PK\x06\x06" + bytes(52) + locator + raw[end:])
+    assert_refused(path, tmp_path / "work", "zip64")
+
+
+def whole_zip(tmp_path):
+    return make_zip(tmp_path / "a.zip", [("fox/1.jpg", os.urandom(3000)), ("fox/2.jpg", IMAGE)])
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.95, 0.99])
+def test_a_cut_zip_is_refused(tmp_path, keep):
+    path = whole_zip(tmp_path)
+    raw = path.read_bytes()
+    path.write_bytes(raw[: int(len(raw) * keep)])
+    assert_refused(path, tmp_path / "work", "not a whole zip file|damaged")
+
+
+def test_a_flipped_bit_is_refused_and_nothing_stays(tmp_path):
+    path = whole_zip(tmp_path)
+    raw = bytearray(path.read_bytes())
+    raw[1500] ^= 1
+    path.write_bytes(raw)
+    assert_refused(path, tmp_path / "work", "damaged")
+
+
+def test_any_flipped_byte_is_unpacked_or_refused_and_never_crashes(tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("fox/1.jpg", b"abc" * 20)
+    raw, path, work = buffer.getvalue(), tmp_path / "a.zip", tmp_path / "work"
+    for position in range(len(raw)):
+        path.write_bytes(raw[:position] + bytes([raw[position] ^ 0xFF]) + raw[position + 1 :])
+        with contextlib.suppress(UserError):
+            unpack(path, work)
+    assert not [name for name in everything_below(work) if "unpacking" in name]
+    assert {entry.name for entry in tmp_path.iterdir()} == {"a.zip", "work"}
