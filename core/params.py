@@ -5,7 +5,7 @@ docs.
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -62,7 +62,7 @@ def first_problem(error: ValidationError) -> str:
 
 
 def _knob(name: str, field: FieldInfo) -> dict[str, Any]:
-    kind, choices, optional = _kind(field.annotation)
+    kind, choices, optional, rules = _kind(field.annotation)
     knob: dict[str, Any] = {
         "name": name,
         "type": kind,
@@ -75,7 +75,7 @@ def _knob(name: str, field: FieldInfo) -> dict[str, Any]:
         "exclusive_minimum": False,
         "sensible": None,
     }
-    for rule in field.metadata:
+    for rule in [*rules, *field.metadata]:
         if isinstance(rule, Ge | Gt):
             knob["minimum"] = rule.ge if isinstance(rule, Ge) else rule.gt
             knob["exclusive_minimum"] = isinstance(rule, Gt)
@@ -86,18 +86,20 @@ def _knob(name: str, field: FieldInfo) -> dict[str, Any]:
     return knob
 
 
-def _kind(annotation: Any) -> tuple[str, list[Any] | None, bool]:
-    """Name of the type, its choices when it is a `Literal`, and whether None is allowed."""
+def _kind(annotation: Any) -> tuple[str, list[Any] | None, bool, list[Any]]:
+    """Name of the type, its choices when it is a `Literal`, whether None is allowed, its bounds."""
     optional = False
+    rules: list[Any] = []
     if get_origin(annotation) in (Union, types.UnionType):
         members = [member for member in get_args(annotation) if member is not type(None)]
         optional = len(members) < len(get_args(annotation))
         annotation = members[0]
+    if get_origin(annotation) is Annotated:  # `Annotated[float, Gt(0)] | None` keeps its bounds here
+        annotation, *found = get_args(annotation)
+        for rule in found:
+            rules += rule.metadata if isinstance(rule, FieldInfo) else [rule]
     if get_origin(annotation) is Literal:
         choices = list(get_args(annotation))
-        return type(choices[0]).__name__, choices, optional
-    return (
-        getattr(get_origin(annotation) or annotation, "__name__", str(annotation)),
-        None,
-        optional,
-    )
+        return type(choices[0]).__name__, choices, optional, rules
+    name = getattr(get_origin(annotation) or annotation, "__name__", str(annotation))
+    return name, None, optional, rules

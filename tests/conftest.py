@@ -27,7 +27,7 @@ COLOURS = {"red_fox": (200, 60, 30), "snow owl": (220, 225, 235), "otter": (90, 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random two-layer ViT CLIP as an open_clip folder: a real tower that trains in milliseconds."""
+    """A random two-layer ViT CLIP as an open_clip folder: trains in milliseconds."""
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -47,7 +47,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of noisy colour patches with val, test and two OOD domains, as folders of PNGs."""
+    """Three classes of noisy colour patches with val, test and two OOD domains."""
     root = tmp_path_factory.mktemp("tiny-data")
     random = np.random.default_rng(0)
     counts = {"train": 6, "val": 3, "test": 5, "ood/night": 4, "ood/grey": 4}

@@ -35,7 +35,7 @@ TORCH_FREE = (
     "core.data.fewshot",
     "core.data.health",
     "core.data.assemble",
-    "jobs.queue",
+    "jobs.queueing",
     "jobs.progress",
     "jobs.evaluator.client",
     "studio.cli",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from core.data.prompts import prompts_for
 from core.models.clip import ClipModel, unit
 
 
@@ -36,8 +37,7 @@ def _prototypes(clip: ClipModel, names: Sequence[str], templates: Sequence[str])
     def compute() -> Tensor:
         by_class = []
         by_template = torch.zeros(len(templates), clip.embed_dim)
-        for name in names:
-            prompts = [template.replace("{}", name) for template in templates]
+        for prompts in prompts_for(names, templates):
             features = unit(clip.encode_text(prompts))  # (T, D)
             by_class.append(features.mean(0))
             by_template += features

@@ -66,11 +66,6 @@ def catalogue() -> list[dict[str, Any]]:
     return offered
 
 
-def all_names() -> list[str]:
-    """Every architecture and tag of the installed open_clip."""
-    return [f"{architecture}/{tag}" for architecture, tag in open_clip.list_pretrained()]
-
-
 def _create(name: str) -> tuple[Any, Any, dict[str, Any]]:
     if name == EMBEDDED:
         return _from_folder(model_folder())
@@ -183,8 +178,3 @@ def _explain(name: str, pretrained: str | None, error: Exception) -> UserError:
         f"model: the weights of {wanted} could not be fetched: {reason}. Connect once, name a "
         "local checkpoint, or use the embedded model (--model embedded)."
     )
-
-
-def parameter_count(clip: ClipModel) -> int:
-    """All parameters of both towers."""
-    return sum(parameter.numel() for parameter in clip.model.parameters())
