@@ -94,7 +94,7 @@ def _kind(annotation: Any) -> tuple[str, list[Any] | None, bool, list[Any]]:
         members = [member for member in get_args(annotation) if member is not type(None)]
         optional = len(members) < len(get_args(annotation))
         annotation = members[0]
-    if get_origin(annotation) is Annotated:  # `Annotated[float, Gt(0)] | None` keeps its bounds here
+    if get_origin(annotation) is Annotated:  # inside `Annotated[float, Gt(0)] | None`
         annotation, *found = get_args(annotation)
         for rule in found:
             rules += rule.metadata if isinstance(rule, FieldInfo) else [rule]

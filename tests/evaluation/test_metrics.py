@@ -27,7 +27,8 @@ def logits_with(probability: float) -> list[float]:
 
 
 def test_ece_equals_the_hand_worked_number():
-    # Two answers at 0.9 of which one is right: |0.5 − 0.9| = 0.4; two at 0.6, both right: |1 − 0.6| = 0.4.
+    # Two answers at 0.9, one of them right: |0.5 − 0.9| = 0.4.
+    # Two at 0.6, both right: |1 − 0.6| = 0.4.
     logits = torch.tensor([logits_with(p) for p in (0.9, 0.9, 0.6, 0.6)])
     labels = torch.tensor([0, 1, 0, 0])
     assert expected_calibration_error(logits, labels) == pytest.approx(0.4, abs=1e-6)

@@ -17,7 +17,7 @@ def test_both_conventions_give_the_same_logits_at_the_start():
 
 
 def test_a_step_moves_a_unit_head_tau_squared_times_as_far_in_logits():
-    # dL/dW is τ·x for a unit head and x for a folded one; logits scale the step by τ again: τ² in all.
+    # dL/dW is τ·x for a unit head and x for a folded one; logits scale the step by τ again.
     prototypes, x = torch.eye(2, 4), torch.tensor([[1.0, 0, 0, 0]])
     moved = []
     for fold_scale in (False, True):

@@ -18,7 +18,10 @@ from core.models.precision import choose_device, choose_precision
         ("ViT-B-33/openai", "no 'ViT-B-33'. Did you mean .*ViT-B-32"),
         ("ViT-B-32", "needs its weights named. Known: ViT-B-32/openai"),
         ("ViT-B-32/laion2b", "no 'laion2b'. Did you mean 'laion2b_"),
-        ("ViT-B-32/openai", "could not be fetched: there is no connection .* use the embedded model"),
+        (
+            "ViT-B-32/openai",
+            "could not be fetched: there is no connection .* use the embedded model",
+        ),
         ("ViT-B-32/no/such/file.pt", "ViT-B-32: there is no 'no/such/file.pt'"),
     ],
 )

@@ -1,0 +1,14 @@
+"""How many GPUs there are, asked of the driver: torch would take seconds and a context on each."""
+
+import subprocess
+
+
+def count_gpus() -> int:
+    """GPUs that the NVIDIA driver lists; 0 without a driver."""
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=True, timeout=20
+        )
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return len(listed.stdout.splitlines())

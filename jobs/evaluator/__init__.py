@@ -1,0 +1,1 @@
+"""The resident evaluator: answers what needs a model while a person waits."""

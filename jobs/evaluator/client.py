@@ -1,0 +1,110 @@
+"""Asking the evaluator. Imports no torch; every mistake of a user comes back as a `UserError`."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from core.errors import UserError
+from jobs.evaluator.catalogue import catalogue_path
+from jobs.settings import Settings
+
+_STARTING = (
+    "The evaluator is starting or not running. Try again in a few seconds; `evenkeel up` starts it."
+)
+_LONGEST_SOCKET_PATH = 103
+"""Bytes: what macOS allows; Linux allows four more."""
+
+
+class EvaluatorUnavailable(UserError):
+    """Nobody answers: it is starting, or not running."""
+
+
+def checked_socket(settings: Settings) -> Path:
+    """Where the evaluator listens; a `UserError` when the system cannot have a socket there."""
+    path = settings.socket_path
+    length = len(bytes(path))
+    if length > _LONGEST_SOCKET_PATH:
+        raise EvaluatorUnavailable(
+            f"EVENKEEL_HOME: the evaluator's socket would have a path of {length} bytes, and "
+            f"{_LONGEST_SOCKET_PATH} is the most a system allows. Choose a shorter folder."
+        )
+    return path
+
+
+class EvaluatorClient:
+    """One method for each thing the evaluator can do. Safe to use from any thread."""
+
+    def __init__(self, settings: Settings, timeout_seconds: float = 600.0) -> None:
+        self._settings = settings
+        self._timeout = httpx.Timeout(timeout_seconds, connect=2.0)
+
+    def health(self) -> dict[str, Any]:
+        """`{"ready": true, "pid"}` as soon as it can answer the rest."""
+        return self._get("/health")
+
+    def catalogue(self) -> dict[str, Any]:
+        """Methods, models and knobs; at once when these sources were ever catalogued in this home."""
+        kept = catalogue_path(self._settings)
+        try:
+            catalogue: dict[str, Any] = json.loads(kept.read_text("utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return self._get("/catalogue")
+        return catalogue
+
+    def check(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The config with every knob of its method spelled out."""
+        answer: dict[str, Any] = self._post("/check", {"config": config})["config"]
+        return answer
+
+    def zero_shot(
+        self, data: Path, model: str = "embedded", templates: str | Sequence[str] = "dataset"
+    ) -> dict[str, Any]:
+        """What plain CLIP scores on every image of a data set."""
+        prompts = templates if isinstance(templates, str) else list(templates)
+        question = {"data": str(data), "model": model, "templates": prompts}
+        return self._post("/zero-shot", question)
+
+    def measure(self, run_id: str, alpha: float) -> dict[str, Any]:
+        """A finished run at any α on all of its domains."""
+        return self._post("/measure", {"run": run_id, "alpha": alpha})
+
+    def predict(self, run_id: str, alpha: float, image: Path) -> dict[str, Any]:
+        """What zero-shot, α and the tuned model say about one image."""
+        return self._post("/predict", {"run": run_id, "alpha": alpha, "image": str(image)})
+
+    def export(self, run_id: str, alpha: float, format: str = "open_clip") -> dict[str, Any]:
+        """Write a finished run at α for another program."""
+        return self._post("/export", {"run": run_id, "alpha": alpha, "format": format})
+
+    def _get(self, route: str) -> dict[str, Any]:
+        return self._ask("GET", route, None)
+
+    def _post(self, route: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._ask("POST", route, body)
+
+    def _ask(self, verb: str, route: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        socket = checked_socket(self._settings)
+        if not socket.exists():  # httpcore would leave its own end open for the garbage collector
+            raise EvaluatorUnavailable(_STARTING)
+        try:
+            # `verify`: there is no TLS on a socket file, and loading the certificates takes 20 ms.
+            with httpx.Client(
+                transport=httpx.HTTPTransport(uds=str(socket), verify=False),
+                base_url="http://evaluator",
+                timeout=self._timeout,
+            ) as client:
+                response = client.request(verb, route, json=body)
+        except httpx.TimeoutException:
+            raise EvaluatorUnavailable(
+                f"The evaluator did not answer within {self._timeout.read:g} seconds. Try again."
+            ) from None
+        except httpx.TransportError:
+            raise EvaluatorUnavailable(_STARTING) from None
+        if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+            raise UserError(response.json()["error"])
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+        return answer

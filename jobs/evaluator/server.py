@@ -1,0 +1,114 @@
+"""The evaluator's process: the service on HTTP and JSON over a Unix socket in the data folder."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from core.errors import UserError
+from core.records import write_json
+from jobs.evaluator.catalogue import catalogue_path
+from jobs.evaluator.client import checked_socket
+from jobs.evaluator.service import Evaluator
+from jobs.lifeline import when_parent_ends
+from jobs.settings import Settings
+
+
+class ZeroShot(BaseModel):
+    """Score plain CLIP on a data set."""
+
+    data: Path
+    model: str = "embedded"
+    templates: str | tuple[str, ...] = "dataset"
+
+
+class AtAlpha(BaseModel):
+    """A finished run at a mixing weight."""
+
+    run: str
+    alpha: float
+
+
+class Predict(AtAlpha):
+    """Classify one image."""
+
+    image: Path
+
+
+class Export(AtAlpha):
+    """Write for another program."""
+
+    format: str = "open_clip"
+
+
+class Check(BaseModel):
+    """A config as the user wrote it."""
+
+    config: dict[str, Any]
+
+
+def build_app(evaluator: Evaluator) -> FastAPI:
+    """The routes. Each is a plain function, so that FastAPI runs it in a thread of its own."""
+    app = FastAPI(openapi_url=None)
+
+    @app.exception_handler(UserError)
+    def explain(_request: Request, error: UserError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, status_code=422)
+
+    @app.exception_handler(RequestValidationError)
+    def refuse(_request: Request, error: RequestValidationError) -> JSONResponse:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"][1:])
+        return JSONResponse({"error": f"{where}: {problem['msg']}."}, status_code=422)
+
+    @app.get("/health")
+    def health() -> dict[str, Any]:
+        return {"ready": True, "pid": os.getpid()}
+
+    @app.get("/catalogue")
+    def catalogue() -> dict[str, Any]:
+        return evaluator.catalogue()
+
+    @app.post("/check")
+    def check(body: Check) -> dict[str, Any]:
+        return {"config": evaluator.check(body.config)}
+
+    @app.post("/zero-shot")
+    def zero_shot(body: ZeroShot) -> dict[str, Any]:
+        return evaluator.zero_shot(body.data, body.model, body.templates)
+
+    @app.post("/measure")
+    def measure(body: AtAlpha) -> dict[str, Any]:
+        return evaluator.measure(body.run, body.alpha)
+
+    @app.post("/predict")
+    def predict(body: Predict) -> dict[str, Any]:
+        return evaluator.predict(body.run, body.alpha, body.image)
+
+    @app.post("/export")
+    def export(body: Export) -> dict[str, Any]:
+        return evaluator.export(body.run, body.alpha, body.format)
+
+    return app
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until SIGTERM; with `--end-with-parent` also until stdin closes."""
+    if "--end-with-parent" in arguments:
+        when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    settings = Settings()
+    evaluator = Evaluator(settings)
+    write_json(catalogue_path(settings), evaluator.catalogue())
+    socket = str(checked_socket(settings))
+    uvicorn.run(build_app(evaluator), uds=socket, log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,176 @@
+"""What the evaluator can do, without the wire: models stay loaded between two questions."""
+
+import hashlib
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import core
+from core import pipeline
+from core.data.cache import ArrayCache
+from core.data.dataset import Dataset
+from core.data.ingest import open_dataset
+from core.data.prompts import TEMPLATE_SETS, resolve_templates
+from core.environment import device_name
+from core.errors import UserError
+from core.finished import FinishedRun
+from core.methods import catalogue as methods
+from core.models import zoo
+from core.models.clip import ClipModel
+from core.models.precision import choose_device, choose_precision
+from core.records import RunConfig, write_json
+from core.runs import RunFolder
+from core.zero_shot import measure_zero_shot
+from jobs.evaluator.shelf import Shelf
+from jobs.settings import Settings
+
+MODELS_KEPT = 2
+RUNS_KEPT = 3
+ANSWERS_KEPT = 32
+
+
+class Evaluator:
+    """Answers with JSON. Every mistake of a user is a `UserError`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._models: Shelf[ClipModel] = Shelf(MODELS_KEPT)
+        self._runs: Shelf[FinishedRun] = Shelf(RUNS_KEPT)
+        self._zero_shots: Shelf[dict[str, Any]] = Shelf(ANSWERS_KEPT)
+
+    def catalogue(self) -> dict[str, Any]:
+        """Every method and model with its knobs, the template sets, and the device there is."""
+        return {
+            "methods": methods(),
+            "run_knobs": RunConfig.knobs(),
+            "models": zoo.catalogue(),
+            "templates": {name: list(texts) for name, texts in TEMPLATE_SETS.items()},
+            "device": describe_device(),
+        }
+
+    def check(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The config with every knob of its method spelled out."""
+        return pipeline.complete(RunConfig.parse(config, "run")).model_dump(mode="json")
+
+    def zero_shot(self, data: Path, model: str, templates: str | tuple[str, ...]) -> dict[str, Any]:
+        """What plain CLIP scores on every image of a data set.
+
+        The same question is answered once.
+        """
+        dataset = open_dataset(data, self._settings.cache)
+        prompts = resolve_templates(templates, dataset.templates)
+        key = _fingerprint(dataset, model, prompts)
+
+        def score() -> dict[str, Any]:
+            with self._models.borrow(model, lambda: self._load(model)) as clip:
+                return measure_zero_shot(data, model, templates, self._settings.cache, clip)
+
+        kept = self._settings.cache / f"zero-shot-{key}.json"
+        with self._zero_shots.borrow(key, lambda: _read_or_make(kept, score)) as answer:
+            return answer
+
+    def measure(self, run: str, alpha: float) -> dict[str, Any]:
+        """A finished run at any α on all of its domains."""
+        started = time.perf_counter()
+        with self._runs.borrow(run, lambda: self._open(run)) as finished:
+            evaluation = finished.measure(alpha).model_dump(mode="json")
+        seconds = round(time.perf_counter() - started, 3)
+        return {"alpha": alpha, "evaluation": evaluation, "seconds": seconds}
+
+    def predict(self, run: str, alpha: float, image: Path) -> dict[str, Any]:
+        """What zero-shot, α and the tuned model say about one image."""
+        columns = {0.0: "zero-shot", alpha: f"α = {alpha:g}", 1.0: "fine-tuned"}
+        columns |= {0.0: "zero-shot", 1.0: "fine-tuned"}  # the ends keep their names
+        with self._runs.borrow(run, lambda: self._open(run)) as finished:
+            answers = [finished.predict([image], a)[0] for a in columns]
+        return {
+            "columns": [
+                {"label": label, "alpha": a, "top": answer["top"]}
+                for (a, label), answer in zip(columns.items(), answers, strict=True)
+            ]
+        }
+
+    def export(self, run: str, alpha: float, format: str) -> dict[str, Any]:
+        """Write a finished run at α for another program: a folder, and beside it a zip to download."""
+        folder = self._settings.home / "exports" / run / f"{run}-{format}-alpha-{alpha:g}"
+        with self._runs.borrow(run, lambda: self._open(run)) as finished:
+            exported = finished.export(format, alpha, folder)
+        packed = _zip(exported.folder)
+        with open(packed, "rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return {
+            "path": str(packed),
+            "size_bytes": packed.stat().st_size,
+            "sha256": sha256,
+            "verified": exported.verified,
+            "check": exported.check,
+            "snippet": exported.snippet,
+        }
+
+    def _load(self, model: str) -> ClipModel:
+        return zoo.load(model, cache=ArrayCache(self._settings.cache))
+
+    def _open(self, run: str) -> FinishedRun:
+        return FinishedRun(self._run_folder(run).path, self._settings.cache)
+
+    def _run_folder(self, run: str) -> RunFolder:
+        folder = self._settings.run_folder(run)
+        if not run or Path(run).name != run or not folder.path.is_dir():
+            raise UserError(f"run: there is no {run!r}. `evenkeel jobs` lists the runs there are.")
+        return folder
+
+
+def describe_device() -> dict[str, Any]:
+    """The device that `auto` means here: `{"name", "kind", "bf16"}`."""
+    device = choose_device("auto")
+    precision = choose_precision(device, "auto", nn.Identity())
+    bf16 = precision.evaluation is torch.bfloat16
+    return {"name": device_name(device), "kind": device.type, "bf16": bf16}
+
+
+def _fingerprint(dataset: Dataset, model: str, templates: tuple[str, ...]) -> str:
+    """Of everything that the answer depends on.
+
+    A local model counts with its files' size and age.
+    """
+    local = Path(model).expanduser()
+    files = sorted(local.rglob("*")) if local.is_dir() else [local] if local.is_file() else []
+    question = {
+        "version": core.__version__,
+        "classes": dataset.classes,
+        "names": dataset.names,
+        "domains": [
+            (domain.name, [(item.sha256, item.label) for item in domain.items])
+            for domain in dataset.domains
+        ],
+        "model": model,
+        "files": [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files],
+        "templates": templates,
+    }
+    return hashlib.sha256(json.dumps(question).encode()).hexdigest()[:32]
+
+
+def _read_or_make(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    if path.exists():
+        answer: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return answer
+    answer = make()
+    write_json(path, answer)
+    return answer
+
+
+def _zip(folder: Path) -> Path:
+    """The folder as one file beside it. Stored, not deflated: weights do not shrink."""
+    packed = folder.with_name(folder.name + ".zip")
+    partial = packed.with_suffix(".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.iterdir()):
+            archive.write(path, f"{folder.name}/{path.name}")
+    partial.replace(packed)
+    return packed

@@ -1,0 +1,118 @@
+"""`Settings`: what the environment (`EVENKEEL_*`) and the flags say, and where the data folder
+lies.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_data_dir
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import UserError
+from core.params import first_problem
+from core.runs import RunFolder
+
+_PREFIX = "EVENKEEL_"
+_FOLDERS = ("cache", "datasets", "runs", "exports", "tmp")
+
+
+def _default_home() -> Path:
+    return Path(user_data_dir("evenkeel", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """Where Evenkeel keeps its data and how it is reached.
+
+    Making one creates the data folder (0700).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    home: Path = Field(default_factory=_default_home)
+    """Data folder: ledger, queue, data sets, runs, caches."""
+    queue: Literal["sqlite"] = "sqlite"
+    """What carries the doorbell."""
+    database: None = None
+    """The ledger is SQLite in the data folder; no other database is supported yet."""
+    artifacts: None = None
+    """Runs are kept in the data folder; no other store is supported yet."""
+    host: str = "127.0.0.1"
+    """Address the studio listens on."""
+    port: int = Field(7860, ge=1, le=65535)
+    """Port the studio listens on."""
+    share: bool = False
+    """Open a public link to the studio."""
+    auth: SecretStr | None = None
+    """`USER:PASSWORD` that the studio asks for."""
+    workers: int = Field(1, ge=0, le=64)
+    """Worker processes that `evenkeel up` starts."""
+    spare: bool = True
+    """Keep one interpreter with torch imported ready for the next run (about 400 MB)."""
+    beat_seconds: float = Field(5.0, gt=0)
+    """How often a worker says that its run is alive."""
+    lease_seconds: float = Field(30.0, gt=0)
+    """A run whose worker said nothing for so long, and cannot be looked at, is taken over."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            name = str(error.errors()[0]["loc"][0])
+            raise UserError(f"{_PREFIX}{name.upper()}: {first_problem(error)}") from None
+
+    def model_post_init(self, context: Any) -> None:
+        """Create the data folder, readable by its owner only."""
+        home = self.home.expanduser().absolute()
+        object.__setattr__(self, "home", home)
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            home.chmod(0o700)
+            for name in _FOLDERS:
+                (home / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"EVENKEEL_HOME must be a folder that can be written, got {home} "
+                f"({error.strerror}). Name another one."
+            ) from None
+
+    @property
+    def cache(self) -> Path:
+        """Features and other things that can be computed again."""
+        return self.home / "cache"
+
+    @property
+    def ledger_path(self) -> Path:
+        """The database in which the state of every run stands."""
+        return self.home / "studio.db"
+
+    @property
+    def queue_path(self) -> Path:
+        """The database of the doorbell. Losing it loses nothing."""
+        return self.home / "queue.db"
+
+    @property
+    def socket_path(self) -> Path:
+        """The Unix socket on which the evaluator answers."""
+        return self.home / "evaluator.sock"
+
+    def run_folder(self, run_id: str) -> RunFolder:
+        """The folder of a queued run."""
+        return RunFolder(self.home / "runs" / run_id)
+
+    def environment(self) -> dict[str, str]:
+        """This process's environment with these settings in it: what a child process is started
+        with.
+        """
+        given = {name: getattr(self, name) for name in self.model_fields_set} | {"home": self.home}
+        own = {
+            _PREFIX + name.upper(): value.get_secret_value()
+            if isinstance(value, SecretStr)
+            else str(value)
+            for name, value in given.items()
+            if value is not None
+        }
+        return {**os.environ, **own}

@@ -1,0 +1,1 @@
+"""The studio: a page that shows what the jobs do. It never imports torch."""

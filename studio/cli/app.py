@@ -1,0 +1,53 @@
+"""`evenkeel`: the commands put together, and what becomes of an error.
+
+Exit code 0; 2 for a user's mistake, with one sentence on stderr; 1 with a traceback for a bug.
+Commands import what is heavy when they run: `--help` and the queue never wait for torch.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from core.errors import UserError
+from studio.cli import bench, catalogue, data, finished, queued, serving, training
+
+USER_ERROR = 2
+
+app = typer.Typer(
+    name="evenkeel",
+    help="Fine-tune CLIP on a handful of images without losing what it already knew.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for part in (serving, data, catalogue, training, finished, queued, bench):
+    app.add_typer(part.app)
+
+
+@app.callback(invoke_without_command=True)
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit."""
+    try:
+        code = app(args=arguments, prog_name="evenkeel", standalone_mode=False)
+    except UserError as error:
+        _complain(str(error))
+    except typer.TyperException as error:  # what Typer says of a wrong option
+        context = getattr(error, "ctx", None)
+        hint = f" See `{context.command_path} --help`." if context else ""
+        _complain(error.format_message().rstrip(".") + "." + hint)
+    except BrokenPipeError:  # `evenkeel jobs | head`
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(sentence: str) -> NoReturn:
+    print(" ".join(sentence.split()), file=sys.stderr)
+    sys.exit(USER_ERROR)

@@ -1,0 +1,39 @@
+"""`evenkeel methods` and `evenkeel models`: what there is, with every knob."""
+
+import json
+
+import typer
+
+from studio.cli.output import AsJson, answering, table
+
+app = typer.Typer()
+
+
+@app.command()
+def methods(as_json: AsJson = False) -> None:
+    """Every method with its paper and its knobs."""
+    from core.methods import catalogue
+
+    with answering(as_json) as answer:
+        found = catalogue()
+        if as_json:
+            answer(found)
+            return
+        for method in found:
+            print(f"{method['name']}: {method['title']} ({method['paper']})")
+            print(f"  {method['summary']}")
+            for knob in method["knobs"]:
+                print(f"    --set {knob['name']}={json.dumps(knob['default'])}  {knob['help']}")
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """The models to start with; any other open_clip name works as well."""
+    from core.models import zoo
+
+    with answering(as_json) as answer:
+        found = zoo.catalogue()
+        if as_json:
+            answer(found)
+        else:
+            table(("name", "what it is"), [(model["name"], model["note"]) for model in found])

@@ -1,0 +1,61 @@
+"""`evenkeel demo` and `evenkeel data check`. No torch."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studio.cli.options import Data
+from studio.cli.output import AsJson, answering
+
+app = typer.Typer()
+_data = typer.Typer(help="Look at data sets.")
+app.add_typer(_data, name="data")
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    full: Annotated[bool, typer.Option(help="All images, not only the small subset.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the demo data set as folders."""
+    from core.demo import write_demo
+
+    with answering(as_json) as answer:
+        written = write_demo(directory, full=full)
+        if as_json:
+            answer({"path": str(written)})
+        else:
+            print(f"The demo data set is in {written}. Next: evenkeel train {written}")
+
+
+@_data.command("check")
+def check_data(data: Data, as_json: AsJson = False) -> None:
+    """The health report: what was understood, and what may go wrong."""
+    from core.data.health import check
+    from core.data.ingest import open_dataset
+    from jobs.settings import Settings
+
+    with answering(as_json) as answer:
+        dataset = open_dataset(data, Settings().cache)
+        report = check(dataset)
+        if as_json:
+            answer(
+                {
+                    "title": dataset.title,
+                    "classes": list(dataset.classes),
+                    "counts": dataset.counts(),
+                    "ingest": dataset.report.to_json(),
+                    "health": report.to_json(),
+                }
+            )
+            return
+        for sentence in dataset.report.understood:
+            print(sentence)
+        for path, reason in dataset.report.ignored:
+            print(f"ignored  {path}: {reason}")
+        for finding in report.findings:
+            print(f"{finding.level:8} {finding.title}")
+            if finding.detail:
+                print(f"         {finding.detail}")

@@ -1,0 +1,200 @@
+"""`evaluate`, `wise`, `predict`, `export`: what can be asked of a finished run."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.errors import UserError, unknown
+from core.records import RunRecord, WisePoint
+from core.runs import RunFolder
+from jobs.settings import Settings
+from studio.cli import options
+from studio.cli.output import AsJson, answering, percent, scores, table
+
+if TYPE_CHECKING:
+    from core.data.dataset import Dataset
+    from core.data.fewshot import FewShotTask
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    what: Annotated[
+        str, typer.Argument(metavar="RUN|MODEL", help="A finished run, a model, or a checkpoint.")
+    ],
+    data: options.Data,
+    alpha: options.Alpha = None,
+    templates: options.Templates = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy and calibration of a run at alpha, or of plain CLIP, on any data set."""
+    settings = Settings()
+    with answering(as_json) as answer:
+        if options.is_run(what, settings):
+            if templates:
+                raise UserError("--templates: a run keeps its own prompts. Leave it out.")
+            measured = _evaluate_run(options.find_run(what, settings), data, alpha, settings)
+        else:
+            if alpha is not None:
+                raise UserError(f"--alpha needs a finished run, and {what!r} is none.")
+            measured = _evaluate_model(what, data, templates or "dataset", settings)
+        if as_json:
+            answer(measured)
+        else:
+            scores(measured["evaluation"]["domains"])
+
+
+@app.command()
+def wise(
+    run: options.Run,
+    alphas: options.Alphas = None,
+    as_json: AsJson = False,
+) -> None:
+    """The ID/OOD frontier: zero-shot and fine-tuned weights mixed by alpha."""
+    settings = Settings()
+    folder = options.find_run(run, settings)
+    record = folder.record()
+    with answering(as_json) as answer:
+        points = _frontier(record, folder, alphas, settings)
+        if as_json:
+            answer([point.model_dump(mode="json") for point in points])
+            return
+        names = list(points[0].domains)
+        table(
+            ("alpha", "ID %", "OOD %", *names),
+            [
+                (
+                    f"{point.alpha:g}",
+                    percent(point.id),
+                    percent(point.ood),
+                    *(percent(point.domains[name]) for name in names),
+                )
+                for point in points
+            ],
+        )
+
+
+@app.command()
+def predict(
+    run: options.Run,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…")],
+    alpha: options.Alpha = None,
+    as_json: AsJson = False,
+) -> None:
+    """The likeliest classes of one or more images."""
+    settings = Settings()
+    folder = options.find_run(run, settings)
+    chosen = _alpha(folder.record(), alpha)
+    with answering(as_json) as answer:
+        from core.finished import FinishedRun
+
+        predictions = FinishedRun(folder.path, settings.cache).predict(images, chosen)
+        if as_json:
+            answer(predictions)
+            return
+        table(
+            ("image", "class", "probability %"),
+            [
+                (Path(one["image"]).name, guess["name"], percent(guess["probability"]))
+                for one in predictions
+                for guess in one["top"]
+            ],
+        )
+
+
+@app.command()
+def export(
+    run: options.Run,
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    format: Annotated[str, typer.Option(help="open_clip")] = "open_clip",
+    alpha: options.Alpha = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the encoder at alpha for another program; it is loaded again and compared."""
+    settings = Settings()
+    folder = options.find_run(run, settings)
+    chosen = _alpha(folder.record(), alpha)
+    with answering(as_json) as answer:
+        from core.finished import FinishedRun
+
+        exported = FinishedRun(folder.path, settings.cache).export(format, chosen, out.absolute())
+        if as_json:
+            answer(
+                {
+                    "path": str(exported.folder),
+                    "format": format,
+                    "alpha": chosen,
+                    "verified": exported.verified,
+                    "check": exported.check,
+                    "snippet": exported.snippet,
+                }
+            )
+        else:
+            print(f"{exported.check}\n\n{exported.snippet}")
+
+
+def _alpha(record: RunRecord, alpha: float | None) -> float:
+    return record.selection.alpha if alpha is None else alpha
+
+
+def _frontier(
+    record: RunRecord, folder: RunFolder, alphas: str | None, settings: Settings
+) -> list[WisePoint]:
+    """From the record where it has the points, else measured."""
+    if alphas is None:
+        return record.wise
+    wanted = set(options.parse_alphas(alphas))
+    known = {point.alpha: point for point in record.wise}
+    if wanted <= set(known):
+        return [known[alpha] for alpha in sorted(wanted)]
+    from core.finished import FinishedRun
+
+    return FinishedRun(folder.path, settings.cache).frontier(sorted(wanted))
+
+
+def _evaluate_model(model: str, data: str, templates: str, settings: Settings) -> dict[str, Any]:
+    from core.zero_shot import measure_zero_shot
+
+    return measure_zero_shot(Path(data), model, templates, settings.cache)
+
+
+def _evaluate_run(
+    folder: RunFolder, data: str, alpha: float | None, settings: Settings
+) -> dict[str, Any]:
+    from core.data.ingest import open_dataset
+    from core.finished import FinishedRun
+
+    finished = FinishedRun(folder.path, settings.cache)
+    chosen = _alpha(finished.record, alpha)
+    task = None
+    if Path(data).expanduser().resolve() != Path(finished.config.data).resolve():
+        task = _everything(
+            open_dataset(data, settings.cache), finished.record.classes, finished.task
+        )
+    evaluation = finished.measure(chosen, task)
+    return {
+        "run": finished.record.run_id,
+        "alpha": chosen,
+        "evaluation": evaluation.model_dump(mode="json"),
+    }
+
+
+def _everything(dataset: "Dataset", classes: list[str], like: "FewShotTask") -> "FewShotTask":
+    """Other data than the run's own: all of it is measured, under the run's class numbers.
+
+    Its own test images if it has a split, else every in-distribution image.
+    """
+    for name in dataset.classes:
+        if name not in classes:
+            raise unknown("class", name, classes)
+    number = [classes.index(name) for name in dataset.classes]
+    renumbered = {
+        domain.name: tuple(replace(item, label=number[item.label]) for item in domain.items)
+        for domain in dataset.domains
+    }
+    ood = {name: items for name, items in renumbered.items() if name.startswith("ood/")}
+    test = renumbered.get("test") or renumbered.get("train", ())
+    return replace(like, root=dataset.root, train=(), val=(), test=test, ood=ood, notes=())

@@ -1,0 +1,128 @@
+"""The options that describe a run, for `train` and `submit`, and the config they add up to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from core.errors import UserError, unknown
+from core.records import RunConfig
+from core.runs import RunFolder
+from jobs.settings import Settings
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help="Folder or zip with the images.")]
+Method = Annotated[str | None, typer.Option(help="Which method; see `evenkeel methods`.")]
+Model = Annotated[str | None, typer.Option(help="Which CLIP; see `evenkeel models`.")]
+Shots = Annotated[int | None, typer.Option(help="Training images per class.")]
+Seed = Annotated[int | None, typer.Option(help="Draws shots, augmentation and order.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KNOB=VALUE", help="A knob of the method. Repeat for more."),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="YAML with any of these; flags win over it.")
+]
+Templates = Annotated[
+    str | None, typer.Option(help="`dataset`, a template set, or a template of your own with {}.")
+]
+AllowFewer = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-fewer/--no-allow-fewer", help="Use all images of a class that is short of shots."
+    ),
+]
+Evaluations = Annotated[int | None, typer.Option(help="Measurements during training.")]
+Alphas = Annotated[
+    str | None, typer.Option(help="Mixing weights, as 0:1:0.05 or as 0,0.3,1.", metavar="GRID")
+]
+Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, …")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Folder or id of a finished run.")]
+Alpha = Annotated[
+    float | None,
+    typer.Option(help="0 is zero-shot, 1 is fine-tuned. By default what the run chose."),
+]
+
+
+def build_config(
+    data: str,
+    config: Path | None,
+    knobs: Sequence[str] | None,
+    alphas: str | None,
+    **flags: Any,
+) -> RunConfig:
+    """The run that a file and the flags describe. `flags` are named as `RunConfig` names them."""
+    values = _read_yaml(config) if config else {}
+    params = values.get("params") or {}
+    if not isinstance(params, dict):
+        raise UserError(f"{config}: params must be lines of 'knob: value', got {params!r}.")
+    values |= {name: value for name, value in flags.items() if value is not None}
+    values["params"] = {**params, **dict(_assignment(text) for text in knobs or ())}
+    if alphas is not None:
+        values["alphas"] = parse_alphas(alphas)
+    values["data"] = str(Path(data).expanduser().absolute())
+    return RunConfig.parse(values, "run")
+
+
+def parse_alphas(text: str) -> tuple[float, ...]:
+    """`0:1:0.05` (both ends included) or `0,0.3,1`."""
+    try:
+        if ":" not in text:
+            return tuple(float(part) for part in text.split(","))
+        low, high, step = (float(part) for part in text.split(":"))
+        count = round((high - low) / step)
+    except (ValueError, ZeroDivisionError):
+        raise UserError(
+            "alphas must be LOW:HIGH:STEP such as 0:1:0.05, or numbers such as 0,0.3,1; "
+            f"got {text!r}."
+        ) from None
+    if not 0 <= count <= 1000:
+        raise UserError(
+            f"alphas: {text!r} makes {count + 1} mixing weights; at most 1001 make sense."
+        )
+    return tuple(round(low + i * step, 6) for i in range(count + 1))
+
+
+def is_run(text: str, settings: Settings) -> bool:
+    """Whether this names a finished run, by folder or id, and not a model."""
+    by_id = Path(text).name == text and settings.run_folder(text).path.is_dir()
+    return by_id or RunFolder(Path(text).expanduser()).record_path.exists()
+
+
+def find_run(run: str, settings: Settings) -> RunFolder:
+    """A run by its folder, or by its id in the studio's data folder."""
+    folder = RunFolder(Path(run).expanduser())
+    if folder.path.is_dir():
+        return RunFolder(folder.path.absolute())
+    kept = settings.run_folder(run)
+    if Path(run).name == run and kept.path.is_dir():
+        return kept
+    known = [path.name for path in (settings.home / "runs").iterdir()]
+    if known:
+        raise unknown("run", run, known)
+    raise UserError(f"run: there is no folder {run!r}. Name one that `evenkeel train --out` wrote.")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"config: {path} cannot be read ({error.strerror}).") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"config: {path} is no valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"config: {path} must be lines of 'name: value', got {values!r}.")
+    return values
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """`lr=1e-5` as name and value. Validation turns the text into the knob's own type."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UserError(f"--set must be KNOB=VALUE such as lr=1e-5, got {text!r}.")
+    try:
+        return name.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        return name.strip(), value

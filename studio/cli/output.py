@@ -1,0 +1,62 @@
+"""What the commands print: a table for people, or one JSON document and nothing else."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+@contextlib.contextmanager
+def answering(as_json: bool) -> Iterator[Callable[[Any], None]]:
+    """Yields what prints the command's answer; with `--json` all other output goes to stderr."""
+    answers = sys.stdout
+
+    def answer(document: Any) -> None:
+        print(json.dumps(document, indent=2, ensure_ascii=False), file=answers)
+
+    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+        yield answer
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Aligned columns, numbers to the right. Nothing is cut: half an id cannot be copied."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    numeric = [all(map(_is_number, column[1:])) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        cells = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        )
+        print("  ".join(cells).rstrip())
+
+
+def percent(fraction: float | None) -> str:
+    """`61.2`; a dash where there is nothing to measure."""
+    return "–" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def scores(domains: Mapping[str, Mapping[str, Any]]) -> None:
+    """One line a domain: images, accuracy with its interval, calibration error, NLL."""
+    table(
+        ("domain", "n", "accuracy %", "95 % interval", "ECE", "NLL"),
+        [
+            (
+                name,
+                str(score["n"]),
+                percent(score["accuracy"]),
+                f"{percent(score['low'])} to {percent(score['high'])}",
+                f"{score['ece']:.3f}",
+                f"{score['nll']:.3f}",
+            )
+            for name, score in domains.items()
+        ],
+    )
+
+
+def _is_number(value: str) -> bool:
+    return value.replace(".", "", 1).replace("-", "", 1).isdigit() or value == "–"

@@ -1,0 +1,162 @@
+"""`submit`, `jobs`, `cancel`, `logs`: runs through the queue. Only `submit` may need torch."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.records import RunConfig
+from jobs.ledger import Job, Ledger
+from jobs.progress import Progress, read_progress
+from jobs.settings import Settings
+from studio.cli import options
+from studio.cli.output import AsJson, answering, table
+
+app = typer.Typer()
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="As `evenkeel jobs` names it.")]
+
+
+@app.command()
+def submit(
+    data: options.Data,
+    method: options.Method = None,
+    model: options.Model = None,
+    shots: options.Shots = None,
+    seed: options.Seed = None,
+    knobs: options.Set = None,
+    config: options.Config = None,
+    templates: options.Templates = None,
+    allow_fewer: options.AllowFewer = None,
+    evaluations: options.Evaluations = None,
+    alphas: options.Alphas = None,
+    precision: options.Precision = None,
+    device: options.Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Queue a run; `evenkeel up` or `evenkeel worker` does it."""
+    from jobs.queueing import submit as enqueue
+
+    settings = Settings()
+    asked = options.build_config(
+        data,
+        config,
+        knobs,
+        alphas,
+        method=method,
+        model=model,
+        shots=shots,
+        seed=seed,
+        templates=templates,
+        allow_fewer=allow_fewer,
+        evaluations=evaluations,
+        precision=precision,
+        device=device,
+    )
+    with answering(as_json) as answer:
+        job = enqueue(settings, _checked(settings, asked))
+        if as_json:
+            answer(asdict(job))
+        else:
+            print(f"Queued as {job.id}. Follow it with: evenkeel logs --follow {job.id}")
+
+
+@app.command()
+def jobs(as_json: AsJson = False) -> None:
+    """The newest runs of the queue and how far they are."""
+    settings = Settings()
+    found = Ledger(settings).list()
+    with answering(as_json) as answer:
+        if as_json:
+            answer([{**asdict(job), "progress": _brief(settings, job)} for job in found])
+        else:
+            _print_jobs(settings, found)
+
+
+@app.command()
+def cancel(job_id: JobId, as_json: AsJson = False) -> None:
+    """Take a run out of the queue, or stop it."""
+    from jobs.queueing import cancel as withdraw
+
+    with answering(as_json) as answer:
+        job = withdraw(Settings(), job_id)
+        if as_json:
+            answer(asdict(job))
+        else:
+            print(f"{job.id} is {'stopping' if job.state == 'running' else job.state}.")
+
+
+@app.command()
+def logs(
+    job_id: JobId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the run ends.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What a run said, in sentences."""
+    settings = Settings()
+    ledger = Ledger(settings)
+    with answering(as_json) as answer:
+        if as_json:
+            job = ledger.get(job_id)
+            progress = read_progress(settings.run_folder(job.id))
+            answer({"job": asdict(job), **asdict(progress)})
+            return
+        job = _print_log(settings, ledger, job_id, follow)
+        if job.error:
+            print(f"{job.state}: {job.error}", file=sys.stderr)
+
+
+def _checked(settings: Settings, config: RunConfig) -> RunConfig:
+    """The config complete and its data looked at: a mistake is said now, not in an hour."""
+    from core.data.fewshot import sample_task
+    from core.data.ingest import open_dataset
+    from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
+
+    dataset = open_dataset(Path(config.data), settings.cache)
+    sample_task(dataset, config.shots, config.seed, config.allow_fewer)
+    try:
+        return RunConfig.parse(EvaluatorClient(settings).check(config.model_dump()), "run")
+    except EvaluatorUnavailable:
+        from core import pipeline
+
+        return pipeline.complete(config)
+
+
+def _print_log(settings: Settings, ledger: Ledger, job_id: str, follow: bool) -> Job:
+    """Print what there is, and with `follow` what comes. Returns the job as it stands then."""
+    seq, started = 0, None
+    while True:
+        job = ledger.get(job_id)  # before the log: the last lines are there when the job is over
+        progress = read_progress(settings.run_folder(job.id), after=seq)
+        if progress.started != started and seq:  # another attempt tells it from the beginning
+            progress = read_progress(settings.run_folder(job.id))
+        for line in progress.log:
+            print(line, flush=True)
+        if job.is_over or not follow:
+            return job
+        seq, started = progress.seq, progress.started
+        time.sleep(0.5)
+
+
+def _print_jobs(settings: Settings, found: Sequence[Job]) -> None:
+    if not found:
+        print("No runs yet. Queue one with: evenkeel submit DATA")
+        return
+    rows = []
+    for job in found:
+        brief = _brief(settings, job)
+        steps = f"{brief['step']}/{brief['steps']}" if brief["steps"] else ""
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
+        rows.append((job.id, job.state, since, brief["phase"], steps, job.error or ""))
+    table(("job", "state", "queued", "phase", "step", "error"), rows)
+
+
+def _brief(settings: Settings, job: Job) -> dict[str, Any]:
+    """Where the run is, without its curves."""
+    waits = job.state == "queued"
+    progress = Progress() if waits else read_progress(settings.run_folder(job.id))
+    names = ("phase", "step", "steps", "epoch", "epochs", "images_per_second", "eta_seconds")
+    return {name: getattr(progress, name) for name in names}

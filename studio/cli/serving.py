@@ -1,0 +1,110 @@
+"""`evenkeel up` and `evenkeel worker`: the processes that stay."""
+
+import logging
+import os
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from core.errors import UserError
+from jobs.settings import Settings
+
+app = typer.Typer()
+EndWithParent = Annotated[bool, typer.Option("--end-with-parent", hidden=True)]
+
+
+@app.command()
+def up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    share: Annotated[bool | None, typer.Option("--share", help="Open a public link.")] = None,
+    auth: Annotated[str | None, typer.Option(metavar="USER:PASSWORD", help="Ask for it.")] = None,
+    workers: Annotated[int | None, typer.Option(help="How many runs at a time.")] = None,
+) -> None:
+    """Start the studio: the page, its workers and the evaluator. Ctrl-C stops all of them."""
+    from jobs import supervise
+    from jobs.interpreter import command, environment
+
+    flags = {"host": host, "port": port, "share": share, "auth": auth, "workers": workers}
+    settings = _settings(flags)
+    _log_to_stderr()
+    given = environment(settings)
+    studio = ("studio",)
+    programs = [
+        supervise.Program("page", command(*studio, "page", "--end-with-parent"), given),
+        supervise.Program(
+            "evaluator", command("jobs.evaluator.server", "--end-with-parent"), given
+        ),
+    ]
+    for number, visible in enumerate(_shared_devices(settings.workers), start=1):
+        devices = ("--gpus", visible) if visible is not None else ()
+        line = command(*studio, "worker", "--end-with-parent", *devices)
+        programs.append(supervise.Program(f"worker {number}", line, given))
+    with supervise.only_one(settings):
+        supervise.check_port(settings.host, settings.port)
+        local = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+        url = f"http://{local}:{settings.port}"
+        sys.exit(supervise.Tree(programs).run(url, (local, settings.port)))
+
+
+@app.command()
+def worker(
+    gpus: Annotated[
+        str | None, typer.Option(help="GPUs to use, as 0,1: one run at a time on each.")
+    ] = None,
+    end_with_parent: EndWithParent = False,
+) -> None:
+    """Work on queued runs, without the studio."""
+    from jobs.worker import Worker
+
+    devices = gpus.split(",") if gpus else [None]
+    if not all(device is None or device.strip().isdigit() for device in devices):
+        raise UserError(f"gpus must be numbers such as 0,1; got {gpus!r}.")
+    _log_to_stderr()
+    if end_with_parent:
+        _end_with_parent()
+    Worker(Settings(), devices).run()
+
+
+@app.command(hidden=True)
+def page(end_with_parent: EndWithParent = False) -> None:
+    """The web page alone; `up` starts it."""
+    from jobs.supervise import check_port
+    from studio.app import main
+
+    settings = Settings()
+    check_port(settings.host, settings.port)
+    if end_with_parent:
+        _end_with_parent()
+    auth = settings.auth.get_secret_value() if settings.auth else None
+    main(settings, settings.host, settings.port, settings.share, auth)
+
+
+def _settings(flags: dict[str, Any]) -> Settings:
+    settings = Settings(**{name: value for name, value in flags.items() if value is not None})
+    if settings.auth:
+        user, colon, password = settings.auth.get_secret_value().partition(":")
+        if not (user and colon and password):
+            raise UserError("auth must be USER:PASSWORD, and one of the two is missing.")
+    return settings
+
+
+def _shared_devices(workers: int) -> list[str | None]:
+    """What each worker may see: with several GPUs every worker has its own, in turn."""
+    from jobs.devices import count_gpus
+
+    gpus = count_gpus()
+    return [str(number % gpus) if gpus > 1 else None for number in range(workers)]
+
+
+def _end_with_parent() -> None:
+    from jobs.lifeline import when_parent_ends
+
+    when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    logging.getLogger("huey").setLevel(logging.WARNING)

@@ -1,0 +1,108 @@
+"""`evenkeel train`: a run in this process, without a queue."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.errors import UserError
+from core.records import RunConfig, RunRecord
+from core.runs import EventLog, RunFolder
+from jobs.ledger import new_id
+from jobs.settings import Settings
+from studio.cli import options
+from studio.cli.live import display
+from studio.cli.output import AsJson, answering, percent, table
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    data: options.Data,
+    method: options.Method = None,
+    model: options.Model = None,
+    shots: options.Shots = None,
+    seed: options.Seed = None,
+    knobs: options.Set = None,
+    config: options.Config = None,
+    templates: options.Templates = None,
+    allow_fewer: options.AllowFewer = None,
+    evaluations: options.Evaluations = None,
+    alphas: options.Alphas = None,
+    precision: options.Precision = None,
+    device: options.Device = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run. By default ./runs/<a new id>.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train, measure, and write the run into a folder."""
+    asked = options.build_config(
+        data,
+        config,
+        knobs,
+        alphas,
+        method=method,
+        model=model,
+        shots=shots,
+        seed=seed,
+        templates=templates,
+        allow_fewer=allow_fewer,
+        evaluations=evaluations,
+        precision=precision,
+        device=device,
+    )
+    folder = RunFolder((out or Path("runs") / new_id(asked.method)).expanduser().absolute())
+    _make_room(folder)
+    with answering(as_json) as answer:
+        record = _train(asked, folder, as_json)
+        if as_json:
+            answer(record.model_dump(mode="json", by_alias=True))
+        else:
+            _summarise(record, folder)
+
+
+def _train(config: RunConfig, folder: RunFolder, as_json: bool) -> RunRecord:
+    from core import pipeline
+
+    config = pipeline.complete(config)
+    folder.create(config)
+    with (
+        closing(EventLog(folder)) as log,
+        closing(pipeline.run(config, folder.path, Settings().cache)) as run,
+        display(as_json) as shown,
+    ):
+        for event in run:
+            shown.show(log.append(event))
+    return folder.record()
+
+
+def _make_room(folder: RunFolder) -> None:
+    """A finished run is never overwritten; one that did not finish may be tried again."""
+    if folder.record_path.exists():
+        raise UserError(f"out: {folder.path} already holds a finished run. Name another folder.")
+    if folder.path.exists() and not folder.path.is_dir():
+        raise UserError(f"out: {folder.path} is a file. Name a folder.")
+    if folder.path.exists() and any(folder.path.iterdir()) and not folder.config_path.exists():
+        raise UserError(f"out: {folder.path} holds other files. Name a new or empty folder.")
+    folder.events_path.unlink(missing_ok=True)
+
+
+def _summarise(record: RunRecord, folder: RunFolder) -> None:
+    chosen = record.selection.alpha
+    point = next((p for p in record.wise if p.alpha == chosen), None)
+    rows: list[tuple[str, str, str]] = [
+        (label, percent(score.id), percent(score.ood))
+        for label, score in record.evaluations.items()
+    ]
+    if point:
+        rows.append((f"mixed, alpha {chosen:g}", percent(point.id), percent(point.ood)))
+    table(("classifier", "ID %", "OOD %"), rows)
+    print(f"alpha {chosen:g} was chosen on {_source(record)}. The run is in {folder.path}")
+
+
+def _source(record: RunRecord) -> Any:
+    on = record.selection.alpha_chosen_on
+    return "validation images" if on == "val" else "no images (there are none for validation)"

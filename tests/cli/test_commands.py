@@ -1,0 +1,165 @@
+"""What the commands do when all is well."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from jobs.ledger import Ledger
+from jobs.settings import Settings
+
+
+@pytest.fixture
+def options(tiny_model):
+    knobs = ("--set", "epochs=2", "--set", "batch_size=4")
+    return (
+        *("--model", tiny_model, "--shots", 4, "--alphas", "0,0.5,1", "--device", "cpu"),
+        *knobs,
+    )
+
+
+def test_train_writes_a_run_and_prints_its_record(evenkeel, options, tiny_data, tmp_path):
+    trained = evenkeel("train", tiny_data, *options, "--out", tmp_path / "run", "--json")
+    assert trained.code == 0
+    record = trained.json
+    assert record == json.loads((tmp_path / "run" / "record.json").read_text("utf-8"))
+    assert (record["schema"], record["status"], record["run_id"]) == (1, "done", "run")
+    assert record["config"]["shots"] == 4
+    assert record["config"]["params"]["epochs"] == 2
+    assert set(record["evaluations"]) == {"zero-shot", "fine-tuned"}
+    assert [point["alpha"] for point in record["wise"]] == [0.0, 0.5, 1.0]
+    assert (tmp_path / "run" / "events.jsonl").exists()
+
+
+def test_train_says_what_it_does_on_stderr(evenkeel, options, tiny_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained = evenkeel("train", tiny_data, *options)
+    assert trained.code == 0
+    assert "epoch 2/2: mean loss" in trained.err
+    assert "zero-shot" in trained.out
+    [folder] = (tmp_path / "runs").iterdir()
+    assert str(folder) in trained.out
+
+
+def test_a_config_file_is_completed_by_flags(evenkeel, options, tiny_data, tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text("method: ft\nseed: 7\nshots: 9\nparams: {lr: 1e-4, epochs: 9}\n")
+    out = tmp_path / "run"
+    config = evenkeel("train", tiny_data, "--config", file, *options, "--out", out, "--json").json[
+        "config"
+    ]
+    assert (config["method"], config["seed"], config["shots"]) == ("ft", 7, 4)
+    assert (config["params"]["lr"], config["params"]["epochs"]) == (1e-4, 2)
+
+
+def test_wise_reads_the_record_and_measures_what_it_lacks(evenkeel, finished_run):
+    recorded = evenkeel("wise", finished_run, "--json").json
+    assert [point["alpha"] for point in recorded] == [0.0, 0.5, 1.0]
+    assert evenkeel("wise", finished_run, "--alphas", "0:1:0.5", "--json").json == recorded
+    finer = evenkeel("wise", finished_run, "--alphas", "0:1:0.25", "--json").json
+    assert [point["alpha"] for point in finer] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert [point for point in finer if point["alpha"] in (0.0, 0.5, 1.0)] == recorded
+
+
+def test_evaluate_repeats_the_numbers_of_the_record(evenkeel, finished_run, tiny_data):
+    record = json.loads((finished_run / "record.json").read_text("utf-8"))
+    measured = evenkeel("evaluate", finished_run, tiny_data, "--alpha", 1, "--json").json
+    expected = record["evaluations"]["fine-tuned"]["domains"]
+    assert {
+        name: score["correct"] for name, score in measured["evaluation"]["domains"].items()
+    } == {name: score["correct"] for name, score in expected.items()}
+
+
+def test_evaluate_measures_all_of_other_data(evenkeel, finished_run, tiny_data, tmp_path):
+    (tmp_path / "other").mkdir()
+    for name in ("otter", "snow owl"):
+        (tmp_path / "other" / name).symlink_to(tiny_data / "test" / name)
+    measured = evenkeel("evaluate", finished_run, tmp_path / "other", "--alpha", 1, "--json").json
+    own = evenkeel("evaluate", finished_run, tiny_data, "--alpha", 1, "--json").json
+    score = measured["evaluation"]["domains"]["test"]
+    assert score["n"] == 10
+    for name in ("otter", "snow owl"):
+        assert score["per_class"][name] == own["evaluation"]["domains"]["test"]["per_class"][name]
+
+
+def test_evaluate_takes_a_plain_model(evenkeel, tiny_model, tiny_data):
+    measured = evenkeel("evaluate", tiny_model, tiny_data, "--json").json
+    assert measured["evaluation"]["domains"]["train"]["n"] == 18
+
+
+def test_predict_names_the_likeliest_classes(evenkeel, finished_run, tiny_data):
+    images = sorted((tiny_data / "test" / "otter").iterdir())[:2]
+    predictions = evenkeel("predict", finished_run, *images, "--alpha", 1, "--json").json
+    assert [one["image"] for one in predictions] == [str(path) for path in images]
+    assert all(len(one["top"]) == 3 for one in predictions)
+
+
+def test_export_is_loaded_again_and_compared(evenkeel, finished_run, tmp_path):
+    exported = evenkeel("export", finished_run, "--out", tmp_path / "exported", "--json").json
+    assert exported["verified"], exported["check"]
+    assert (tmp_path / "exported" / "open_clip_config.json").exists()
+
+
+def test_methods_and_models_are_listed_with_their_knobs(evenkeel):
+    methods = {method["name"]: method for method in evenkeel("methods", "--json").json}
+    assert "lr" in {knob["name"] for knob in methods["fd-align"]["knobs"]}
+    assert "embedded" in {model["name"] for model in evenkeel("models", "--json").json}
+
+
+def test_the_demo_passes_its_own_check(evenkeel, tmp_path):
+    assert evenkeel("demo", tmp_path / "demo", "--json").json == {"path": str(tmp_path / "demo")}
+    report = evenkeel("data", "check", tmp_path / "demo", "--json").json
+    assert len(report["classes"]) == 10
+    assert report["health"]
+    assert "train" in report["counts"]
+
+
+def test_the_queue_from_the_command_line(evenkeel, options, tiny_data, home):
+    job = evenkeel("submit", tiny_data, *options, "--json").json
+    assert job["state"] == "queued"
+    assert job["config"]["data"] == str(tiny_data)
+    [listed] = evenkeel("jobs", "--json").json
+    assert listed["id"] == job["id"]
+    assert job["id"] in evenkeel("jobs").out
+    assert evenkeel("logs", job["id"], "--json").json["job"]["id"] == job["id"]
+    assert evenkeel("cancel", job["id"], "--json").json["state"] == "cancelled"
+    assert Ledger(Settings(home=home)).get(job["id"]).state == "cancelled"
+
+
+LIGHT = (
+    ("--help",),
+    ("demo", "{tmp}/demo"),
+    ("data", "check", "{data}"),
+    ("jobs", "--json"),
+    ("train", "--help"),
+)
+
+
+@pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
+def test_what_needs_no_model_does_not_import_torch(arguments, tmp_path, tiny_data):
+    given = [text.format(tmp=tmp_path, data=tiny_data) for text in arguments]
+    code = (
+        "import sys; from studio.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, *given], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_python_m_studio_is_the_same_command():
+    shown = subprocess.run(
+        [sys.executable, "-m", "studio", "--help"], check=True, capture_output=True, text=True
+    )
+    assert shown.stdout.startswith("Usage: evenkeel")
+
+
+@pytest.mark.parametrize(
+    ("text", "alphas"),
+    [("0:1:0.5", (0.0, 0.5, 1.0)), ("0.1,0.3", (0.1, 0.3)), ("0:0.3:0.1", (0.0, 0.1, 0.2, 0.3))],
+)
+def test_a_grid_includes_both_ends(text, alphas):
+    from studio.cli.options import parse_alphas
+
+    assert parse_alphas(text) == alphas

@@ -1,0 +1,197 @@
+"""Every wrong input ends with exit code 2 and one sentence on stderr."""
+
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def train(evenkeel, tmp_path, tiny_data, tiny_model):
+    """`evenkeel train` on tiny data, with something changed."""
+
+    def run(*options, data=tiny_data, model=tiny_model):
+        out = tmp_path / "run"
+        shots = () if "--shots" in options else ("--shots", 2)
+        return evenkeel("train", data, "--model", model, "--out", out, *shots, *options)
+
+    return run
+
+
+def image(path, colour="red"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (40, 40), colour).save(path)
+
+
+def test_a_folder_that_is_not_there(train, tmp_path):
+    assert "There is no folder or zip" in train(data=tmp_path / "nowhere").complaint
+
+
+def test_an_empty_folder(train, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "empty" in train(data=tmp_path / "empty").complaint
+
+
+def test_a_single_class(train, tmp_path):
+    for number in range(4):
+        image(tmp_path / "data" / "fox" / f"{number}.png", (number, 0, 0))
+    assert "class" in train(data=tmp_path / "data").complaint
+
+
+def test_a_single_image(train, tmp_path):
+    image(tmp_path / "data" / "fox" / "1.png")
+    image(tmp_path / "data" / "owl" / "1.png", "blue")
+    assert "Add images" in train(data=tmp_path / "data").complaint
+
+
+def test_an_unreadable_image(train, tmp_path):
+    for name in ("fox", "owl"):
+        for number in range(6):
+            image(tmp_path / "data" / name / f"{number}.png", (number, len(name), 0))
+    for path in (tmp_path / "data").glob("fox/*.png"):
+        path.write_bytes(path.read_bytes()[:60])
+    assert "cannot be read" in train(data=tmp_path / "data").complaint
+
+
+def test_a_file_that_is_no_zip(train, tmp_path):
+    (tmp_path / "data.zip").write_text("no zip")
+    assert "zip" in train(data=tmp_path / "data.zip").complaint
+
+
+def test_an_unknown_method(train):
+    assert "Did you mean 'fd-align'" in train("--method", "fdalign").complaint
+
+
+def test_an_unknown_knob(train):
+    assert "Did you mean 'lr'" in train("--set", "lrr=1").complaint
+
+
+@pytest.mark.parametrize(
+    ("knob", "sentence"),
+    [
+        ("lr=-1", "lr must be greater than 0, got -1"),
+        ("lr=fast", "got 'fast'"),
+        ("epochs=0", "epochs must be greater than or equal to 1, got 0"),
+        ("epochs", "--set must be KNOB=VALUE such as lr=1e-5, got 'epochs'"),
+    ],
+)
+def test_a_knob_out_of_range(train, knob, sentence):
+    assert sentence in train("--set", knob).complaint
+
+
+def test_shots_out_of_range(train):
+    assert "shots must be greater than or equal to 1, got 0" in train("--shots", 0).complaint
+    assert "Lower the shots" in train("--shots", 500).complaint
+
+
+def test_alphas_that_are_none(train):
+    assert "LOW:HIGH:STEP" in train("--alphas", "many").complaint
+    assert "less than or equal to 1" in train("--alphas", "0,2").complaint
+
+
+def test_a_model_that_the_hub_cannot_give(train):
+    complaint = train(model="ViT-B-32/laion2b_s34b_b79k").complaint
+    assert "could not be fetched" in complaint
+    assert "--model embedded" in complaint
+
+
+def test_a_model_that_does_not_exist(train):
+    assert "Did you mean" in train(model="ViT-B-322/openai").complaint
+
+
+def test_templates_without_a_place_for_the_class(train):
+    assert "templates" in train("--templates", "a photo").complaint
+
+
+def test_a_device_that_is_not_there(train):
+    assert "device" in train("--device", "cuda:99").complaint
+
+
+def test_a_config_file_that_is_wrong(train, tmp_path):
+    file = tmp_path / "run.yaml"
+    assert "cannot be read" in train("--config", file).complaint
+    file.write_text("just words")
+    assert "name: value" in train("--config", file).complaint
+    file.write_text("shoots: 3")
+    assert "Did you mean 'shots'" in train("--config", file).complaint
+
+
+def test_an_out_folder_with_other_things_in_it(train, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").touch()
+    assert "holds other files" in train().complaint
+
+
+def test_a_finished_run_is_never_overwritten(evenkeel, finished_run, tiny_data):
+    before = (finished_run / "record.json").read_bytes()
+    again = evenkeel("train", tiny_data, "--out", finished_run)
+    assert "already holds a finished run" in again.complaint
+    assert (finished_run / "record.json").read_bytes() == before
+
+
+def test_a_wrong_option_points_to_the_help(evenkeel):
+    complaint = evenkeel("train", "data", "--shoots", 3).complaint
+    assert "--shoots" in complaint
+    assert "`evenkeel train --help`" in complaint
+
+
+@pytest.mark.parametrize("arguments", [("train",), ("nonsense",), ("train", "d", "--shots", "x")])
+def test_a_wrong_command_line(evenkeel, arguments):
+    assert evenkeel(*arguments).complaint
+
+
+def test_a_run_that_is_not_there(evenkeel):
+    assert "there is no" in evenkeel("wise", "nowhere").complaint
+
+
+def test_a_folder_that_is_no_run(evenkeel, tmp_path):
+    assert "is not a finished run" in evenkeel("wise", tmp_path).complaint
+
+
+def test_an_alpha_out_of_range(evenkeel, finished_run, tiny_data):
+    complaint = evenkeel("evaluate", finished_run, tiny_data, "--alpha", 1.5).complaint
+    assert "alpha must be from 0" in complaint
+
+
+def test_an_alpha_without_a_run(evenkeel, tiny_model, tiny_data):
+    complaint = evenkeel("evaluate", tiny_model, tiny_data, "--alpha", 0.5).complaint
+    assert "needs a finished run" in complaint
+
+
+def test_a_format_that_does_not_exist(evenkeel, finished_run, tmp_path):
+    complaint = evenkeel("export", finished_run, "--format", "onnx", "--out", tmp_path / "x")
+    assert "open_clip" in complaint.complaint
+
+
+def test_an_image_that_is_none(evenkeel, finished_run, tmp_path):
+    (tmp_path / "notes.txt").write_text("no image")
+    assert "cannot be read" in evenkeel("predict", finished_run, tmp_path / "notes.txt").complaint
+
+
+def test_other_data_with_a_class_that_the_run_does_not_know(evenkeel, finished_run, tmp_path):
+    for name in ("otter", "unicorn"):
+        image(tmp_path / "data" / name / "1.png", "red" if name == "otter" else "blue")
+    assert "unicorn" in evenkeel("evaluate", finished_run, tmp_path / "data").complaint
+
+
+def test_a_job_that_is_not_there(evenkeel):
+    assert "no job at all" in evenkeel("cancel", "fd-align-1").complaint
+    assert "no job at all" in evenkeel("logs", "fd-align-1").complaint
+
+
+def test_a_submission_that_cannot_succeed_is_refused_now(evenkeel, tmp_path, tiny_data, home):
+    assert "There is no folder" in evenkeel("submit", tmp_path / "nowhere").complaint
+    assert "Lower the shots" in evenkeel("submit", tiny_data, "--shots", 99).complaint
+    assert "Did you mean" in evenkeel("submit", tiny_data, "--shots", 2, "--set", "l=1").complaint
+    assert evenkeel("jobs", "--json").json == []
+
+
+def test_settings_that_are_wrong(evenkeel, monkeypatch):
+    monkeypatch.setenv("EVENKEEL_PORT", "many")
+    assert "EVENKEEL_PORT" in evenkeel("jobs").complaint
+
+
+def test_a_password_without_a_user(evenkeel):
+    assert "USER:PASSWORD" in evenkeel("up", "--auth", "secret").complaint
+
+
+def test_gpus_that_are_no_numbers(evenkeel):
+    assert "gpus must be numbers" in evenkeel("worker", "--gpus", "all").complaint

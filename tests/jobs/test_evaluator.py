@@ -1,0 +1,158 @@
+"""A real evaluator process, asked over its socket."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from real_worker import eventually
+
+from core.errors import UserError
+from core.runs import RunFolder
+from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
+from jobs.evaluator.shelf import Shelf
+from jobs.interpreter import command, environment
+from jobs.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, config):
+    """A home with one finished run in it."""
+    from core import pipeline
+
+    settings = Settings(home=tmp_path_factory.mktemp("evaluator") / "home")
+    for _ in pipeline.run(config, settings.run_folder("a-run").path, settings.cache):
+        pass
+    return settings
+
+
+@pytest.fixture(scope="module")
+def evaluator(home):
+    program = command("jobs.evaluator.server", "--end-with-parent")
+    process = subprocess.Popen(program, env=environment(home), stdin=subprocess.PIPE)
+    client = EvaluatorClient(home)
+
+    def answers() -> bool:
+        try:
+            return client.health()["ready"]
+        except EvaluatorUnavailable:
+            return False
+
+    eventually(answers)
+    yield client
+    process.stdin.close()  # its lifeline
+    assert process.wait(10) is not None
+
+
+def test_without_an_evaluator_the_client_says_so(settings):
+    with pytest.raises(EvaluatorUnavailable, match="starting or not running"):
+        EvaluatorClient(settings).health()
+
+
+def test_a_socket_path_that_no_system_allows_is_a_sentence(tmp_path):
+    deep = Settings(home=tmp_path / ("x" * 120))
+    with pytest.raises(EvaluatorUnavailable, match="Choose a shorter folder"):
+        EvaluatorClient(deep).health()
+
+
+def test_the_catalogue_names_every_method_knob_and_model(evaluator):
+    catalogue = evaluator.catalogue()
+    methods = {method["name"]: method for method in catalogue["methods"]}
+    assert {"ft", "fd-align"} <= set(methods)
+    assert "lr" in {knob["name"] for knob in methods["fd-align"]["knobs"]}
+    assert "shots" in {knob["name"] for knob in catalogue["run_knobs"]}
+    assert catalogue["models"][0]["name"] == "embedded"
+    assert len(catalogue["templates"]["openai-80"]) == 80
+    assert catalogue["device"]["kind"] in ("cpu", "cuda")
+
+
+def test_the_catalogue_is_known_before_the_evaluator_answers(evaluator, home):
+    catalogue = evaluator.catalogue()
+    home.socket_path.rename(home.socket_path.with_suffix(".away"))
+    try:
+        assert EvaluatorClient(home).catalogue() == catalogue
+    finally:
+        home.socket_path.with_suffix(".away").rename(home.socket_path)
+
+
+def test_check_spells_out_every_knob(evaluator, config):
+    checked = evaluator.check(config.model_dump(mode="json"))
+    assert checked["params"]["epochs"] == 2
+    assert "weight_decay" in checked["params"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"method": "fdalign"}, "Did you mean 'fd-align'"),
+        ({"params": {"lrr": 1}}, "Did you mean 'lr'"),
+        ({"params": {"lr": -1}}, "lr must be greater than 0, got -1"),
+        ({"shots": 0}, "shots must be greater than or equal to 1, got 0"),
+    ],
+)
+def test_a_mistake_comes_back_as_the_same_sentence(evaluator, config, change, sentence):
+    with pytest.raises(UserError, match=sentence):
+        evaluator.check({**config.model_dump(mode="json"), **change})
+
+
+def test_zero_shot_measures_every_image_and_is_kept(evaluator, home, config):
+    answer = evaluator.zero_shot(config.data, model=config.model, templates=["a photo of a {}."])
+    domains = answer["evaluation"]["domains"]
+    assert set(domains) == {"train", "val", "test", "ood/night", "ood/grey"}
+    assert domains["train"]["n"] == 18
+    assert all(n == 14 for _, n in answer["id_per_class"].values())
+    kept = [json.loads(p.read_text("utf-8")) for p in home.cache.glob("zero-shot-*.json")]
+    assert kept == [answer]
+    again = evaluator.zero_shot(config.data, model=config.model, templates=["a photo of a {}."])
+    assert again == answer
+
+
+def test_a_run_is_measured_at_the_ends_as_its_record_says(evaluator, home):
+    record = RunFolder(home.run_folder("a-run").path).record()
+    for alpha, label in ((0.0, "zero-shot"), (1.0, "fine-tuned")):
+        measured = evaluator.measure("a-run", alpha)["evaluation"]["domains"]
+        recorded = record.evaluations[label].domains
+        assert {n: s["correct"] for n, s in measured.items()} == {
+            n: s.correct for n, s in recorded.items()
+        }
+
+
+def test_a_photo_is_classified_in_three_columns(evaluator, config):
+    image = next(Path(config.data).glob("test/otter/*"))
+    columns = evaluator.predict("a-run", 0.3, image)["columns"]
+    assert [column["label"] for column in columns] == ["zero-shot", "α = 0.3", "fine-tuned"]
+    for column in columns:
+        assert sum(guess["probability"] for guess in column["top"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_an_export_is_verified_and_packed(evaluator):
+    exported = evaluator.export("a-run", 0.3)
+    assert exported["verified"], exported["check"]
+    assert Path(exported["path"]).stat().st_size == exported["size_bytes"]
+
+
+@pytest.mark.parametrize("run", ["../a-run", "no-such-run", ".", ""])
+def test_only_runs_of_this_home_are_opened(evaluator, run):
+    with pytest.raises(UserError, match="run: there is no"):
+        evaluator.measure(run, 0.5)
+
+
+def test_the_shelf_makes_each_value_once_and_forgets_the_oldest():
+    made = []
+    shelf: Shelf[str] = Shelf(size=2)
+    for key in ("a", "b", "a", "c", "a", "b"):
+        with shelf.borrow(key, lambda key=key: made.append(key) or key) as value:
+            assert value == key
+    assert made == ["a", "b", "c", "b"]
+
+
+def test_the_shelf_tries_again_after_an_error():
+    shelf: Shelf[int] = Shelf(size=1)
+
+    def fail() -> int:
+        raise UserError("not now")
+
+    with pytest.raises(UserError), shelf.borrow("a", fail):
+        pass
+    with shelf.borrow("a", lambda: 1) as value:
+        assert value == 1

@@ -1,0 +1,102 @@
+import time
+
+import pytest
+
+from core.records import RunConfig
+from jobs.doorbell import Doorbell
+from jobs.owner import this_process
+from jobs.reconcile import Reconciler
+
+CONFIG = RunConfig(data="/images")
+LEASE = 0.3
+ELSEWHERE = "another-boot:1:1"
+
+
+@pytest.fixture
+def doorbell(settings):
+    with Doorbell(settings) as bell:
+        yield bell
+
+
+@pytest.fixture
+def busy():
+    return set()
+
+
+@pytest.fixture
+def reconciler(ledger, doorbell, busy):
+    return Reconciler(ledger, doorbell, this_process(), lambda: busy, LEASE)
+
+
+def claimed(ledger, owner):
+    ledger.submit(CONFIG)
+    return ledger.claim(owner)
+
+
+def dead_owner():
+    boot, pid, start = this_process().split(":")
+    return f"{boot}:{pid}:{int(start) - 1}"
+
+
+def test_a_job_whose_owner_ended_is_freed_and_rung_for_at_once(reconciler, ledger, doorbell):
+    job = claimed(ledger, dead_owner())
+    reconciler.look()
+    freed = ledger.get(job.id)
+    assert (freed.state, freed.crashes) == ("queued", 1)
+    assert doorbell.rung() == {job.id}
+
+
+def test_a_silent_owner_elsewhere_loses_its_job_when_the_lease_is_over(reconciler, ledger):
+    job = claimed(ledger, ELSEWHERE)
+    reconciler.look()
+    assert ledger.get(job.id).state == "running"
+    time.sleep(LEASE)
+    reconciler.look()
+    assert ledger.get(job.id).state == "queued"
+    assert ledger.beat(job) is None  # it may wake up, and has lost
+
+
+def test_an_owner_that_beats_keeps_its_job(reconciler, ledger):
+    job = claimed(ledger, ELSEWHERE)
+    for _ in range(3):
+        reconciler.look()
+        time.sleep(LEASE / 2)
+        job = ledger.beat(job)
+    assert ledger.get(job.id).state == "running"
+
+
+def test_a_wrong_wall_clock_takes_nothing_away(reconciler, ledger, monkeypatch):
+    job = claimed(ledger, ELSEWHERE)
+    reconciler.look()
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 86_400)
+    reconciler.look()
+    assert ledger.get(job.id).state == "running"
+
+
+def test_a_job_that_its_own_worker_lost_hold_of_is_freed(reconciler, ledger, busy):
+    job = claimed(ledger, this_process())
+    busy.add(job.id)
+    reconciler.look()
+    assert ledger.get(job.id).state == "running"
+    busy.clear()
+    reconciler.look()
+    assert ledger.get(job.id).state == "queued"
+
+
+def test_a_ring_that_still_waits_is_not_repeated(reconciler, ledger, doorbell, monkeypatch):
+    monkeypatch.setattr("jobs.reconcile.RING_AGAIN_SECONDS", 0.0)
+    lost, waits = ledger.submit(CONFIG), ledger.submit(CONFIG)
+    doorbell.ring(waits.id)
+    for _ in range(3):
+        reconciler.look()
+        time.sleep(0.01)
+    pending = [task.args[0] for task in doorbell._huey.pending()]
+    assert sorted(pending) == sorted([lost.id, waits.id])
+
+
+def test_a_queue_file_that_is_garbage_is_replaced(settings):
+    settings.queue_path.write_bytes(b"this is no database" * 100)
+    with Doorbell(settings) as bell:
+        bell.ring("a-run")
+        assert bell.rung() == {"a-run"}
