@@ -1,1 +1,1 @@
-"""The queue of runs: a durable ledger, a doorbell, and workers that supervise one process per run."""
+"""Jobs: the ledger, the doorbell, the worker, and the evaluator that answers while one waits."""

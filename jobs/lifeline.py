@@ -1,4 +1,4 @@
-"""A child process ends when its parent does: the parent holds the other end of the child's stdin."""
+"""A child ends with its parent: the pipe on its stdin closes when the parent is gone."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Who owns a run: a name for a process that no later process can have, and whether it still lives."""
+"""Who a process is, so that another process on this machine can tell whether it still lives."""
 
 import os
 import subprocess

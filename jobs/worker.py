@@ -1,6 +1,4 @@
-"""The worker: answers the bell, claims a run, watches its process, and looks after what others
-lost.
-"""
+"""The worker: answers the bell, claims a run, watches its process, cares for what was lost."""
 
 import logging
 import queue
@@ -42,7 +40,7 @@ class Worker:
             self._free.put(nursery)
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; the runs in hand then go back to their place in the line."""
+        """Work until SIGTERM or SIGINT; the runs in hand go back to their place in the line."""
         for nursery in self._nurseries:
             nursery.replenish()
         reconciler = threading.Thread(target=self._reconcile, name="reconcile", daemon=True)

@@ -46,7 +46,7 @@ class EvaluatorClient:
         return self._get("/health")
 
     def catalogue(self) -> dict[str, Any]:
-        """Methods, models and knobs; at once when these sources were ever catalogued in this home."""
+        """Methods, models and knobs; at once when this home has them from before."""
         kept = catalogue_path(self._settings)
         try:
             catalogue: dict[str, Any] = json.loads(kept.read_text("utf-8"))

@@ -97,7 +97,7 @@ class Evaluator:
         }
 
     def export(self, run: str, alpha: float, format: str) -> dict[str, Any]:
-        """Write a finished run at α for another program: a folder, and beside it a zip to download."""
+        """Write a finished run at α for another program: a folder, and a zip to download."""
         folder = self._settings.home / "exports" / run / f"{run}-{format}-alpha-{alpha:g}"
         with self._runs.borrow(run, lambda: self._open(run)) as finished:
             exported = finished.export(format, alpha, folder)
