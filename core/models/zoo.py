@@ -137,12 +137,14 @@ def _build(
 
 def _notice_a_missing_network() -> None:
     """Without a network the hub's client tries for a minute before it looks at what it has."""
+    if _ASKED_OFFLINE:
+        return
     try:
         httpx.head(hub.ENDPOINT, timeout=HUB_TIMEOUT_SECONDS)
     except httpx.TransportError:
         hub.HF_HUB_OFFLINE = True
     else:
-        hub.HF_HUB_OFFLINE = _ASKED_OFFLINE
+        hub.HF_HUB_OFFLINE = False
 
 
 @contextlib.contextmanager
