@@ -1,0 +1,164 @@
+// The page's small framework: patches HTML that Python rendered, and sends clicks and form drafts back.
+// Everything that Gradio gives us enters through `start`; the rest is the plain DOM.
+(() => {
+  "use strict";
+  const widgets = {};
+
+  // ---- patching -------------------------------------------------------------------------------
+  const keyOf = (node) => (node.nodeType === 1 ? node.dataset.key || node.id || "" : "");
+
+  function patchAttributes(from, to) {
+    for (const { name } of [...from.attributes]) {
+      if (name === "open" || name === "data-busy") continue; // what the visitor opened stays open
+      if (!to.hasAttribute(name)) from.removeAttribute(name);
+    }
+    for (const { name, value } of [...to.attributes]) {
+      if (name === "open" && from.dataset.seen) continue;
+      if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+    }
+    if (from.tagName === "DETAILS") from.dataset.seen = "1";
+    if (!("value" in from) || from === document.activeElement) return;
+    if (from.type === "checkbox" || from.type === "radio") from.checked = to.checked;
+    else if (from.tagName === "INPUT" || from.tagName === "SELECT") {
+      if (from.value !== to.value) from.value = to.value;
+    }
+  }
+
+  function patchNode(from, to) {
+    if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName || keyOf(from) !== keyOf(to))
+      return from.replaceWith(to);
+    if (from.nodeType !== 1) {
+      if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+      return;
+    }
+    if (from.hasAttribute("data-keep")) return; // a script owns what is inside
+    patchChildren(from, to);
+    patchAttributes(from, to);
+  }
+
+  function patchChildren(parent, next) {
+    const byKey = new Map();
+    for (const child of parent.childNodes) if (keyOf(child)) byKey.set(keyOf(child), child);
+    let at = parent.firstChild;
+    for (const wanted of [...next.childNodes]) {
+      const known = keyOf(wanted) && byKey.get(keyOf(wanted));
+      if (known && known !== at) parent.insertBefore(known, at);
+      const current = known || at;
+      if (!current) {
+        parent.appendChild(wanted);
+        continue;
+      }
+      at = current.nextSibling;
+      patchNode(current, wanted);
+    }
+    while (at) {
+      const gone = at;
+      at = at.nextSibling;
+      gone.remove();
+    }
+  }
+
+  /** Make `root` show `html`, keeping every node that did not change (focus and scroll survive). */
+  function patch(root, html) {
+    const next = document.createElement("template");
+    next.innerHTML = html || "";
+    patchChildren(root, next.content);
+    root.dispatchEvent(new CustomEvent("ek:patched", { bubbles: true }));
+  }
+
+  // ---- panels: HTML from Python, actions back --------------------------------------------------
+  function formDraft(form) {
+    const draft = {};
+    for (const field of form.elements) {
+      if (!field.name || (field.type === "radio" && !field.checked)) continue;
+      draft[field.name] = field.type === "checkbox" ? field.checked : field.value;
+    }
+    return draft;
+  }
+
+  function panel(root, { element, props, trigger, watch }) {
+    const act = (detail) => trigger("action", detail);
+    patch(root, props.value);
+    watch("value", () => patch(root, props.value));
+    element.addEventListener("click", (event) => {
+      const target = event.target.closest("[data-do]");
+      if (!target || target.disabled || target.tagName === "FORM") return;
+      event.preventDefault();
+      if (target.dataset.confirm && !window.confirm(target.dataset.confirm)) return;
+      target.closest("details.ek-menu")?.removeAttribute("open");
+      busy(target);
+      const form = target.closest("form");
+      act({ ...target.dataset, ...(form && { form: formDraft(form) }) });
+    });
+    let timer = 0;
+    const draft = (event) => {
+      const form = event.target.closest("form[data-draft]");
+      if (!form || !event.target.name) return;
+      clearTimeout(timer);
+      const send = () => act({ do: form.dataset.draft, form: formDraft(form) });
+      timer = setTimeout(send, event.type === "change" ? 0 : 300);
+    };
+    element.addEventListener("input", draft);
+    element.addEventListener("change", draft);
+    element.addEventListener("submit", (event) => event.preventDefault());
+    element.addEventListener("ek:act", (event) => act(event.detail));
+  }
+
+  /** Mark a button as working until the next answer of the server (or eight seconds). */
+  function busy(button) {
+    if (button.tagName !== "BUTTON") return;
+    button.dataset.busy = "1";
+    const done = () => delete button.dataset.busy;
+    setTimeout(done, button.dataset.slow ? 8000 : 600);
+  }
+
+  // ---- widgets: JSON from Python, drawn by one of our scripts ----------------------------------
+  function define(name, begin) {
+    widgets[name] = begin;
+    start();
+  }
+
+  /** Start what Gradio has put on the page. It may have done so before this script was loaded. */
+  function start() {
+    const all = (window.EK_STARTS ??= []);
+    for (const entry of all.splice(0)) {
+      const [name, context] = entry;
+      if (widgets[name]) widgets[name](context.element.firstElementChild, context);
+      else all.push(entry);
+    }
+  }
+
+  // ---- small things every script needs ---------------------------------------------------------
+  const escapes = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  const escape = (text) => String(text ?? "").replace(/[&<>"']/g, (c) => escapes[c]);
+  /** Tagged template that escapes every value, except those that come from `html` itself. */
+  function html(parts, ...values) {
+    const text = (v) =>
+      Array.isArray(v) ? v.map(text).join("") : v && v.safe !== undefined ? v.safe : escape(v);
+    return { safe: parts.reduce((all, part, i) => all + text(values[i - 1]) + part) };
+  }
+  const percent = (x) => (x === null || x === undefined ? "–" : `${(100 * x).toFixed(1)} %`);
+  const points = (x) => {
+    const value = (100 * Math.abs(x)).toFixed(1);
+    return value === "0.0" ? "±0.0 pp" : `${x > 0 ? "+" : "−"}${value} pp`;
+  };
+
+  function toast(text, level = "info") {
+    let tray = document.getElementById("ek-toasts");
+    if (!tray) {
+      tray = document.createElement("div");
+      tray.id = "ek-toasts";
+      tray.setAttribute("role", "status");
+      tray.setAttribute("aria-live", "polite");
+      document.body.append(tray);
+    }
+    const note = document.createElement("div");
+    note.className = `ek-toast ek-toast-${level}`;
+    note.textContent = text;
+    tray.append(note);
+    setTimeout(() => note.remove(), 6000);
+  }
+
+  window.EK = { define, start, patch, html, escape, percent, points, toast };
+  define("panel", panel);
+})();

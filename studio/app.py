@@ -1,0 +1,136 @@
+"""The studio put together: five places in one page over one home folder."""
+
+import os
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read by Gradio when it is imported
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import gradio as gr
+
+from jobs.settings import Settings
+from studio import theme, words
+from studio.context import Studio
+from studio.pages.data import DataPage
+from studio.pages.export import ExportPage
+from studio.pages.lab import LabPage
+from studio.pages.live import LivePage
+from studio.pages.train import TrainPage
+from studio.routes import routes
+from studio.session import TABS, Place, Session
+from studio.shell import Shell
+from studio.view import Handler, Page, draw, guarded, outputs
+
+TICK_SECONDS = 1.0
+PLACES: dict[str, Callable[[Studio], Page]] = {
+    "data": DataPage,
+    "train": TrainPage,
+    "live": LivePage,
+    "lab": LabPage,
+    "export": ExportPage,
+}
+_QUIET: dict[str, Any] = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "trigger_mode": "multiple",
+}
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The page. Every event goes through one function, so every view is always up to date."""
+    with gr.Blocks(title=words.Brand.name, analytics_enabled=False, fill_width=True) as demo:
+        session = gr.State()
+        timer = gr.Timer(TICK_SECONDS, active=False)
+        shell = Shell(studio)
+        pages: list[Page] = [shell]
+        with gr.Tabs(elem_id="ek-places", overflow_behavior="wrap") as tabs:
+            for name in TABS:
+                with gr.Tab(words.Shell.tabs[name], id=name, elem_id=f"tab-{name}"):
+                    pages.append(PLACES[name](studio))
+        views = outputs(pages)
+        everything = [session, tabs, timer, *(view.component for view in views)]
+
+        def show(state: Session, tab: str | None) -> list[Any]:
+            shell.settle(state)
+            shell.announce(state)
+            values = draw(views, state)
+            moved = gr.Tabs(selected=state.place.tab) if state.place.tab != tab else gr.skip()
+            return [state, moved, gr.Timer(active=shell.needs_tick()), *values]
+
+        def open_page(request: gr.Request) -> list[Any]:
+            return show(Session(Place.from_query(dict(request.query_params))), "data")
+
+        def tick(state: Session | None, request: gr.Request) -> list[Any]:
+            state = state or _again(request)
+            return show(state, state.place.tab)
+
+        demo.load(open_page, None, everything, **_QUIET)
+        timer.tick(tick, [session], everything, **_QUIET)
+        for name, page in zip(("shell", *TABS), pages, strict=True):
+            for event, handler in page.events:
+                event(_acting(name, handler, show), [session], everything, **_QUIET)
+    return demo
+
+
+def _acting(name: str, handler: Handler, show: Callable[[Session, str | None], list[Any]]) -> Any:
+    """A Gradio handler: what the visitor did, then everything that changed by it."""
+
+    def act(state: Session | None, event: gr.EventData, request: gr.Request) -> list[Any]:
+        state = state or _again(request)
+        detail = dict(event._data or {})
+        before = detail.get("tab", state.place.tab)  # a visitor who opened a place is there already
+        guarded(name, handler, state, detail)
+        return show(state, before)
+
+    return act
+
+
+def _again(request: gr.Request) -> Session:
+    """The session of a page that outlived the server: its address says where it is."""
+    query = parse_qs(urlsplit(request.headers.get("referer", "")).query)
+    return Session(Place.from_query({name: values[0] for name, values in query.items()}))
+
+
+def main(settings: Settings, host: str, port: int, share: bool, auth: str | None) -> None:
+    """Serve the studio until the process is told to stop."""
+    demo, _ = launch(settings, host, port, share, auth)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        demo.close(verbose=False)
+
+
+def launch(
+    settings: Settings, host: str, port: int, share: bool = False, auth: str | None = None
+) -> tuple[gr.Blocks, str]:
+    """Start serving and return at once, with the address."""
+    uploads = Path(settings.home) / "tmp" / "gradio"
+    uploads.mkdir(parents=True, exist_ok=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    studio = Studio.over(settings, uploads)
+    studio.catalogue()
+    demo = build(studio)
+    user, _, password = (auth or "").partition(":")
+    app, url, _ = demo.launch(
+        server_name=host,
+        server_port=port,
+        share=share,
+        auth=(user, password) if auth else None,
+        theme=theme.theme(),
+        css=theme.UNTIL_STYLED,
+        head=theme.head(),
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        prevent_thread_lock=True,
+        quiet=True,
+    )
+    app.include_router(routes(studio))
+    return demo, url

@@ -1,0 +1,97 @@
+"""Answers that take a while: asked for once, kept, and read by every tick of every page."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from core.errors import UserError
+from studio import words
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+KEPT = 64
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known about a question at this moment."""
+
+    state: Literal["waiting", "ready", "failed"]
+    value: Any = None
+    error: str = ""
+    version: int = 0
+
+
+class Background:
+    """Runs each question in a thread, once; a failed one is asked again only when told to."""
+
+    def __init__(self, unavailable: type[Exception], patience_seconds: float = 90.0) -> None:
+        self._unavailable = unavailable
+        self._patience = patience_seconds
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="studio-background")
+        self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._lock = threading.Lock()
+        self._version = 0
+
+    def ask(self, key: Hashable, question: Callable[[], Any]) -> Answer:
+        """The answer as far as it is known; the first call starts the work."""
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+            self._answers[key] = Answer("waiting")
+            while len(self._answers) > KEPT:
+                self._answers.popitem(last=False)
+        self._pool.submit(self._work, key, question)
+        return Answer("waiting")
+
+    def known(self, key: Hashable) -> Answer | None:
+        """The answer if it was ever asked for."""
+        with self._lock:
+            return self._answers.get(key)
+
+    def forget(self, key: Hashable) -> None:
+        """Drop an answer, so that the next `ask` works anew."""
+        with self._lock:
+            self._answers.pop(key, None)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any question is still open: then the page's timer must tick."""
+        with self._lock:
+            return any(answer.state == "waiting" for answer in self._answers.values())
+
+    def finish(self) -> None:
+        """Wait for what was asked; nothing can be asked afterwards."""
+        self._pool.shutdown(wait=True)
+
+    def _work(self, key: Hashable, question: Callable[[], Any]) -> None:
+        try:
+            answer = Answer("ready", self.patiently(question))
+        except UserError as error:
+            answer = Answer("failed", error=str(error))
+        except Exception as error:  # the page must say so instead of waiting for ever
+            log.exception("an answer failed")
+            answer = Answer("failed", error=words.Shell.wrong.format(kind=type(error).__name__))
+        self._put(key, answer)
+
+    def _put(self, key: Hashable, answer: Answer) -> None:
+        with self._lock:
+            self._version += 1
+            self._answers[key] = Answer(answer.state, answer.value, answer.error, self._version)
+
+    def patiently(self, question: Callable[[], T], seconds: float | None = None) -> T:
+        """Ask until the evaluator is up: it takes some seconds to start, or to start again."""
+        until = time.monotonic() + (self._patience if seconds is None else seconds)
+        while True:
+            try:
+                return question()
+            except self._unavailable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.4)

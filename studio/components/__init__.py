@@ -1,0 +1,1 @@
+"""What the pages are made of; looks and behaviour of each are in `assets/studio`."""

@@ -1,0 +1,27 @@
+"""What has no place on the page: the address bar, the title of the window, notices that fade."""
+
+from typing import Any
+
+import gradio as gr
+
+from studio import words
+from studio.components.base import widget
+from studio.session import Session
+
+
+def address_bar(**options: Any) -> gr.HTML:
+    """Keeps the address bar and the title in step with the server."""
+    return widget("address", "<span hidden></span>", **options)
+
+
+def address(session: Session, share: float | None) -> dict[str, Any]:
+    """Value of `address_bar`; `share` is how far the run is, None when it does not run."""
+    place = words.Shell.tabs[session.place.tab]
+    title = f"{place} · {words.Brand.name}"
+    if share is not None:
+        title = f"● {100 * share:.0f} % · {words.Brand.name}"
+    return {
+        "query": session.place.query(),
+        "title": title,
+        "notices": list(session.announcements),
+    }

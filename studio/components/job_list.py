@@ -1,0 +1,60 @@
+"""The drawer: every run with its state, how far it is, and why it stopped."""
+
+import time
+from typing import Any
+
+from jobs.ledger import Job
+from studio import words
+from studio.components.run_header import gains, share_done
+from studio.context import Studio
+from studio.markup import duration, points, render
+
+
+def job_list(studio: Studio, jobs: list[Job], current: str | None) -> str:
+    """The drawer's HTML."""
+    running = sum(job.state == "running" for job in jobs)
+    waiting = sum(job.state == "queued" for job in jobs)
+    parts = [words.Queue.running.format(n=running)] if running else []
+    parts += [words.Queue.waiting.format(n=waiting)] if waiting else []
+    rows = [_row(studio, job, current) for job in jobs]
+    return render(
+        "queue.html", jobs=rows, summary=" · ".join(parts) or (words.Queue.idle if jobs else "")
+    )
+
+
+def _row(studio: Studio, job: Job, current: str | None) -> dict[str, Any]:
+    progress = studio.progress(job.id)
+    return {
+        "id": job.id,
+        "title": studio.title(job.config),
+        "state": job.state,
+        "percent": round(100 * share_done(progress)),
+        "line": _line(studio, job),
+        "current": job.id == current,
+        "can_cancel": not job.is_over and not job.cancel_requested,
+    }
+
+
+def _line(studio: Studio, job: Job) -> str:
+    progress = studio.progress(job.id)
+    if job.state == "queued":
+        return words.Live.queued_at.format(n=studio.ledger.position(job.id) or 1)
+    if job.state == "failed":
+        return job.error or ""
+    if job.state == "cancelled":
+        return words.Live.states["cancelled"]
+    if job.state == "running":
+        phase = words.Live.phases.get(progress.phase, progress.phase)
+        if job.cancel_requested:
+            return words.Live.cancelling
+        if progress.eta_seconds is None or progress.phase != "training":
+            return phase
+        return f"{phase} · {words.Queue.left.format(time=duration(progress.eta_seconds))}"
+    rows = gains(progress.evaluations).values()
+    means = {
+        role: [r["now"]["accuracy"] - r["zero"]["accuracy"] for r in rows if r["look"].role == role]
+        for role in ("id", "ood")
+    }
+    said = [f"{role.upper()} {points(sum(v) / len(v))}" for role, v in means.items() if v]
+    said.append(time.strftime("%H:%M", time.localtime(job.finished or job.created)))
+    return " · ".join(said)

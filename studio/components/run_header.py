@@ -1,0 +1,142 @@
+"""What a run does now: its state, how long it still takes, and whether it is worth waiting."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobs.ledger import Job
+from jobs.progress import Progress
+from studio import words
+from studio.domains import looks
+from studio.markup import duration, number, points
+
+_SHARES = {
+    "data": 0.0,
+    "zero-shot": 0.03,
+    "training": 0.08,
+    "wise": 0.85,
+    "saving": 0.97,
+    "done": 1.0,
+}
+_ENDS = {
+    "data": 0.03,
+    "zero-shot": 0.08,
+    "training": 0.85,
+    "wise": 0.97,
+    "saving": 1.0,
+    "done": 1.0,
+}
+
+
+def share_done(progress: Progress) -> float:
+    """How far a run is, from 0 to 1: phases have fixed shares, steps count inside a phase."""
+    low, high = _SHARES.get(progress.phase, 0.0), _ENDS.get(progress.phase, 0.0)
+    inside = progress.step / progress.steps if progress.steps else 0.0
+    return low + (high - low) * min(1.0, inside)
+
+
+def run_header(job: Job, title: str, progress: Progress, place: int | None) -> dict[str, Any]:
+    """Values of the template `run_header.html`."""
+    share = 1.0 if job.state == "done" else share_done(progress)
+    return {
+        "id": job.id,
+        "title": title,
+        "state": job.state,
+        "line": _line(job, progress, place),
+        "percent": round(100 * share),
+        "kpis": _kpis(job, progress),
+        "foot": _foot(job),
+        "can_cancel": not job.is_over,
+        "cancelling": job.cancel_requested,
+        "error": job.error if job.state == "failed" else "",
+        "warnings": progress.warnings + ([] if job.is_over else alarms(progress.evaluations)),
+    }
+
+
+def gains(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Per domain: zero-shot, the newest look, and whether it left the interval of zero-shot."""
+    zero = next((e for e in evaluations if e["label"] == "zero-shot"), None)
+    along = [e for e in evaluations if e["label"] in ("zero-shot", "training", "fine-tuned")]
+    if zero is None:
+        return {}
+    now = along[-1]
+    return {
+        look.key: {
+            "look": look,
+            "zero": zero["domains"][look.key],
+            "now": now["domains"][look.key],
+            "tone": tone(zero["domains"][look.key], now["domains"][look.key]["accuracy"]),
+            "step": now["step"],
+        }
+        for look in looks(zero["domains"])
+        if look.key in now["domains"]
+    }
+
+
+def tone(zero: Mapping[str, Any], accuracy: float) -> str:
+    """`good` or `bad` when an accuracy leaves the interval of zero-shot, else `even`."""
+    if accuracy > zero["high"]:
+        return "good"
+    return "bad" if accuracy < zero["low"] else "even"
+
+
+def alarms(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence for every OOD domain that fell clearly below zero-shot."""
+    return [
+        words.Live.below.format(
+            domain=row["look"].title,
+            change=points(row["now"]["accuracy"] - row["zero"]["accuracy"]),
+        )
+        for row in gains(evaluations).values()
+        if row["look"].role == "ood" and row["tone"] == "bad"
+    ]
+
+
+def _foot(job: Job) -> str:
+    if job.state == "cancelled":
+        return words.Live.cancelled
+    return job.id if job.is_over else words.Live.safe
+
+
+def _line(job: Job, progress: Progress, place: int | None) -> str:
+    if job.state == "queued":
+        return words.Live.queued_at.format(n=place) if place else words.Live.queued
+    if job.state in ("failed", "cancelled"):
+        return ""
+    parts = [words.Live.phases.get(progress.phase, progress.phase)]
+    if progress.phase == "training" and progress.epochs:
+        parts.append(words.Live.epoch.format(epoch=progress.epoch, epochs=progress.epochs))
+    if progress.steps and job.state == "running":
+        parts.append(words.Live.step.format(step=progress.step, steps=progress.steps))
+    return " · ".join(parts) if job.state == "running" else ""
+
+
+def _kpis(job: Job, progress: Progress) -> list[dict[str, str]]:
+    rows = gains(progress.evaluations)
+    kpis = []
+    if job.state == "running":
+        kpis.append(_kpi(duration(progress.eta_seconds), words.Live.eta, words.Live.eta_help))
+    elif job.started:
+        kpis.append(_kpi(duration((job.finished or time.time()) - job.started), words.Live.elapsed))
+    speed = progress.images_per_second
+    if job.state == "running":
+        kpis.append(_kpi(number(speed) if speed else "–", words.Live.speed))
+    for role, name in (("id", words.Live.id_gain), ("ood", words.Live.ood_gain)):
+        chosen = [row for row in rows.values() if row["look"].role == role]
+        kpis.append(_gain_kpi(chosen, name))
+    return kpis
+
+
+def _gain_kpi(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, str]:
+    if not rows or not rows[0]["step"]:
+        return _kpi("–", name)
+    change = sum(row["now"]["accuracy"] - row["zero"]["accuracy"] for row in rows) / len(rows)
+    tones = {row["tone"] for row in rows}
+    colour = (
+        "bad" if "bad" in tones and change < 0 else "good" if "good" in tones and change > 0 else ""
+    )
+    return _kpi(points(change), name, tone=colour)
+
+
+def _kpi(value: str, name: str, help: str = "", tone: str = "") -> dict[str, str]:
+    return {"value": value, "name": name, "help": help or name, "tone": tone}

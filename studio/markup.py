@@ -1,0 +1,93 @@
+"""Templates that escape every value, and how the studio writes numbers."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from studio import words
+
+THIN = "\u202f"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """`0.646` as `64.6 %`."""
+    return "–" if share is None else f"{100 * share:.{digits}f}{THIN}%"
+
+
+def points(change: float | None) -> str:
+    """A difference of two shares in percentage points, with its sign: `+3.2 pp`."""
+    if change is None:
+        return "–"
+    size = f"{abs(100 * change):.1f}"
+    if size == "0.0":
+        return f"±0.0{THIN}pp"
+    return f"{'+' if change > 0 else '−'}{size}{THIN}pp"
+
+
+def interval(low: float, high: float) -> str:
+    """A 95 % interval in whole percent: `60–69 %`."""
+    return f"{100 * low:.0f}–{100 * high:.0f}{THIN}%"
+
+
+def duration(seconds: float | None) -> str:
+    """`31` as `0:31`, `3720` as `1 h 02 min`."""
+    if seconds is None:
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d}"
+    return f"{whole // 3600}{THIN}h {whole % 3600 // 60:02d}{THIN}min"
+
+
+def size(count: int | None) -> str:
+    """Bytes in the unit a person would use: `9.1 MB`."""
+    if count is None:
+        return "–"
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f}{THIN}{unit}" if unit == "B" or value >= 100 else f"{value:.1f}{THIN}{unit}"
+
+
+def number(value: float) -> str:
+    """Thousands apart by a thin space."""
+    return f"{value:,.0f}".replace(",", THIN)
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """`1 image`, `486 images`."""
+    return f"{number(n)} {one if n == 1 else many or one + 's'}"
+
+
+def ticks(text: str) -> Markup:
+    """Escaped text in which `words in backticks` are code."""
+    parts = str(escape(text)).split("`")
+    return Markup("".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts)))
+
+
+_environment = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+)
+_environment.filters.update(
+    percent=percent,
+    points=points,
+    interval=interval,
+    duration=duration,
+    size=size,
+    number=number,
+    ticks=ticks,
+)
+_environment.globals.update(count=count, w=words)
+
+
+def render(template: str, **values: Any) -> str:
+    """The template with its values, every one of them escaped."""
+    return _environment.get_template(template).render(**values).strip()

@@ -1,0 +1,210 @@
+"""Data: is my data fit, and what can CLIP do with it before any training?"""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from core.embedded import demo_folder
+from core.errors import UserError
+from studio import words
+from studio.components.base import panel
+from studio.components.class_grid import class_grid
+from studio.components.folder_drop import folder_drop
+from studio.context import Studio
+from studio.domains import looks
+from studio.markup import count, interval, percent, render
+from studio.session import Session, is_id
+from studio.view import Handler, View, dispatch
+
+w = words.Data
+
+
+class DataPage:
+    """Two doors while there is no data; classes, zero-shot and health afterwards."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        with gr.Column(elem_classes="ek-page ek-page-start") as self._start:
+            start = panel()
+            with gr.Row(elem_classes="ek-doors", equal_height=True):
+                demo = panel(min_width=280)
+                drop = folder_drop("train", w.drop_title, w.drop_text, w.example_id)
+            panel(render("data_points.html"))
+        with gr.Column(elem_classes="ek-page", visible=False) as self._filled:
+            head = panel()
+            with gr.Row(elem_classes="ek-split"):
+                with gr.Column(scale=3, min_width=320, elem_classes="ek-main"):
+                    grid = panel()
+                with gr.Column(scale=2, min_width=300, elem_classes="ek-side"):
+                    zero = panel()
+                    health = panel()
+                    ood = folder_drop("ood", w.drop_ood, w.drop_ood_text, w.example_ood, small=True)
+                    more = folder_drop("train", w.drop_id, w.drop_id_text, w.example_id, small=True)
+        self.views = [
+            View(self._start, self._has_data, lambda s: gr.update(visible=not self._has_data(s))),
+            View(self._filled, self._has_data, lambda s: gr.update(visible=self._has_data(s))),
+            View(start, lambda s: (self._has_data(s), s.notices.get("data")), self._draw_start),
+            View(demo, lambda s: "demo", lambda s: render("data_demo.html", pictures=pictures())),
+            View(head, self._key, self._draw_head),
+            View(grid, self._key, self._draw_grid),
+            View(zero, self._key, self._draw_zero),
+            View(health, self._health_key, self._draw_health),
+        ]
+        act = dispatch(
+            {
+                "demo": self._open_demo,
+                "upload": self._upload,
+                "retry-zero": self._retry,
+                "measure-with": self._measure_with,
+            }
+        )
+        panels = (demo, drop, zero, ood, more)
+        self.events: list[tuple[Any, Handler]] = [(each.action, act) for each in panels]
+
+    # ---- what it depends on -----------------------------------------------------------------
+    def _has_data(self, session: Session) -> bool:
+        return self._studio.shelf.has(session.place.data)
+
+    def _key(self, session: Session) -> Hashable:
+        data_id = session.place.data
+        if not self._has_data(session) or data_id is None:
+            return None
+        answer = self._studio.zero_shot(data_id)
+        ready = self._studio.catalogue().state == "ready"
+        key = self._studio.zero_shot_key(data_id)
+        return (key, answer.state, answer.version, ready, session.notices.get("data"))
+
+    def _health_key(self, session: Session) -> Hashable:
+        data_id = session.place.data
+        if not self._has_data(session) or data_id is None:
+            return None
+        answer = self._studio.health(data_id)
+        return (data_id, self._studio.shelf.open(data_id).version, answer.state)
+
+    # ---- how it looks -----------------------------------------------------------------------
+    def _draw_start(self, session: Session) -> str:
+        note = None if self._has_data(session) else session.notices.get("data")
+        return render("data_start.html", note=note)
+
+    def _draw_head(self, session: Session) -> str:
+        if not session.place.data or not self._has_data(session):
+            return ""
+        dataset = self._studio.shelf.open(session.place.data).dataset
+        answer = self._studio.zero_shot(session.place.data)
+        domains = [look for look in looks(d.name for d in dataset.domains) if look.role == "ood"]
+        summary = w.summary.format(
+            images=count(sum(len(d.items) for d in dataset.domains), "image"),
+            classes=count(len(dataset.classes), "class", "classes"),
+            domains=count(len(domains), "OOD domain"),
+        )
+        return render(
+            "data_head.html",
+            title=dataset.title,
+            summary=summary,
+            verdict=zero_shot_sentence(answer.value) if answer.state == "ready" else "",
+            waiting=answer.state == "waiting",
+            note=session.notices.get("data"),
+        )
+
+    def _draw_grid(self, session: Session) -> str:
+        if not session.place.data or not self._has_data(session):
+            return ""
+        opened = self._studio.shelf.open(session.place.data)
+        answer = self._studio.zero_shot(session.place.data)
+        value = answer.value if answer.state == "ready" else None
+        return class_grid(opened, value, answer.state == "waiting")
+
+    def _draw_zero(self, session: Session) -> str:
+        if not session.place.data or not self._has_data(session):
+            return ""
+        data_id = session.place.data
+        dataset = self._studio.shelf.open(data_id).dataset
+        answer = self._studio.zero_shot(data_id)
+        scores = answer.value["evaluation"]["domains"] if answer.state == "ready" else {}
+        sizes = {domain.name: len(domain.items) for domain in dataset.domains}
+        catalogue = self._studio.catalogue()
+        known = catalogue.value if catalogue.state == "ready" else {"models": [], "templates": {}}
+        draft = self._studio.draft(data_id)
+        own = (
+            [("dataset", "data set's")]
+            if dataset.templates
+            else [("dataset", "default")]
+        )
+        return render(
+            "zero_shot.html",
+            rows=[
+                {"look": look, "score": scores.get(look.key), "n": sizes[look.key]}
+                for look in looks(sizes)
+            ],
+            ready=answer.state == "ready",
+            error=answer.error if answer.state == "failed" else "",
+            model=draft["model"],
+            models=known["models"],
+            templates=own + [(n, f"{n} ({len(t)})") for n, t in known["templates"].items()],
+            chosen_templates=draft["templates"],
+        )
+
+    def _draw_health(self, session: Session) -> str:
+        if not session.place.data or not self._has_data(session):
+            return ""
+        opened = self._studio.shelf.open(session.place.data)
+        reports = [*self._studio.shelf.reports(session.place.data), opened.dataset.report]
+        answer = self._studio.health(session.place.data)
+        findings = answer.value.findings if answer.state == "ready" else ()
+        levels = [
+            (level, sum(f.level == level for f in findings)) for level in ("error", "warning")
+        ]
+        return render(
+            "health.html",
+            findings=findings,
+            waiting=answer.state == "waiting",
+            error=answer.error,
+            counts=[(level, n) for level, n in levels if n],
+            understood=_unique(line for report in reports for line in report.understood),
+            ignored=_unique(pair for report in reports for pair in report.ignored),
+        )
+
+    # ---- what it does -----------------------------------------------------------------------
+    def _open_demo(self, session: Session, detail: Mapping[str, Any]) -> None:
+        self._studio.shelf.add_demo()
+        session.place = session.place.at(data="demo", run=None, tab="data")
+
+    def _upload(self, session: Session, detail: Mapping[str, Any]) -> None:
+        role, files = detail.get("role"), detail.get("files")
+        if role not in ("train", "ood") or not isinstance(files, list):
+            raise UserError(w.lost_upload)
+        data_id = session.place.data if is_id(session.place.data) else None
+        data_id, _ = self._studio.shelf.add_upload(files, role, data_id)
+        session.place = session.place.at(data=data_id, tab="data")
+
+    def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:
+        if session.place.data:
+            self._studio.background.forget(self._studio.zero_shot_key(session.place.data))
+
+    def _measure_with(self, session: Session, detail: Mapping[str, Any]) -> None:
+        form = detail.get("form", {})
+        if session.place.data and str(form.get("model", "")).strip():
+            model, templates = str(form["model"]).strip(), str(form.get("templates", "dataset"))
+            self._studio.drafts.put(session.place.data, model=model, templates=templates)
+
+
+def zero_shot_sentence(answer: Mapping[str, Any]) -> str:
+    """The line to beat, on the images that the runs will be tested on."""
+    domains = answer["evaluation"]["domains"]
+    score = domains.get("test") or domains.get("train")
+    return w.verdict.format(
+        accuracy=percent(score["accuracy"]),
+        interval=interval(score["low"], score["high"]),
+        n=score["n"],
+    )
+
+
+def pictures() -> list[str]:
+    """One picture of each style of the demo, as `<style>/<class>`, for its door."""
+    styles = sorted(path.name for path in (demo_folder() / "ood").iterdir() if path.is_dir())
+    return ["train", *styles]
+
+
+def _unique(items: Any) -> list[Any]:
+    return list(dict.fromkeys(items))

@@ -1,0 +1,195 @@
+"""Live run: is it still worth waiting?"""
+
+import json
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from jobs.ledger import Job
+from jobs.queueing import cancel
+from studio import plots, words
+from studio.components.base import panel
+from studio.components.chart import chart
+from studio.components.knob_form import all_knobs
+from studio.components.run_header import gains, run_header
+from studio.context import Studio
+from studio.markup import render
+from studio.session import Session
+from studio.view import Handler, View, dispatch
+
+w = words.Live
+LOG_LINES = 300
+_FORM = ("shots", "seed", "allow_fewer", "evaluations", "precision", "device", "alphas")
+
+
+class LivePage:
+    """Header, loss, accuracy by domain against zero-shot, prototypes, log."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        with gr.Column(elem_classes="ek-page"):
+            head = panel()
+            with gr.Column(elem_classes="ek-live", visible=False) as body:
+                with gr.Row(elem_classes="ek-pair", equal_height=True):
+                    loss = chart(w.loss, min_width=320)
+                    accuracy = chart(w.accuracy, min_width=320)
+                table = panel()
+                with gr.Row(elem_classes="ek-pair", equal_height=True):
+                    prototypes = chart(w.prototypes, height=320, min_width=320)
+                    log = panel(min_width=320)
+        self.views = [
+            View(head, self._head_key, self._draw_head),
+            View(body, self._has_run, lambda s: gr.update(visible=self._has_run(s))),
+            View(loss, self._loss_key, self._draw_loss),
+            View(accuracy, self._accuracy_key, self._draw_accuracy),
+            View(table, self._accuracy_key, self._draw_table),
+            View(prototypes, self._prototypes_key, self._draw_prototypes),
+            View(log, self._log_key, self._draw_log),
+        ]
+        act = dispatch({"cancel": self.cancel, "duplicate": self.duplicate})
+        self.events: list[tuple[Any, Handler]] = [(head.action, act)]
+
+    # ---- what it depends on -----------------------------------------------------------------
+    def _has_run(self, session: Session) -> bool:
+        return self._job(session) is not None
+
+    def _job(self, session: Session) -> Job | None:
+        return self._studio.job(session.place.run)
+
+    def _head_key(self, session: Session) -> Hashable:
+        job = self._job(session)
+        if job is None:
+            return None
+        progress = self._studio.progress(job.id)
+        place = self._studio.ledger.position(job.id)
+        known = self._studio.catalogue().state
+        notice = session.notices.get("live")
+        return (job.id, job.state, job.cancel_requested, progress.seq, place, known, notice)
+
+    def _loss_key(self, session: Session) -> Hashable:
+        run_id = session.place.run
+        return (
+            (run_id, len(self._studio.progress(run_id).losses))
+            if self._job(session) and run_id
+            else None
+        )
+
+    def _accuracy_key(self, session: Session) -> Hashable:
+        run_id = session.place.run
+        if not run_id or self._job(session) is None:
+            return None
+        progress = self._studio.progress(run_id)
+        return (run_id, sum(e["alpha"] is None for e in progress.evaluations), _steps(progress))
+
+    def _log_key(self, session: Session) -> Hashable:
+        run_id = session.place.run
+        return (
+            (run_id, self._studio.progress(run_id).seq) if self._job(session) and run_id else None
+        )
+
+    def _prototypes_key(self, session: Session) -> Hashable:
+        run_id = session.place.run
+        if not run_id or self._job(session) is None:
+            return None
+        path = self._studio.folder(run_id).prototypes_path
+        return (run_id, path.stat().st_mtime_ns if path.exists() else 0)
+
+    # ---- how it looks -----------------------------------------------------------------------
+    def _draw_head(self, session: Session) -> str:
+        job = self._job(session)
+        if job is None:
+            return render("run_header.html", run=None, note=None)
+        progress = self._studio.progress(job.id)
+        title = self._studio.title(job.config)
+        run = run_header(job, title, progress, self._studio.ledger.position(job.id))
+        return render("run_header.html", run=run, note=session.notices.get("live"))
+
+    def _draw_loss(self, session: Session) -> Any:
+        if not session.place.run or not self._has_run(session):
+            return None
+        progress = self._studio.progress(session.place.run)
+        return plots.loss_chart(session.place.run, progress.losses, _steps(progress))
+
+    def _draw_accuracy(self, session: Session) -> Any:
+        if not session.place.run or not self._has_run(session):
+            return None
+        progress = self._studio.progress(session.place.run)
+        return plots.accuracy_chart(session.place.run, progress.evaluations, _steps(progress))
+
+    def _draw_table(self, session: Session) -> str:
+        if not session.place.run or not self._has_run(session):
+            return ""
+        rows = list(gains(self._studio.progress(session.place.run).evaluations).values())
+        when = f"step {rows[0]['step']}" if rows else ""
+        shown = [row for row in rows if row["look"].role in ("id", "ood")]
+        return render("domain_table.html", rows=shown, when=when)
+
+    def _draw_prototypes(self, session: Session) -> Any:
+        run_id = session.place.run
+        return prototypes_value(self._studio, run_id, w.prototypes_empty) if run_id else None
+
+    def _draw_log(self, session: Session) -> str:
+        run_id = session.place.run
+        if not run_id or not self._has_run(session):
+            return ""
+        lines = self._studio.progress(run_id).log[-LOG_LINES:]
+        return render("log.html", run_id=run_id, lines=lines)
+
+    # ---- what it does -----------------------------------------------------------------------
+    def cancel(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """Ask a run to stop."""
+        cancel(self._studio.settings, str(detail.get("id")))
+
+    def duplicate(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """Put the settings of a run into the form of its data set."""
+        job = self._studio.ledger.get(str(detail.get("id")))
+        data_id = self._studio.data_of(job)
+        if data_id is None:
+            return
+        answer = self._studio.catalogue()
+        catalogue = answer.value if answer.state == "ready" else None
+        self._studio.drafts.put(data_id, **draft_of(job.config, catalogue), stamp=job.id)
+        session.place = session.place.at(data=data_id, tab="train")
+
+
+def prototypes_value(studio: Studio, run_id: str, empty: str) -> Any:
+    """Value of the prototypes chart, read from the run's folder."""
+    path = studio.folder(run_id).prototypes_path
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        found = None
+    return plots.prototypes_chart(found, run_id, empty)
+
+
+def draft_of(config: Mapping[str, Any], catalogue: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The form's draft that gives this config again; what is at its default stays empty."""
+    knobs = all_knobs(catalogue, config["method"]) if catalogue else {}
+    asked = {f"params.{name}": value for name, value in config.get("params", {}).items()}
+    asked |= {name: config[name] for name in _FORM if name in config}
+    fields = {
+        name: as_typed(value)
+        for name, value in asked.items()
+        if value is not None and not (name in knobs and knobs[name]["default"] == value)
+    }
+    templates = config.get("templates", "dataset")
+    return {
+        "method": config["method"],
+        "model": config.get("model", "embedded"),
+        "templates": templates if isinstance(templates, str) else "dataset",
+        "fields": fields,
+    }
+
+
+def as_typed(value: Any) -> str:
+    """A value as it stands in a field of the form."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _steps(progress: Any) -> int:
+    """How many steps training has: the newest known number, which other phases reset."""
+    last = int(progress.losses[-1][0]) if progress.losses else 0
+    return max(last, progress.steps if progress.phase == "training" else 0)

@@ -1,0 +1,169 @@
+"""Train: what will I get, and when? What is queued is frozen."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from core.errors import UserError
+from core.records import RunConfig
+from jobs.queueing import submit
+from studio import words
+from studio.components.base import panel
+from studio.components.knob_form import knob_form
+from studio.context import Studio
+from studio.markup import percent, render
+from studio.same_run import codes, config_of
+from studio.session import Session
+from studio.view import Handler, View, dispatch
+
+w = words.Train
+PATIENCE_SECONDS = 20.0
+
+
+class TrainPage:
+    """Method cards, four settings, the rest behind a filter, and the same run as text."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        with gr.Column(elem_classes="ek-page"):
+            head = panel()
+            with gr.Row(elem_classes="ek-split"):
+                with gr.Column(scale=3, min_width=320, elem_classes="ek-main"):
+                    cards = panel()
+                    form = panel()
+                with gr.Column(scale=2, min_width=300, elem_classes="ek-side"):
+                    this_run = panel()
+        self.views = [
+            View(head, lambda s: self._data(s) is None, self._draw_head),
+            View(cards, self._cards_key, self._draw_cards),
+            View(form, self._form_key, self._draw_form),
+            View(this_run, self._run_key, self._draw_run),
+        ]
+        act = dispatch(
+            {
+                "method": self._choose,
+                "draft": self._keep,
+                "queue": self._queue,
+                "retry-catalogue": self._retry,
+            }
+        )
+        self.events: list[tuple[Any, Handler]] = [
+            (each.action, act) for each in (cards, form, this_run)
+        ]
+
+    # ---- what it depends on -----------------------------------------------------------------
+    def _data(self, session: Session) -> str | None:
+        return session.place.data if self._studio.shelf.has(session.place.data) else None
+
+    def _cards_key(self, session: Session) -> Hashable:
+        data_id = self._data(session)
+        if data_id is None:
+            return None
+        answer = self._studio.catalogue()
+        return (data_id, answer.state, answer.version, self._studio.draft(data_id)["method"])
+
+    def _form_key(self, session: Session) -> Hashable:
+        """Typing must not redraw the form: only another method, data set or a duplicate does."""
+        data_id = self._data(session)
+        if data_id is None:
+            return None
+        return (self._cards_key(session), self._studio.draft(data_id).get("stamp"))
+
+    def _run_key(self, session: Session) -> Hashable:
+        data_id = self._data(session)
+        if data_id is None:
+            return None
+        zero = self._studio.zero_shot(data_id)
+        ahead = sum(not job.is_over for job in self._studio.jobs())
+        draft = repr(self._studio.draft(data_id))
+        notice = session.notices.get("train")
+        return (self._cards_key(session), draft, zero.state, zero.version, ahead, notice)
+
+    # ---- how it looks -----------------------------------------------------------------------
+    def _draw_head(self, session: Session) -> str:
+        return render("train_head.html", has_data=self._data(session) is not None)
+
+    def _draw_cards(self, session: Session) -> str:
+        data_id = self._data(session)
+        if data_id is None:
+            return ""
+        answer = self._studio.catalogue()
+        return render(
+            "method_cards.html",
+            waiting=answer.state != "ready",
+            error=answer.error,
+            methods=answer.value["methods"] if answer.state == "ready" else [],
+            chosen=self._studio.draft(data_id)["method"],
+        )
+
+    def _draw_form(self, session: Session) -> str:
+        data_id = self._data(session)
+        answer = self._studio.catalogue()
+        if data_id is None or answer.state != "ready":
+            return ""
+        draft = self._studio.draft(data_id)
+        return knob_form(answer.value, draft["method"], draft["fields"])
+
+    def _draw_run(self, session: Session) -> str:
+        data_id = self._data(session)
+        if data_id is None:
+            return ""
+        draft = self._studio.draft(data_id)
+        answer = self._studio.catalogue()
+        ahead = sum(not job.is_over for job in self._studio.jobs())
+        catalogue = answer.value if answer.state == "ready" else None
+        return render(
+            "this_run.html",
+            facts=self._facts(data_id, draft),
+            codes=codes(config_of(str(self._studio.shelf.path(data_id)), draft, catalogue)),
+            ready=answer.state == "ready",
+            line=f"{w.queue_place.format(n=ahead) if ahead else w.queue_free}.",
+            note=session.notices.get("train"),
+        )
+
+    def _facts(self, data_id: str, draft: Mapping[str, Any]) -> list[tuple[str, str]]:
+        dataset = self._studio.shelf.open(data_id).dataset
+        zero = self._studio.zero_shot(data_id)
+        facts = [
+            (words.Shell.data_set, dataset.title),
+            (words.Shell.model, str(draft["model"])),
+            (w.methods, self._studio.method_title(draft["method"])),
+        ]
+        if zero.state == "ready":
+            domains = zero.value["evaluation"]["domains"]
+            ood = [d["accuracy"] for name, d in domains.items() if name.startswith("ood/")]
+            own = (domains.get("test") or domains["train"])["accuracy"]
+            beat = f"ID {percent(own)}"
+            beat += f" · OOD {percent(sum(ood) / len(ood))}" if ood else ""
+            facts.append((w.to_beat, beat))
+        return facts
+
+    # ---- what it does -----------------------------------------------------------------------
+    def _choose(self, session: Session, detail: Mapping[str, Any]) -> None:
+        data_id, answer = self._data(session), self._studio.catalogue()
+        names = [m["name"] for m in answer.value["methods"]] if answer.state == "ready" else []
+        if data_id and detail.get("name") in names:
+            self._studio.drafts.put(data_id, method=detail["name"])
+
+    def _keep(self, session: Session, detail: Mapping[str, Any]) -> None:
+        if data_id := self._data(session):
+            typed = {str(name): str(value)[:500] for name, value in dict(detail["form"]).items()}
+            kept = {**self._studio.draft(data_id)["fields"], **typed}
+            self._studio.drafts.put(data_id, fields=kept)
+
+    def _queue(self, session: Session, detail: Mapping[str, Any]) -> None:
+        data_id, answer = self._data(session), self._studio.catalogue()
+        if data_id is None or answer.state != "ready":
+            raise UserError(w.no_data)
+        draft = self._studio.draft(data_id)
+        asked = config_of(str(self._studio.shelf.path(data_id)), draft, answer.value)
+        checked = self._studio.background.patiently(
+            lambda: self._studio.evaluator.check(asked), PATIENCE_SECONDS
+        )
+        config = RunConfig.parse(checked, "run")
+        job = submit(self._studio.settings, config)
+        session.place = session.place.at(run=job.id, tab="live")
+
+    def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:
+        self._studio.background.forget("catalogue")

@@ -1,0 +1,81 @@
+"""From the form to a run's config, and the config as a command, as YAML and as Python."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from studio.components.knob_form import UNSET, all_knobs, parsed
+
+_FLAGS = ("model", "shots", "seed", "evaluations", "precision", "device", "templates")
+_PLAIN = {"method": "fd-align", "model": "embedded", "templates": "dataset"}
+
+
+def config_of(
+    data: str, draft: Mapping[str, Any], catalogue: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What the form asks for: only what differs from the defaults. Wrong values stay as typed."""
+    config: dict[str, Any] = {"data": data, "method": draft["method"]}
+    for name in ("model", "templates"):
+        if draft[name] != _PLAIN[name]:
+            config[name] = draft[name]
+    knobs = all_knobs(catalogue, draft["method"]) if catalogue else {}
+    params: dict[str, Any] = {}
+    for field, typed in draft["fields"].items():
+        if field not in knobs or str(typed).strip() == UNSET:
+            continue
+        value = parsed(str(typed).strip(), str(knobs[field]["type"]))
+        if value == knobs[field]["default"]:
+            continue
+        if field.startswith("params."):
+            params[field.removeprefix("params.")] = value
+        else:
+            config[field] = value
+    if params:
+        config["params"] = params
+    return config
+
+
+def codes(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The same run from elsewhere: (name of the tab, text)."""
+    return [("CLI", command(config)), ("YAML", document(config)), ("Python", script(config))]
+
+
+def command(config: Mapping[str, Any]) -> str:
+    """The command line of this run."""
+    words = [f"evenkeel train {shlex.quote(config['data'])}", f"--method {config['method']}"]
+    words += [f"--{name} {_word(config[name])}" for name in _FLAGS if name in config]
+    if "allow_fewer" in config:
+        words.append("--allow-fewer" if config["allow_fewer"] is True else "--no-allow-fewer")
+    if "alphas" in config:
+        words.append(f"--alphas {','.join(_word(alpha) for alpha in config['alphas'])}")
+    words += [f"--set {name}={_word(value)}" for name, value in config.get("params", {}).items()]
+    return " \\\n  ".join(words)
+
+
+def document(config: Mapping[str, Any]) -> str:
+    """The YAML that `--config` reads."""
+    text: str = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=88)
+    return f"# evenkeel train {shlex.quote(config['data'])} --config run.yaml\n{text}".rstrip()
+
+
+def script(config: Mapping[str, Any]) -> str:
+    """A plain script over the library."""
+    values = "\n".join(f"    {name}={value!r}," for name, value in config.items())
+    return (
+        "from pathlib import Path\n\n"
+        "from core.pipeline import run\n"
+        "from core.records import RunConfig\n\n"
+        f"config = RunConfig(\n{values}\n)\n"
+        'for event in run(config, Path("my-run")):\n'
+        "    print(event)"
+    )
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple | dict):
+        return shlex.quote(yaml.safe_dump(value, default_flow_style=True, width=999).strip())
+    return shlex.quote(str(value).lower() if isinstance(value, bool) else str(value))

@@ -1,0 +1,68 @@
+"""Where a visitor is: the data set, the run and the place, all of it in the address bar."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+from urllib.parse import urlencode
+
+TABS = ("data", "train", "live", "lab", "export")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
+
+
+def is_id(text: Any) -> bool:
+    """Whether `text` may be the id of a data set or a run: a visitor names ids, never paths."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the address bar says. Reading it back restores the page."""
+
+    data: str | None = None
+    run: str | None = None
+    tab: str = "data"
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> Self:
+        """The place that a query string names; what is not an id or a tab is dropped."""
+        data, run, tab = query.get("data"), query.get("run"), query.get("tab", "")
+        return cls(
+            data=data if is_id(data) else None,
+            run=run if is_id(run) else None,
+            tab=tab if tab in TABS else ("live" if is_id(run) else "data"),
+        )
+
+    def query(self) -> str:
+        """The query string of this place, empty for the start."""
+        parts = {"data": self.data, "run": self.run}
+        named = {key: value for key, value in parts.items() if value}
+        if named or self.tab != "data":
+            named["tab"] = self.tab
+        return f"?{urlencode(named)}" if named else ""
+
+    def at(self, **changes: Any) -> Self:
+        """This place with something changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A sentence about what the visitor just did."""
+
+    text: str
+    level: str = "error"
+
+
+@dataclass
+class Session:
+    """One open page: where it is, what it shows, and what it was last told."""
+
+    place: Place = field(default_factory=Place)
+    seen: dict[int, Any] = field(default_factory=dict)
+    """What each view depended on when it was last drawn: the same again is not sent."""
+    notices: dict[str, Notice] = field(default_factory=dict)
+    """By the place that caused it; `shell` for the header and the drawer."""
+    states: dict[str, str] = field(default_factory=dict)
+    """Job to its state at the last tick: a change is announced."""
+    announcements: tuple[dict[str, str], ...] = ()

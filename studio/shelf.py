@@ -1,0 +1,169 @@
+"""The data sets of this home folder: from the demo or an upload, read once, with thumbnails."""
+
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from PIL import Image
+
+from core.data.assemble import place_files, place_zip
+from core.data.dataset import Dataset, IngestReport, Role
+from core.data.images import read_image
+from core.data.ingest import open_dataset
+from core.data.names import SETTINGS_NAME
+from core.data.prompts import display_name
+from core.data.settings import DatasetSettings
+from core.demo import write_demo
+from core.errors import UserError
+from studio import words
+from studio.session import is_id
+
+THUMB_PIXELS = 96
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A data set and its images by their hash: a thumbnail is asked for by hash."""
+
+    data_id: str
+    dataset: Dataset
+    images: Mapping[str, Path]
+    version: int
+
+
+class Shelf:
+    """Everything under `HOME/datasets`. Visitors name data sets by id; paths stay in here."""
+
+    def __init__(self, home: Path, uploads: Path) -> None:
+        self.folder = home / "datasets"
+        self._thumbs = home / "cache" / "thumbs"
+        self._uploads = uploads
+        self._opened: dict[str, Opened] = {}
+        self._reports: dict[str, list[IngestReport]] = {}
+        self._lock = threading.RLock()
+
+    def ids(self) -> list[str]:
+        """Data sets, the newest first."""
+        if not self.folder.is_dir():
+            return []
+        found = [path for path in self.folder.iterdir() if path.is_dir() and is_id(path.name)]
+        return [p.name for p in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)]
+
+    def has(self, data_id: str | None) -> bool:
+        """Whether there is such a data set."""
+        return is_id(data_id) and (self.folder / str(data_id)).is_dir()
+
+    def path(self, data_id: str) -> Path:
+        """The folder of a data set."""
+        if not self.has(data_id):
+            raise UserError(words.Data.unknown_data.format(name=data_id))
+        return self.folder / data_id
+
+    def title(self, data_id: str) -> str:
+        """What a data set is called, without reading its images."""
+        with self._lock:
+            opened = self._opened.get(data_id)
+        if opened:
+            return opened.dataset.title
+        settings = DatasetSettings.read(self.path(data_id) / SETTINGS_NAME)
+        return settings.title or display_name(data_id)
+
+    def open(self, data_id: str) -> Opened:
+        """The data set, read at most once until it changes."""
+        path = self.path(data_id)
+        with self._lock:
+            if data_id not in self._opened:
+                dataset = open_dataset(path)
+                images = {
+                    item.sha256: dataset.root / item.path
+                    for domain in dataset.domains
+                    for item in domain.items
+                }
+                version = time.monotonic_ns()
+                self._opened[data_id] = Opened(data_id, dataset, images, version)
+            return self._opened[data_id]
+
+    def reports(self, data_id: str) -> list[IngestReport]:
+        """How the uploads of this data set were read, while the studio remembers it."""
+        with self._lock:
+            return list(self._reports.get(data_id, ()))
+
+    def add_demo(self) -> str:
+        """The demo as a data set; made once."""
+        if not self.has("demo"):
+            partial = self.folder / f".demo-{secrets.token_hex(4)}"
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_demo(partial)
+            partial.rename(self.folder / "demo")
+        return "demo"
+
+    def add_upload(
+        self, files: Sequence[Mapping[str, Any]], role: Role, data_id: str | None
+    ) -> tuple[str, IngestReport]:
+        """Put uploaded files into a data set (a new one without `data_id`), with the report."""
+        placed = [(str(file.get("rel", "")), self._uploaded(file)) for file in files]
+        new = not self.has(data_id)
+        target = str(data_id) if not new else self._fresh_id(_title(placed))
+        root = self.folder / target
+        try:
+            report = _place(placed, root, role)
+        except UserError:
+            if new:
+                shutil.rmtree(root, ignore_errors=True)
+            raise
+        with self._lock:
+            self._opened.pop(target, None)
+            self._reports.setdefault(target, []).append(report)
+        for _, path in placed:
+            path.unlink(missing_ok=True)
+        return target, report
+
+    def uploaded(self, path: str) -> Path:
+        """A file that the browser just sent; anything else is refused."""
+        return self._uploaded({"path": path})
+
+    def thumb(self, data_id: str, sha256: str) -> Path:
+        """A small WebP of one image, made on the first request."""
+        source = self.open(data_id).images.get(sha256)
+        if source is None:
+            raise UserError(words.Data.unknown_image)
+        target = self._thumbs / sha256[:2] / f"{sha256}.webp"
+        if not target.exists():
+            image = read_image(source)
+            image.thumbnail((THUMB_PIXELS * 2, THUMB_PIXELS * 2), Image.Resampling.LANCZOS)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_suffix(f".{secrets.token_hex(4)}.tmp")
+            image.save(partial, "WEBP", quality=80, method=4)
+            partial.replace(target)
+        return target
+
+    def _uploaded(self, file: Mapping[str, Any]) -> Path:
+        path = Path(str(file.get("path", ""))).resolve()
+        if not path.is_relative_to(self._uploads.resolve()) or not path.is_file():
+            raise UserError(words.Data.lost_upload)
+        return path
+
+    def _fresh_id(self, title: str) -> str:
+        slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:32] or "images"
+        name = slug
+        while (self.folder / name).exists():
+            name = f"{slug}-{secrets.token_hex(2)}"
+        return name
+
+
+def _title(placed: Sequence[tuple[str, Path]]) -> str:
+    first = PurePosixPath(placed[0][0]) if placed else PurePosixPath("images")
+    return first.stem if len(first.parts) == 1 else first.parts[0]
+
+
+def _place(placed: Sequence[tuple[str, Path]], root: Path, role: Role) -> IngestReport:
+    """A single zip is unpacked; anything else is a set of folders. Both name an OOD domain."""
+    if len(placed) == 1 and placed[0][0].lower().endswith(".zip"):
+        return place_zip(placed[0][1], root, role)
+    return place_files(placed, root, role)

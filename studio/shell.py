@@ -1,0 +1,161 @@
+"""The frame around the five places: header, drawer, address bar."""
+
+import time
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from jobs.ledger import Job
+from jobs.queueing import cancel
+from studio import words
+from studio.components.address import address, address_bar
+from studio.components.base import panel
+from studio.components.job_list import job_list
+from studio.components.run_header import share_done
+from studio.context import Studio
+from studio.markup import render
+from studio.session import TABS, Session, is_id
+from studio.view import Handler, View, dispatch
+
+
+class Shell:
+    """Header above, queue at the right. Made inside the Blocks, before the places."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        header = panel(elem_id="ek-header")
+        queue = panel(elem_id="ek-queue")
+        bar = address_bar(elem_id="ek-address")
+        self.views = [
+            View(header, self._header_key, self._draw_header),
+            View(queue, self._queue_key, self._draw_queue),
+            View(bar, self._bar_key, self._draw_bar),
+        ]
+        act = dispatch(
+            {
+                "open-data": self._open_data,
+                "new-data": self._new_data,
+                "open-run": self._open_run,
+                "cancel": self._cancel,
+                "stay": self._stay,
+            }
+        )
+        self.events: list[tuple[Any, Handler]] = [
+            (each.action, act) for each in (header, queue, bar)
+        ]
+
+    def needs_tick(self) -> bool:
+        """Whether anything on the page can change by itself."""
+        busy = any(not job.is_over for job in self._studio.jobs())
+        return busy or self._studio.background.waiting
+
+    def announce(self, session: Session) -> None:
+        """Note every run that ended since the last tick of this page."""
+        known, session.announcements = session.states, ()
+        session.states = {job.id: job.state for job in self._studio.jobs()}
+        if note := session.notices.pop("shell", None):
+            key = f"shell-{time.monotonic_ns()}"
+            session.announcements += ({"key": key, "text": note.text, "level": note.level},)
+        for job in self._studio.jobs():
+            if job.is_over and known.get(job.id) in ("queued", "running"):
+                session.announcements += ({"key": f"{job.id}-{job.state}", **self._news(job)},)
+
+    def settle(self, session: Session) -> None:
+        """Drop ids that do not exist; take the newest run of a data set when none was chosen."""
+        place = session.place
+        if place.data and not self._studio.shelf.has(place.data):
+            place = place.at(data=None)
+        job = self._studio.job(place.run)
+        if job is None:
+            place = place.at(run=None)
+        elif place.data is None:
+            place = place.at(data=self._studio.data_of(job))
+        if place.run is None and place.data:
+            place = place.at(run=self._studio.newest_run(place.data))
+        session.place = place
+
+    # ---- header -----------------------------------------------------------------------------
+    def _header_key(self, session: Session) -> Hashable:
+        data_id = session.place.data
+        model = self._studio.draft(data_id)["model"] if data_id else ""
+        active = sum(not job.is_over for job in self._studio.jobs())
+        answer = self._studio.catalogue()
+        return (data_id, model, active, answer.state, tuple(self._studio.shelf.ids()))
+
+    def _draw_header(self, session: Session) -> str:
+        data_id, shelf = session.place.data, self._studio.shelf
+        answer = self._studio.catalogue()
+        device = device_title(answer.value["device"]) if answer.state == "ready" else ""
+        model = str(self._studio.draft(data_id)["model"]) if data_id else ""
+        return render(
+            "header.html",
+            title=shelf.title(data_id) if data_id else "",
+            data_sets=[
+                {"id": name, "title": shelf.title(name), "current": name == data_id}
+                for name in shelf.ids()[:12]
+            ],
+            model=self._studio.model_title(model) if model else "",
+            device=device,
+            active=sum(not job.is_over for job in self._studio.jobs()),
+        )
+
+    # ---- drawer -----------------------------------------------------------------------------
+    def _queue_key(self, session: Session) -> Hashable:
+        rows = tuple(
+            (job.id, job.state, job.cancel_requested, self._studio.progress(job.id).seq)
+            for job in self._studio.jobs()
+        )
+        return (rows, session.place.run, self._studio.catalogue().state)
+
+    def _draw_queue(self, session: Session) -> str:
+        return job_list(self._studio, self._studio.jobs(), session.place.run)
+
+    # ---- address bar ------------------------------------------------------------------------
+    def _bar_key(self, session: Session) -> Hashable:
+        news = tuple(item["key"] for item in session.announcements)
+        return (session.place, self._share(session), news)
+
+    def _share(self, session: Session) -> float | None:
+        job = self._studio.job(session.place.run)
+        if job is None or job.state != "running":
+            return None
+        return round(share_done(self._studio.progress(job.id)), 2)
+
+    def _draw_bar(self, session: Session) -> dict[str, Any]:
+        return address(session, self._share(session))
+
+    def _news(self, job: Job) -> dict[str, str]:
+        title = self._studio.title(job.config)
+        if job.state == "failed":
+            text = words.Queue.announce_failed.format(name=title, error=job.error or "")
+            return {"text": text, "level": "error"}
+        if job.state == "cancelled":
+            return {"text": f"{title}: {words.Live.states['cancelled']}", "level": "info"}
+        return {"text": words.Queue.announce_done.format(name=title), "level": "good"}
+
+    # ---- what it does -----------------------------------------------------------------------
+    def _open_data(self, session: Session, detail: Mapping[str, Any]) -> None:
+        data_id = detail.get("id")
+        if is_id(data_id) and self._studio.shelf.has(data_id):
+            session.place = session.place.at(data=data_id, run=None, tab="data")
+
+    def _new_data(self, session: Session, detail: Mapping[str, Any]) -> None:
+        session.place = session.place.at(data=None, run=None, tab="data")
+
+    def _stay(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """The visitor opened another place by hand."""
+        if detail.get("tab") in TABS:
+            session.place = session.place.at(tab=detail["tab"])
+
+    def _open_run(self, session: Session, detail: Mapping[str, Any]) -> None:
+        job = self._studio.ledger.get(str(detail.get("id")))
+        data = self._studio.data_of(job) or session.place.data
+        session.place = session.place.at(data=data, run=job.id, tab="live")
+
+    def _cancel(self, session: Session, detail: Mapping[str, Any]) -> None:
+        cancel(self._studio.settings, str(detail.get("id")))
+
+
+def device_title(device: Mapping[str, Any]) -> str:
+    """What computes: a GPU by its name, a processor as such."""
+    name = str(device.get("name", ""))
+    return f"CPU · {name}" if device.get("kind") == "cpu" else name

@@ -1,0 +1,54 @@
+"""What Gradio itself may style: very little. The studio's looks are in `assets/studio/*.css`."""
+
+import hashlib
+
+import gradio as gr
+
+from core.embedded import assets
+
+_PLACES = ("data.css", "train.css", "live.css", "lab.css", "export.css")
+_FRAME = ("tokens.css", "shell.css", "header.css", "rail.css", "drawer.css")
+_PARTS = ("parts.css", "figures.css", "fields.css")
+STYLES = (*_FRAME, *_PARTS, *_PLACES, "narrow.css")
+SCRIPTS = ("evenkeel.js", "behaviour.js", "chart.js", "folder-drop.js", "wise.js", "photo.js")
+
+UNTIL_STYLED = ".gradio-container { visibility: hidden; }"
+"""Gradio adds our style sheet from a script: without this the bare page would flash."""
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's plain theme without its web fonts: ours come with the styles."""
+    fonts = ("Inter", "system-ui", "sans-serif")
+    return gr.themes.Base(font=fonts, font_mono=("JetBrains Mono", "ui-monospace", "monospace"))
+
+
+def bundles() -> dict[str, str]:
+    """All styles as one file and all scripts as one: one request each, and in this order."""
+    folder = assets() / "studio"
+    read = {n: (folder / n).read_text("utf-8") for n in (*STYLES, *SCRIPTS)}
+    return {
+        "studio.css": "\n".join(read[name] for name in STYLES),
+        "studio.js": "\n".join(read[name] for name in SCRIPTS),
+    }
+
+
+def head() -> str:
+    """Icon, styles and scripts; their names change with their content, so browsers keep them."""
+    found = bundles()
+    stamp = {name: hashlib.sha256(text.encode()).hexdigest()[:10] for name, text in found.items()}
+    return "\n".join(
+        [
+            _FIRST_PAINT,
+            '<link rel="icon" type="image/svg+xml" href="studio/assets/icons/brand.svg">',
+            f'<link rel="stylesheet" href="studio/assets/studio.css?{stamp["studio.css"]}">',
+            f'<script src="studio/assets/studio.js?{stamp["studio.js"]}"></script>',
+            '<script async src="studio/assets/plotly.min.js"></script>',
+        ]
+    )
+
+
+_FIRST_PAINT = """<script>(function(){
+var t=null;try{t=localStorage.getItem("evenkeel-theme")}catch(e){}
+var d=t?t==="dark":matchMedia("(prefers-color-scheme: dark)").matches;
+document.documentElement.style.background=d?"#0c0f14":"#f6f7f9";
+document.documentElement.style.colorScheme=d?"dark":"light";})();</script>"""

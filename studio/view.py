@@ -1,0 +1,72 @@
+"""One loop for all that is shown: a view is drawn again when what it depends on changed."""
+
+import logging
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import gradio as gr
+
+from core.errors import UserError
+from studio import words
+from studio.session import Notice, Session
+
+log = logging.getLogger(__name__)
+Handler = Callable[[Session, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class View:
+    """A component, what it depends on, and how it is drawn."""
+
+    component: Any
+    depends: Callable[[Session], Hashable]
+    draw: Callable[[Session], Any]
+
+
+class Page(Protocol):
+    """A place of the studio: it builds components when it is made, and says how to fill them."""
+
+    views: list[View]
+    events: list[tuple[Any, Handler]]
+    """A component's event and what it does to the session."""
+
+
+def draw(views: Sequence[View], session: Session) -> list[Any]:
+    """New values for what changed, `gr.skip()` for the rest."""
+    values: list[Any] = []
+    for index, view in enumerate(views):
+        now = view.depends(session)
+        if index in session.seen and session.seen[index] == now:
+            values.append(gr.skip())
+            continue
+        values.append(view.draw(session))
+        session.seen[index] = now
+    return values
+
+
+def guarded(form: str, handler: Handler, session: Session, detail: dict[str, Any]) -> None:
+    """Run a handler; what it raises becomes a sentence on the form that caused it."""
+    session.notices.pop(form, None)
+    try:
+        handler(session, detail)
+    except UserError as error:
+        session.notices[form] = Notice(str(error))
+    except Exception as error:
+        log.exception("a handler of the page failed")
+        sentence = words.Shell.wrong.format(kind=type(error).__name__)
+        session.notices[form] = Notice(sentence)
+
+
+def dispatch(handlers: dict[str, Handler]) -> Handler:
+    """One handler for a panel's `action`: `data-do` names which of these is meant."""
+
+    def handle(session: Session, detail: dict[str, Any]) -> None:
+        handlers[str(detail.get("do"))](session, detail)
+
+    return handle
+
+
+def outputs(pages: Iterable[Page]) -> list[View]:
+    """The views of all pages, in a fixed order."""
+    return [view for page in pages for view in page.views]

@@ -1,0 +1,328 @@
+"""Every sentence that the studio says. Plain English first, the metric's name second."""
+
+from typing import ClassVar
+
+
+class Brand:
+    """The name and what it stands for."""
+
+    name = "Evenkeel"
+    line = "Better on your images, steady on everything else"
+
+
+class Shell:
+    """Header, places, drawer."""
+
+    tabs: ClassVar = {
+        "data": "Data",
+        "train": "Train",
+        "live": "Live run",
+        "lab": "Robustness lab",
+        "export": "Export",
+    }
+    data_set = "Data set"
+    no_data = "No data yet"
+    new_data = "New data set"
+    model = "Model"
+    theme = "Switch between light and dark"
+    queue = "Queue"
+    device_wait = "Looking for the device"
+    local = "Everything stays on this machine"
+    skip = "Skip to the content"
+    wrong = "Something went wrong on our side: {kind}. The terminal has the details; try once more."
+
+
+class Data:
+    """The data place."""
+
+    title = "Data"
+    start = "Start with your images"
+    lead = (
+        "Evenkeel fine-tunes CLIP on a handful of labelled images and shows, at every step, "
+        "what that does to images that look different."
+    )
+    points: ClassVar = (
+        (
+            "Zero-shot first",
+            "What CLIP can already do is measured before any training. That is the line to beat.",
+        ),
+        (
+            "Two kinds of images",
+            "Your own images (in-distribution, ID) and the same classes in another style, camera "
+            "or season (out-of-distribution, OOD).",
+        ),
+        (
+            "One slider",
+            "After training you choose how much of the fine-tuning to keep, and export exactly "
+            "that model.",
+        ),
+    )
+    demo_title = "Try the demo"
+    demo_text = (
+        "Everyday things drawn by different hands. One style to train on, the others to see what "
+        "breaks."
+    )
+    demo_button = "Open the demo"
+    demo_note = "Ships with Evenkeel, works without a network"
+    drop_title = "Use your own images"
+    drop_text = "Drop a folder with one sub-folder per class, or a zip of it."
+    drop_id = "Add labelled images"
+    drop_ood = "Add an OOD domain"
+    drop_id_text = "A folder per class; more images of the classes you train on."
+    drop_ood_text = "The same class folders in another style. Never trained on, only measured."
+    pick_folder = "Choose a folder"
+    pick_zip = "or a zip"
+    example_id = "animals/\n├ tabby cat/   16 jpg\n└ red fox/     16 jpg"
+    example_ood = "sketches/\n├ tabby cat/   16 jpg\n└ red fox/     16 jpg"
+    lost_upload = "This upload is not on the server any more. Drop the folder again."
+    unknown_data = "There is no data set {name!r} here. Open another one or drop a folder."
+    unknown_image = "There is no such image in this data set."
+    summary = "{images} · {classes} · {domains}."
+    verdict = (
+        "Zero-shot CLIP already scores {accuracy} on your images (95 % interval {interval}, n "
+        "= {n}): the line to beat."
+    )
+    verdict_wait = "Measuring what CLIP can do before any training …"
+    verdict_first = (
+        "The first time takes a few seconds: the model is loaded and every image is read once."
+    )
+    next = "Continue to training"
+    classes = "Classes"
+    zero_title = "Zero-shot accuracy"
+    zero_sub = "before any training"
+    second_row = "Second row:"
+    zero_note = "Bars show the 95 % interval (Wilson). Accuracy on all images of the domain."
+    id_role = "ID"
+    domain_titles: ClassVar = {"train": "train", "val": "validation", "test": "test"}
+    health = "Data health"
+    health_wait = "Looking at every image …"
+    understood = "How the folders were read"
+    nothing_ignored = "No file was left out."
+    model = "Model"
+    model_help = (
+        "The embedded demo model, any open_clip name as ARCHITECTURE/PRETRAINED, or the path "
+        "of a checkpoint."
+    )
+    templates = "Prompts"
+    retry = "Try again"
+    few = "few images"
+
+
+class Drop:
+    """What the drop zone says while it works (used in the browser)."""
+
+    sending = "Sending {done} of {all} files"
+    reading = "Reading the folders …"
+    nothing = "Nothing to upload: the folder has no files."
+    failed = "The upload stopped."
+
+
+class Train:
+    """The train place."""
+
+    title = "Train"
+    lead = (
+        "Choose how to fine-tune. Nothing starts before you queue it, and what you queue is frozen."
+    )
+    no_data = "Training needs images first"
+    no_data_text = "Open the demo or drop a folder; both take a minute at most."
+    to_data = "Go to Data"
+    methods = "Method"
+    paper = "Paper"
+    knobs = "Settings"
+    advanced = "Advanced"
+    filter = "Filter by name, key or meaning"
+    none_match = "No setting matches this filter."
+    default = "default"
+    usual = "usual {low} – {high}"
+    unusual = "Outside the range worth trying"
+    this_run = "This run"
+    same_run = "The same run from elsewhere"
+    queue = "Queue training"
+    queue_note = "Runs in the worker: closing this tab does not stop it."
+    queue_place = "{n} ahead of it in the queue"
+    queue_free = "The queue is free: it starts at once"
+    waiting = "Asking for the list of methods …"
+    waiting_more = "The evaluator starts together with the studio and needs a few seconds."
+    to_beat = "Zero-shot to beat"
+    changed = "changed"
+    auto = "auto"
+    copy = "Copy"
+    labels: ClassVar = {
+        "shots": "Shots per class",
+        "epochs": "Epochs",
+        "lr": "Learning rate",
+        "seed": "Seed",
+        "allow_fewer": "Allow fewer shots",
+        "evaluations": "Measurements during training",
+        "precision": "Precision",
+        "device": "Device",
+        "alphas": "Mixing weights measured",
+        "batch_size": "Batch size",
+        "weight_decay": "Weight decay",
+    }
+    helps_short: ClassVar = {
+        "shots": "Training images drawn per class.",
+        "epochs": "Passes over the shots.",
+        "lr": "Step size of the optimiser.",
+        "seed": "Which images, in which order.",
+    }
+    yes = "yes"
+    no = "no"
+    by_data = "as the data set says"
+
+
+class Live:
+    """The live place."""
+
+    title = "Live run"
+    empty = "No run yet"
+    empty_text = "Queue one, and its curves appear here while it trains."
+    to_train = "Go to Train"
+    phases: ClassVar = {
+        "": "starting",
+        "data": "reading the images",
+        "zero-shot": "measuring zero-shot",
+        "training": "training",
+        "wise": "measuring the mixing weights",
+        "saving": "saving the weights",
+        "done": "finished",
+    }
+    states: ClassVar = {
+        "queued": "queued",
+        "running": "running",
+        "done": "done",
+        "failed": "failed",
+        "cancelled": "cancelled",
+    }
+    queued = "Waits in the queue"
+    queued_at = "Place {n} in the queue"
+    epoch = "epoch {epoch} of {epochs}"
+    step = "step {step} of {steps}"
+    eta = "left"
+    eta_help = "estimated time left in training"
+    speed = "images/s"
+    elapsed = "elapsed"
+    id_gain = "ID vs zero-shot"
+    ood_gain = "OOD vs zero-shot"
+    cancel = "Cancel"
+    cancelling = "Cancelling …"
+    cancel_sure = "Stop this run? What it has trained so far is lost."
+    duplicate = "Duplicate"
+    to_lab = "See what it gained and what it broke"
+    safe = "Closing this tab does not stop the run."
+    loss = "Training loss"
+    loss_empty = "The loss appears with the first step."
+    accuracy = "Accuracy by domain"
+    accuracy_empty = "The first points are zero-shot, before training starts."
+    accuracy_note = "Dashed: zero-shot of the same domain. Bars: 95 % interval."
+    prototypes = "What training must not move"
+    prototypes_empty = (
+        "Prompt templates, their clusters and the drift of the training images appear with "
+        "the first epoch."
+    )
+    log = "Log"
+    log_empty = "Nothing said yet."
+    log_more = "Download the events"
+    domains = "By domain"
+    below = (
+        "{domain} is {change} from zero-shot, below its interval. You can let it go on: the "
+        "mixing weight α, chosen at the end, often brings it back."
+    )
+    failed_next = (
+        "What to try: read the sentence above, change the setting it names, and queue it again."
+    )
+    failed_button = "Open it in Train"
+    cancelled = "This run was cancelled. Nothing was published."
+
+
+class Lab:
+    """The robustness lab."""
+
+    title = "Robustness lab"
+    lead = "How much of the gain can you keep without breaking on other domains?"
+    empty = "The lab opens when a run has finished"
+    empty_text = "It then shows what fine-tuning gained on your images and what it cost elsewhere."
+    to_live = "Watch the run"
+    tabs: ClassVar = {"wise": "Mixing weight α", "prototypes": "Prototypes", "photo": "Try a photo"}
+    alpha = "Mixing weight α"
+    alpha_low = "zero-shot"
+    alpha_high = "fine-tuned"
+    jump = "back to the chosen α"
+    to_export = "Export this model"
+    mark = "chosen on validation"
+    instant = "Read from the 21 measured points. Let go of the slider to measure this α exactly."
+    measuring = "Measuring this α on every image …"
+    exact = "Measured exactly at this α in {seconds} s."
+    honest = "Chosen on validation images: these numbers stay honest"
+    honest_default = "No validation images: α is the default, not a choice"
+    by_hand = "Set by hand on these very numbers: read them as optimistic"
+    frontier = "ID against OOD for every α"
+    frontier_note = (
+        "Every dot is one mixing weight that was measured. Up and to the right is better on both."
+    )
+    sentence = "At α = {alpha}: {id} on your images, {ood} on the other domains, against zero-shot."
+    sentence_id = "At α = {alpha}: {id} on your images, against zero-shot."
+    id = "Your images (ID)"
+    prototypes_lead = (
+        "Every dot is a prompt template, written as CLIP sees it. Templates that an isolation "
+        "forest finds odd (×) are left out; the rest is grouped by k-means (◆). Training "
+        "features drift between those groups as epochs pass: the less, the better the "
+        "alignment held."
+    )
+    prototypes_empty = "This method does not use spurious prototypes."
+    photo_lead = "Drop one photo. It stays on this machine and is not added to the data."
+    photo_drop = "Drop, paste or choose a photo"
+    photo_asking = "Looking at the photo …"
+    photo_alt = "The photo you dropped"
+
+
+class Export:
+    """The export place."""
+
+    title = "Export"
+    lead = (
+        "The model at the α you chose, as a file that plain open_clip loads. It is re-loaded "
+        "and compared before it is called verified."
+    )
+    empty = "Nothing to export yet"
+    empty_text = "Finish a run first; its checkpoint and record are then offered here."
+    artefact = "Artefact"
+    loads = "What it is"
+    size = "Size"
+    checkpoint = "open_clip checkpoint"
+    checkpoint_text = "Weights of the whole model at α = {alpha}, with your classes as its head."
+    build = "Build it"
+    building = "Building and checking …"
+    download = "Download"
+    verified = "verified"
+    not_verified = "not verified"
+    files: ClassVar = {
+        "record": (
+            "Run record",
+            "Every number of this run, its settings and its environment, as JSON.",
+        ),
+        "config": ("Settings", "What was queued, frozen. Feed it to evenkeel train --config."),
+        "events": ("Event log", "Everything the run said, one JSON object a line."),
+    }
+    use_it = "Use it"
+    unpack = "Unpack {name} here first"
+    change_alpha = "Change α in the lab"
+    sha = "SHA-256"
+
+
+class Queue:
+    """The drawer."""
+
+    title = "Queue"
+    empty = "Nothing queued. A run you queue appears here and goes on when you close the tab."
+    open = "Open"
+    cancel = "Cancel"
+    left = "{time} left"
+    safe = "Runs live in the worker: closing this tab does not stop them."
+    running = "{n} running"
+    waiting = "{n} waiting"
+    idle = "idle"
+    announce_done = "{name} has finished."
+    announce_failed = "{name} failed: {error}"
+    close = "Close the queue"

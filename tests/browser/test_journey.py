@@ -1,0 +1,87 @@
+"""From nothing to a checkpoint that plain open_clip loads, by the mouse and the keyboard."""
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+
+from tests.browser.running import ROOT
+
+LOADS = """
+import sys, open_clip, torch
+model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{sys.argv[1]}")
+with torch.no_grad():
+    features = model.encode_image(torch.zeros(1, 3, *model.visual.image_size))
+assert features.ndim == 2 and torch.isfinite(features).all()
+"""
+CHARTS = "window.charts = [...document.querySelectorAll('.js-plotly-plot, .main-svg')]"
+GONE = "window.charts.filter((node) => !node.isConnected).length"
+
+
+def test_demo_to_checkpoint(open_page, studio, demo, tmp_path):
+    page = open_page("?data=demo")
+    page.wait_for_selector(".ek-meter-text b")  # zero-shot, before any training
+    assert re.search(r"scores \d+\.\d.*n = \d+", page.inner_text(".ek-lead"))
+
+    page.get_by_role("button", name="Continue to training").click()
+    page.get_by_role("radio", name="FD-Align").click()
+    page.fill("input[name=shots]", "4")
+    page.fill("input[name='params.epochs']", "4")
+    page.wait_for_function(
+        "document.querySelector('.ek-same pre').textContent.includes('epochs=4')"
+    )
+    assert "--shots 4" in page.inner_text(".ek-same pre")
+    page.get_by_role("button", name="Queue training").click()
+
+    page.wait_for_selector(".ek-run .ek-pill")  # the live place opens by itself
+    run = re.search(r"run=([\w-]+)", page.url)[1]
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    page.evaluate(CHARTS)
+    for _ in range(3):
+        with page.expect_response(lambda answer: "predict" in answer.url):
+            pass  # a tick
+    assert page.evaluate("window.charts.length") >= 2
+    assert page.evaluate(GONE) == 0, "a tick replaced a chart"
+
+    page.reload()  # a refresh during the run restores everything
+    page.wait_for_selector(".ek-run h1:has-text('FD-Align · 4 shots')")
+    assert f"run={run}" in page.url
+    assert "tab=live" in page.url
+    page.wait_for_selector(".ek-run .ek-pill-done", timeout=300_000)
+
+    page.get_by_role("button", name="See what it gained").click()
+    page.wait_for_selector("[data-part=readings] .ek-reading")
+    assert "Chosen on validation" in page.inner_text("[data-part=badge]")
+    page.focus("[data-part=slider]")
+    page.keyboard.press("Home")
+    page.wait_for_function("document.querySelector('[data-part=alpha]').textContent === '0.00'")
+    page.keyboard.press("ArrowRight")
+    assert "by hand" in page.inner_text("[data-part=badge]")
+    assert float(page.get_attribute(".ek-wise", "data-latency")) < 100
+    page.wait_for_function(
+        "document.querySelector('[data-part=exact]').textContent.includes('exactly')"
+    )
+
+    page.get_by_role("button", name="Export this model").click()
+    page.get_by_role("button", name="Build it").click()
+    page.wait_for_selector(".ek-verified .ek-good", timeout=120_000)
+    assert str(studio.settings.home) not in page.inner_text("#tab-export"), "a path of the server"
+    with page.expect_download() as download:
+        page.locator(".ek-artefact-main a[download]").click()
+    saved = tmp_path / download.value.suggested_filename
+    download.value.save_as(saved)
+    assert run in saved.name
+    assert_loads_in_open_clip(saved, tmp_path / "unpacked")
+    record = page.request.get(f"{studio.url}/studio/runs/{run}/files/record").body()
+    assert json.loads(record)["run_id"] == run
+
+
+def assert_loads_in_open_clip(archive, folder):
+    assert zipfile.is_zipfile(archive)
+    with zipfile.ZipFile(archive) as files:
+        files.extractall(folder)
+    config = next(folder.rglob("open_clip_config.json"))
+    command = [sys.executable, "-c", LOADS, str(config.parent)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,126 @@
+"""What every place has to stand: names as attacks, phones, the dark, wrong values, the keyboard."""
+
+import pytest
+from PIL import Image
+
+from core.errors import UserError
+from core.records import RunConfig
+
+PLACES = ("data", "train", "live", "lab", "export")
+ATTACK = "<img src=x onerror=window.pwned=1>"
+
+
+def folder_of(root, *classes, images=3):
+    for i, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        for k in range(images):
+            colour = (40 * i % 256, 60 * k % 256, 120)
+            Image.new("RGB", (64, 64), colour).save(root / name / f"{k}.jpg")
+    return root
+
+
+def test_class_folders_with_equal_file_names_survive_an_upload(open_page, tmp_path):
+    page = open_page()
+    folder = folder_of(tmp_path / "my set", "red fox", "snow owl é", ATTACK)
+    page.set_input_files("#tab-data input[data-kind=folder]", folder)
+    page.wait_for_selector(".ek-class >> nth=2")
+    cards = page.locator(".ek-class").all_inner_texts()
+    assert len(cards) == 3
+    assert all("3 images" in card for card in cards)
+    assert any("red fox" in card for card in cards)
+    assert any("snow owl é" in card for card in cards)
+    assert "data=my-set" in page.url
+
+    page.set_input_files(
+        "#tab-data .ek-small[data-role=ood] input[data-kind=folder]",
+        folder_of(tmp_path / "sketches", "red fox", "snow owl é", images=2),
+    )
+    page.wait_for_selector(".ek-strips li:has-text('sketches')")
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img[src=x]").count() == 0
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_place_scrolls_sideways(open_page, finished, width, scheme):
+    page = open_page(f"?data=demo&run={finished}", width=width, color_scheme=scheme)
+    for place in PLACES:
+        page.click(f"#tab-{place}-button")
+        page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
+        page.wait_for_timeout(300)
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{place} is {wide} px too wide at {width}"
+    assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
+
+
+def test_a_wrong_value_says_what_the_command_line_says_and_keeps_the_form(open_page, demo):
+    page = open_page("?data=demo&tab=train")
+    page.fill("input[name=shots]", "0")
+    page.fill("input[name=seed]", "3")
+    page.wait_for_function(
+        "document.querySelector('.ek-same pre').textContent.includes('--seed 3')"
+    )
+    page.get_by_role("button", name="Queue training").click()
+    with pytest.raises(UserError) as error:
+        RunConfig.parse({"data": "x", "shots": 0}, "run")
+    page.wait_for_selector(f".ek-notice-error:has-text('{error.value}')")
+    assert page.input_value("input[name=shots]") == "0"
+    page.reload()
+    page.wait_for_selector("input[name=seed]")
+    assert page.input_value("input[name=seed]") == "3", "a closed tab loses nothing"
+
+
+def test_method_cards_are_a_radio_group_for_the_keyboard(open_page, demo):
+    page = open_page("?data=demo&tab=train")
+    first = page.get_by_role("radio", checked=True)
+    before = first.inner_text()
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "(t) => document.querySelector('[role=radio][aria-checked=true]').innerText !== t",
+        arg=before,
+    )
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(
+        "(t) => document.querySelector('[role=radio][aria-checked=true]').innerText === t",
+        arg=before,
+    )
+
+
+def test_the_filter_finds_a_knob_by_its_meaning(open_page, demo):
+    page = open_page("?data=demo&tab=train")
+    page.locator(".ek-advanced summary").click()
+    page.fill(".ek-filter", "batch")
+    shown = page.locator(".ek-row:visible").all_inner_texts()
+    assert 0 < len(shown) < 8
+    assert all("batch" in text.lower() for text in shown)
+    page.fill(".ek-filter", "zzzz")
+    assert page.locator("#ek-none").is_visible()
+
+
+def test_the_theme_is_kept_and_charts_follow_it(open_page, finished):
+    page = open_page(f"?data=demo&run={finished}&tab=live", color_scheme="light")
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    ink = "document.querySelector('.js-plotly-plot').layout.font.color"
+    light = page.evaluate(ink)
+    page.click("[data-local=theme]")
+    page.wait_for_function(f"(light) => {ink} !== light", arg=light)
+    page.reload()
+    page.wait_for_selector("body.ek-ready")
+    assert page.evaluate("document.body.classList.contains('dark')")
+
+
+def test_every_chart_has_its_numbers_as_text(open_page, finished):
+    page = open_page(f"?data=demo&run={finished}&tab=live")
+    page.wait_for_selector("[data-part=plot][aria-label^='Accuracy by domain at step']")
+    toggle = page.locator(".ek-chart:has-text('Accuracy by domain') [data-part=toggle]")
+    toggle.click()
+    assert "ID test" in page.inner_text(".ek-chart:has-text('Accuracy by domain') table")
+    toggle.click()
+
+
+def test_a_link_to_what_is_not_there_opens_the_start(open_page):
+    page = open_page("?data=nothing&run=nobody-1&tab=lab")
+    page.wait_for_selector("#tab-lab .ek-empty")
+    assert "nobody" not in page.url

@@ -1,0 +1,123 @@
+"""A studio over a scratch home: real folders, real records; nobody answers for the evaluator."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from core.events import Evaluated, Saved, Stage, Step, Warned
+from core.records import (
+    DomainScore,
+    Evaluation,
+    RunConfig,
+    RunRecord,
+    Selection,
+    WisePoint,
+)
+from core.runs import EventLog, RunFolder
+from jobs.settings import Settings
+from studio.context import Studio
+from studio.intervals import wilson
+
+NASTY = "<img src=x onerror=alert(1)>"
+SIZES = {"val": 40, "test": 100, "ood/noto": 50, "ood/sketch": 50}
+
+
+def score(correct: int, n: int) -> DomainScore:
+    """The real type, from counts."""
+    low, high = wilson(correct, n)
+    share = correct / n
+    return DomainScore(
+        n=n, correct=correct, accuracy=share, low=low, high=high, ece=0.0, nll=1.0, macro=share
+    )
+
+
+def evaluation(**correct: int) -> Evaluation:
+    """Counts by domain: `test=70, ood_noto=30`."""
+    named = {name.replace("ood_", "ood/"): right for name, right in correct.items()}
+    domains = {name: score(right, SIZES[name]) for name, right in named.items()}
+    ood = [s.accuracy for name, s in domains.items() if name.startswith("ood/")]
+    return Evaluation(
+        domains=domains, id=domains["test"].accuracy, ood=sum(ood) / len(ood) if ood else None
+    )
+
+
+ZERO = evaluation(val=24, test=60, ood_noto=30, ood_sketch=25)
+TUNED = evaluation(val=32, test=80, ood_noto=26, ood_sketch=15)
+
+
+def point(alpha: float) -> WisePoint:
+    """A frontier that is straight between zero-shot and tuned."""
+    domains = {
+        name: (1 - alpha) * ZERO.domains[name].accuracy + alpha * TUNED.domains[name].accuracy
+        for name in ZERO.domains
+    }
+    ood = (domains["ood/noto"] + domains["ood/sketch"]) / 2
+    return WisePoint(alpha=alpha, id=domains["test"], ood=ood, val=domains["val"], domains=domains)
+
+
+@pytest.fixture
+def record() -> RunRecord:
+    """A finished run."""
+    return RunRecord(
+        run_id="ft-20260101-0000-abcd",
+        config={**RunConfig(data="/data", method="ft").model_dump(mode="json")},
+        classes=["red fox", NASTY],
+        evaluations={"zero-shot": ZERO, "fine-tuned": TUNED},
+        wise=[point(round(0.05 * i, 2)) for i in range(21)],
+        selection=Selection(checkpoint="last", alpha=0.3, alpha_chosen_on="val"),
+        timing={"train_seconds": 1.0},
+        environment={},
+        files={},
+    )
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Studio:
+    """The studio of an empty home."""
+    settings = Settings(home=tmp_path / "home")
+    uploads = settings.home / "tmp" / "gradio"
+    uploads.mkdir(parents=True)
+    return Studio.over(settings, uploads)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Uploaded files as the browser reports them: `{rel, path, size}`."""
+
+    def make(studio: Studio, *rels: str) -> list[dict[str, Any]]:
+        found = []
+        for i, rel in enumerate(rels):
+            folder = Path(studio.settings.home) / "tmp" / "gradio" / f"{i:064d}"
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / Path(rel).name
+            Image.new("RGB", (40, 40), (7 * i % 255, 90, 200 - i % 200)).save(path)
+            found.append({"rel": rel, "path": str(path), "size": path.stat().st_size})
+        return found
+
+    return make
+
+
+@pytest.fixture
+def run(studio: Studio, record: RunRecord) -> RunFolder:
+    """A finished run in the home's ledger and runs folder."""
+    job = studio.ledger.submit(RunConfig(data="/data", method="ft"))
+    folder = studio.folder(job.id)
+    folder.create(RunConfig(data="/data", method="ft"))
+    log = EventLog(folder)
+    for event in (
+        Stage("data"),
+        Evaluated("zero-shot", 0, ZERO.domains),
+        Stage("training"),
+        *(Step(i, 20, 1, 1, 2.0 / i, {"class": 2.0 / i}, 1e-4, 1.0, 50.0) for i in range(1, 21)),
+        Warned(f"class {NASTY} is small"),
+        Evaluated("fine-tuned", 20, TUNED.domains),
+        Stage("done"),
+        Saved("record", "record.json"),
+    ):
+        log.append(event)
+    log.close()
+    record.model_copy(update={"run_id": job.id}).write(folder.record_path)
+    return folder

@@ -1,0 +1,84 @@
+"""No name that a user gives reaches the page as markup."""
+
+import asyncio
+import re
+
+import pytest
+
+from core.data.dataset import Dataset, Domain, IngestReport, Item
+from studio.components.base import text
+from studio.components.class_grid import class_grid
+from studio.components.job_list import job_list
+from studio.markup import render
+from studio.session import Notice, Place, Session
+from studio.shelf import Opened
+from tests.studio.conftest import NASTY
+
+SHA = "0" * 64
+
+
+@pytest.fixture
+def opened(tmp_path):
+    items = (Item("train/a/1.png", 0, SHA),)
+    dataset = Dataset(
+        root=tmp_path,
+        title=NASTY,
+        classes=(NASTY,),
+        names=(NASTY,),
+        templates=(),
+        allow_fewer=False,
+        domains=(Domain("train", "train", items), Domain(f"ood/{NASTY}", "ood", items)),
+        report=IngestReport(ignored=((NASTY, NASTY),)),
+    )
+    return Opened("demo", dataset, {}, 1)
+
+
+def elements(markup):
+    return set(re.findall(r"<(\w+)", markup))
+
+
+def test_class_and_domain_names_are_text(opened):
+    markup = class_grid(opened, {"id_per_class": {NASTY: [1, 2]}}, waiting=False)
+    assert "onerror=alert" in markup, "the name is shown"
+    assert "<img src=x" not in markup
+    assert 'src="x' not in markup
+
+
+def test_errors_logs_and_notices_are_text(studio, run):
+    job = studio.ledger.claim("owner")
+    studio.ledger.finish(job, "failed", NASTY)
+    assert "<img" not in job_list(studio, studio.jobs(), run.run_id)
+    lines = studio.progress(run.run_id).log
+    assert any(NASTY in line for line in lines)
+    assert "<img" not in render("log.html", run_id=run.run_id, lines=lines)
+    assert "<img" not in render("data_start.html", note=Notice(NASTY))
+
+
+def pages_of(studio):
+    """The pages, built where a loop runs: else Gradio makes loops and never closes them."""
+    import gradio as gr
+
+    from studio.pages.export import ExportPage
+    from studio.pages.live import LivePage
+
+    async def build():
+        with gr.Blocks():
+            return [LivePage(studio), ExportPage(studio)]
+
+    return asyncio.run(build())
+
+
+def test_every_page_of_a_run_with_nasty_names_holds_no_foreign_element(studio, run):
+    session = Session(Place(run=run.run_id, tab="live"))
+    pages = pages_of(studio)
+    for page in pages:
+        for view in page.views:
+            drawn = view.draw(session)
+            if isinstance(drawn, str):
+                assert elements(drawn).isdisjoint({"img", "script", "iframe"}), drawn[:400]
+
+
+def test_words_in_a_gradio_template_cannot_become_code():
+    assert text("`${alert(1)}` {{x}} <b>") == (
+        "&#96;&#36;&#123;alert(1)}&#96; &#123;&#123;x}} &lt;b&gt;"
+    )

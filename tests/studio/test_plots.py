@@ -1,0 +1,108 @@
+"""Numbers become figures: what stands in them is what was measured."""
+
+import json
+
+import pytest
+
+from studio import plots
+from studio.domains import looks
+from tests.studio.conftest import NASTY, TUNED, ZERO
+
+
+def looked(label, step, evaluation):
+    domains = {name: s.model_dump() for name, s in evaluation.domains.items()}
+    return {"label": label, "step": step, "alpha": None, "domains": domains}
+
+
+def traces(value):
+    return {trace["name"]: trace for trace in value["figure"]["data"]}
+
+
+def test_loss_is_drawn_raw_and_smoothed():
+    value = plots.loss_chart("r", [[1, 4.0], [2, 2.0]], steps=10)
+    assert traces(value)["each step"]["y"] == [4.0, 2.0]
+    assert traces(value)["smoothed"]["y"] == pytest.approx([4.0, 4.0 + 0.15 * (2.0 - 4.0)])
+    assert value["figure"]["layout"]["uirevision"] == "r"
+
+
+def test_a_run_without_steps_says_so():
+    assert "figure" not in plots.loss_chart("r", [], 0)
+    assert plots.accuracy_chart("r", [], 0)["empty"]
+
+
+def test_accuracy_has_a_dashed_zero_shot_line_for_every_domain():
+    value = plots.accuracy_chart("r", [looked("zero-shot", 0, ZERO)], steps=20)
+    for look in looks(ZERO.domains):
+        if look.role == "val":
+            assert look.title not in traces(value)
+            continue
+        line = traces(value)[f"{look.title}, zero-shot"]
+        assert line["y"] == [100 * ZERO.domains[look.key].accuracy] * 2
+        assert line["x"] == [0, 20]
+        assert "dash" in line["line"]
+
+
+def test_accuracy_bars_are_the_wilson_interval():
+    value = plots.accuracy_chart(
+        "r", [looked("zero-shot", 0, ZERO), looked("fine-tuned", 20, TUNED)], steps=20
+    )
+    test = traces(value)["ID test"]
+    assert test["y"] == [60.0, 80.0]
+    assert test["customdata"] == [0, 20]
+    error = test["error_y"]
+    assert error["array"][1] == pytest.approx(100 * (TUNED.domains["test"].high - 0.8))
+    assert ["ID test", "20", "80.0\u202f%", "+20.0\u202fpp", "100"] in value["table"]["rows"]
+    assert "ID test 80.0" in value["label"]
+
+
+def test_the_wise_grid_does_not_enter_the_accuracy_chart():
+    grid = {**looked("alpha", 0, TUNED), "alpha": 0.5}
+    value = plots.accuracy_chart("r", [looked("zero-shot", 0, ZERO), grid], steps=20)
+    assert traces(value)["ID test"]["y"] == [60.0]
+
+
+def test_frontier_marks_both_ends_and_the_alpha_chosen_on_validation(record):
+    figure = plots.frontier_figure(record)
+    named = {trace["name"]: trace for trace in figure["data"]}
+    assert (named["zero-shot"]["x"], named["zero-shot"]["y"]) == ([60.0], [pytest.approx(55.0)])
+    assert (named["fine-tuned"]["x"], named["fine-tuned"]["y"]) == ([80.0], [pytest.approx(41.0)])
+    assert named["chosen on validation"]["x"] == [pytest.approx(66.0)]
+    assert figure["data"][-1]["name"] == "this α", "the script moves the last trace"
+
+
+def test_frontier_without_ood_images_is_drawn_over_alpha(record):
+    grid = [p.model_copy(update={"ood": None}) for p in record.wise]
+    figure = plots.frontier_figure(record.model_copy(update={"wise": grid}))
+    assert figure["data"][0]["y"] == pytest.approx([5.0 * i for i in range(21)])
+
+
+def test_prototypes_have_a_frame_an_epoch_and_ways_from_epoch_zero():
+    def at(epoch, x):
+        place = {"name": NASTY, "x": x, "y": 0.0}
+        return {"epoch": epoch, "step": epoch, "classes": [place], "points": [[x, 0.0, 0]]}
+
+    found = {
+        "note": "",
+        "templates": [
+            {"text": "a photo of a {}.", "x": 0, "y": 0, "kept": True, "cluster": 0},
+            {"text": NASTY, "x": 9, "y": 9, "kept": False, "cluster": None},
+        ],
+        "centres": [{"x": 0, "y": 0, "cluster": 0}],
+        "trail": [at(0, 0.0), at(1, 1.0)],
+    }
+    value = plots.prototypes_chart(found, "r", "")
+    assert [frame["label"] for frame in value["frames"]] == ["0", "1"]
+    way = next(t for t in value["frames"][1]["data"] if t["mode"] == "lines")
+    assert way["x"] == [0.0, 1.0, None]
+    assert traces(value)["left out (1)"]["x"] == [9]
+    drawn = json.dumps({"figure": value["figure"], "frames": value["frames"]})
+    assert "<img" not in drawn, "Plotly's labels understand some HTML"
+    assert plots.prototypes_chart(None, "r", "nothing") == {"empty": "nothing"}
+
+
+def test_thinning_keeps_the_ends_and_the_number():
+    pairs = [[i, i] for i in range(5000)]
+    kept = plots.thin(pairs, 400)
+    assert len(kept) == 400
+    assert (kept[0], kept[-1]) == ([0, 0], [4999, 4999])
+    assert plots.thin(pairs[:3]) == pairs[:3]

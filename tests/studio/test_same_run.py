@@ -1,0 +1,115 @@
+"""The form, the command, the YAML and the Python are one run."""
+
+import shlex
+
+import pytest
+import yaml
+
+from core.methods import catalogue as methods
+from core.params import Params
+from core.pipeline import complete
+from core.records import RunConfig
+from studio.cli.options import build_config
+from studio.components.knob_form import all_knobs, knob_form, knob_view, parsed
+from studio.pages.live import draft_of
+from studio.same_run import codes, command, config_of, document
+from tests.studio.conftest import NASTY
+
+CATALOGUE = {"methods": methods(), "run_knobs": RunConfig.knobs()}
+DRAFT = {
+    "method": "fd-align",
+    "model": "ViT-B-32/openai",
+    "templates": "dataset",
+    "fields": {
+        "shots": "8",
+        "seed": "0",
+        "params.lr": "1e-5",
+        "params.epochs": "",
+        "params.flip": "false",
+        "alphas": "0, 0.5, 1",
+        "allow_fewer": "true",
+        "nonsense": "1",
+    },
+}
+CONFIG = config_of("/data/my images", DRAFT, CATALOGUE)
+
+
+def test_only_what_differs_from_the_defaults_is_asked_for():
+    assert CONFIG == {
+        "data": "/data/my images",
+        "method": "fd-align",
+        "model": "ViT-B-32/openai",
+        "shots": 8,
+        "alphas": [0, 0.5, 1],
+        "allow_fewer": True,
+        "params": {"lr": 1e-5, "flip": False},
+    }
+
+
+def test_the_command_is_understood_by_the_command_line():
+    words = shlex.split(command(CONFIG).replace("\\\n", " "))
+    assert words[:3] == ["evenkeel", "train", "/data/my images"]
+    flags = words[3:]
+    assert "--allow-fewer" in flags
+    flags.remove("--allow-fewer")
+    given = list(zip(flags[::2], flags[1::2], strict=True))
+    one = dict(given)
+    config = build_config(
+        words[2],
+        None,
+        [value for flag, value in given if flag == "--set"],
+        one["--alphas"],
+        method=one["--method"],
+        model=one["--model"],
+        shots=int(one["--shots"]),
+        allow_fewer=True,
+    )
+    assert complete(config) == complete(RunConfig.parse(CONFIG, "run"))
+
+
+def test_yaml_and_python_give_the_same_config():
+    assert yaml.safe_load(document(CONFIG)) == CONFIG
+    source = dict(codes(CONFIG))["Python"].split("for event")[0]
+    scope: dict = {}
+    exec(source.replace("from core.pipeline import run\n", ""), scope)
+    assert scope["config"] == RunConfig.parse(CONFIG, "run")
+
+
+def test_a_wrong_value_stays_as_typed_so_that_the_check_answers():
+    draft = {**DRAFT, "fields": {"shots": "many"}}
+    assert config_of("/d", draft, CATALOGUE)["shots"] == "many"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "value"),
+    [("16", "int", 16), ("1.5", "int", 1.5), ("x", "float", "x"), ("maybe", "bool", "maybe")],
+)
+def test_typed_values_get_the_type_of_the_knob(typed, kind, value):
+    assert parsed(typed, kind) == value
+
+
+def test_a_run_duplicates_into_a_form_that_gives_it_again():
+    config = RunConfig.parse(CONFIG, "run").model_dump(mode="json")
+    again = config_of(CONFIG["data"], draft_of(config, CATALOGUE), CATALOGUE)
+    assert RunConfig.parse(again, "run") == RunConfig.parse(CONFIG, "run")
+
+
+@pytest.mark.parametrize("method", [m["name"] for m in CATALOGUE["methods"]])
+def test_every_knob_of_every_method_is_in_the_form(method):
+    form = knob_form(CATALOGUE, method, {})
+    for field in all_knobs(CATALOGUE, method):
+        assert f'name="{field}"' in form, field
+
+
+def test_an_unknown_type_becomes_a_text_field():
+    class Odd(Params):
+        strange: complex = 1j
+        """Nobody has seen this."""
+
+    view = knob_view(Odd.knobs()[0], "params.strange", {})
+    assert view["kind"] == "text"
+    assert view["help"] == "Nobody has seen this."
+
+
+def test_what_was_typed_is_escaped_in_the_form():
+    assert NASTY not in knob_form(CATALOGUE, "ft", {"shots": f'"{NASTY}'})

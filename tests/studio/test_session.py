@@ -1,0 +1,49 @@
+"""The address bar restores the page, and names ids only."""
+
+import pytest
+
+from studio.session import Notice, Place, Session, is_id
+from studio.view import View, draw, guarded
+
+
+def test_an_address_is_read_back_as_it_was_written():
+    place = Place(data="demo", run="ft-20260101-0000-abcd", tab="lab")
+    query = dict(pair.split("=") for pair in place.query().removeprefix("?").split("&"))
+    assert Place.from_query(query) == place
+    assert Place().query() == ""
+
+
+@pytest.mark.parametrize("bad", ["../x", "a/b", "", "A", "a" * 99, "a.b", "%2e", None, 3, "ä"])
+def test_what_is_no_id_is_dropped(bad):
+    assert not is_id(bad)
+    assert Place.from_query({"data": bad, "run": bad, "tab": bad}) == Place()
+
+
+def test_a_link_to_a_run_alone_opens_the_live_place():
+    assert Place.from_query({"run": "ft-1"}).tab == "live"
+
+
+def test_a_view_is_drawn_again_only_when_what_it_depends_on_changed():
+    drawn = []
+    view = View(None, lambda s: s.place.tab, lambda s: drawn.append(s.place.tab) or s.place.tab)
+    session = Session()
+    assert draw([view], session) == ["data"]
+    assert draw([view], session) == [{"__type__": "update"}]
+    session.place = session.place.at(tab="lab")
+    assert draw([view], session) == ["lab"]
+    assert drawn == ["data", "lab"]
+
+
+def test_a_bug_becomes_a_sentence_and_a_log_line_but_no_traceback(caplog):
+    def fails(session, detail):
+        raise ZeroDivisionError("secret detail")
+
+    session = Session()
+    guarded("train", fails, session, {})
+    notice = session.notices["train"]
+    assert isinstance(notice, Notice)
+    assert "ZeroDivisionError" in notice.text
+    assert "secret detail" not in notice.text
+    assert "secret detail" in caplog.text
+    guarded("train", lambda s, d: None, session, {})
+    assert not session.notices

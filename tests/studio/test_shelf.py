@@ -1,0 +1,114 @@
+"""Uploads become data sets; what did not come from this visitor's browser is refused."""
+
+import pytest
+
+from core.errors import UserError
+from studio.background import Background
+from studio.drafts import Drafts
+
+
+def test_equal_file_names_in_two_classes_survive(studio, images):
+    files = images(studio, "set/red fox/1.png", "set/snow owl/1.png", "set/notes.txt.png")
+    data_id, report = studio.shelf.add_upload(files[:2], "train", None)
+    dataset = studio.shelf.open(data_id).dataset
+    assert dataset.counts()["train"] == {"red fox": 1, "snow owl": 1}
+    assert data_id == "set"
+    assert report.understood
+
+
+def test_an_ood_folder_joins_the_data_set_it_was_dropped_on(studio, images):
+    first = images(studio, "set/a/1.png", "set/b/1.png")
+    data_id, _ = studio.shelf.add_upload(first, "train", None)
+    assert len(studio.shelf.open(data_id).dataset.domains) == 1
+    sketch = images(studio, "sketch/a/9.png", "sketch/b/9.png")
+    again, _ = studio.shelf.add_upload(sketch, "ood", data_id)
+    assert again == data_id
+    names = [d.name for d in studio.shelf.open(data_id).dataset.domains]
+    assert names == ["train", "ood/sketch"]
+    assert len(studio.shelf.reports(data_id)) == 2
+
+
+def test_two_uploads_of_one_name_are_two_data_sets(studio, images):
+    made = {
+        studio.shelf.add_upload(images(studio, "set/a/1.png", "set/b/1.png"), "train", None)[0]
+        for _ in range(2)
+    }
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "", "../studio.db", "/proc/self/environ"])
+def test_a_path_that_was_not_uploaded_is_refused(studio, path):
+    with pytest.raises(UserError, match="not on the server"):
+        studio.shelf.add_upload([{"rel": "s/a/1.png", "path": path}], "train", None)
+    with pytest.raises(UserError, match="not on the server"):
+        studio.shelf.uploaded(path)
+
+
+def test_a_link_out_of_the_upload_folder_is_refused(studio):
+    link = studio.settings.home / "tmp" / "gradio" / "link.png"
+    link.symlink_to("/etc/passwd")
+    with pytest.raises(UserError, match="not on the server"):
+        studio.shelf.uploaded(str(link))
+
+
+def test_an_upload_that_cannot_be_used_leaves_no_data_set(studio, images):
+    file = images(studio, "set/readme.png")[0]
+    with pytest.raises(UserError):
+        studio.shelf.add_upload([{**file, "rel": "set/readme.txt"}], "train", None)
+    assert studio.shelf.ids() == []
+
+
+def test_drafts_outlive_the_page_and_take_ids_only(tmp_path):
+    Drafts(tmp_path).put("demo", method="ft")
+    assert Drafts(tmp_path).put("demo", model="x") == {"method": "ft", "model": "x"}
+    (tmp_path / "demo.json").write_text("{broken")
+    assert Drafts(tmp_path).get("demo") == {}
+    with pytest.raises(ValueError, match="not an id"):
+        Drafts(tmp_path).put("../x", a=1)
+
+
+class Away(UserError):
+    """Nobody answers."""
+
+
+def settled(background, key, question):
+    background.ask(key, question)
+    background.finish()
+    return background.known(key)
+
+
+def test_a_question_is_asked_once_and_waits_for_the_evaluator():
+    asked = []
+
+    def question():
+        asked.append(1)
+        if len(asked) < 3:
+            raise Away("starting")
+        return 7
+
+    background = Background(Away, patience_seconds=10)
+    answer = settled(background, "q", question)
+    assert (answer.state, answer.value) == ("ready", 7)
+    assert background.ask("q", question).value == 7, "kept, not asked again"
+    assert len(asked) == 3
+    assert not background.waiting
+
+
+def test_a_failure_is_kept_until_it_is_asked_anew():
+    background = Background(Away, patience_seconds=0)
+
+    def fails():
+        raise UserError("the model must be …")
+
+    assert settled(background, "q", fails).error == "the model must be …"
+    background.forget("q")
+    assert background.known("q") is None
+
+
+def test_a_bug_in_an_answer_is_a_sentence_too():
+    background = Background(Away)
+
+    def bug():
+        raise ZeroDivisionError
+
+    assert "ZeroDivisionError" in settled(background, "q", bug).error
