@@ -67,7 +67,8 @@ def build(studio: Studio) -> gr.Blocks:
 
         def tick(state: Session | None, request: gr.Request) -> list[Any]:
             state = state or _again(request)
-            return show(state, state.place.tab)
+            with state.turn:
+                return show(state, state.place.tab)
 
         demo.load(open_page, None, everything, **_QUIET)
         timer.tick(tick, [session], everything, **_QUIET)
@@ -83,9 +84,10 @@ def _acting(name: str, handler: Handler, show: Callable[[Session, str | None], l
     def act(state: Session | None, event: gr.EventData, request: gr.Request) -> list[Any]:
         state = state or _again(request)
         detail = dict(event._data or {})
-        before = detail.get("tab", state.place.tab)  # a visitor who opened a place is there already
-        guarded(name, handler, state, detail)
-        return show(state, before)
+        with state.turn:
+            before = detail.get("tab", state.place.tab)  # who opened a place by hand is there
+            guarded(name, handler, state, detail)
+            return show(state, before)
 
     return act
 

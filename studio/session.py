@@ -1,6 +1,7 @@
 """Where a visitor is: the data set, the run and the place, all of it in the address bar."""
 
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -66,3 +67,5 @@ class Session:
     states: dict[str, str] = field(default_factory=dict)
     """Job to its state at the last tick: a change is announced."""
     announcements: tuple[dict[str, str], ...] = ()
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    """Ticks and clicks of one page take turns: else an older drawing could cover a newer one."""

@@ -47,7 +47,8 @@ def draw(views: Sequence[View], session: Session) -> list[Any]:
 
 def guarded(form: str, handler: Handler, session: Session, detail: dict[str, Any]) -> None:
     """Run a handler; what it raises becomes a sentence on the form that caused it."""
-    session.notices.pop(form, None)
+    if detail.get("do") != "draft":  # typing on may overtake the click that it followed
+        session.notices.pop(form, None)
     try:
         handler(session, detail)
     except UserError as error:

@@ -9,7 +9,7 @@
 
   function patchAttributes(from, to) {
     for (const { name } of [...from.attributes]) {
-      if (name === "open" || name === "data-busy") continue; // what the visitor opened stays open
+      if (["open", "data-busy", "data-sent"].includes(name)) continue; // what the visitor opened stays open
       if (!to.hasAttribute(name)) from.removeAttribute(name);
     }
     for (const { name, value } of [...to.attributes]) {
@@ -87,7 +87,9 @@
       if (target.dataset.confirm && !window.confirm(target.dataset.confirm)) return;
       target.closest("details.ek-menu")?.removeAttribute("open");
       busy(target);
-      const form = target.closest("form");
+      const form = target.dataset.with
+        ? document.querySelector(target.dataset.with) // what is on the screen now, typed or not sent yet
+        : target.closest("form");
       act({ ...target.dataset, ...(form && { form: formDraft(form) }) });
     });
     let timer = 0;
@@ -95,7 +97,12 @@
       const form = event.target.closest("form[data-draft]");
       if (!form || !event.target.name) return;
       clearTimeout(timer);
-      const send = () => act({ do: form.dataset.draft, form: formDraft(form) });
+      const send = () => {
+        const now = formDraft(form);
+        if (JSON.stringify(now) === form.dataset.sent) return; // leaving a field changes nothing
+        form.dataset.sent = JSON.stringify(now);
+        act({ do: form.dataset.draft, form: now });
+      };
       timer = setTimeout(send, event.type === "change" ? 0 : 300);
     };
     element.addEventListener("input", draft);

@@ -126,11 +126,7 @@ class DataPage:
         catalogue = self._studio.catalogue()
         known = catalogue.value if catalogue.state == "ready" else {"models": [], "templates": {}}
         draft = self._studio.draft(data_id)
-        own = (
-            [("dataset", "data set's")]
-            if dataset.templates
-            else [("dataset", "default")]
-        )
+        own = [("dataset", "data set's")] if dataset.templates else [("dataset", "default")]
         return render(
             "zero_shot.html",
             rows=[

@@ -156,6 +156,8 @@ class TrainPage:
         data_id, answer = self._data(session), self._studio.catalogue()
         if data_id is None or answer.state != "ready":
             raise UserError(w.no_data)
+        if "form" in detail:
+            self._keep(session, detail)
         draft = self._studio.draft(data_id)
         asked = config_of(str(self._studio.shelf.path(data_id)), draft, answer.value)
         checked = self._studio.background.patiently(

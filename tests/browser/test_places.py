@@ -56,11 +56,11 @@ def test_no_place_scrolls_sideways(open_page, finished, width, scheme):
 
 def test_a_wrong_value_says_what_the_command_line_says_and_keeps_the_form(open_page, demo):
     page = open_page("?data=demo&tab=train")
-    page.fill("input[name=shots]", "0")
     page.fill("input[name=seed]", "3")
     page.wait_for_function(
         "document.querySelector('.ek-same pre').textContent.includes('--seed 3')"
     )
+    page.fill("input[name=shots]", "0")  # and at once the click: what is on the screen counts
     page.get_by_role("button", name="Queue training").click()
     with pytest.raises(UserError) as error:
         RunConfig.parse({"data": "x", "shots": 0}, "run")
