@@ -20,7 +20,7 @@ bench: $(READY) ## the ID/OOD table of docs/benchmark.md (about half an hour on 
 	$(BIN)/evenkeel bench methods
 
 screenshots: $(READY) ## pictures of every place, into docs/screenshots
-	$(BIN)/python -m studio.screenshots docs/screenshots
+	$(BIN)/python -m docs.screenshots docs/screenshots
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Evenkeel needs Python 3.11, 3.12 or 3.13 on the PATH."; exit 1; }

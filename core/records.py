@@ -99,6 +99,9 @@ class WisePoint(Json):
     id: float
     ood: float | None
     val: float | None = None
+    """Accuracy on the validation images, which α is chosen by."""
+    val_nll: float | None = None
+    """Their mean negative log-likelihood in nats, which breaks ties."""
     domains: dict[str, float]
 
 

@@ -215,14 +215,19 @@ def test_a_wrong_config_is_told_what_it_must_be(wrong, sentence):
         complete(RunConfig(data="x", **wrong))
 
 
-def test_alpha_is_chosen_on_validation_and_ties_stay_close_to_zero_shot():
-    def point(alpha, val, other):
-        return WisePoint(alpha=alpha, id=other, ood=other, val=val, domains={})
+def test_alpha_is_chosen_on_validation_and_ties_go_to_the_likelier_mixture():
+    def point(alpha, val, nll, other):
+        return WisePoint(alpha=alpha, id=other, ood=other, val=val, val_nll=nll, domains={})
 
-    points = [point(0.0, 0.5, 0.9), point(0.3, 0.7, 0.1), point(0.6, 0.7, 0.8), point(1, 0.6, 1)]
+    points = [
+        point(0.0, 0.5, 0.1, 0.9),
+        point(0.3, 0.7, 0.9, 0.8),
+        point(0.6, 0.7, 0.8, 0.1),
+        point(1.0, 0.6, 0.2, 1.0),
+    ]
     chosen = choose_alpha(points, "last")
-    assert (chosen.alpha, chosen.alpha_chosen_on) == (0.3, "val")
-    without = choose_alpha([point(0.0, None, 0.9), point(1.0, None, 1.0)], "last")
+    assert (chosen.alpha, chosen.alpha_chosen_on) == (0.6, "val")
+    without = choose_alpha([point(0.0, None, None, 0.9), point(1.0, None, None, 1.0)], "last")
     assert (without.alpha, without.alpha_chosen_on) == (0.5, "default")
 
 

@@ -95,7 +95,9 @@ def _decoding(dataset: Dataset) -> Iterator[Finding]:
 
 def _sizes(sizes: dict[str, tuple[int, int]]) -> Finding:
     smallest, largest = min(sizes.values(), key=min), max(sizes.values(), key=max)
-    title = f"From {smallest[0]} x {smallest[1]} to {largest[0]} x {largest[1]} pixels"
+    title = f"All images are {smallest[0]} × {smallest[1]} pixels"
+    if smallest != largest:
+        title = f"From {smallest[0]} × {smallest[1]} to {largest[0]} × {largest[1]} pixels"
     small = tuple(path for path, size in sizes.items() if min(size) < SMALL_PIXELS)
     if not small:
         return Finding("size", "pass", title)
