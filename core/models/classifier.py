@@ -45,10 +45,10 @@ class Classifier(nn.Module):
 
     def features(self, images: Tensor, training: bool = False) -> Tensor:
         """Unit features `(B, D)` in fp32."""
-        if images.dtype == torch.uint8:
-            images = images.to(self.mean.device, non_blocking=True).float().div_(255)
-            images = (images - self.mean) / self.std
+        images = images.to(self.mean.device, non_blocking=True)
         images = images.contiguous(memory_format=torch.channels_last)
+        if images.dtype == torch.uint8:
+            images = images.float().div_(255).sub_(self.mean).div_(self.std)
         with self.precision.autocast(training):
             features = self.tower(images)
         return F.normalize(features.float(), dim=-1)

@@ -108,7 +108,7 @@ def test_tiny_images_are_a_warning(tree):
     Image.new("RGB", (31, 400)).save(root / "train/fox/tiny.png")
     found = findings(root)["size"]
     assert found.level == "warning"
-    assert found.title == "From 31 x 400 to 31 x 400 pixels"
+    assert found.title == "All images are 31 × 400 pixels"
     assert found.paths == ("train/fox/tiny.png",)
 
 

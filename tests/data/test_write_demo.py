@@ -16,10 +16,10 @@ def quick(tmp_path_factory):
     return write_demo(tmp_path_factory.mktemp("demo") / "quick")
 
 
-def test_the_quick_demo_is_ten_classes_and_at_most_160_shots(quick):
+def test_the_quick_demo_is_twelve_classes_and_at_most_160_shots(quick):
     dataset = open_dataset(quick)
     assert dataset.classes == QUICK_CLASSES
-    assert dataset.names[dataset.classes.index("face")] == "smiley face"
+    assert dataset.names[dataset.classes.index("weather")] == "weather or sky"
     assert [d.name for d in dataset.domains] == [
         "train",
         "val",
