@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from core.demo import QUICK_CLASSES
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 
@@ -110,7 +111,7 @@ def test_methods_and_models_are_listed_with_their_knobs(evenkeel):
 def test_the_demo_passes_its_own_check(evenkeel, tmp_path):
     assert evenkeel("demo", tmp_path / "demo", "--json").json == {"path": str(tmp_path / "demo")}
     report = evenkeel("data", "check", tmp_path / "demo", "--json").json
-    assert len(report["classes"]) == 10
+    assert len(report["classes"]) == len(QUICK_CLASSES)
     assert report["health"]
     assert "train" in report["counts"]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -65,7 +66,9 @@ def pages_of(studio):
         with gr.Blocks():
             return [LivePage(studio), ExportPage(studio)]
 
-    return asyncio.run(build())
+    # In a thread of its own: a browser that other tests opened keeps a loop running in this one.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(lambda: asyncio.run(build())).result()
 
 
 def test_every_page_of_a_run_with_nasty_names_holds_no_foreign_element(studio, run):
