@@ -44,8 +44,10 @@ def finished_run(browser: Any, studio: Running) -> str:
     page.wait_for_selector(".ek-meter-text b")
     if "run=" not in page.url:
         page.get_by_role("button", name="Continue to training").click()
+        page.wait_for_url("**tab=train**")
+        page.wait_for_timeout(1500)  # the settings arrive, and the panel with the button is redrawn
         page.get_by_role("button", name="Queue training").click()
-    page.wait_for_url("**run=**")
+    page.wait_for_url("**run=**", timeout=30_000)
     page.click("#tab-live-button")
     page.wait_for_selector(".ek-run .ek-pill-done")
     page.click("#tab-export-button")
