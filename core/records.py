@@ -41,7 +41,7 @@ class RunConfig(Params):
     """
     alphas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = DEFAULT_ALPHAS
     """Mixing weights of the WiSE grid; 0 and 1 are always measured."""
-    evaluations: Annotated[int, Field(ge=0), Sensible(0, 12)] = 4
+    evaluations: Annotated[int, Field(ge=0), Sensible(0, 12)] = 3
     """How many times to measure every domain during training."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 where the device and the tower make it fast, else fp32."""

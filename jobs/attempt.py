@@ -21,8 +21,6 @@ LOOK_SECONDS = 0.4
 """How often the cancel flag is read."""
 GRACE_SECONDS = 10.0
 """How long a child may take to stop in good order before it is killed."""
-SPARE_AFTER_SECONDS = 15.0
-"""The next spare's imports do not compete with the first steps of a run."""
 
 
 class Stop(Enum):
@@ -73,7 +71,7 @@ class Attempt:
 
         Returns its exit code, and why it was asked to end if it was.
         """
-        started = beaten = time.monotonic()
+        beaten = time.monotonic()
         stop: Stop | None = None
         deadline = float("inf")
         while (code := child.wait(LOOK_SECONDS)) is None:
@@ -81,8 +79,6 @@ class Attempt:
             if now - beaten >= self._settings.beat_seconds:
                 self._job = self._ledger.beat(self._job) or self._job
                 beaten = now
-            if now - started >= SPARE_AFTER_SECONDS:
-                self._nursery.replenish()
             if stop is None and (stop := self._reason_to_stop()):
                 log.info("%s: stopping, %s", self._job.id, stop.name)
                 child.stop()
