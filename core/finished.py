@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core import __version__
@@ -23,23 +21,12 @@ from core.interpolation.wise import WiseMixer
 from core.models import zoo
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
+from core.models.weights import load_classifiers
 from core.records import Evaluation, RunConfig, WisePoint
 from core.runs import RunFolder
 
 FORMATS = {"open_clip": export_open_clip}
 """What can be exported, and who writes it."""
-START = "zero_shot_head."
-
-
-def save_weights(path: Path, tuned: Classifier, zero_shot: Classifier) -> None:
-    """Write the tuned tower and head, and the head they started from; CLIP's own tower is loaded
-    anew.
-    """
-    state = tuned.state_dict()
-    state |= {START + name: tensor for name, tensor in zero_shot.head.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, partial)
-    partial.replace(path)
 
 
 class FinishedRun:
@@ -52,12 +39,7 @@ class FinishedRun:
         self.config = RunConfig.model_validate(self.record.config)
         self._cache = cache
         self.clip = self._load_clip(device)
-        state = self._read_weights()
-        start = {n.removeprefix(START): state.pop(n) for n in list(state) if n.startswith(START)}
-        self.tuned = self._classifier(state["head.weight"], "head.bias" in state)
-        self.tuned.load_state_dict(state)
-        self.zero_shot = self._classifier(start["weight"], "bias" in start)
-        self.zero_shot.head.load_state_dict(start)
+        self.zero_shot, self.tuned = load_classifiers(self.folder.weights_path, self.clip)
         self._mixer = WiseMixer(self.zero_shot, self.tuned)
 
     @functools.cached_property
@@ -138,11 +120,8 @@ class FinishedRun:
             "classes": self.record.classes,
             "names": self.record.data["names"],
             "templates": self.record.data["templates"],
-            "head": "logits = unit image features @ weight.T (+ bias); the temperature is inside",
+            "head": self.tuned.head.formula,
         }
-
-    def _classifier(self, prototypes: Tensor, fold_scale: bool) -> Classifier:
-        return self.clip.classifier(torch.zeros_like(prototypes), fold_scale).requires_grad_(False)
 
     def _load_clip(self, device: str) -> ClipModel:
         clip = zoo.load(self.config.model, device, self.config.precision, ArrayCache(self._cache))
@@ -153,12 +132,3 @@ class FinishedRun:
                 f"when this run was trained ({trained[:12]}). Mixing them would be meaningless."
             )
         return clip
-
-    def _read_weights(self) -> dict[str, Tensor]:
-        path = self.folder.weights_path
-        try:
-            return load_file(path)
-        except (FileNotFoundError, SafetensorError) as error:
-            raise UserError(
-                f"{path} is missing or damaged ({error}). Train the run again."
-            ) from None

@@ -10,12 +10,13 @@ from core.data.fewshot import FewShotTask, sample_task
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.environment import Clock, environment
-from core.evaluation.evaluate import domains_of, evaluate, evaluate_zero_shot
+from core.evaluation.evaluate import domains_of, evaluate
 from core.evaluation.frontier import choose_alpha, measure_frontier
 from core.events import Evaluated, Event, Saved, Stage, Warned
-from core.finished import save_weights
 from core.methods import find
 from core.models import zoo
+from core.models.heads import LinearHead
+from core.models.weights import save_classifier
 from core.records import RunConfig, RunRecord
 from core.runs import RunFolder
 from core.watch import Watch
@@ -26,7 +27,8 @@ def complete(config: RunConfig) -> RunConfig:
     wrong.
     """
     method = find(config.method)
-    params = method.Params.parse(config.params, config.method)
+    preset = method.paper_preset if config.preset == "paper" else {}
+    params = method.Params.parse({**preset, **config.params}, config.method)
     return config.model_copy(update={"params": params.model_dump(mode="json")})
 
 
@@ -54,8 +56,9 @@ def run(
         clip = zoo.load(config.model, config.device, config.precision, ArrayCache(cache))
         params = find(config.method).Params.parse(config.params, config.method)
         method = find(config.method)(params, clip, task)
-        zero_shot = method.zero_shot_classifier(getattr(params, "fold_scale", False))
-        before = evaluate_zero_shot(zero_shot, clip, task)
+        prototypes = method.zero_shot_prototypes()
+        head = LinearHead(prototypes, clip.logit_scale, getattr(params, "fold_scale", False))
+        before = evaluate(clip.with_head(head), clip, task)
     yield Evaluated("zero-shot", 0, before.domains)
 
     yield Stage("training", config.method)
@@ -67,12 +70,11 @@ def run(
 
     yield Stage("wise", f"{len(config.alphas)} mixing weights")
     with clock("wise_seconds"):
-        points = yield from measure_frontier(
-            (before, after), (zero_shot, tuned), clip, task, config.alphas
-        )
+        ends = clip.origin(tuned, prototypes), tuned
+        points = yield from measure_frontier((before, after), ends, clip, task, config.alphas)
 
     yield Stage("saving")
-    save_weights(place.weights_path, tuned, zero_shot)
+    save_classifier(place.weights_path, clip, tuned, prototypes)
     yield Saved("weights", place.weights_path.name)
     record = RunRecord(
         run_id=place.run_id,

@@ -30,8 +30,11 @@ class RunConfig(Params):
     """Training images per class."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Draws the shots, the augmentation and the order of the batches."""
+    preset: Literal["default", "paper"] = "default"
+    """Where knobs that are not named get their value: our defaults for few-shot work, or what the
+    method's authors published."""
     params: dict[str, Any] = Field(default_factory=dict)
-    """The method's own knobs; what is not named keeps its default."""
+    """The method's own knobs; what is not named keeps the value of the preset."""
     templates: str | tuple[str, ...] = "dataset"
     """Prompt templates: `dataset` (its own, else openai-80), `openai-80`, `tip-7`, or your own with
     {}.

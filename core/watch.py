@@ -69,7 +69,7 @@ class Watch:
         yield self._look(event.epoch, self._features(method.classifier))
 
     def _features(self, classifier: Classifier) -> torch.Tensor:
-        return classifier.features_of(self._method.clip.pixels(self._method.task.root), self._shown)
+        return self._method.clip.features_of(classifier, self._method.task.root, self._shown)
 
     def _look(self, epoch: int, features: torch.Tensor) -> Event:
         labels = torch.tensor([item.label for item in self._shown])

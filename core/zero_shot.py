@@ -13,6 +13,7 @@ from core.data.prompts import resolve_templates
 from core.evaluation.evaluate import evaluate_features, flat
 from core.models import zoo
 from core.models.clip import ClipModel
+from core.models.heads import LinearHead
 from core.models.prototypes import class_prototypes
 
 
@@ -32,9 +33,9 @@ def measure_zero_shot(
     prompts = resolve_templates(templates, dataset.templates)
     clip = clip or zoo.load(model, cache=ArrayCache(cache))
     domains = {domain.name: domain.items for domain in dataset.domains if domain.items}
-    head = class_prototypes(clip, dataset.names, prompts)
+    head = LinearHead(class_prototypes(clip, dataset.names, prompts), clip.logit_scale)
     features = clip.evaluation_features(dataset.root, flat(domains))
-    evaluation = evaluate_features(clip.classifier(head), features, domains, dataset.classes)
+    evaluation = evaluate_features(clip.with_head(head), features, domains, dataset.classes)
     return {
         "classes": list(dataset.names),
         "folders": list(dataset.classes),

@@ -8,7 +8,7 @@ import yaml
 
 from studio.components.knob_form import UNSET, all_knobs, parsed
 
-_FLAGS = ("model", "shots", "seed", "evaluations", "precision", "device", "templates")
+_FLAGS = ("preset", "model", "shots", "seed", "evaluations", "precision", "device", "templates")
 _PLAIN = {"method": "fd-align", "model": "embedded", "templates": "dataset"}
 
 
@@ -20,7 +20,8 @@ def config_of(
     for name in ("model", "templates"):
         if draft[name] != _PLAIN[name]:
             config[name] = draft[name]
-    knobs = all_knobs(catalogue, draft["method"]) if catalogue else {}
+    preset = str(draft["fields"].get("preset", ""))
+    knobs = all_knobs(catalogue, draft["method"], preset) if catalogue else {}
     params: dict[str, Any] = {}
     for field, typed in draft["fields"].items():
         if field not in knobs or str(typed).strip() == UNSET:

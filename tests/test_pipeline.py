@@ -201,6 +201,14 @@ def test_what_does_not_fit_any_more_is_said(done, tiny_model, tiny_data, tmp_pat
         FinishedRun(moved, cache, "cpu")
 
 
+def test_a_preset_fills_what_is_not_named_and_completing_twice_changes_nothing():
+    asked = RunConfig(data="x", method="fd-align", preset="paper", params={"epochs": 3})
+    config = complete(asked)
+    assert (config.params["epochs"], config.params["optimizer"]) == (3, "sgd")
+    assert complete(config) == config
+    assert complete(RunConfig(data="x", method="fd-align")).params["optimizer"] == "adamw"
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

@@ -22,25 +22,17 @@ def domains_of(task: FewShotTask) -> dict[str, Sequence[Item]]:
 
 
 def evaluate(classifier: Classifier, clip: ClipModel, task: FewShotTask) -> Evaluation:
-    """Run the tower over every evaluation image and score each domain."""
+    """Score every domain by the classifier's features of all evaluation images."""
     domains = domains_of(task)
-    features = classifier.features_of(clip.pixels(task.root), flat(domains))
+    features = clip.features_of(classifier, task.root, flat(domains))
     return evaluate_features(classifier, features, domains, task.classes)
 
 
-def evaluate_zero_shot(classifier: Classifier, clip: ClipModel, task: FewShotTask) -> Evaluation:
-    """The same for a classifier whose tower is CLIP's own: its features come from the cache."""
-    domains = domains_of(task)
-    features = clip.evaluation_features(task.root, flat(domains))
-    return evaluate_features(classifier, features, domains, task.classes)
-
-
-@torch.inference_mode()
 def evaluate_features(
     classifier: Classifier, features: Tensor, domains: Domains, classes: Sequence[str]
 ) -> Evaluation:
     """Score unit features (N, D) that stand in the order of `flat(domains)`."""
-    logits = classifier.head(features.to(classifier.mean.device)).cpu()
+    logits = classifier.logits_from(features)
     scores: dict[str, DomainScore] = {}
     start = 0
     for name, items in domains.items():

@@ -52,7 +52,7 @@ def export_open_clip(
     for name, tensor in classifier.tower.state_dict().items():
         state[f"visual.{name}"] = tensor.detach().contiguous().cpu()
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
-    save_file(_head(classifier), folder / HEAD, metadata={"format": "pt"})
+    save_file(classifier.head.exported(), folder / HEAD, metadata={"format": "pt"})
     preprocess = dataclasses.asdict(clip.preprocess)
     config = {"model_cfg": clip.config, "preprocess_cfg": preprocess}
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", "utf-8")
@@ -94,15 +94,6 @@ def _verify(folder: Path, clip: ClipModel, classifier: Classifier) -> tuple[bool
 
 def _gap(theirs: Tensor, ours: Tensor) -> float:
     return float((theirs.cpu() - ours.cpu()).abs().max())
-
-
-def _head(classifier: Classifier) -> dict[str, Tensor]:
-    """The head as one linear layer on unit features: its temperature is folded into the weight."""
-    head = classifier.head
-    weight = head.weight.detach().cpu().contiguous()
-    if head.bias is None:
-        return {"weight": weight * head.tau.cpu()}
-    return {"weight": weight, "bias": head.bias.detach().cpu().contiguous()}
 
 
 def _make_room(folder: Path) -> None:

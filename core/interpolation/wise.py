@@ -27,14 +27,24 @@ def mix(zero_shot: State, tuned: State, alpha: float) -> dict[str, Tensor]:
 
 
 class WiseMixer:
-    """The classifier at any α, held in one scratch copy that every call overwrites."""
+    """The classifier at any α, held in one scratch copy that every call overwrites.
+
+    A tower that both ends share is not copied: only their heads are mixed.
+    """
 
     def __init__(self, zero_shot: Classifier, tuned: Classifier) -> None:
-        self._zero_shot = {k: v.detach() for k, v in zero_shot.state_dict().items()}
-        self._tuned = {k: v.detach() for k, v in tuned.state_dict().items()}
-        self._scratch = copy.deepcopy(tuned).requires_grad_(False)
+        shared = {id(tuned.tower): tuned.tower} if zero_shot.tower is tuned.tower else {}
+        self._scratch = copy.deepcopy(tuned, dict(shared)).requires_grad_(False)
+        self._part = "head" if shared else ""
+        self._zero_shot = self._state(zero_shot)
+        self._tuned = self._state(tuned)
 
     def at(self, alpha: float) -> Classifier:
         """The mixed classifier; valid until the next call."""
-        self._scratch.load_state_dict(mix(self._zero_shot, self._tuned, alpha))
+        part = self._scratch.get_submodule(self._part)
+        part.load_state_dict(mix(self._zero_shot, self._tuned, alpha))
         return self._scratch
+
+    def _state(self, classifier: Classifier) -> dict[str, Tensor]:
+        state = classifier.get_submodule(self._part).state_dict()
+        return {name: tensor.detach() for name, tensor in state.items()}

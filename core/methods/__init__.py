@@ -8,7 +8,7 @@ import pkgutil
 from typing import Any
 
 from core.errors import unknown
-from core.methods.base import GradientMethod, Method
+from core.methods.base import GradientMethod, LoopMethod, Method
 
 
 def _discover() -> dict[str, type[Method]]:
@@ -44,11 +44,12 @@ def catalogue() -> list[dict[str, Any]]:
             "title": method.title,
             "paper": method.paper,
             "summary": method.summary,
-            "trains": issubclass(method, GradientMethod),
+            "trains": issubclass(method, LoopMethod),
             "knobs": method.Params.knobs(),
+            "presets": {"paper": dict(method.paper_preset)},
         }
         for method in METHODS.values()
     ]
 
 
-__all__ = ["METHODS", "GradientMethod", "Method", "catalogue", "find"]
+__all__ = ["METHODS", "GradientMethod", "LoopMethod", "Method", "catalogue", "find"]

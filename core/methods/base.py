@@ -1,7 +1,7 @@
 """What a method is: `fit` turns a few-shot task into a classifier, and says so in events."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from core.models.clip import ClipModel
 from core.models.prototypes import class_prototypes
 from core.params import Params as BaseParams
 from core.training.loop import Batch, train
-from core.training.settings import TrainingParams
+from core.training.settings import LoopParams, TrainingParams
 
 
 class Method(ABC):
@@ -32,6 +32,8 @@ class Method(ABC):
     summary: ClassVar[str]
     """One plain sentence: what it does and what it is good for."""
     Params: ClassVar[type[BaseParams]] = BaseParams
+    paper_preset: ClassVar[Mapping[str, Any]] = {}
+    """The knobs as its authors ran it, where that differs from our defaults (`--preset paper`)."""
 
     classifier: Classifier
 
@@ -44,30 +46,31 @@ class Method(ABC):
     def fit(self) -> Generator[Event, None, Classifier]:
         """Run to the end. Closing the generator cancels."""
 
-    def zero_shot_classifier(self, fold_scale: bool = False) -> Classifier:
-        """CLIP as it came, with the class prototypes of the task's prompts as its head."""
-        prototypes = class_prototypes(self.clip, self.task.names, self.task.templates)
-        return self.clip.classifier(prototypes, fold_scale)
+    def zero_shot_prototypes(self) -> Tensor:
+        """Unit `(C, D)` on the CPU: the class prototypes of the task's prompts."""
+        return class_prototypes(self.clip, self.task.names, self.task.templates)
 
 
-class GradientMethod(Method):
-    """A method that is a loss. Only `loss` is required; the other hooks have the usual answer."""
+class LoopMethod(Method):
+    """A method that the training loop runs: it makes a classifier, names what moves, and has a
+    loss.
+    """
 
-    Params: ClassVar[type[BaseParams]] = TrainingParams
-    params: TrainingParams
+    Params: ClassVar[type[BaseParams]] = LoopParams
+    params: LoopParams
+    looks_at_pixels: ClassVar[bool] = False
+    """Off: the loss reads the frozen tower's features by the batch's index and view alone."""
 
-    def __init__(self, params: TrainingParams, clip: ClipModel, task: FewShotTask) -> None:
+    def __init__(self, params: LoopParams, clip: ClipModel, task: FewShotTask) -> None:
         super().__init__(params.resolved(clip), clip, task)
 
+    @abstractmethod
     def setup(self) -> None:
         """Make `self.classifier`, where training starts."""
-        self.classifier = self.zero_shot_classifier(self.params.fold_scale)
 
+    @abstractmethod
     def parameters(self) -> list[nn.Parameter]:
-        """The image tower, and the head when `train_head` is on."""
-        self.classifier.requires_grad_(True)
-        self.classifier.head.requires_grad_(self.params.train_head)
-        return [p for p in self.classifier.parameters() if p.requires_grad]
+        """What the optimiser may move."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -89,3 +92,23 @@ class GradientMethod(Method):
     def cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Batch mean of the cross entropy (nats)."""
         return F.cross_entropy(logits, labels, label_smoothing=self.params.label_smoothing)
+
+
+class GradientMethod(LoopMethod):
+    """A method that moves the image tower. Only `loss` is required; the other hooks have the usual
+    answer.
+    """
+
+    Params: ClassVar[type[BaseParams]] = TrainingParams
+    params: TrainingParams
+    looks_at_pixels = True
+
+    def setup(self) -> None:
+        """Start from a copy of CLIP's tower and the zero-shot head."""
+        self.classifier = self.clip.classifier(self.zero_shot_prototypes(), self.params.fold_scale)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The image tower, and the head when `train_head` is on."""
+        self.classifier.requires_grad_(True)
+        self.classifier.head.requires_grad_(self.params.train_head)
+        return [p for p in self.classifier.parameters() if p.requires_grad]

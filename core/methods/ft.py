@@ -1,5 +1,7 @@
 """FT: plain fine-tuning with cross entropy from the zero-shot head."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from core.methods.base import GradientMethod
@@ -17,6 +19,18 @@ class FineTuning(GradientMethod):
     title = "Fine-tuning (FT)"
     paper = "Wortsman et al. 2022 (WiSE-FT), arXiv 2109.01903"
     summary = "Plain fine-tuning from the zero-shot head: best on your images, forgets the others."
+
+    paper_preset: ClassVar = {
+        "lr": 3e-5,
+        "weight_decay": 0.1,
+        "batch_size": 512,
+        "epochs": 10,
+        "fold_scale": True,
+        "crop_min": 0.9,
+        "flip": False,
+    }
+    """WiSE-FT's official code; its warm-up of 500 steps is longer than a few-shot run and is kept
+    at a tenth of the steps."""
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross entropy over `(B, C)` logits."""

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from core.events import Event
 from core.methods.base import Method
 from core.models.classifier import Classifier
+from core.models.heads import LinearHead
 
 
 class ZeroShot(Method):
@@ -17,6 +18,7 @@ class ZeroShot(Method):
 
     def fit(self) -> Generator[Event, None, Classifier]:
         """Return the zero-shot classifier."""
-        self.classifier = self.zero_shot_classifier()
+        head = LinearHead(self.zero_shot_prototypes(), self.clip.logit_scale)
+        self.classifier = self.clip.with_head(head)
         yield from ()
         return self.classifier

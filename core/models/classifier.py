@@ -62,10 +62,9 @@ class Classifier(nn.Module):
         """Unit features `(N, D)` of the items' evaluation views, on the CPU."""
         batches = pixels.evaluation_batches(items, EVALUATION_BATCH)
         features = [self.features(batch).cpu() for batch in batches]
-        return torch.cat(features) if features else torch.empty(0, self.head.weight.shape[1])
+        return torch.cat(features)
 
     @torch.inference_mode()
-    def logits_of(self, pixels: PixelStore, items: Sequence[Item]) -> Tensor:
-        """Logits `(N, C)` of the items' evaluation views, on the CPU."""
-        features = self.features_of(pixels, items)
+    def logits_from(self, features: Tensor) -> Tensor:
+        """Logits `(N, C)` from unit features `(N, D)`, on the CPU."""
         return self.head(features.to(self.mean.device)).cpu()

@@ -16,7 +16,7 @@ from core.data.dataset import Item
 from core.data.pixels import PixelStore
 from core.data.transforms import Preprocess
 from core.models.classifier import Classifier
-from core.models.heads import Head
+from core.models.heads import Head, LinearHead
 from core.models.precision import Precision
 
 TEXT_BATCH = 256
@@ -77,22 +77,42 @@ class ClipModel:
         return torch.cat(features)
 
     def classifier(self, prototypes: Tensor, fold_scale: bool = False) -> Classifier:
-        """A fresh classifier: a copy of the image tower with `prototypes` (C, D) as its head."""
+        """A classifier to train: a copy of the image tower with `prototypes` (C, D) as its head."""
+        return self.with_copied_tower(LinearHead(prototypes, self.logit_scale, fold_scale))
+
+    def with_copied_tower(self, head: Head) -> Classifier:
+        """A classifier whose tower may be changed."""
         tower: nn.Module = copy.deepcopy(self.model.visual)
-        head = Head(prototypes, self.logit_scale, fold_scale)
         return Classifier(tower, head, self.preprocess, self.precision)
+
+    def with_head(self, head: Head) -> Classifier:
+        """A classifier over the untouched image tower, which it shares."""
+        return Classifier(self.model.visual, head, self.preprocess, self.precision)
+
+    def owns(self, classifier: Classifier) -> bool:
+        """Whether the classifier's tower is this model's own, untouched one."""
+        return classifier.tower is self.model.visual
+
+    def origin(self, tuned: Classifier, prototypes: Tensor) -> Classifier:
+        """Zero-shot CLIP with the same tensors by name as `tuned`: θ₀ of every interpolation."""
+        return self.with_head(tuned.head.origin(self, prototypes)).requires_grad_(False)
 
     @functools.cached_property
     def frozen(self) -> Classifier:
         """The untouched image tower as a source of features; its head means nothing."""
-        head = Head(torch.zeros(1, self.embed_dim), self.logit_scale)
-        return Classifier(self.model.visual, head, self.preprocess, self.precision)
+        return self.with_head(LinearHead(torch.zeros(1, self.embed_dim), self.logit_scale))
 
     def pixels(self, root: Path) -> PixelStore:
         """The decoded images under `root`, shared by everything that uses this model."""
         if root not in self._pixels:
             self._pixels[root] = PixelStore(root, self.preprocess)
         return self._pixels[root]
+
+    def features_of(self, classifier: Classifier, root: Path, items: Sequence[Item]) -> Tensor:
+        """Unit features `(N, D)` by a classifier's tower; known already where it is CLIP's own."""
+        if self.owns(classifier):
+            return self.evaluation_features(root, items)
+        return classifier.features_of(self.pixels(root), items)
 
     def evaluation_features(self, root: Path, items: Sequence[Item]) -> Tensor:
         """Unit zero-shot features `(N, D)` of the evaluation views; cached by the images' bytes."""

@@ -1,17 +1,51 @@
-"""The class head: cosine logits under one of the two conventions of the literature."""
+"""Heads: logits from unit image features. What a method learns about the classes lies here."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+if TYPE_CHECKING:
+    from core.models.clip import ClipModel
 
-class Head(nn.Module):
-    """Logits `(B, C)` from unit features `(B, D)`.
 
-    Two conventions give the same zero-shot logits and train differently. `fold_scale=False`: unit
-    rows at the start, no bias, logits τ·f̂Wᵀ with τ constant (Lipsum-FT). `fold_scale=True`: rows
-    of length τ and a trainable bias that starts at zero, logits f̂Wᵀ + b (WiSE-FT, FLYP, FD-Align).
+class Head(nn.Module, ABC):
+    """Logits `(B, C)` in fp32 from unit features `(B, D)`, whatever the arithmetic around it."""
+
+    kind: ClassVar[str]
+    """Written beside saved weights, so that they find their class again."""
+    formula: ClassVar[str]
+    """How the logits follow from the tensors that an export holds, for a stranger."""
+
+    @classmethod
+    @abstractmethod
+    def shaped_like(cls, state: Mapping[str, Tensor], clip: "ClipModel") -> Self:
+        """A head that `load_state_dict(state)` fits; its values mean nothing yet."""
+
+    @abstractmethod
+    def origin(self, clip: "ClipModel", prototypes: Tensor) -> "Head":
+        """The head with the same tensors by name and zero-shot's logits: WiSE-FT's starting point.
+
+        `prototypes` are the unit zero-shot head `(C, D)`.
+        """
+
+    @abstractmethod
+    def exported(self) -> dict[str, Tensor]:
+        """The tensors that `formula` speaks of, on the CPU; τ is folded into the weight."""
+
+
+class LinearHead(Head):
+    """Cosine logits under one of the two conventions of the literature.
+
+    Both give the same zero-shot logits and train differently. `fold_scale=False`: unit rows at the
+    start, no bias, logits τ·f̂Wᵀ with τ constant (Lipsum-FT). `fold_scale=True`: rows of length τ
+    and a trainable bias that starts at zero, logits f̂Wᵀ + b (WiSE-FT, FLYP, FD-Align).
     """
 
+    kind = "linear"
+    formula = "logits = unit image features @ weight.T (+ bias); the temperature is inside"
     tau: Tensor
 
     def __init__(self, prototypes: Tensor, tau: float, fold_scale: bool = False) -> None:
@@ -22,8 +56,24 @@ class Head(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(prototypes))) if fold_scale else None
         self.register_buffer("tau", torch.tensor(float(tau)))
 
+    @classmethod
+    def shaped_like(cls, state: Mapping[str, Tensor], clip: "ClipModel") -> Self:
+        """As `Head` says."""
+        return cls(torch.zeros_like(state["weight"]), clip.logit_scale, "bias" in state)
+
+    def origin(self, clip: "ClipModel", prototypes: Tensor) -> "LinearHead":
+        """The zero-shot head under the same convention."""
+        return LinearHead(prototypes, clip.logit_scale, self.fold_scale)
+
     def forward(self, features: Tensor) -> Tensor:
-        """Logits in fp32, whatever the arithmetic around it."""
+        """As `Head` says."""
         with torch.autocast(features.device.type, enabled=False):
             logits = features.float() @ self.weight.T
             return logits + self.bias if self.bias is not None else self.tau * logits
+
+    def exported(self) -> dict[str, Tensor]:
+        """One linear layer on unit features."""
+        weight = self.weight.detach().cpu().contiguous()
+        if self.bias is None:
+            return {"weight": weight * self.tau.cpu()}
+        return {"weight": weight, "bias": self.bias.detach().cpu().contiguous()}

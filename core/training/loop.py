@@ -16,8 +16,8 @@ from core.errors import UserError
 from core.events import Event, Step
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
-from core.training.optim import learning_rate, make_optimizer
-from core.training.settings import TrainingParams
+from core.training.optim import Schedule, make_optimizer
+from core.training.settings import LoopParams
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Batch:
     """What a loss sees."""
 
     images: Tensor
-    """`(B, 3, n, n)` uint8 training views."""
+    """`(B, 3, n, n)` uint8 training views; `(0,)` for a method that does not look at pixels."""
     labels: Tensor
     """`(B,)` class indices."""
     index: Tensor
@@ -37,10 +37,17 @@ class Batch:
 class Trainable(Protocol):
     """What the loop needs of a method."""
 
-    params: TrainingParams
+    params: LoopParams
     clip: ClipModel
     task: FewShotTask
-    classifier: Classifier
+
+    @property
+    def classifier(self) -> Classifier:
+        """The live one, as it stands between two steps."""
+
+    @property
+    def looks_at_pixels(self) -> bool:
+        """Whether the loss needs the images, or only their number and view."""
 
     def parameters(self) -> list[nn.Parameter]:
         """What the optimiser may move."""
@@ -60,16 +67,16 @@ def train(method: Trainable) -> Generator[Event, None, None]:
     """
     params, task = method.params, method.task
     trainable = method.parameters()
-    assert params.lr is not None, "params.resolved(clip) fills it"
-    optimizer = make_optimizer(params, trainable, params.lr)
-    steps = params.epochs * math.ceil(len(task.train) / params.batch_size)
+    schedule = Schedule(params, len(task.train))
+    optimizer = make_optimizer(params, trainable, schedule.peak)
+    steps = schedule.steps
     best = BestEpoch(method) if params.keep == "best" else None
 
     step = 0
     for epoch in range(params.epochs):
         for batch in _batches(method, epoch):
             started = time.perf_counter()
-            lr = learning_rate(step, steps, params.lr, params.warmup)
+            lr = schedule(step)
             for group in optimizer.param_groups:
                 group["lr"] = lr
 
@@ -82,7 +89,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
             if not math.isfinite(value):
                 raise UserError(
                     f"training: the loss became {value} at step {step + 1}. "
-                    f"Lower lr (it is {params.lr:g}), or train in fp32."
+                    f"Lower lr (it is {schedule.peak:g}), or train in fp32."
                 )
             optimizer.step()
             method.after_step(step, steps)
@@ -118,8 +125,10 @@ def _batches(method: Trainable, epoch: int) -> Iterator[Batch]:
     device = method.clip.precision.device
 
     def draw(index: Tensor) -> Batch:
-        items = [task.train[i] for i in index.tolist()]
-        views = pixels.training(items, params.augmentation, task.seed, epoch)
+        views = torch.empty(0)
+        if method.looks_at_pixels:
+            items = [task.train[i] for i in index.tolist()]
+            views = pixels.training(items, params.augmentation, task.seed, epoch)
         return Batch(views.to(device), labels[index].to(device), index.to(device), epoch)
 
     with ThreadPoolExecutor(max_workers=1) as ahead:
@@ -150,7 +159,8 @@ class BestEpoch:
     def look(self) -> None:
         """Measure the classifier on the validation images; keep a copy when it is best."""
         classifier, task = self._method.classifier, self._method.task
-        logits = classifier.logits_of(self._method.clip.pixels(task.root), task.val)
+        features = self._method.clip.features_of(classifier, task.root, task.val)
+        logits = classifier.logits_from(features)
         labels = torch.tensor([item.label for item in task.val])
         accuracy = (logits.argmax(1) == labels).float().mean().item()
         if accuracy > self._accuracy:

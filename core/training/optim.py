@@ -1,4 +1,4 @@
-"""Optimisers and the learning-rate schedule."""
+"""Optimisers and the learning-rate schedules."""
 
 import math
 from collections.abc import Iterable
@@ -6,25 +6,48 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from core.training.settings import TrainingParams
+from core.training.settings import LoopParams
+
+COOP_FIRST_EPOCH = 1e-5
+"""CoOp's learning rate in its first epoch, whatever the peak (arXiv 2109.01134, official code)."""
 
 
 def make_optimizer(
-    params: TrainingParams, trainable: Iterable[nn.Parameter], lr: float
+    params: LoopParams, trainable: Iterable[nn.Parameter], lr: float
 ) -> torch.optim.Optimizer:
     """The optimiser that `params` names."""
     if params.optimizer == "sgd":
         return torch.optim.SGD(
             trainable, lr, momentum=0.9, nesterov=True, weight_decay=params.weight_decay
         )
-    return torch.optim.AdamW(trainable, lr, weight_decay=params.weight_decay)
+    return torch.optim.AdamW(trainable, lr, weight_decay=params.weight_decay, eps=params.adam_eps)
 
 
-def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
-    """Linear rise over `warmup`·steps, then half a cosine to 0 (wise-ft's schedule; `step` counts
-    from 0).
-    """
-    rise = int(warmup * steps)
-    if step < rise:
-        return peak * (step + 1) / rise
-    return peak / 2 * (1 + math.cos(math.pi * (step - rise) / (steps - rise)))
+class Schedule:
+    """The learning rate of every step, counted from 0, for a run of `images` training images."""
+
+    def __init__(self, params: LoopParams, images: int) -> None:
+        assert params.lr is not None, "params.resolved(clip) fills it"
+        batch = min(params.batch_size, images)
+        self.peak = params.lr * batch / params.lr_batch if params.lr_batch else params.lr
+        self.per_epoch = math.ceil(images / params.batch_size)
+        self.steps = params.epochs * self.per_epoch
+        self._params = params
+
+    def __call__(self, step: int) -> float:
+        """The rate of one step."""
+        params = self._params
+        if params.schedule == "cosine-by-epoch":
+            epoch = step // self.per_epoch
+            return COOP_FIRST_EPOCH if epoch == 0 else _cosine(self.peak, epoch / params.epochs)
+        rise = int(params.warmup * self.steps)
+        if step < rise:
+            first = 0 if params.schedule == "cosine-from-zero" else 1
+            return self.peak * (step + first) / rise
+        if params.schedule == "constant":
+            return self.peak
+        return _cosine(self.peak, (step - rise) / (self.steps - rise))
+
+
+def _cosine(peak: float, share: float) -> float:
+    return peak / 2 * (1 + math.cos(math.pi * share))

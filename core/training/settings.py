@@ -17,21 +17,29 @@ def default_lr(clip: ClipModel) -> float:
     return 1e-4 if count < SMALL_TOWER else 1e-5
 
 
-class TrainingParams(Params):
-    """How the loop trains. The defaults are ours, for few-shot work; published recipes differ by
-    paper.
+class LoopParams(Params):
+    """How the loop trains, whatever it trains. The defaults are ours, for few-shot work; published
+    recipes differ by paper and are presets.
     """
 
-    epochs: Annotated[int, Field(ge=1), Sensible(2, 60, log=True)] = 12
+    epochs: Annotated[int, Field(ge=1), Sensible(2, 200, log=True)] = 12
     """Passes over the training images."""
-    lr: Annotated[float, Field(gt=0), Sensible(1e-6, 1e-3, log=True)] | None = None
+    lr: Annotated[float, Field(gt=0), Sensible(1e-6, 1e-2, log=True)] | None = None
     """Peak learning rate. Empty: 1e-5, or 1e-4 for image towers under 20 million parameters."""
+    lr_batch: Annotated[int, Field(ge=1), Sensible(8, 512, log=True)] | None = None
+    """Batch size that the learning rate is meant for: it is scaled in proportion when a batch has
+    fewer images. Empty: not scaled."""
     batch_size: Annotated[int, Field(ge=1), Sensible(8, 512, log=True)] = 64
     """Images per optimiser step."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW, or SGD with Nesterov momentum 0.9 as FD-Align was published."""
     weight_decay: Annotated[float, Field(ge=0), Sensible(0, 0.2)] = 0.0
     """Decoupled weight decay (AdamW) or L2 penalty (SGD)."""
+    adam_eps: Annotated[float, Field(gt=0), Sensible(1e-8, 1e-3, log=True)] = 1e-8
+    """AdamW's ε, which damps steps along small gradients."""
+    schedule: Literal["cosine", "cosine-from-zero", "cosine-by-epoch", "constant"] = "cosine"
+    """Learning rate after the warm-up: half a cosine to 0, step by step. `cosine-from-zero`: the
+    first step has rate 0, as Lipsum-FT ran; `cosine-by-epoch`: as CoOp ran, first epoch at 1e-5."""
     warmup: Annotated[float, Field(ge=0, lt=1), Sensible(0, 0.3)] = 0.1
     """Share of the steps in which the learning rate rises from 0 before its cosine fall."""
     clip_norm: Annotated[float, Field(ge=0), Sensible(0, 5)] = 1.0
@@ -42,12 +50,6 @@ class TrainingParams(Params):
     """Smallest share of the image's area that a random crop keeps; 1 crops nothing away."""
     flip: bool = True
     """Mirror every second training image at random."""
-    train_head: bool = True
-    """Train the class head too; off keeps the zero-shot head."""
-    fold_scale: bool = False
-    """Carry CLIP's temperature inside the head's weights and add a bias (WiSE-FT, FLYP, FD-Align)
-    instead of unit weights under a fixed temperature (Lipsum-FT). Same zero-shot logits, different
-    training."""
     keep: Literal["last", "best"] = "last"
     """Weights to keep: of the last epoch, or of the epoch with the best validation accuracy."""
 
@@ -59,3 +61,14 @@ class TrainingParams(Params):
     def augmentation(self) -> Augmentation:
         """How training views are drawn."""
         return Augmentation(self.crop_min, self.flip)
+
+
+class TrainingParams(LoopParams):
+    """The loop's knobs, and those of a method that moves the image tower."""
+
+    train_head: bool = True
+    """Train the class head too; off keeps the zero-shot head."""
+    fold_scale: bool = False
+    """Carry CLIP's temperature inside the head's weights and add a bias (WiSE-FT, FLYP, FD-Align)
+    instead of unit weights under a fixed temperature (Lipsum-FT). Same zero-shot logits, different
+    training."""

@@ -1,6 +1,8 @@
 """The options that describe a run, for `train` and `submit`, and the config they add up to."""
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +16,10 @@ from jobs.settings import Settings
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Folder or zip with the images.")]
 Method = Annotated[str | None, typer.Option(help="Which method; see `evenkeel methods`.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(help="`default`, or `paper`: knobs as the authors ran it."),
+]
 Model = Annotated[str | None, typer.Option(help="Which CLIP; see `evenkeel models`.")]
 Shots = Annotated[int | None, typer.Option(help="Training images per class.")]
 Seed = Annotated[int | None, typer.Option(help="Draws shots, augmentation and order.")]
@@ -44,6 +50,39 @@ Alpha = Annotated[
     float | None,
     typer.Option(help="0 is zero-shot, 1 is fine-tuned. By default what the run chose."),
 ]
+
+
+def describing_a_run(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command(asked, …)` the options below; `asked` is the config that they add up to."""
+
+    def options(
+        data: Data,
+        method: Method = None,
+        preset: Preset = None,
+        model: Model = None,
+        shots: Shots = None,
+        seed: Seed = None,
+        knobs: Set = None,
+        config: Config = None,
+        templates: Templates = None,
+        allow_fewer: AllowFewer = None,
+        evaluations: Evaluations = None,
+        alphas: Alphas = None,
+        precision: Precision = None,
+        device: Device = None,
+    ) -> None: ...
+
+    describing = inspect.signature(options).parameters
+    own = list(inspect.signature(command).parameters.values())[1:]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        described = {name: given.pop(name) for name in describing}
+        command(build_config(**described), **given)
+
+    run.__signature__ = inspect.Signature([*describing.values(), *own])  # type: ignore[attr-defined]
+    run.__annotations__ = {**options.__annotations__, **command.__annotations__}
+    return run
 
 
 def build_config(

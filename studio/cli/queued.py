@@ -21,41 +21,15 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="As `evenkeel jobs` na
 
 
 @app.command()
+@options.describing_a_run
 def submit(
-    data: options.Data,
-    method: options.Method = None,
-    model: options.Model = None,
-    shots: options.Shots = None,
-    seed: options.Seed = None,
-    knobs: options.Set = None,
-    config: options.Config = None,
-    templates: options.Templates = None,
-    allow_fewer: options.AllowFewer = None,
-    evaluations: options.Evaluations = None,
-    alphas: options.Alphas = None,
-    precision: options.Precision = None,
-    device: options.Device = None,
+    asked: RunConfig,
     as_json: AsJson = False,
 ) -> None:
     """Queue a run; `evenkeel up` or `evenkeel worker` does it."""
     from jobs.queueing import submit as enqueue
 
     settings = Settings()
-    asked = options.build_config(
-        data,
-        config,
-        knobs,
-        alphas,
-        method=method,
-        model=model,
-        shots=shots,
-        seed=seed,
-        templates=templates,
-        allow_fewer=allow_fewer,
-        evaluations=evaluations,
-        precision=precision,
-        device=device,
-    )
     with answering(as_json) as answer:
         job = enqueue(settings, _checked(settings, asked))
         if as_json:

@@ -19,41 +19,15 @@ app = typer.Typer()
 
 
 @app.command()
+@options.describing_a_run
 def train(
-    data: options.Data,
-    method: options.Method = None,
-    model: options.Model = None,
-    shots: options.Shots = None,
-    seed: options.Seed = None,
-    knobs: options.Set = None,
-    config: options.Config = None,
-    templates: options.Templates = None,
-    allow_fewer: options.AllowFewer = None,
-    evaluations: options.Evaluations = None,
-    alphas: options.Alphas = None,
-    precision: options.Precision = None,
-    device: options.Device = None,
+    asked: RunConfig,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run. By default ./runs/<a new id>.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train, measure, and write the run into a folder."""
-    asked = options.build_config(
-        data,
-        config,
-        knobs,
-        alphas,
-        method=method,
-        model=model,
-        shots=shots,
-        seed=seed,
-        templates=templates,
-        allow_fewer=allow_fewer,
-        evaluations=evaluations,
-        precision=precision,
-        device=device,
-    )
     folder = RunFolder((out or Path("runs") / new_id(asked.method)).expanduser().absolute())
     _make_room(folder)
     with answering(as_json) as answer:

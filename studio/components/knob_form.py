@@ -18,7 +18,8 @@ _KINDS = {"int": "whole", "float": "number"}
 
 def knob_form(catalogue: Mapping[str, Any], method: str, fields: Mapping[str, str]) -> str:
     """The form for one method. `fields` are the visitor's values by field name."""
-    knobs = [knob_view(knob, key, fields) for key, knob in all_knobs(catalogue, method).items()]
+    asked = all_knobs(catalogue, method, fields.get("preset", ""))
+    knobs = [knob_view(knob, key, fields) for key, knob in asked.items()]
     main = [knob for name in MAIN for knob in knobs if knob["field"] == name]
     rows = [knob for knob in knobs if knob not in main]
     return render(
@@ -30,12 +31,21 @@ def knob_form(catalogue: Mapping[str, Any], method: str, fields: Mapping[str, st
     )
 
 
-def all_knobs(catalogue: Mapping[str, Any], method: str) -> dict[str, dict[str, Any]]:
-    """Every knob of a run by its field name: the method's own first, as `params.<name>`."""
-    own: list[dict[str, Any]] = next(
-        (m["knobs"] for m in catalogue["methods"] if m["name"] == method), []
+def all_knobs(
+    catalogue: Mapping[str, Any], method: str, preset: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Every knob of a run by its field name: the method's own first, as `params.<name>`.
+
+    Their defaults are those of the preset.
+    """
+    entry: Mapping[str, Any] = next(
+        (m for m in catalogue["methods"] if m["name"] == method), {"knobs": ()}
     )
-    found = {f"params.{knob['name']}": knob for knob in own}
+    values = entry.get("presets", {}).get(preset, {})
+    found = {
+        f"params.{knob['name']}": {**knob, "default": values.get(knob["name"], knob["default"])}
+        for knob in entry["knobs"]
+    }
     for knob in catalogue["run_knobs"]:
         if knob["name"] not in ELSEWHERE:
             found[knob["name"]] = knob

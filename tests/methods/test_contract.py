@@ -104,6 +104,14 @@ def test_every_knob_explains_itself_and_has_a_sensible_default(name):
 
 
 @EVERY
+def test_the_papers_preset_names_knobs_and_is_not_the_default(name):
+    method = METHODS[name]
+    method.Params.parse(method.paper_preset, name)
+    default = method.Params().model_dump()
+    assert all(default[knob] != value for knob, value in method.paper_preset.items())
+
+
+@EVERY
 def test_every_method_names_itself_and_its_paper(name):
     method = METHODS[name]
     assert method.name == name == name.lower()

@@ -4,14 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.models.heads import Head
+from core.models.heads import LinearHead
 
 
 def test_both_conventions_give_the_same_logits_at_the_start():
     torch.manual_seed(0)
     prototypes = F.normalize(torch.randn(5, 16), dim=1)
     features = F.normalize(torch.randn(3, 16), dim=1)
-    unit, folded = Head(prototypes, 100.0), Head(prototypes, 100.0, fold_scale=True)
+    unit, folded = LinearHead(prototypes, 100.0), LinearHead(prototypes, 100.0, fold_scale=True)
     torch.testing.assert_close(unit(features), folded(features))
     torch.testing.assert_close(unit(features), 100 * features @ prototypes.T)
 
@@ -21,7 +21,7 @@ def test_a_step_moves_a_unit_head_tau_squared_times_as_far_in_logits():
     prototypes, x = torch.eye(2, 4), torch.tensor([[1.0, 0, 0, 0]])
     moved = []
     for fold_scale in (False, True):
-        head = Head(prototypes, 10.0, fold_scale)
+        head = LinearHead(prototypes, 10.0, fold_scale)
         before = head(x)[0, 0].detach()
         head(x)[0, 0].backward()
         with torch.no_grad():
@@ -31,6 +31,6 @@ def test_a_step_moves_a_unit_head_tau_squared_times_as_far_in_logits():
 
 
 def test_logits_are_fp32_inside_autocast():
-    head = Head(torch.eye(2, 4), 10.0)
+    head = LinearHead(torch.eye(2, 4), 10.0)
     with torch.autocast("cpu", torch.bfloat16):
         assert head(torch.randn(3, 4)).dtype == torch.float32

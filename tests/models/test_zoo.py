@@ -131,12 +131,12 @@ def test_batch_norm_keeps_clips_statistics_in_training(tmp_path):
     tower(torch.randn(2, 3, 8, 8))
     from core.data.transforms import Preprocess
     from core.models.classifier import Classifier
-    from core.models.heads import Head
+    from core.models.heads import LinearHead
 
     del clip
     precision = choose_precision(torch.device("cpu"), "fp32", tower)
     preprocess = Preprocess(8, (0.5,) * 3, (0.5,) * 3)
-    classifier = Classifier(tower, Head(torch.eye(2, 8), 10.0), preprocess, precision).train()
+    classifier = Classifier(tower, LinearHead(torch.eye(2, 8), 10.0), preprocess, precision).train()
     before = classifier.tower[1].running_mean.clone()
     classifier(torch.randn(4, 3, 8, 8)).sum().backward()
     assert torch.equal(before, classifier.tower[1].running_mean)

@@ -46,6 +46,14 @@ def test_only_what_differs_from_the_defaults_is_asked_for():
     }
 
 
+def test_a_preset_changes_what_counts_as_the_default():
+    fields = {"preset": "paper", "params.optimizer": "adamw", "params.epochs": "60"}
+    config = config_of("/data/x", {**DRAFT, "fields": fields}, CATALOGUE)
+    assert config["preset"] == "paper"
+    assert config["params"] == {"optimizer": "adamw"}
+    assert "--preset paper" in command(config)
+
+
 def test_the_command_is_understood_by_the_command_line():
     words = shlex.split(command(CONFIG).replace("\\\n", " "))
     assert words[:3] == ["evenkeel", "train", "/data/my images"]

@@ -4,22 +4,54 @@ import pytest
 import torch
 
 from core.training.frozen import FrozenViews
-from core.training.optim import learning_rate
-from core.training.settings import TrainingParams
+from core.training.optim import Schedule
+from core.training.settings import LoopParams, TrainingParams
+
+
+def rates(**params) -> list[float]:
+    """The rate of each of ten steps (ten epochs of one batch) with a peak of 1."""
+    schedule = Schedule(LoopParams(lr=1.0, epochs=10, batch_size=8, **params), images=8)
+    return [schedule(step) for step in range(schedule.steps)]
 
 
 def test_the_schedule_rises_linearly_and_falls_along_half_a_cosine():
-    rates = [learning_rate(step, steps=10, peak=1.0, warmup=0.2) for step in range(10)]
-    assert rates[:3] == [0.5, 1.0, 1.0]
+    found = rates(warmup=0.2)
+    assert found[:3] == [0.5, 1.0, 1.0]
     # cos(π·4/8) = 0 in the middle of the fall: half of the peak.
-    assert rates[6] == pytest.approx(0.5)
-    assert rates[9] == pytest.approx(0.5 * (1 + -0.9238795), abs=1e-6)
-    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert found[6] == pytest.approx(0.5)
+    assert found[9] == pytest.approx(0.5 * (1 + -0.9238795), abs=1e-6)
+    assert found[2:] == sorted(found[2:], reverse=True)
+
+
+def test_lipsum_ft_starts_at_rate_zero():
+    assert rates(warmup=0.2, schedule="cosine-from-zero")[:3] == [0.0, 0.5, 1.0]
+
+
+def test_coop_keeps_one_rate_an_epoch_and_begins_small():
+    schedule = Schedule(
+        LoopParams(lr=2e-3, epochs=4, batch_size=4, schedule="cosine-by-epoch"), images=8
+    )
+    found = [schedule(step) for step in range(schedule.steps)]
+    # ½·2e-3·(1 + cos(π/4)) = 1.7071e-3, then the half, then ½·2e-3·(1 − cos(π/4)).
+    expected = [1e-5, 1e-5, 1.7071e-3, 1.7071e-3, 1e-3, 1e-3, 2.9289e-4, 2.9289e-4]
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_constant_rate_stays_after_its_warm_up():
+    assert rates(warmup=0.2, schedule="constant") == [0.5, *[1.0] * 9]
+
+
+def test_the_rate_is_scaled_to_the_batch_it_is_meant_for():
+    published = LoopParams(lr=5e-5, lr_batch=256, batch_size=256)
+    assert Schedule(published, images=64).peak == pytest.approx(5e-5 / 4)
+    assert Schedule(published, images=1000).peak == 5e-5
+    assert Schedule(LoopParams(lr=5e-5), images=8).peak == 5e-5
 
 
 def test_one_step_and_no_warmup_train_at_the_peak():
-    assert learning_rate(0, steps=1, peak=3e-5, warmup=0.1) == 3e-5
-    assert learning_rate(0, steps=5, peak=3e-5, warmup=0.0) == 3e-5
+    one = LoopParams(lr=3e-5, epochs=1, batch_size=8)
+    assert Schedule(one, images=8)(0) == 3e-5
+    assert rates(warmup=0.0)[0] == 1.0
 
 
 def test_frozen_views_are_the_zero_shot_features_of_the_training_views(tiny_task):

@@ -1,0 +1,55 @@
+"""The weights of a run on disk: its classifier, and the zero-shot head that it started from."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core.errors import UserError
+from core.models.classifier import Classifier
+from core.models.clip import ClipModel
+from core.models.heads import Head, LinearHead
+
+HEADS: dict[str, type[Head]] = {head.kind: head for head in (LinearHead,)}
+"""Every kind of head that a classifier may end in."""
+PROTOTYPES = "zero_shot_prototypes"
+
+
+def save_classifier(
+    path: Path, clip: ClipModel, classifier: Classifier, prototypes: Tensor
+) -> None:
+    """Write `classifier` and the unit zero-shot head `(C, D)`. A tower that is CLIP's own is left
+    out: it is loaded with the model.
+    """
+    state = {PROTOTYPES: prototypes, **_part(clip, classifier)}
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    partial = path.with_suffix(".partial")
+    save_file(state, partial, metadata={"head": classifier.head.kind})
+    partial.replace(path)
+
+
+def load_classifiers(path: Path, clip: ClipModel) -> tuple[Classifier, Classifier]:
+    """(zero-shot, tuned), with the same tensors by name. A `UserError` when the file is missing or
+    damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            kind = file.metadata()["head"]
+    except (FileNotFoundError, SafetensorError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is missing or damaged ({error}). Train the run again.") from None
+    prototypes = state.pop(PROTOTYPES)
+    own = {n.removeprefix("head."): t for n, t in state.items() if n.startswith("head.")}
+    head = HEADS[kind].shaped_like(own, clip)
+    moved = len(own) < len(state)
+    tuned = clip.with_copied_tower(head) if moved else clip.with_head(head)
+    (tuned if moved else tuned.head).load_state_dict(state if moved else own)
+    return clip.origin(tuned, prototypes), tuned.requires_grad_(False)
+
+
+def _part(clip: ClipModel, classifier: Classifier) -> dict[str, Tensor]:
+    """What is the run's own: the whole classifier, or its head where the tower is CLIP's."""
+    if not clip.owns(classifier):
+        return classifier.state_dict()
+    return {f"head.{name}": tensor for name, tensor in classifier.head.state_dict().items()}
