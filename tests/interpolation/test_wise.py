@@ -5,6 +5,7 @@ import torch
 
 from core.interpolation.wise import WiseMixer, mix
 from core.models import zoo
+from tests.mutants import Mutant
 
 
 def test_the_middle_is_the_hand_worked_mean():
@@ -42,3 +43,19 @@ def test_the_mixer_mixes_tower_and_head_and_leaves_both_ends_alone(tiny_model):
         middle = (start.state_dict()[name] + before[name]) / 2
         torch.testing.assert_close(tensor, middle)
         assert torch.equal(tuned.state_dict()[name], before[name])
+
+
+MUTANTS = [
+    Mutant(
+        "core.interpolation.wise",
+        "torch.lerp(start, tuned[name], alpha)",
+        "torch.lerp(tuned[name], start, alpha)",
+        test_the_middle_is_the_hand_worked_mean,
+    ),
+    Mutant(
+        "core.interpolation.wise",
+        "torch.lerp(start, tuned[name], alpha)",
+        "start + alpha * (tuned[name] - start)",
+        test_wise_ft_ends_are_the_ends,
+    ),
+]

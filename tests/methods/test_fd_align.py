@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from core.methods.fd_align import FDAlign, spurious_loss
 from core.models.spurious import correct
+from tests.mutants import Mutant
 
 # Two prototypes, one image: P₀ = softmax(ln 3, 0) = (3/4, 1/4) and P_t = (1/2, 1/2).
 PROTOTYPES = torch.eye(2)
@@ -115,3 +116,31 @@ def test_an_empty_weight_is_the_published_one_for_clip_and_grows_for_softer_mode
     # open_clip starts a fresh model at τ = 1/0.07: (100·0.07)² = 49 times the published 20.
     assert method.params.spurious_weight == pytest.approx(20 * 49, rel=1e-4)
     assert FDAlign(FDAlign.Params(spurious_weight=3), clip, task).params.spurious_weight == 3
+
+
+MUTANTS = [
+    Mutant(
+        "core.methods.fd_align",
+        '(log_frozen, log_tuned) if direction == "code"',
+        '(log_frozen, log_tuned) if direction == "paper"',
+        test_the_loss_equals_the_hand_worked_number_in_the_direction_of_the_code,
+    ),
+    Mutant(
+        "core.methods.fd_align",
+        "(first - second)",
+        "(second - first)",
+        test_the_loss_equals_the_hand_worked_number_in_the_direction_of_the_paper,
+    ),
+    Mutant(
+        "core.methods.fd_align",
+        "divergence / len(prototypes)",
+        "divergence",
+        test_the_mean_over_prototypes_divides_by_their_number_as_well,
+    ),
+    Mutant(
+        "core.methods.fd_align",
+        ".sum(dim=1).mean()",
+        ".sum(dim=1).sum()",
+        test_the_mean_over_prototypes_is_what_the_official_code_asks_torch_for,
+    ),
+]
