@@ -48,27 +48,28 @@ def build(studio: Studio) -> gr.Blocks:
         timer = gr.Timer(TICK_SECONDS, active=False)
         shell = Shell(studio)
         pages: list[Page] = [shell]
-        with gr.Tabs(elem_id="ek-places", overflow_behavior="wrap") as tabs:
+        with gr.Tabs(elem_id="ek-places", overflow_behavior="wrap"):
             for name in TABS:
                 with gr.Tab(words.Shell.tabs[name], id=name, elem_id=f"tab-{name}"):
                     pages.append(PLACES[name](studio))
         views = outputs(pages)
-        everything = [session, tabs, timer, *(view.component for view in views)]
+        everything = [session, timer, *(view.component for view in views)]
 
-        def show(state: Session, tab: str | None) -> list[Any]:
+        def show(state: Session) -> list[Any]:
             shell.settle(state)
             shell.announce(state)
             values = draw(views, state)
-            moved = gr.Tabs(selected=state.place.tab) if state.place.tab != tab else gr.skip()
-            return [state, moved, gr.Timer(active=shell.needs_tick()), *values]
+            return [state, gr.Timer(active=shell.needs_tick()), *values]
 
         def open_page(request: gr.Request) -> list[Any]:
-            return show(Session(Place.from_query(dict(request.query_params))), "data")
+            state = Session(Place.from_query(dict(request.query_params)))
+            state.open(state.place.tab, opened=0)
+            return show(state)
 
         def tick(state: Session | None, request: gr.Request) -> list[Any]:
             state = state or _again(request)
             with state.turn:
-                return show(state, state.place.tab)
+                return show(state)
 
         demo.load(open_page, None, everything, **_QUIET)
         timer.tick(tick, [session], everything, **_QUIET)
@@ -78,16 +79,18 @@ def build(studio: Studio) -> gr.Blocks:
     return demo
 
 
-def _acting(name: str, handler: Handler, show: Callable[[Session, str | None], list[Any]]) -> Any:
+def _acting(name: str, handler: Handler, show: Callable[[Session], list[Any]]) -> Any:
     """A Gradio handler: what the visitor did, then everything that changed by it."""
 
     def act(state: Session | None, event: gr.EventData, request: gr.Request) -> list[Any]:
         state = state or _again(request)
         detail = dict(event._data or {})
         with state.turn:
-            before = detail.get("tab", state.place.tab)  # who opened a place by hand is there
+            before = state.place.tab
             guarded(name, handler, state, detail)
-            return show(state, before)
+            if state.place.tab not in (before, detail.get("tab")):
+                state.open(state.place.tab, detail.get("opened"))
+            return show(state)
 
     return act
 

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -55,11 +56,25 @@ class Notice:
     level: str = "error"
 
 
+@dataclass(frozen=True)
+class Move:
+    """The server opens a place by itself. The browser obeys unless the visitor went elsewhere since
+    asking.
+    """
+
+    tab: str
+    stamp: int
+    """Milliseconds since 1970: each move is obeyed once, and none after a later one."""
+    opened: int | None
+    """How often the visitor had opened a place by hand when the browser asked."""
+
+
 @dataclass
 class Session:
     """One open page: where it is, what it shows, and what it was last told."""
 
     place: Place = field(default_factory=Place)
+    move: Move | None = None
     seen: dict[int, Any] = field(default_factory=dict)
     """What each view depended on when it was last drawn: the same again is not sent."""
     notices: dict[str, Notice] = field(default_factory=dict)
@@ -69,3 +84,12 @@ class Session:
     announcements: tuple[dict[str, str], ...] = ()
     turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     """Ticks and clicks of one page take turns: else an older drawing could cover a newer one."""
+
+    def open(self, tab: str, opened: int | None) -> None:
+        """Send the visitor to another place."""
+        self.move = Move(tab, time.time_ns() // 1_000_000, opened)
+
+    def moved_after(self, opened: int | None) -> bool:
+        """Whether the server moved the visitor after they had opened that many by hand."""
+        asked = self.move.opened if self.move else None
+        return asked is not None and opened is not None and opened <= asked

@@ -112,7 +112,7 @@ class Shell:
     # ---- address bar ------------------------------------------------------------------------
     def _bar_key(self, session: Session) -> Hashable:
         news = tuple(item["key"] for item in session.announcements)
-        return (session.place, self._share(session), news)
+        return (session.place, session.move, self._share(session), news)
 
     def _share(self, session: Session) -> float | None:
         job = self._studio.job(session.place.run)
@@ -142,8 +142,8 @@ class Shell:
         session.place = session.place.at(data=None, run=None, tab="data")
 
     def _stay(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """The visitor opened another place by hand."""
-        if detail.get("tab") in TABS:
+        """The visitor opened another place by hand; old news when we have moved them since."""
+        if detail.get("tab") in TABS and not session.moved_after(detail.get("opened")):
             session.place = session.place.at(tab=detail["tab"])
 
     def _open_run(self, session: Session, detail: Mapping[str, Any]) -> None:

@@ -208,8 +208,24 @@
   // ---- address bar, title, notices, the phone's queue chip -------------------------------------
   EK.define("address", (root, { props, watch, trigger }) => {
     const said = new Set();
+    const button = (tab) => document.getElementById(`tab-${tab}-button`);
+    const here = () => document.querySelector("#ek-places > .tab-wrapper [aria-selected=true]");
+    let last = 0;
+    let moving = false;
+    /** Go where the server sends us, unless the visitor has gone elsewhere since it was asked. */
+    const obey = ({ tab, stamp, opened }) => {
+      if (stamp <= last) return undefined;
+      last = stamp;
+      if (opened !== null && opened < EK.opened) return stay(here()?.dataset.tabId);
+      moving = true;
+      button(tab)?.click();
+      moving = false;
+      return undefined;
+    };
+    const stay = (tab) => tab && trigger("action", { do: "stay", tab, opened: EK.opened });
     const show = () => {
-      const { query, title, notices = [] } = props.value || {};
+      const { query, title, move, notices = [] } = props.value || {};
+      if (move) obey(move);
       if (query !== undefined && location.search !== query)
         history.replaceState(null, "", query || location.pathname);
       if (title && document.title !== title) document.title = title;
@@ -223,7 +239,9 @@
     watch("value", show);
     document.addEventListener("click", (event) => {
       const place = event.target.closest("#ek-places > .tab-wrapper [role=tab]")?.dataset.tabId;
-      if (place) trigger("action", { do: "stay", tab: place });
+      if (!place || moving) return;
+      EK.opened += 1;
+      stay(place);
     });
     applyTheme();
     document.body.classList.toggle("ek-queue-closed", store.get("queue") === "closed");

@@ -77,7 +77,7 @@
   }
 
   function panel(root, { element, props, trigger, watch }) {
-    const act = (detail) => trigger("action", detail);
+    const act = (detail) => trigger("action", { ...detail, opened: EK.opened });
     patch(root, props.value);
     watch("value", () => patch(root, props.value));
     element.addEventListener("click", (event) => {
@@ -166,6 +166,7 @@
     setTimeout(() => note.remove(), 6000);
   }
 
-  window.EK = { define, start, patch, html, escape, percent, points, toast };
+  // `opened`: how often the visitor has opened a place by hand; the server's own moves depend on it.
+  window.EK = { opened: 0, define, start, patch, html, escape, percent, points, toast };
   define("panel", panel);
 })();

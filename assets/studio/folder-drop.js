@@ -69,6 +69,7 @@
     async function take(list) {
       const files = list.filter(({ file }) => file.size > 0);
       if (!files.length) return say(words.nothing, true);
+      const { opened } = EK;
       root.dataset.busy = "1";
       try {
         const sent = await send(files, (share) => {
@@ -80,7 +81,7 @@
           );
         });
         say(words.reading);
-        trigger("action", { do: "upload", files: sent, role: root.dataset.role });
+        trigger("action", { do: "upload", files: sent, role: root.dataset.role, opened });
         setTimeout(() => say(""), 4000);
       } catch (error) {
         say(`${words.failed} ${error.message}`, true);

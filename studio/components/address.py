@@ -1,5 +1,6 @@
 """What has no place on the page: the address bar, the title of the window, notices that fade."""
 
+from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
@@ -23,5 +24,6 @@ def address(session: Session, share: float | None) -> dict[str, Any]:
     return {
         "query": session.place.query(),
         "title": title,
+        "move": asdict(session.move) if session.move else None,
         "notices": list(session.announcements),
     }

@@ -41,6 +41,22 @@ def test_class_folders_with_equal_file_names_survive_an_upload(open_page, tmp_pa
     assert page.locator("img[src=x]").count() == 0
 
 
+def test_a_place_opened_while_the_page_still_loads_stays_open(open_page, finished):
+    """The server's own move to the run arrives late, after the visitor has gone elsewhere."""
+    page = open_page()
+    held = []
+    page.route(
+        "**/run/predict*", lambda route: held.append(route) if not held else route.continue_()
+    )
+    page.goto(page.url.split("?")[0] + f"?data=demo&run={finished}")
+    page.click("#tab-data-button")
+    page.wait_for_timeout(700)
+    held[0].continue_()
+    page.wait_for_timeout(700)
+    page.wait_for_selector("#tab-data h1", state="visible")
+    assert "tab=live" not in page.url
+
+
 @pytest.mark.parametrize("width", [390, 768, 1440])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_place_scrolls_sideways(open_page, finished, width, scheme):

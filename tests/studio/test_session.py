@@ -23,6 +23,15 @@ def test_a_link_to_a_run_alone_opens_the_live_place():
     assert Place.from_query({"run": "ft-1"}).tab == "live"
 
 
+def test_news_of_a_click_that_a_move_has_overtaken_is_old():
+    session = Session()
+    assert not session.moved_after(1)
+    session.open("live", opened=2)
+    assert session.moved_after(2)
+    assert not session.moved_after(3)
+    assert not session.moved_after(None)
+
+
 def test_a_view_is_drawn_again_only_when_what_it_depends_on_changed():
     drawn = []
     view = View(None, lambda s: s.place.tab, lambda s: drawn.append(s.place.tab) or s.place.tab)
