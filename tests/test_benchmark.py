@@ -1,67 +1,146 @@
-"""The benchmark table, from records whose numbers are chosen so that cells can be worked out."""
+"""The benchmark: its tables from records whose cells can be worked out, and its way to resume."""
 
 import pytest
 
-from core.benchmark import Plan, compare, run_plan, to_markdown, write_results
-from core.records import Evaluation, RunRecord, Selection, WisePoint
+from core.benchmark.report import write_results
+from core.benchmark.rotation import rotated
+from core.benchmark.running import Plan, Result
+from core.benchmark.tables import cost, markdown, row, trade_off
+from core.benchmark.trials import EXPERIMENTS, Trial, every_method, references
+from core.data.ingest import open_dataset
+from core.methods import METHODS
+from core.records import DomainScore, Evaluation, RunRecord, Selection, WisePoint
 
 
-def record(method: str, seed: int, points: dict[float, tuple[float, float]], chosen: float):
-    """A record with (ID, OOD) by α and nothing else of interest."""
-    wise = [WisePoint(alpha=a, id=i, ood=o, domains={}) for a, (i, o) in points.items()]
-    ends = {name: Evaluation(domains={}, id=0, ood=0) for name in ("zero-shot", "fine-tuned")}
+def score(ece: float, nll: float) -> DomainScore:
+    return DomainScore(
+        n=10, correct=5, accuracy=0.5, low=0, high=1, ece=ece, nll=nll, macro=0.5, per_class={}
+    )
+
+
+def record(seed: int, start: tuple[float, float], mixed: tuple[float, float], end, speed=100.0):
+    """A record with (ID, OOD) at α = 0, 0.5 (chosen) and 1, and nothing else of interest."""
+    points = {0.0: start, 0.5: mixed, 1.0: end}
+    domains = {"test": score(0.1, 1.0), "ood/a": score(0.2, 2.0), "ood/b": score(0.4, 3.0)}
+    ends = {"zero-shot": start, "fine-tuned": end}
     return RunRecord(
-        run_id=f"{method}-{seed}",
-        config={"method": method, "seed": seed, "data": "demo"},
+        run_id=f"ft-{seed}",
+        config={"method": "ft", "seed": seed, "data": "demo", "params": {"lr": 1e-4}},
         classes=["a", "b"],
-        evaluations=ends,
-        wise=wise,
-        selection=Selection(checkpoint="last", alpha=chosen, alpha_chosen_on="val"),
-        timing={},
+        evaluations={
+            name: Evaluation(domains=domains, id=id, ood=ood) for name, (id, ood) in ends.items()
+        },
+        wise=[WisePoint(alpha=a, id=i, ood=o, domains={}) for a, (i, o) in points.items()],
+        selection=Selection(checkpoint="last", alpha=0.5, alpha_chosen_on="val"),
+        timing={"images_per_second": speed, "train_seconds": 12.0},
         environment={},
         files={},
     )
 
 
-RECORDS = [
-    record("ft", 0, {0.0: (0.60, 0.50), 0.5: (0.68, 0.50), 1.0: (0.70, 0.40)}, 0.5),
-    record("ft", 1, {0.0: (0.60, 0.50), 0.5: (0.66, 0.48), 1.0: (0.72, 0.44)}, 0.5),
-]
+FT = Result(
+    Trial("ft", "ft"),
+    (
+        record(0, (0.60, 0.50), (0.68, 0.50), (0.70, 0.40)),
+        record(1, (0.60, 0.50), (0.66, 0.48), (0.72, 0.44)),
+    ),
+)
 
 
-def test_changes_are_from_zero_shot_and_means_over_seeds():
-    rows = {row["name"]: row for row in compare(RECORDS)}
-    assert list(rows) == ["zero-shot", "ft", "ft + WiSE (α on val)"]
-    assert rows["zero-shot"]["id_change"] == 0
-    ft = rows["ft"]
-    assert ft["id"] == pytest.approx(0.71)
-    assert ft["id_change"] == pytest.approx(0.11)
-    assert ft["ood_change"] == pytest.approx(-0.08)
-    assert ft["ood_std"] == pytest.approx(0.0282842712)  # of −0.10 and −0.06
-    assert rows["ft + WiSE (α on val)"]["ood_change"] == pytest.approx(-0.01)
+def test_changes_are_from_zero_shot_of_the_same_seed_and_means_over_seeds():
+    found = row(FT)
+    assert found["id"] == pytest.approx(0.71)
+    assert found["id_change"] == pytest.approx(0.11)
+    assert found["ood_change"] == pytest.approx(-0.08)
+    assert found["ood_std"] == pytest.approx(0.0282842712)  # of −0.10 and −0.06
+    assert found["wise_id_change"] == pytest.approx(0.07)  # of +0.08 and +0.06
+    assert found["wise_ood_change"] == pytest.approx(-0.01)
+    assert found["ece_ood"] == pytest.approx(0.3)
+    assert found["nll_id"] == 1.0
 
 
 def test_the_table_shows_points_with_their_spread():
-    table = to_markdown(compare(RECORDS))
-    assert "| ft | 2 | 71.0 | +11.0 ± 1.4 | 42.0 | −8.0 ± 2.8 | 1, 1 |" in table
+    table = trade_off([row(FT)])
+    assert "| ft | 71.0 | +11.0 ± 1.4 | 42.0 | −8.0 ± 2.8 | 0.5, 0.5 | +7.0 ± 1.4 |" in table
 
 
-def test_a_finished_run_of_a_plan_is_not_run_again(tmp_path, tiny_data, tiny_model):
-    plan = Plan(tiny_data, ("zero-shot",), (0,), shots=2, model=str(tiny_model))
+def test_cost_is_time_per_image_against_fine_tuning():
+    slow = Result(Trial("kd", "kd"), (record(0, (0, 0), (0, 0), (0, 0), speed=80.0),))
+    table = cost([row(FT), row(slow)])
+    assert "| ft | 12.0 | 1.00 |" in table
+    assert "| kd | 12.0 | 1.25 |" in table
 
-    def finish():
-        steps, events = run_plan(plan, tmp_path, None), []
-        while True:
-            try:
-                events.append(next(steps))
-            except StopIteration as stop:
-                return stop.value, events
 
-    records, events = finish()
+def test_methods_are_shown_once_for_every_number_of_shots():
+    text = markdown({"methods": [row(FT), {**row(FT), "shots": 1}]})
+    assert text.index("### Every method, 1 shots") < text.index("### Every method, 16 shots")
+    assert "### Calibration" in text
+
+
+def test_every_trial_of_every_experiment_names_a_method_and_knobs_that_exist():
+    trials = [trial for make in EXPERIMENTS.values() for trial in make()]
+    for trial in [*trials, *references(["noto"]), *every_method((1, 2))]:
+        METHODS[trial.method].Params.parse(trial.params, trial.label)
+
+
+def test_trials_that_ask_for_the_same_run_share_its_folder():
+    assert Trial("FT", "ft").folder(0) == Trial("another label", "ft").folder(0)
+    others = [
+        Trial("", "ft", {"lr": 1e-4}),
+        Trial("", "ft", shots=4),
+        Trial("", "ft", data="noto"),
+        Trial("", "ft", backbone="fd-align"),
+    ]
+    assert len({trial.folder(0) for trial in [Trial("", "ft"), *others]}) == 5
+
+
+def finish(steps):
+    events = []
+    while True:
+        try:
+            events.append(next(steps))
+        except StopIteration as stop:
+            return stop.value, events
+
+
+def test_the_rate_is_chosen_on_validation_and_a_finished_plan_is_not_run_again(
+    tmp_path, tiny_data, tiny_model
+):
+    trials = [Trial("zero-shot", "zero-shot", shots=2), Trial("ft", "ft", {"epochs": 1}, shots=2)]
+    plan = Plan(tiny_data, {"methods": trials}, (0, 1), tmp_path, model=str(tiny_model))
+    results, events = finish(plan.run(None))
     assert events
-    again, silence = finish()
+    assert [len(result.records) for result in results["methods"]] == [2, 2]
+    rates = {record.config["params"]["lr"] for record in results["methods"][1].records}
+    assert len(rates) == 1
+    assert rates <= {3.3e-5, 1e-4, 3e-4}
+
+    again, silence = finish(plan.run(None))
     assert silence == []
-    assert again == records
-    rows = write_results(plan, records, tmp_path / "results.json")
-    assert rows[1]["ood_change"] == 0
-    assert (tmp_path / "results.md").read_text().startswith("| method |")
+    assert again == results
+    payload, text = write_results(plan, results, tmp_path / "results.json")
+    assert payload["experiments"]["methods"][0]["ood_change"] == 0
+    assert (tmp_path / "results.md").read_text() == text
+
+
+def test_a_rotated_data_set_teaches_in_another_domain_and_shares_no_name_with_its_tests(
+    tiny_data, tmp_path
+):
+    dataset = open_dataset(rotated(open_dataset(tiny_data), "grey", tmp_path / "grey"))
+    assert {domain.name for domain in dataset.domains} == {
+        "train",
+        "test",
+        "ood/night",
+        "ood/reference",
+    }
+    taught = {item.path.split("/")[-1] for item in dataset.items("train")}
+    measured = {
+        item.path.split("/")[-1]
+        for domain in dataset.domains
+        if domain.name != "train"
+        for item in domain.items
+    }
+    assert taught
+    assert not taught & measured
+    originals = {item.sha256 for item in open_dataset(tiny_data).items("ood/grey")}
+    assert {item.sha256 for item in dataset.items("train")} < originals

@@ -1,23 +1,27 @@
 """`evenkeel bench`: the figures in the docs, reproduced."""
 
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from core.errors import UserError
-from core.records import RunRecord
+from core.errors import UserError, unknown
 from jobs.settings import Settings
 from studio.cli.live import display
 from studio.cli.output import AsJson, answering
+
+if TYPE_CHECKING:
+    from core.benchmark.running import Plan, Result
+    from core.benchmark.trials import Trial
 
 app = typer.Typer()
 bench = typer.Typer(help="Reproduce the figures that the docs state.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
-METHODS = "ft,fd-align"
-SEEDS = "0,1,2"
+EVERYTHING = "methods,heads,guidance,prototypes,texts,plug-in,interpolation,references"
+T = TypeVar("T")
 
 
 @bench.command()
@@ -25,41 +29,99 @@ def methods(
     data: Annotated[
         Path | None, typer.Option(help="Data set. By default the whole demo, all 27 classes.")
     ] = None,
-    methods: Annotated[str, typer.Option(help="Which methods, with commas.")] = METHODS,
-    seeds: Annotated[str, typer.Option(help="Which seeds, with commas.")] = SEEDS,
-    shots: Annotated[int, typer.Option(help="Training images per class.")] = 16,
+    quick: Annotated[
+        bool, typer.Option(help="The demo's ten classes and two OOD styles instead.")
+    ] = False,
+    experiments: Annotated[str, typer.Option(help="Which, with commas.")] = EVERYTHING,
+    only: Annotated[
+        str | None, typer.Option(help="Of the experiment `methods`, these alone, with commas.")
+    ] = None,
+    shots: Annotated[
+        str, typer.Option(help="Training images per class for the experiment `methods`.")
+    ] = "1,2,4,8,16",
+    seeds: Annotated[str, typer.Option(help="Which seeds, with commas.")] = "0,1,2",
     model: Annotated[str, typer.Option(help="Which CLIP.")] = "embedded",
-    out: Annotated[Path, typer.Option(help="Folder of the runs and of results.json.")] = Path(
-        "bench-methods"
-    ),
+    search: Annotated[
+        bool, typer.Option(help="Choose the learning rate of every method on validation.")
+    ] = True,
+    out: Annotated[
+        Path, typer.Option(help="Folder of the runs, results.json and results.md.")
+    ] = Path("bench-methods"),
     as_json: AsJson = False,
 ) -> None:
-    """ID and OOD accuracy by method, as trained and with WiSE. Resumes where it was stopped."""
-    from core.benchmark import Plan, run_plan, to_markdown, write_results
+    """ID and OOD of every method, and the papers' ablations. Resumes where it was stopped."""
+    from core.benchmark.report import write_results
+    from core.benchmark.running import Plan
+
+    wanted = _listed(experiments, str, "experiments")
+    counts, numbers = _listed(shots, int, "shots"), _listed(seeds, int, "seeds")
+    out.mkdir(parents=True, exist_ok=True)
+    source = data or _demo(out, quick)
+    plan = Plan(
+        data=source,
+        experiments=_trials(
+            wanted, counts, _listed(only, str, "only") if only else (), source, out
+        ),
+        seeds=numbers,
+        folder=out,
+        model=model,
+        search=search,
+    )
+    with answering(as_json) as answer:
+        results = _run(plan, as_json)
+        payload, text = write_results(plan, results, out / "results.json")
+        if as_json:
+            answer(payload)
+        else:
+            print(text)
+
+
+def _run(plan: "Plan", as_json: bool) -> "dict[str, list[Result]]":
+    with closing(plan.run(Settings().cache)) as runs, display(as_json) as shown:
+        while True:
+            try:
+                shown.show({"time": 0.0, **next(runs).to_json()})
+            except StopIteration as stop:
+                found: dict[str, list[Result]] = stop.value
+                return found
+
+
+def _demo(out: Path, quick: bool) -> Path:
+    from core.demo import write_demo
     from core.embedded import demo_folder
+
+    return write_demo(out / "demo") if quick else demo_folder()
+
+
+def _trials(
+    wanted: Iterable[str], shots: tuple[int, ...], only: tuple[str, ...], data: Path, out: Path
+) -> "dict[str, list[Trial]]":
+    from core.benchmark import trials
+    from core.benchmark.rotation import rotated
+    from core.data.ingest import open_dataset
     from core.methods import find
 
-    names = tuple(find(name.strip()).name for name in methods.split(","))
-    plan = Plan(data or demo_folder(), names, _numbers(seeds), shots, model)
-    out.mkdir(parents=True, exist_ok=True)
-    with answering(as_json) as answer:
-        records: list[RunRecord] = []
-        with closing(run_plan(plan, out, Settings().cache)) as runs, display(as_json) as shown:
-            while True:
-                try:
-                    shown.show({"time": 0.0, **next(runs).to_json()})
-                except StopIteration as stop:
-                    records = stop.value
-                    break
-        rows = write_results(plan, records, out / "results.json")
-        if as_json:
-            answer(rows)
+    found: dict[str, list[Trial]] = {}
+    for name in wanted:
+        if name == "methods":
+            kept = {find(method).name for method in only}
+            every = trials.every_method(shots)
+            found[name] = [trial for trial in every if not kept or trial.method in kept]
+        elif name == "references":
+            dataset = open_dataset(data)
+            styles = [d.name.removeprefix("ood/") for d in dataset.domains if d.role == "ood"]
+            found[name] = trials.references(rotated(dataset, s, out / s).name for s in styles)
+        elif name in trials.EXPERIMENTS:
+            found[name] = trials.EXPERIMENTS[name]()
         else:
-            print(to_markdown(rows))
+            raise unknown("experiments", name, EVERYTHING.split(","))
+    return found
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _listed(text: str, kind: Callable[[str], T], option: str) -> tuple[T, ...]:
     try:
-        return tuple(int(part) for part in text.split(","))
+        return tuple(kind(part.strip()) for part in text.split(","))
     except ValueError:
-        raise UserError(f"seeds must be numbers with commas such as 0,1,2; got {text!r}.") from None
+        raise UserError(
+            f"{option} must be numbers with commas such as 0,1,2; got {text!r}."
+        ) from None

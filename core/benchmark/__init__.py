@@ -1,0 +1,1 @@
+"""The methods benchmark: which runs are compared, how they are run, and the tables made of them."""

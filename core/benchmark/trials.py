@@ -1,0 +1,119 @@
+"""What is compared: experiments, each a list of trials; a trial at one seed is one run."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.methods import METHODS
+from core.records import RunConfig
+
+FULL_SHOTS = 16
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One row of a table: a method with some knobs set."""
+
+    label: str
+    method: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    shots: int = FULL_SHOTS
+    backbone: str | None = None
+    """The method whose finished run of the same seed and shots lends its image tower."""
+    data: str | None = None
+    """Another data set than the benchmark's, by its name in the benchmark's folder."""
+
+    def config(self, data: str, model: str, seed: int, **params: Any) -> RunConfig:
+        """The run of this trial at one seed; `params` fill in what the trial leaves open."""
+        return RunConfig(
+            data=data,
+            method=self.method,
+            model=model,
+            shots=self.shots,
+            seed=seed,
+            params={**params, **self.params},
+            evaluations=1,
+        )
+
+    def folder(self, seed: int) -> str:
+        """Name of its run folder: trials that ask for the same run share it."""
+        knobs = [f"{name}={value}" for name, value in sorted(self.params.items())]
+        where = [self.data] if self.data else []
+        lent = [f"on-{self.backbone}"] if self.backbone else []
+        return "-".join([self.method, *where, *lent, *knobs, f"{self.shots}-shots", f"seed-{seed}"])
+
+
+def every_method(shots: Iterable[int] = (FULL_SHOTS,)) -> list[Trial]:
+    """Every method with its default knobs."""
+    return [Trial(name, name, shots=k) for k in shots for name in METHODS if name != "ship"]
+
+
+def guidance_grid() -> list[Trial]:
+    """Fixed or random texts, KL divergence or squared error (Lipsum-FT, Tables 3 and 9)."""
+    return [
+        Trial(label, "lipsum-ft", {"guidance": guidance, "distance": distance})
+        for label, guidance, distance in (
+            ("CAR-FT (KLD, fixed)", "fixed", "kld"),
+            ("CAR-FT MSE (MSE, fixed)", "fixed", "mse"),
+            ("Lipsum-FT KLD (KLD, random)", "random", "kld"),
+            ("Lipsum-FT (MSE, random)", "random", "mse"),
+        )
+    ]
+
+
+def head_starts() -> list[Trial]:
+    """Where the class head starts (Lipsum-FT, Table 4)."""
+    names = ("zero-shot", "lp", "scratch-ft", "lp-ft", "ft")
+    return [Trial(name, name) for name in names]
+
+
+def prototype_sources() -> list[Trial]:
+    """Which templates FD-Align's spurious prototypes come from, and whether SPC corrects them."""
+    return [
+        Trial(label, "fd-align", params)
+        for label, params in (
+            ("all 80, SPC", {}),
+            ("all 80, no correction", {"correction": "off"}),
+            ("all 80, outliers dropped", {"correction": "outliers"}),
+            ("all 80, clusters only", {"correction": "clusters"}),
+            ("Tip-7, no correction", {"prototypes": "tip-7", "correction": "off"}),
+            ("the data set's own", {"prototypes": "dataset", "correction": "off"}),
+        )
+    ]
+
+
+def random_texts() -> list[Trial]:
+    """Length and number of Lipsum-FT's random texts (Table 8)."""
+    lengths = [Trial(f"L = {n}, M = 80", "lipsum-ft", {"text_length": n}) for n in (1, 4, 8, 16)]
+    numbers = [Trial(f"L = 8, M = {n}", "lipsum-ft", {"texts": n}) for n in (10, 40, 160)]
+    return [*lengths, *numbers]
+
+
+def plug_in() -> list[Trial]:
+    """Tip-Adapter and APE on CLIP's own image tower and on FD-Align's (FD-Align, Table 2)."""
+    adapters = ("tip-adapter", "tip-adapter-f", "ape", "ape-t")
+    return [
+        trial
+        for name in adapters
+        for trial in (Trial(name, name), Trial(f"{name} on FD-Align", name, backbone="fd-align"))
+    ]
+
+
+def references(domains: Iterable[str]) -> list[Trial]:
+    """Each OOD domain in turn as the one that is trained on (Lipsum-FT, Table 10)."""
+    return [
+        Trial(f"{name}, trained on {domain}", name, data=domain)
+        for domain in domains
+        for name in ("ft", "fd-align", "lipsum-ft")
+    ]
+
+
+EXPERIMENTS: dict[str, Callable[[], list[Trial]]] = {
+    "methods": every_method,
+    "heads": head_starts,
+    "guidance": guidance_grid,
+    "prototypes": prototype_sources,
+    "texts": random_texts,
+    "plug-in": plug_in,
+}
+"""The ablations of the papers by name; `shots` and `references` depend on what is asked."""
