@@ -57,11 +57,10 @@ def methods(
     counts, numbers = _listed(shots, int, "shots"), _listed(seeds, int, "seeds")
     out.mkdir(parents=True, exist_ok=True)
     source = data or _demo(out, quick)
+    kept = _listed(only, str, "only") if only else ()
     plan = Plan(
         data=source,
-        experiments=_trials(
-            wanted, counts, _listed(only, str, "only") if only else (), source, out
-        ),
+        experiments=_trials(wanted, counts, kept, source, out),
         seeds=numbers,
         folder=out,
         model=model,
