@@ -48,8 +48,9 @@ class Plan:
         for experiment, trials in self.experiments.items():
             results[experiment] = []
             for trial in trials:
-                if self.search and trial.method not in rates:
-                    rates |= yield from self._searched(trial.method, clip, cache)
+                for method in filter(None, (trial.method, trial.backbone)):
+                    if self.search and method not in rates:
+                        rates |= yield from self._searched(method, clip, cache)
                 records = []
                 for seed in self.seeds:
                     records.append((yield from self._once(trial, seed, rates, cache)))
