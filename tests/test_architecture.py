@@ -17,7 +17,7 @@ FORBIDDEN = {
     "studio": set(),
 }
 LAYERS = (
-    {"params", "errors", "events", "records", "runs", "embedded"},
+    {"params", "errors", "intervals", "events", "records", "runs", "embedded"},
     {"data", "models", "demo"},
     {"training"},
     {"methods", "interpolation"},
@@ -26,6 +26,7 @@ LAYERS = (
 )
 TORCH_FREE = (
     "core.errors",
+    "core.intervals",
     "core.params",
     "core.events",
     "core.records",

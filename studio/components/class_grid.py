@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from core.intervals import wilson
 from studio import words
 from studio.domains import looks
-from studio.intervals import wilson
 from studio.markup import count, render
 from studio.shelf import Opened
 

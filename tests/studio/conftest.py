@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from core.events import Evaluated, Saved, Stage, Step, Warned
+from core.intervals import wilson
 from core.records import (
     DomainScore,
     Evaluation,
@@ -19,7 +20,6 @@ from core.records import (
 from core.runs import EventLog, RunFolder
 from jobs.settings import Settings
 from studio.context import Studio
-from studio.intervals import wilson
 
 NASTY = "<img src=x onerror=alert(1)>"
 SIZES = {"val": 40, "test": 100, "ood/noto": 50, "ood/sketch": 50}

@@ -4,7 +4,6 @@ import pytest
 
 from core.records import Selection
 from studio.components.run_header import alarms, gains, share_done, tone
-from studio.intervals import wilson
 from studio.markup import count, duration, percent, points, size, ticks
 from studio.verdict import verdict
 from tests.studio.conftest import NASTY, TUNED, ZERO, evaluation, point
@@ -33,13 +32,6 @@ SPACE = "\u202f"
 )
 def test_numbers_are_written_for_people(written, expected):
     assert written == expected
-
-
-def test_wilson_matches_a_textbook_value():
-    low, high = wilson(81, 263)
-    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    assert wilson(0, 0) == (0.0, 1.0)
-    assert wilson(10, 10)[1] == pytest.approx(1.0)
 
 
 def test_backticks_become_code_and_nothing_else_does():
