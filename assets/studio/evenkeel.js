@@ -60,11 +60,46 @@
 
   /** Make `root` show `html`, keeping every node that did not change (focus and scroll survive). */
   function patch(root, html) {
+    if (pressed) {
+      held.set(root, html);
+      return;
+    }
     const next = document.createElement("template");
     next.innerHTML = html || "";
     patchChildren(root, next.content);
     root.dispatchEvent(new CustomEvent("ek:patched", { bubbles: true }));
   }
+
+  // ---- nothing is redrawn under a press --------------------------------------------------------
+  // A browser sends the click to what button down and button up have in common. When a patch moved
+  // or replaced the button in between, that was another element, or none: the click was lost.
+  const PRESSABLE = "[data-do], [data-local], [data-pick]";
+  const LATE_CLICK_MS = 100; // a finger's click comes some time after its pointerup
+  const held = new Map(); // what to show where once the press is over
+  let pressed = false;
+
+  let ending = 0;
+
+  function release() {
+    pressed = false;
+    const all = [...held];
+    held.clear();
+    for (const [root, html] of all) patch(root, html);
+  }
+  function press({ target, button }) {
+    if (button !== 0 || !target.closest?.(PRESSABLE)) return;
+    clearTimeout(ending);
+    pressed = true;
+  }
+  function letGo() {
+    if (!pressed) return;
+    clearTimeout(ending);
+    ending = setTimeout(release, LATE_CLICK_MS);
+  }
+  addEventListener("pointerdown", press, true);
+  for (const type of ["pointerup", "pointercancel", "contextmenu"])
+    addEventListener(type, letGo, true);
+  addEventListener("blur", letGo); // of the window: that of an element does not bubble
 
   // ---- panels: HTML from Python, actions back --------------------------------------------------
   function formDraft(form) {

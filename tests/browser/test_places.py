@@ -1,22 +1,13 @@
 """What every place has to stand: names as attacks, phones, the dark, wrong values, the keyboard."""
 
 import pytest
-from PIL import Image
 
 from core.errors import UserError
 from core.records import RunConfig
+from tests.browser.folders import folder_of
 
 PLACES = ("data", "train", "live", "lab", "export")
 ATTACK = "<img src=x onerror=window.pwned=1>"
-
-
-def folder_of(root, *classes, images=3):
-    for i, name in enumerate(classes):
-        (root / name).mkdir(parents=True)
-        for k in range(images):
-            colour = (40 * i % 256, 60 * k % 256, 120)
-            Image.new("RGB", (64, 64), colour).save(root / name / f"{k}.jpg")
-    return root
 
 
 def test_class_folders_with_equal_file_names_survive_an_upload(open_page, tmp_path):

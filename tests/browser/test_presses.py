@@ -1,0 +1,81 @@
+"""A press counts, whatever the server draws between button down and button up."""
+
+import re
+
+import pytest
+
+from jobs.queueing import cancel
+from tests.browser.folders import folder_of
+
+QUEUE = ".ek-this-run [data-do=queue]"
+CLASSES = ("red fox", "snow owl", "tabby cat", "brown bear")
+
+
+def height_above(page):
+    """How far down in its card the button is."""
+    return page.evaluate(
+        f"document.querySelector('{QUEUE}').getBoundingClientRect().top"
+        " - document.querySelector('.ek-this-run').getBoundingClientRect().top"
+    )
+
+
+def press(page, selector):
+    """Move the mouse onto the middle of a button and hold it down there."""
+    page.wait_for_selector(f"{selector}:enabled")
+    box = page.locator(selector).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+
+
+def test_a_click_on_queue_outlives_the_zero_shot_numbers(open_page, studio, demo, tmp_path):
+    open_page("?data=demo&tab=train").wait_for_selector("input[name=seed]")  # the methods are known
+    page, held = open_page(), []
+    predict = re.compile("run/predict")
+    page.route(predict, lambda route: held.append(route))
+    folder = folder_of(tmp_path / "held back", *CLASSES)
+    with page.expect_request(lambda request: '"upload"' in (request.post_data or "")):
+        page.set_input_files("#tab-data .ek-door input[data-kind=folder]", folder)
+    page.wait_for_timeout(50)
+    held.pop().continue_()
+    page.get_by_role("button", name="Continue to training").click()
+    page.wait_for_selector(f"{QUEUE}:enabled")
+    page.wait_for_timeout(2000)  # by now it is measured, and the ticks that say so are held back
+    before = height_above(page)
+    press(page, QUEUE)
+    assert "%" not in page.inner_text(".ek-facts")
+    page.route(predict, lambda route: route.continue_())
+    with page.expect_response(predict):
+        for route in held:
+            route.continue_()
+    page.wait_for_timeout(500)
+    page.mouse.up()
+    page.wait_for_url(re.compile("run=.*tab=live"))
+    cancel(studio.settings, re.search(r"run=([\w-]+)", page.url)[1])
+    page.click("#tab-train-button")
+    page.wait_for_selector(".ek-facts dd:has-text('%')")
+    assert height_above(page) == before, "the button jumped away"
+
+
+@pytest.mark.parametrize(
+    "redrawn",
+    [
+        "root.innerHTML.replace('<dl', '<p>New</p><p>New</p><dl')",
+        "root.innerHTML.replace('<button', '<p>New</p><button')",
+        "root.innerHTML.replace('<button', '<button data-key=other')",
+    ],
+    ids=["moved", "pushed", "replaced"],
+)
+def test_nothing_is_redrawn_under_a_press(open_page, demo, redrawn):
+    page = open_page("?data=demo&tab=train")
+    page.fill("input[name=shots]", "0")  # refused, so that nothing is queued
+    page.wait_for_function(
+        "document.querySelector('.ek-same pre').textContent.includes('--shots 0')"
+    )
+    press(page, QUEUE)
+    page.evaluate(
+        f"const root = document.querySelector('{QUEUE}').closest('.ek-panel');"
+        f"window.redrawn = {redrawn}; EK.patch(root, window.redrawn);"
+    )
+    page.mouse.up()
+    page.wait_for_selector("#tab-train .ek-notice-error")
+    page.fill("input[name=shots]", "4")
