@@ -15,7 +15,8 @@ from PIL import Image
 from core.data.assemble import place_files, place_zip
 from core.data.dataset import Dataset, IngestReport, Role
 from core.data.images import read_image
-from core.data.ingest import open_dataset
+from core.data.ingest import list_files, open_dataset
+from core.data.layout import read_layout
 from core.data.names import SETTINGS_NAME
 from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
@@ -104,15 +105,27 @@ class Shelf:
         return "demo"
 
     def add_upload(
-        self, files: Sequence[Mapping[str, Any]], role: Role, data_id: str | None
+        self,
+        files: Sequence[Mapping[str, Any]],
+        role: Role,
+        data_id: str | None,
+        folder: str = "",
     ) -> tuple[str, IngestReport]:
-        """Put uploaded files into a data set (a new one without `data_id`), with the report."""
+        """Put uploaded files into a data set (a new one without `data_id`), with the report.
+
+        `folder` is the dropped folder's name, which an empty one tells in no other way. Raises
+        `UserError` as the command line does when there is nothing to train on.
+        """
         placed = [(str(file.get("rel", "")), self._uploaded(file)) for file in files]
         new = not self.has(data_id)
         target = str(data_id) if not new else self._fresh_id(_title(placed))
         root = self.folder / target
+        if new or not placed:
+            _check_folder(placed, folder)
         try:
             report = _place(placed, root, role)
+            if new:  # else every page that shows it would fail
+                read_layout(list(list_files(root)), _label(placed))
         except UserError:
             if new:
                 shutil.rmtree(root, ignore_errors=True)
@@ -167,3 +180,19 @@ def _place(placed: Sequence[tuple[str, Path]], root: Path, role: Role) -> Ingest
     if len(placed) == 1 and placed[0][0].lower().endswith(".zip"):
         return place_zip(placed[0][1], root, role)
     return place_files(placed, root, role)
+
+
+def _label(placed: Sequence[tuple[str, Path]]) -> str:
+    """What an error calls the upload: the name of its folder or zip, if it has only one."""
+    tops = {rel.split("/")[0] for rel, _ in placed}
+    return tops.pop() if len(tops) == 1 else words.Data.upload
+
+
+def _check_folder(placed: Sequence[tuple[str, Path]], folder: str) -> None:
+    """Read a dropped folder as the command line reads one, so that both complain alike."""
+    if not placed:
+        read_layout([], folder or words.Data.upload)
+    inside = [rel.partition("/")[2] for rel, _ in placed]
+    label = _label(placed)
+    if all(inside) and label != words.Data.upload:
+        read_layout(inside, label)

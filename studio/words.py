@@ -74,6 +74,7 @@ class Data:
     pick_zip = "or a zip"
     example_id = "animals/\n├ tabby cat/   16 jpg\n└ red fox/     16 jpg"
     example_ood = "sketches/\n├ tabby cat/   16 jpg\n└ red fox/     16 jpg"
+    upload = "the upload"
     lost_upload = "This upload is not on the server any more. Drop the folder again."
     unknown_data = "There is no data set {name!r} here. Open another one or drop a folder."
     unknown_image = "There is no such image in this data set."
@@ -113,7 +114,6 @@ class Drop:
 
     sending = "Sending {done} of {all} files"
     reading = "Reading the folders …"
-    nothing = "Nothing to upload: the folder has no files."
     failed = "The upload stopped."
 
 

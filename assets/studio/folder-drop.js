@@ -25,11 +25,13 @@
     const out = [];
     if (entries.length) for (const entry of entries) await walk(entry, "", out);
     else for (const file of transfer.files) out.push({ rel: file.name, file });
-    return out;
+    return { files: out, folder: entries.length === 1 ? entries[0].name : "" };
   }
 
-  const picked = (list) =>
-    [...list].map((file) => ({ rel: file.webkitRelativePath || file.name, file }));
+  const picked = (list) => ({
+    files: [...list].map((file) => ({ rel: file.webkitRelativePath || file.name, file })),
+    folder: "",
+  });
 
   /** Paths on the server, in the order of `files`. One request carries up to 48 files. */
   async function send(files, onProgress) {
@@ -66,10 +68,9 @@
       status.textContent = text;
       status.classList.toggle("ek-bad", bad);
     };
-    async function take(list) {
-      const files = list.filter(({ file }) => file.size > 0);
-      if (!files.length) return say(words.nothing, true);
+    async function take({ files: all, folder }) {
       const { opened } = EK;
+      const files = all.filter(({ file }) => file.size > 0); // none at all: the server says so
       root.dataset.busy = "1";
       try {
         const sent = await send(files, (share) => {
@@ -81,7 +82,7 @@
           );
         });
         say(words.reading);
-        trigger("action", { do: "upload", files: sent, role: root.dataset.role, opened });
+        trigger("action", { do: "upload", files: sent, folder, role: root.dataset.role, opened });
         setTimeout(() => say(""), 4000);
       } catch (error) {
         say(`${words.failed} ${error.message}`, true);
@@ -89,7 +90,6 @@
         delete root.dataset.busy;
         bar.style.width = "0";
       }
-      return undefined;
     }
     root.addEventListener("click", (event) => {
       const kind = event.target.closest("[data-pick]")?.dataset.pick;

@@ -171,7 +171,8 @@ class DataPage:
         if role not in ("train", "ood") or not isinstance(files, list):
             raise UserError(w.lost_upload)
         data_id = session.place.data if is_id(session.place.data) else None
-        data_id, _ = self._studio.shelf.add_upload(files, role, data_id)
+        folder = str(detail.get("folder", ""))
+        data_id, _ = self._studio.shelf.add_upload(files, role, data_id, folder)
         session.place = session.place.at(data=data_id, tab="data")
 
     def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:

@@ -58,6 +58,27 @@ def test_an_upload_that_cannot_be_used_leaves_no_data_set(studio, images):
     assert studio.shelf.ids() == []
 
 
+@pytest.mark.parametrize(
+    ("rels", "complaint"),
+    [
+        ((), "'pets' is empty"),
+        (("pets/fox/1.png",), r"'pets': at least 2 classes are needed, got 1 \('fox'\)"),
+        (("pets/1.png", "pets/2.png"), "'pets': at least 2 classes are needed, got 0"),
+    ],
+)
+def test_too_few_classes_are_the_complaint_of_the_command_line(studio, images, rels, complaint):
+    with pytest.raises(UserError, match=complaint):
+        studio.shelf.add_upload(images(studio, *rels), "train", None, "pets")
+    assert studio.shelf.ids() == [], "a page cannot show a data set that does not open"
+
+
+def test_one_more_class_joins_a_data_set(studio, images):
+    first = images(studio, "set/a/1.png", "set/b/1.png")
+    data_id, _ = studio.shelf.add_upload(first, "train", None)
+    studio.shelf.add_upload(images(studio, "more/c/1.png"), "train", data_id)
+    assert studio.shelf.open(data_id).dataset.classes == ("a", "b", "c")
+
+
 def test_drafts_outlive_the_page_and_take_ids_only(tmp_path):
     Drafts(tmp_path).put("demo", method="ft")
     assert Drafts(tmp_path).put("demo", model="x") == {"method": "ft", "model": "x"}
