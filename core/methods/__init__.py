@@ -42,6 +42,7 @@ def catalogue() -> list[dict[str, Any]]:
         {
             "name": method.name,
             "title": method.title,
+            "family": method.family,
             "paper": method.paper,
             "summary": method.summary,
             "trains": issubclass(method, LoopMethod),

@@ -16,6 +16,8 @@ from core.params import Params as BaseParams
 from core.training.loop import Batch, train
 from core.training.settings import LoopParams, TrainingParams
 
+FAMILIES = ("baseline", "fine-tuning", "features", "prompts")
+
 
 class Method(ABC):
     """One way to get from zero-shot CLIP and a handful of images to a classifier.
@@ -31,6 +33,8 @@ class Method(ABC):
     """Where it comes from: authors, year, arXiv id."""
     summary: ClassVar[str]
     """One plain sentence: what it does and what it is good for."""
+    family: ClassVar[str]
+    """One of `FAMILIES`, for whoever lists methods."""
     Params: ClassVar[type[BaseParams]] = BaseParams
     paper_preset: ClassVar[Mapping[str, Any]] = {}
     """The knobs as its authors ran it, where that differs from our defaults (`--preset paper`)."""
@@ -56,6 +60,7 @@ class LoopMethod(Method):
     loss.
     """
 
+    family = "features"
     Params: ClassVar[type[BaseParams]] = LoopParams
     params: LoopParams
     looks_at_pixels: ClassVar[bool] = False
@@ -99,6 +104,7 @@ class GradientMethod(LoopMethod):
     answer.
     """
 
+    family = "fine-tuning"
     Params: ClassVar[type[BaseParams]] = TrainingParams
     params: TrainingParams
     looks_at_pixels = True

@@ -16,6 +16,7 @@ class FineTuning(GradientMethod):
     """
 
     name = "ft"
+    family = "baseline"
     title = "Fine-tuning (FT)"
     paper = "Wortsman et al. 2022 (WiSE-FT), arXiv 2109.01903"
     summary = "Plain fine-tuning from the zero-shot head: best on your images, forgets the others."

@@ -12,6 +12,7 @@ class ZeroShot(Method):
     """No training: the head is the class prototypes of the prompts."""
 
     name = "zero-shot"
+    family = "baseline"
     title = "Zero-shot CLIP"
     paper = "Radford et al. 2021, arXiv 2103.00020"
     summary = "No training: CLIP reads the class names. The line to beat without losing robustness."

@@ -12,6 +12,7 @@ from studio import words
 from studio.background import Answer
 from studio.components.base import panel
 from studio.components.knob_form import knob_form
+from studio.components.method_cards import method_cards, method_cards_waiting
 from studio.context import Studio
 from studio.markup import percent, render
 from studio.same_run import codes, config_of
@@ -90,13 +91,9 @@ class TrainPage:
         if data_id is None:
             return ""
         answer = self._studio.catalogue()
-        return render(
-            "method_cards.html",
-            waiting=answer.state != "ready",
-            error=answer.error,
-            methods=answer.value["methods"] if answer.state == "ready" else [],
-            chosen=self._studio.draft(data_id)["method"],
-        )
+        if answer.state != "ready":
+            return method_cards_waiting(answer.error)
+        return method_cards(answer.value["methods"], self._studio.draft(data_id)["method"])
 
     def _draw_form(self, session: Session) -> str:
         data_id = self._data(session)

@@ -8,6 +8,7 @@ import torch
 from core.errors import UserError
 from core.events import Step
 from core.methods import METHODS, GradientMethod, catalogue, find
+from core.methods.base import FAMILIES
 from core.models.classifier import Classifier
 
 EVERY = pytest.mark.parametrize("name", METHODS)
@@ -116,6 +117,7 @@ def test_every_method_names_itself_and_its_paper(name):
     method = METHODS[name]
     assert method.name == name == name.lower()
     assert "arXiv" in method.paper
+    assert method.family in FAMILIES
     assert method.summary.endswith(".")
 
 
