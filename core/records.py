@@ -63,6 +63,22 @@ class Json(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, populate_by_name=True)
 
 
+class ClassScore(Json):
+    """One class of a domain, with the count that says how much its accuracy means."""
+
+    name: str
+    """The class folder."""
+    correct: int
+    n: int
+    accuracy: float
+
+
+class GroupScore(ClassScore):
+    """One class in one domain."""
+
+    domain: str
+
+
 class DomainScore(Json):
     """How one classifier did on one domain. Fractions of 1; counts are kept so that nothing is
     lost.
@@ -83,6 +99,10 @@ class DomainScore(Json):
     """Mean of the per-class accuracies over classes that have images."""
     per_class: dict[str, tuple[int, int]] = {}
     """Class to (correct, n)."""
+    macro_f1: float | None = None
+    """Mean of the per-class F1 over classes that have images; None in records of older versions."""
+    worst_class: ClassScore | None = None
+    """The class with the lowest accuracy; None in records of older versions."""
 
 
 class Evaluation(Json):
@@ -93,6 +113,17 @@ class Evaluation(Json):
     """Accuracy on `test`."""
     ood: float | None
     """Unweighted mean accuracy over the `ood/` domains; None without any."""
+    worst_group: GroupScore | None = None
+    """The class and domain with the lowest accuracy, validation apart; None in older records."""
+
+
+class Drift(Json):
+    """How far training moved the features of one domain's images from zero-shot CLIP's."""
+
+    energy_gap: float
+    """Mean over images of the squared change of τ·⟨image, text⟩ over random texts; τ is inside."""
+    distortion: float
+    """Mean length of the change of the unit image features, from 0 to 2."""
 
 
 class WisePoint(Json):
@@ -132,6 +163,8 @@ class RunRecord(Json):
     environment: dict[str, Any]
     files: dict[str, str]
     """What the run folder holds: role to path relative to it."""
+    drift: dict[str, Drift] = {}
+    """By domain, of the fine-tuned weights; empty in records of older versions."""
     data: dict[str, Any] = {}
     """Counts per split and domain, and the warnings of the data."""
 

@@ -2,32 +2,43 @@
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.evaluation.calibration import BINS, calibration_error, reliability
+from core.evaluation.groups import worst_class
 from core.intervals import wilson
 from core.records import DomainScore
 
 
-def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
-    """ECE of softmax confidences, a fraction: Σ (n_b/N)·|accuracy_b − confidence_b| over right-
-    closed bins.
+def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS) -> float:
+    """ECE of softmax confidences, a fraction; see `calibration.calibration_error`.
 
-    Guo et al. 2017, arXiv 1706.04599, Eq. 3. Logits are `(N, C)`, labels `(N,)`.
+    Logits are `(N, C)`, labels `(N,)`.
     """
     confidence, predicted = F.softmax(logits.double(), dim=1).max(dim=1)
-    hit = (predicted == labels).double()
-    which = (confidence * bins).ceil().long().clamp(1, bins) - 1
-    gap = torch.zeros(bins, dtype=torch.float64)
-    gap.index_add_(0, which, hit - confidence)
-    return float(gap.abs().sum() / len(labels))
+    hit = predicted == labels
+    return calibration_error(reliability(confidence.numpy(), hit.numpy(), bins))
+
+
+def macro_f1(predicted: Tensor, labels: Tensor) -> float:
+    """Mean over the classes that have images of F1 = 2·TP/(2·TP + FP + FN). Both are `(N,)`.
+
+    A class without images of its own has no recall and enters no mean; what is taken for it still
+    counts as a miss of the true class.
+    """
+    scores = []
+    for label in set(labels.tolist()):
+        said, true = predicted == label, labels == label
+        scores.append(2 * int((said & true).sum()) / int(said.sum() + true.sum()))
+    return sum(scores) / len(scores)
 
 
 def score(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> DomainScore:
     """Everything that is reported of one domain. Logits `(N, C)` in fp32, labels `(N,)`."""
     n = len(labels)
-    hits = logits.argmax(1) == labels
+    predicted = logits.argmax(1)
+    hits = predicted == labels
     correct = int(hits.sum())
     low, high = wilson(correct, n)
     per_class = {}
@@ -46,4 +57,6 @@ def score(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> DomainScore
         nll=float(F.cross_entropy(logits.double(), labels)),
         macro=sum(shares) / len(shares),
         per_class=per_class,
+        macro_f1=macro_f1(predicted, labels),
+        worst_class=worst_class(per_class),
     )

@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from sklearn.metrics import f1_score
 
-from core.evaluation.metrics import expected_calibration_error, score
+from core.evaluation.metrics import expected_calibration_error, macro_f1, score
+from tests.mutants import Mutant
 
 
 def logits_with(probability: float) -> list[float]:
@@ -38,3 +40,49 @@ def test_score_counts_and_keeps_its_counts():
     assert result.macro == pytest.approx((1 + 2 / 3) / 2)
     right, wrong = -math.log(math.e**2 / (math.e**2 + 2)), -math.log(1 / (math.e**2 + 2))
     assert result.nll == pytest.approx((3 * right + wrong) / 4)
+    # fox: one true positive, one false: 2/(2 + 1). owl: two found, one missed: 4/(4 + 1).
+    assert result.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert result.worst_class is not None
+    assert (result.worst_class.name, result.worst_class.n) == ("owl", 3)
+
+
+def test_macro_f1_is_what_scikit_learn_says_of_the_classes_that_occur():
+    torch.manual_seed(0)
+    labels = torch.randint(0, 6, (200,)) * 2  # of 12 classes the odd ones never occur
+    predicted = torch.where(torch.rand(200) < 0.5, labels, torch.randint(0, 12, (200,)))
+    expected = f1_score(labels, predicted, labels=range(0, 12, 2), average="macro", zero_division=0)
+    assert macro_f1(predicted, labels) == pytest.approx(float(expected))
+
+
+def test_a_class_that_is_never_found_counts_as_zero_and_one_that_never_occurs_not_at_all():
+    # fox: 2 found, 1 of the 3 said is an owl: 4/(3 + 2). owl: never said: 0. Class 2 is said once.
+    predicted, labels = torch.tensor([0, 0, 0, 2]), torch.tensor([0, 0, 1, 1])
+    assert macro_f1(predicted, labels) == pytest.approx((4 / 5 + 0) / 2)
+
+
+MUTANTS = [
+    Mutant(
+        "core.evaluation.metrics",
+        "set(labels.tolist())",
+        "set(labels.tolist()) | set(predicted.tolist())",
+        test_a_class_that_is_never_found_counts_as_zero_and_one_that_never_occurs_not_at_all,
+    ),
+    Mutant(
+        "core.evaluation.metrics",
+        "int(said.sum() + true.sum())",
+        "int(2 * said.sum())",
+        test_macro_f1_is_what_scikit_learn_says_of_the_classes_that_occur,
+    ),
+    Mutant(
+        "core.evaluation.metrics",
+        "scores.append(2 * int(",
+        "scores.append(int(",
+        test_macro_f1_is_what_scikit_learn_says_of_the_classes_that_occur,
+    ),
+    Mutant(
+        "core.evaluation.metrics",
+        "macro=sum(shares) / len(shares)",
+        "macro=correct / n",
+        test_score_counts_and_keeps_its_counts,
+    ),
+]
