@@ -10,14 +10,16 @@ from core.data.fewshot import FewShotTask, sample_task
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.environment import Clock, environment
-from core.evaluation.evaluate import domains_of, evaluate
+from core.evaluation.drift import measure_drift, no_drift, random_text_moment
+from core.evaluation.evaluate import Measured, domains_of, measure, predictions
 from core.evaluation.frontier import choose_alpha, measure_frontier
 from core.events import Evaluated, Event, Saved, Stage, Warned
 from core.methods import find
 from core.models import zoo
+from core.models.clip import ClipModel
 from core.models.heads import LinearHead
 from core.models.weights import save_classifier
-from core.records import RunConfig, RunRecord
+from core.records import Drift, RunConfig, RunRecord
 from core.runs import RunFolder
 from core.watch import Watch
 
@@ -58,14 +60,16 @@ def run(
         method = find(config.method)(params, clip, task)
         prototypes = method.zero_shot_prototypes()
         head = LinearHead(prototypes, clip.logit_scale, getattr(params, "fold_scale", False))
-        before = evaluate(clip.with_head(head), clip, task)
+        start = measure(clip.with_head(head), clip, task)
+    before = start.evaluation
     yield Evaluated("zero-shot", 0, before.domains)
 
     yield Stage("training", config.method)
     watch = Watch(method, place, config.evaluations)
     tuned = yield from watch.follow(clock)
     with clock("evaluation_seconds"):
-        after = evaluate(tuned, clip, task)
+        end = measure(tuned, clip, task)
+    after = end.evaluation
     yield Evaluated("fine-tuned", watch.step, after.domains)
 
     yield Stage("wise", f"{len(config.alphas)} mixing weights")
@@ -73,9 +77,14 @@ def run(
         ends = clip.origin(tuned, prototypes), tuned
         points = yield from measure_frontier((before, after), ends, clip, task, config.alphas)
 
+    with clock("drift_seconds"):
+        drift = no_drift(start) if clip.owns(tuned) else _drift(clip, start, end)
+
     yield Stage("saving")
     save_classifier(place.weights_path, clip, tuned, prototypes)
     yield Saved("weights", place.weights_path.name)
+    predictions(start, end, task.classes).write(place.predictions_path)
+    yield Saved("predictions", place.predictions_path.name)
     record = RunRecord(
         run_id=place.run_id,
         config={**config.model_dump(mode="json"), "params": method.params.model_dump(mode="json")},
@@ -86,6 +95,7 @@ def run(
         timing=clock.timing(images=watch.images),
         environment=environment(clip),
         files=place.files(),
+        drift=drift,
         data=_data(task),
     )
     record.write(place.record_path)
@@ -98,6 +108,10 @@ def _task(config: RunConfig, cache: Path | None) -> FewShotTask:
     dataset = open_dataset(Path(config.data), cache)
     task = sample_task(dataset, config.shots, config.seed, config.allow_fewer)
     return replace(task, templates=resolve_templates(config.templates, dataset.templates))
+
+
+def _drift(clip: ClipModel, start: Measured, end: Measured) -> dict[str, Drift]:
+    return measure_drift(start, end, random_text_moment(clip), clip.logit_scale)
 
 
 def _data(task: FewShotTask) -> dict[str, Any]:

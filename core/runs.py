@@ -48,6 +48,11 @@ class RunFolder:
         """Spurious prototypes and the features drifting between them, in the plane."""
         return self.path / "prototypes.json"
 
+    @property
+    def predictions_path(self) -> Path:
+        """What zero-shot and fine-tuned classifier said of every image that was measured."""
+        return self.path / "predictions.safetensors"
+
     def files(self) -> dict[str, str]:
         """Role to name of the files that are there."""
         roles = {
@@ -55,6 +60,7 @@ class RunFolder:
             "events": self.events_path,
             "weights": self.weights_path,
             "prototypes": self.prototypes_path,
+            "predictions": self.predictions_path,
         }
         return {role: path.name for role, path in roles.items() if path.exists()}
 

@@ -2,17 +2,22 @@
 
 import json
 import shutil
+from hashlib import sha256
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from core import pipeline
 from core.errors import UserError
+from core.evaluation.calibration import calibration_error, reliability
+from core.evaluation.drift import random_text_moment
 from core.evaluation.frontier import choose_alpha
+from core.evaluation.predictions import Predictions
 from core.events import Evaluated, Stage, Step
 from core.finished import FinishedRun
 from core.pipeline import complete, run
-from core.records import RunConfig, RunRecord, WisePoint
+from core.records import Drift, RunConfig, RunRecord, WisePoint
 from core.runs import RunFolder
 from core.zero_shot import measure_zero_shot
 
@@ -82,6 +87,48 @@ def test_the_record_is_written_as_the_contract_says(done):
     assert RunRecord.read(folder / "record.json") == record
     for name in record.files.values():
         assert (folder / name).exists()
+
+
+def test_the_predictions_add_up_to_the_record(done, tiny_data):
+    folder, record, _, _ = done
+    assert record.files["predictions"] == "predictions.safetensors"
+    predictions = Predictions.read(folder / "predictions.safetensors")
+    assert list(predictions.classes) == record.classes
+    for end, evaluation in record.evaluations.items():
+        assert predictions.domains.keys() == evaluation.domains.keys()
+        for name, score in evaluation.domains.items():
+            domain = predictions.domains[name]
+            assert (len(domain.labels), int(domain.hits(end).sum())) == (score.n, score.correct)
+            bins = reliability(domain.answers[end].confidence, domain.hits(end))
+            assert calibration_error(bins) == pytest.approx(score.ece, abs=1e-6)
+    images = {sha256(path.read_bytes()).hexdigest() for path in tiny_data.glob("ood/grey/*/*")}
+    assert {bytes(row).hex() for row in predictions.domains["ood/grey"].sha256} == images
+
+
+def test_the_record_says_how_far_every_domain_drifted(done):
+    folder, record, _, cache = done
+    finished = FinishedRun(folder, cache, "cpu")
+    items = finished.task.ood["ood/grey"]
+    before, after = (
+        finished.clip.features_of(classifier, finished.task.root, items).double()
+        for classifier in (finished.zero_shot, finished.tuned)
+    )
+    drift = record.drift["ood/grey"]
+    assert drift.distortion == pytest.approx(float((after - before).norm(dim=1).mean()), rel=1e-4)
+    moved = (after - before) @ random_text_moment(finished.clip) * (after - before)
+    expected = finished.clip.logit_scale**2 * float(moved.sum(1).mean())
+    assert drift.energy_gap == pytest.approx(expected, rel=1e-4)
+    assert record.drift.keys() == record.evaluations["fine-tuned"].domains.keys()
+
+
+def test_a_shared_tower_has_not_drifted_and_nothing_is_computed(
+    tiny_model, tiny_data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "random_text_moment", lambda *_: pytest.fail("computed"))
+    asked = config_of(tiny_model, tiny_data, method="zero-shot")
+    record, _ = finish(run(asked.model_copy(update={"params": {}}), tmp_path, None))
+    assert set(record.drift) == set(record.evaluations["zero-shot"].domains)
+    assert all(one == Drift(energy_gap=0, distortion=0) for one in record.drift.values())
 
 
 def test_a_run_says_its_phases_in_order_and_measures_as_often_as_asked(done):

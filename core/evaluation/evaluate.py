@@ -1,13 +1,23 @@
 """One classifier on all domains of a task."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from core.data.dataset import Item
 from core.data.fewshot import FewShotTask
+from core.evaluation.groups import worst_group
 from core.evaluation.metrics import score
+from core.evaluation.predictions import (
+    ENDS,
+    Answers,
+    DomainPredictions,
+    Predictions,
+    hashes_of,
+)
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.records import DomainScore, Evaluation
@@ -21,39 +31,99 @@ def domains_of(task: FewShotTask) -> dict[str, Sequence[Item]]:
     return {name: items for name, items in everything.items() if items}
 
 
-def evaluate(classifier: Classifier, clip: ClipModel, task: FewShotTask) -> Evaluation:
+@dataclass(frozen=True)
+class Measured:
+    """An evaluation with what it was computed from, image by image."""
+
+    evaluation: Evaluation
+    domains: Domains
+    features: Tensor
+    """Unit features (N, D) in the order of `flat(domains)`."""
+    logits: Tensor
+    """(N, C), in the same order."""
+
+    def by_domain(self, rows: Tensor) -> dict[str, Tensor]:
+        """Split something with a row an image, such as `features`."""
+        sizes = [len(items) for items in self.domains.values()]
+        return dict(zip(self.domains, torch.split(rows, sizes), strict=True))
+
+    def answers(self) -> dict[str, Answers]:
+        """The likeliest class of every image and how sure it is, by domain."""
+        confidence, predicted = F.softmax(self.logits.double(), dim=1).max(dim=1)
+        sure = self.by_domain(confidence.float())
+        return {
+            name: Answers(said.int().numpy(), sure[name].numpy())
+            for name, said in self.by_domain(predicted).items()
+        }
+
+
+def measure(classifier: Classifier, clip: ClipModel, task: FewShotTask) -> Measured:
     """Score every domain by the classifier's features of all evaluation images."""
     domains = domains_of(task)
     features = clip.features_of(classifier, task.root, flat(domains))
-    return evaluate_features(classifier, features, domains, task.classes)
+    return measure_features(classifier, features, domains, task.classes)
 
 
-def evaluate_features(
+def evaluate(classifier: Classifier, clip: ClipModel, task: FewShotTask) -> Evaluation:
+    """The scores alone."""
+    return measure(classifier, clip, task).evaluation
+
+
+def measure_features(
     classifier: Classifier, features: Tensor, domains: Domains, classes: Sequence[str]
-) -> Evaluation:
+) -> Measured:
     """Score unit features (N, D) that stand in the order of `flat(domains)`."""
     logits = classifier.logits_from(features)
     scores: dict[str, DomainScore] = {}
     start = 0
     for name, items in domains.items():
-        labels = torch.tensor([item.label for item in items])
+        labels = labels_of(items)
         scores[name] = score(logits[start : start + len(items)], labels, classes)
         start += len(items)
-    return summarise(scores)
+    return Measured(summarise(scores), domains, features, logits)
+
+
+def evaluate_features(
+    classifier: Classifier, features: Tensor, domains: Domains, classes: Sequence[str]
+) -> Evaluation:
+    """The scores alone."""
+    return measure_features(classifier, features, domains, classes).evaluation
+
+
+def predictions(before: Measured, after: Measured, classes: Sequence[str]) -> Predictions:
+    """What zero-shot and fine-tuned classifier said of the same images."""
+    ends = dict(zip(ENDS, (before.answers(), after.answers()), strict=True))
+    domains = {
+        name: DomainPredictions(
+            hashes_of(items),
+            labels_of(items).int().numpy(),
+            {end: answers[name] for end, answers in ends.items()},
+        )
+        for name, items in before.domains.items()
+    }
+    return Predictions(tuple(classes), domains)
 
 
 def summarise(scores: Mapping[str, DomainScore]) -> Evaluation:
     """`id` is the accuracy on `test` (on all in-distribution images of a data set that has no test
-    yet); `ood` the unweighted mean over the out-of-distribution domains.
+    yet); `ood` the unweighted mean over the out-of-distribution domains. Validation has no part in
+    the worst group either, where there is a test.
     """
-    ood = [score.accuracy for name, score in scores.items() if name.startswith("ood/")]
-    inside = [score for name, score in scores.items() if not name.startswith("ood/")]
-    measured = [scores["test"]] if "test" in scores else inside
+    ood = {name: score for name, score in scores.items() if name.startswith("ood/")}
+    inside = {name: score for name, score in scores.items() if name not in ood}
+    measured = {"test": scores["test"]} if "test" in scores else inside
+    n = sum(score.n for score in measured.values())
     return Evaluation(
         domains=dict(scores),
-        id=sum(score.correct for score in measured) / sum(score.n for score in measured),
-        ood=sum(ood) / len(ood) if ood else None,
+        id=sum(score.correct for score in measured.values()) / n,
+        ood=sum(score.accuracy for score in ood.values()) / len(ood) if ood else None,
+        worst_group=worst_group({**measured, **ood}),
     )
+
+
+def labels_of(items: Sequence[Item]) -> Tensor:
+    """Labels (N,)."""
+    return torch.tensor([item.label for item in items])
 
 
 def flat(domains: Domains) -> list[Item]:
