@@ -10,12 +10,14 @@ from core.data.fewshot import FewShotTask, sample_task
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.environment import Clock, environment
+from core.errors import UserError
 from core.evaluation.drift import measure_drift, no_drift, random_text_moment
 from core.evaluation.evaluate import Measured, domains_of, measure, predictions
 from core.evaluation.frontier import choose_alpha, measure_frontier
 from core.events import Evaluated, Event, Saved, Stage, Warned
 from core.methods import find
 from core.models import zoo
+from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.heads import LinearHead
 from core.models.weights import save_classifier
@@ -78,7 +80,9 @@ def run(
         points = yield from measure_frontier((before, after), ends, clip, task, config.alphas)
 
     with clock("drift_seconds"):
-        drift = no_drift(start) if clip.owns(tuned) else _drift(clip, start, end)
+        drift, problem = _drift(clip, tuned, start, end)
+    if problem:
+        yield Warned(problem)
 
     yield Stage("saving")
     save_classifier(place.weights_path, clip, tuned, prototypes)
@@ -110,8 +114,16 @@ def _task(config: RunConfig, cache: Path | None) -> FewShotTask:
     return replace(task, templates=resolve_templates(config.templates, dataset.templates))
 
 
-def _drift(clip: ClipModel, start: Measured, end: Measured) -> dict[str, Drift]:
-    return measure_drift(start, end, random_text_moment(clip), clip.logit_scale)
+def _drift(
+    clip: ClipModel, tuned: Classifier, start: Measured, end: Measured
+) -> tuple[dict[str, Drift], str]:
+    """By domain, and what could not be measured."""
+    if clip.owns(tuned):
+        return no_drift(start), ""
+    try:
+        return measure_drift(start, end, random_text_moment(clip), clip.logit_scale), ""
+    except UserError as error:
+        return measure_drift(start, end, None, clip.logit_scale), str(error)
 
 
 def _data(task: FewShotTask) -> dict[str, Any]:

@@ -120,8 +120,10 @@ class Evaluation(Json):
 class Drift(Json):
     """How far training moved the features of one domain's images from zero-shot CLIP's."""
 
-    energy_gap: float
-    """Mean over images of the squared change of τ·⟨image, text⟩ over random texts; τ is inside."""
+    energy_gap: float | None
+    """Mean over images of the squared change of τ·⟨image, text⟩ over random texts; τ is inside.
+    None for a text tower that cannot read random tokens.
+    """
     distortion: float
     """Mean length of the change of the unit image features, from 0 to 2."""
 

@@ -131,6 +131,20 @@ def test_a_shared_tower_has_not_drifted_and_nothing_is_computed(
     assert all(one == Drift(energy_gap=0, distortion=0) for one in record.drift.values())
 
 
+def test_a_text_tower_that_reads_no_random_tokens_costs_the_energy_gap_and_not_the_run(
+    tiny_model, tiny_data, tmp_path, monkeypatch
+):
+    def refuse(clip):
+        raise UserError("energy gap: not with this tower.")
+
+    monkeypatch.setattr(pipeline, "random_text_moment", refuse)
+    asked = config_of(tiny_model, tiny_data, method="ft", params={"epochs": 1}, alphas=(0, 1))
+    record, events = finish(run(asked, tmp_path, None))
+    assert record.drift["test"].energy_gap is None
+    assert record.drift["test"].distortion > 0
+    assert "energy gap: not with this tower." in [getattr(e, "message", "") for e in events]
+
+
 def test_a_run_says_its_phases_in_order_and_measures_as_often_as_asked(done):
     _, _, events, _ = done
     phases = [event.name for event in events if isinstance(event, Stage)]

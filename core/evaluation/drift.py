@@ -1,16 +1,17 @@
 """How far training moved an image tower: energy gap and feature distortion, of unit features."""
 
+import open_clip
 import torch
 from torch import Tensor
 
+from core.errors import UserError
 from core.evaluation.evaluate import Measured
-from core.models.clip import ClipModel, unit
+from core.models.clip import TEXT_BATCH, ClipModel, unit
 from core.records import Drift
 
 TEXTS = 10_000
 TEXT_LENGTH = 8
 """Random texts as Lipsum-FT measures with (arXiv 2404.00860 §5): 10,000 of 8 tokens each."""
-_BATCH = 256
 
 
 def second_moment(texts: Tensor) -> Tensor:
@@ -42,15 +43,20 @@ def feature_distortion(tuned: Tensor, frozen: Tensor) -> Tensor:
 
 
 def measure_drift(
-    before: Measured, after: Measured, moment: Tensor, tau: float
+    before: Measured, after: Measured, moment: Tensor | None, tau: float
 ) -> dict[str, Drift]:
-    """Both by domain, from the features of zero-shot and tuned tower of the same images."""
-    gap = energy_gap(after.features, before.features, moment, tau)
-    distance = feature_distortion(after.features, before.features)
-    distances = before.by_domain(distance)
+    """Both by domain, from the features of zero-shot and tuned tower of the same images. Without a
+    `moment` the energy gap is None.
+    """
+    distances = before.by_domain(feature_distortion(after.features, before.features))
+    gaps = {}
+    if moment is not None:
+        gaps = before.by_domain(energy_gap(after.features, before.features, moment, tau))
     return {
-        name: Drift(energy_gap=float(gaps.mean()), distortion=float(distances[name].mean()))
-        for name, gaps in before.by_domain(gap).items()
+        name: Drift(
+            energy_gap=float(gaps[name].mean()) if gaps else None, distortion=float(distance.mean())
+        )
+        for name, distance in distances.items()
     }
 
 
@@ -62,7 +68,10 @@ def no_drift(measured: Measured) -> dict[str, Drift]:
 def random_text_moment(
     clip: ClipModel, texts: int = TEXTS, length: int = TEXT_LENGTH, seed: int = 0
 ) -> Tensor:
-    """S of random texts under this model's text tower, `(D, D)`; computed once a model and kept."""
+    """S of random texts under this model's text tower, `(D, D)`; computed once a model and kept.
+
+    A `UserError` for a text tower that does not read byte-pair tokens.
+    """
     key = {
         "what": "random-text-moment",
         "model": clip.fingerprint,
@@ -76,24 +85,21 @@ def random_text_moment(
 
 @torch.inference_mode()
 def _random_texts(clip: ClipModel, texts: int, length: int, seed: int) -> Tensor:
-    """Features `(texts, D)` of [BOS] + `length` tokens that the model knows + [EOS]."""
-    table = dict(clip.model.named_parameters())
-    rows = next(t for name, t in table.items() if name.endswith("token_embedding.weight"))
-    template = clip.tokenizer(["a"])[0]
-    begin, end = template[0], template.max()
-    known = rows.detach().cpu().abs().sum(1) > 0
-    known[[int(begin), int(end)]] = False
-    ids = known.nonzero().squeeze(1)
+    """Features `(texts, D)` of [BOS] + `length` tokens that the model knows + [EOS], padded."""
+    if not isinstance(clip.tokenizer, open_clip.SimpleTokenizer):
+        raise UserError(
+            f"energy gap: it needs a text tower with CLIP's byte-pair tokens, and {clip.name} has "
+            f"a {type(clip.tokenizer).__name__}. Read the distortion instead."
+        )
+    begin, end = clip.tokenizer.sot_token_id, clip.tokenizer.eot_token_id
+    tower = getattr(clip.model, "text", clip.model)
+    known = tower.token_embedding.weight.ne(0).any(dim=1).cpu()
+    known[[begin, end]] = False
+    ids = known.nonzero().flatten()
     generator = torch.Generator().manual_seed(seed)
-    tokens = torch.zeros(texts, len(template), dtype=template.dtype)
+    tokens = torch.zeros(texts, clip.model.context_length, dtype=torch.long)
     tokens[:, 0] = begin
-    chosen = torch.randint(len(ids), (texts, length), generator=generator)
-    tokens[:, 1 : length + 1] = ids[chosen]
+    tokens[:, 1 : length + 1] = ids[torch.randint(len(ids), (texts, length), generator=generator)]
     tokens[:, length + 1] = end
-    device = clip.precision.device
-    return torch.cat(
-        [
-            clip.model.encode_text(tokens[start : start + _BATCH].to(device)).float().cpu()
-            for start in range(0, texts, _BATCH)
-        ]
-    )
+    batches = torch.split(tokens.to(clip.precision.device), TEXT_BATCH)
+    return torch.cat([clip.model.encode_text(batch).float().cpu() for batch in batches])
