@@ -31,11 +31,14 @@ class Clock:
             spent = time.perf_counter() - start
             self._seconds[name] = self._seconds.get(name, 0.0) + spent
 
-    def timing(self, images: int) -> dict[str, float]:
-        """For the record; `images` is how many training views went through the tower."""
+    def timing(self, images: int, steps: int) -> dict[str, float]:
+        """For the record; `images` is how many training views went through the tower, in how many
+        optimiser steps.
+        """
         train = self._seconds.get("train_seconds", 0.0)
         timing = {
             **self._seconds,
+            "steps": float(steps),
             "images_per_second": images / train if train else 0.0,
             "total_seconds": time.perf_counter() - self._started,
         }

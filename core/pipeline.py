@@ -96,7 +96,7 @@ def run(
         evaluations={"zero-shot": before, "fine-tuned": after},
         wise=points,
         selection=choose_alpha(points, getattr(params, "keep", "last")),
-        timing=clock.timing(images=watch.images),
+        timing=clock.timing(images=watch.images, steps=watch.step),
         environment=environment(clip),
         files=place.files(),
         drift=drift,

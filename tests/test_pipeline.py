@@ -84,6 +84,7 @@ def test_the_record_is_written_as_the_contract_says(done):
     assert payload["selection"].keys() == {"checkpoint", "alpha", "alpha_chosen_on"}
     assert payload["timing"]["train_seconds"] > 0
     assert payload["timing"]["images_per_second"] > 0
+    assert payload["timing"]["steps"] == 3 * 3
     assert RunRecord.read(folder / "record.json") == record
     for name in record.files.values():
         assert (folder / name).exists()
