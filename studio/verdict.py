@@ -1,9 +1,13 @@
-"""One sentence about what a run gained and what it cost, computed from its record."""
+"""One sentence about what a run gained and what it cost, and about two runs on the same images."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from core.records import DomainScore, Evaluation, RunRecord, WisePoint
-from studio.markup import percent, points
+from studio.markup import count, number, percent, points
+
+if TYPE_CHECKING:
+    from core.evaluation.paired import Paired  # imports scipy
 
 
 def verdict(record: RunRecord) -> str:
@@ -26,6 +30,18 @@ def verdict(record: RunRecord) -> str:
     if at.alpha < 1 and whole < change - 0.005:
         rest += f" Fine-tuning alone (α = 1) would have made that {points(whole)}."
     return first + rest
+
+
+def paired_verdict(paired: "Paired") -> str:
+    """What the images that both of two runs were measured on say of the second."""
+    images = count(paired.n, "image")
+    if paired.verdict == "same-answers":
+        return f"Both get the same ones right of {images}."
+    if paired.verdict == "cannot-tell":
+        return f"{images} cannot separate these two runs."
+    more = abs(paired.only_second - paired.only_first)
+    side = "more" if paired.verdict == "better" else "fewer"
+    return f"{count(more, 'image')} {side} right of {number(paired.n)}."
 
 
 def _keep_zero_shot(zero: Evaluation, tuned: Evaluation) -> str:

@@ -22,7 +22,7 @@ LAYERS = (
     {"training"},
     {"methods", "interpolation"},
     {"evaluation", "export"},
-    {"environment", "finished", "pipeline", "watch", "zero_shot", "benchmark"},
+    {"environment", "finished", "pipeline", "watch", "zero_shot", "benchmark", "comparison"},
 )
 TORCH_FREE = (
     "core.errors",
@@ -32,11 +32,13 @@ TORCH_FREE = (
     "core.records",
     "core.runs",
     "core.demo",
+    "core.comparison",
     "core.data.ingest",
     "core.data.fewshot",
     "core.data.health",
     "core.data.assemble",
     "core.evaluation.calibration",
+    "core.evaluation.cost",
     "core.evaluation.groups",
     "core.evaluation.paired",
     "core.evaluation.predictions",

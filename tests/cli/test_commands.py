@@ -89,6 +89,27 @@ def test_evaluate_takes_a_plain_model(evenkeel, tiny_model, tiny_data):
     assert measured["evaluation"]["domains"]["train"]["n"] == 18
 
 
+def test_compare_says_what_the_same_images_say(evenkeel, finished_run, tiny_data, tmp_path):
+    other = tmp_path / "other"
+    config = ("--config", tmp_path / "run.yaml", "--out", other, "--json")
+    record = json.loads((finished_run / "record.json").read_text("utf-8"))
+    asked = {**record["config"], "method": "zero-shot", "params": {}}
+    (tmp_path / "run.yaml").write_text(json.dumps(asked))
+    evenkeel("train", tiny_data, *config)
+    found = evenkeel("compare", finished_run, other, "--json").json
+    assert [row["method"] for row in found["runs"]] == ["fd-align", "zero-shot"]
+    test = found["paired"][0]["domains"]["test"]
+    tuned, plain = (row["domains"]["test"]["correct"] for row in found["runs"])
+    assert test["n"] == 15
+    assert test["only_second"] - test["only_first"] == plain - tuned
+    assert found["differences"]["method"] == ["fd-align", "zero-shot"]
+    shown = evenkeel("compare", finished_run, other)
+    assert shown.code == 0
+    assert "finished" in shown.out
+    assert "Settings that differ" in shown.out
+    assert "15 images" in shown.out
+
+
 def test_predict_names_the_likeliest_classes(evenkeel, finished_run, tiny_data):
     images = sorted((tiny_data / "test" / "otter").iterdir())[:2]
     predictions = evenkeel("predict", finished_run, *images, "--alpha", 1, "--json").json

@@ -56,6 +56,12 @@ def test_a_file_that_is_no_zip(train, tmp_path):
     assert "zip" in train(data=tmp_path / "data.zip").complaint
 
 
+def test_comparing_a_run_with_nothing(evenkeel, finished_run):
+    assert "two or more runs are needed" in evenkeel("compare", finished_run).complaint
+    asked = ("compare", finished_run, finished_run, "--baseline", finished_run)
+    assert "at least 3 runs" in evenkeel(*asked).complaint
+
+
 def test_an_unknown_method(train):
     assert "Did you mean 'fd-align'" in train("--method", "fdalign").complaint
 

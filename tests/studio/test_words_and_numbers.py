@@ -2,10 +2,11 @@
 
 import pytest
 
+from core.evaluation.paired import compare_hits
 from core.records import Selection
 from studio.components.run_header import alarms, gains, share_done, tone
 from studio.markup import count, duration, percent, points, size, ticks
-from studio.verdict import verdict
+from studio.verdict import paired_verdict, verdict
 from tests.studio.conftest import NASTY, TUNED, ZERO, evaluation, point
 
 SPACE = "\u202f"
@@ -32,6 +33,19 @@ SPACE = "\u202f"
 )
 def test_numbers_are_written_for_people(written, expected):
     assert written == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        ((8, 1, 2, 3), "14 images cannot separate these two runs."),
+        ((8, 0, 6, 0), "6 images more right of 14."),
+        ((8, 6, 0, 0), "6 images fewer right of 14."),
+        ((8, 0, 0, 6), "Both get the same ones right of 14 images."),
+    ],
+)
+def test_two_runs_are_told_apart_only_by_enough_images(counts, sentence):
+    assert paired_verdict(compare_hits(*counts)) == sentence
 
 
 def test_backticks_become_code_and_nothing_else_does():
