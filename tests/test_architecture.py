@@ -22,7 +22,16 @@ LAYERS = (
     {"training"},
     {"methods", "interpolation"},
     {"evaluation", "export"},
-    {"environment", "finished", "pipeline", "watch", "zero_shot", "benchmark", "comparison"},
+    {
+        "environment",
+        "finished",
+        "pipeline",
+        "watch",
+        "zero_shot",
+        "benchmark",
+        "comparison",
+        "protocols",
+    },
 )
 TORCH_FREE = (
     "core.errors",

@@ -11,7 +11,17 @@ from typing import NoReturn
 import typer
 
 from core.errors import UserError
-from studio.cli import bench, catalogue, comparing, data, finished, queued, serving, training
+from studio.cli import (
+    bench,
+    catalogue,
+    comparing,
+    data,
+    finished,
+    protocols,
+    queued,
+    serving,
+    training,
+)
 
 USER_ERROR = 2
 
@@ -22,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (serving, data, catalogue, training, finished, comparing, queued, bench):
+for part in (serving, data, catalogue, training, finished, comparing, protocols, queued, bench):
     app.add_typer(part.app)
 
 

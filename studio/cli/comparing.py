@@ -106,6 +106,8 @@ def _pairing(name: str, first: str, pairing: dict[str, Any]) -> None:
         return
     rows = []
     for domain, counts in pairing["domains"].items():
+        if domain == "id" and "test" in pairing["domains"]:
+            continue
         paired = Paired(**{key: value for key, value in counts.items() if key != "verdict"})
         rows.append(
             (
@@ -121,6 +123,10 @@ def _pairing(name: str, first: str, pairing: dict[str, Any]) -> None:
         )
     columns = ("domain", "n", "only first", "only second", "difference", "95 % interval", "p", "")
     table(columns, rows)
+    print(
+        "p is the exact McNemar test, which the last column follows; the interval is Tango's. "
+        "Where few images differ the test is the stricter of the two."
+    )
 
 
 def _settings(found: dict[str, Any]) -> None:

@@ -110,6 +110,22 @@ def test_compare_says_what_the_same_images_say(evenkeel, finished_run, tiny_data
     assert "15 images" in shown.out
 
 
+def test_episodes_leave_out_what_the_run_learnt_from(evenkeel, finished_run, tiny_data):
+    asked = (tiny_data, "--ways", 3, "--queries", 3, "--episodes", 20, "--repeats", 2)
+    run = evenkeel("episodes", finished_run, *asked, "--json").json
+    # 14 in-distribution images a class, less 4 shots and 3 for validation.
+    assert (run["domains"]["id"]["n"], run["domains"]["ood/night"]["n"]) == (21, 12)
+    assert "21 images" in run["notes"][0]
+    assert len(run["domains"]["id"]["repeats"]) == 2
+    model = json.loads((finished_run / "record.json").read_text("utf-8"))["config"]["model"]
+    plain = evenkeel("episodes", model, *asked, "--json").json
+    assert (plain["domains"]["id"]["n"], plain["alpha"], plain["notes"]) == (42, None, [])
+    at_zero = evenkeel("episodes", finished_run, *asked, "--alpha", 0, "--json").json
+    night = [answer["domains"]["ood/night"]["repeats"] for answer in (plain, at_zero)]
+    assert night[0] == night[1]  # α = 0 is zero-shot, and the same seed draws the same episodes
+    assert "± episodes" in evenkeel("episodes", finished_run, *asked).out
+
+
 def test_predict_names_the_likeliest_classes(evenkeel, finished_run, tiny_data):
     images = sorted((tiny_data / "test" / "otter").iterdir())[:2]
     predictions = evenkeel("predict", finished_run, *images, "--alpha", 1, "--json").json

@@ -62,6 +62,13 @@ def test_comparing_a_run_with_nothing(evenkeel, finished_run):
     assert "at least 3 runs" in evenkeel(*asked).complaint
 
 
+def test_episodes_that_the_data_cannot_give(evenkeel, finished_run, tiny_model, tiny_data):
+    asked = ("episodes", tiny_model, tiny_data)
+    assert "classes with at least 16 images are needed" in evenkeel(*asked).complaint
+    assert "ways must be" in evenkeel(*asked, "--ways", 1).complaint
+    assert "needs a finished run" in evenkeel(*asked, "--alpha", 1).complaint
+
+
 def test_an_unknown_method(train):
     assert "Did you mean 'fd-align'" in train("--method", "fdalign").complaint
 

@@ -1,0 +1,107 @@
+"""Few-shot protocols on the features of a model or of a run: episodes and the shots curve."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.data.cache import ArrayCache
+from core.data.dataset import Dataset, Item
+from core.data.ingest import open_dataset
+from core.errors import UserError
+from core.evaluation.episodes import EpisodePlan, run_episodes
+from core.evaluation.evaluate import flat, labels_of
+from core.finished import FinishedRun
+from core.models import zoo
+from core.models.classifier import Classifier
+from core.models.clip import ClipModel
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An image tower to measure, and the images that it has already learnt from."""
+
+    name: str
+    clip: ClipModel
+    classifier: Classifier
+    alpha: float | None = None
+    seen: frozenset[str] = frozenset()
+    """Hashes of images that trained it or chose among its weights."""
+    notes: tuple[str, ...] = ()
+
+
+def encoder_of_model(model: str, cache: Path | None) -> Encoder:
+    """The untouched tower of a CLIP."""
+    clip = zoo.load(model, cache=ArrayCache(cache))
+    return Encoder(model, clip, clip.frozen)
+
+
+def encoder_of_run(folder: Path, alpha: float | None, cache: Path | None) -> Encoder:
+    """A run's tower at α, by default the one that it chose."""
+    run = FinishedRun(folder, cache)
+    chosen = run.record.selection.alpha if alpha is None else alpha
+    notes: tuple[str, ...] = ()
+    seen: frozenset[str] = frozenset()
+    try:
+        seen = frozenset(item.sha256 for item in (*run.task.train, *run.task.val))
+    except UserError:
+        notes = ("The run's own data is gone, so its training images may be among these.",)
+    return Encoder(run.record.run_id, run.clip, run.at(chosen), chosen, seen, notes)
+
+
+def measure_episodes(
+    encoder: Encoder, data: Path | str, plan: EpisodePlan, cache: Path | None
+) -> dict[str, Any]:
+    """Episodes on the in-distribution images (`id`) and on every OOD domain of a data set.
+
+    The classes need not be those of the run. Images that it has learnt from are left out, and of
+    equal ones all but the first. A `UserError` when no domain has enough images.
+    """
+    dataset = open_dataset(data, cache)
+    domains, notes = _unseen(dataset, encoder.seen)
+    features = encoder.clip.features_of(encoder.classifier, dataset.root, flat(domains))
+    scores: dict[str, Any] = {}
+    sizes = [len(items) for items in domains.values()]
+    problem = UserError(f"data: {dataset.title} has no images but those the run learnt from.")
+    for (name, items), rows in zip(domains.items(), torch.split(features, sizes), strict=True):
+        try:
+            score = run_episodes(rows, labels_of(items), dataset.classes, plan)
+        except UserError as error:
+            problem = error
+            notes.append(f"{name}: {error}")
+        else:
+            scores[name] = {"n": len(items), **asdict(score)}
+    if not scores:
+        raise problem
+    return {
+        "schema": 1,
+        "encoder": encoder.name,
+        "alpha": encoder.alpha,
+        "plan": plan.model_dump(mode="json"),
+        "domains": scores,
+        "notes": [*encoder.notes, *notes],
+    }
+
+
+def _unseen(
+    dataset: Dataset, seen: frozenset[str]
+) -> tuple[Mapping[str, Sequence[Item]], list[str]]:
+    """`id` and the OOD domains without what was seen and without copies, and how many were."""
+    domains: dict[str, list[Item]] = {}
+    for domain in dataset.domains:
+        name = domain.name if domain.role == "ood" else "id"
+        domains.setdefault(name, []).extend(domain.items)
+    unique = {
+        name: list({(item.sha256, item.label): item for item in reversed(items)}.values())[::-1]
+        for name, items in domains.items()
+    }
+    fresh = {
+        name: [item for item in items if item.sha256 not in seen] for name, items in unique.items()
+    }
+    left_out = sum(map(len, unique.values())) - sum(map(len, fresh.values()))
+    notes = []
+    if left_out:
+        notes.append(f"{left_out} images that the run learnt from or was chosen by are left out.")
+    return {name: items for name, items in fresh.items() if items}, notes
