@@ -18,7 +18,7 @@ def score(ece: float, nll: float) -> DomainScore:
     )
 
 
-def record(seed: int, start: tuple[float, float], mixed: tuple[float, float], end, speed=100.0):
+def record(seed: int, start: tuple[float, float], mixed: tuple[float, float], end, steps=24.0):
     """A record with (ID, OOD) at α = 0, 0.5 (chosen) and 1, and nothing else of interest."""
     points = {0.0: start, 0.5: mixed, 1.0: end}
     domains = {"test": score(0.1, 1.0), "ood/a": score(0.2, 2.0), "ood/b": score(0.4, 3.0)}
@@ -32,7 +32,7 @@ def record(seed: int, start: tuple[float, float], mixed: tuple[float, float], en
         },
         wise=[WisePoint(alpha=a, id=i, ood=o, domains={}) for a, (i, o) in points.items()],
         selection=Selection(checkpoint="last", alpha=0.5, alpha_chosen_on="val"),
-        timing={"images_per_second": speed, "train_seconds": 12.0},
+        timing={"steps": steps, "train_seconds": 12.0},
         environment={},
         files={},
     )
@@ -64,8 +64,8 @@ def test_the_table_shows_points_with_their_spread():
     assert "| ft | 71.0 | +11.0 ± 1.4 | 42.0 | −8.0 ± 2.8 | 0.5, 0.5 | +7.0 ± 1.4 |" in table
 
 
-def test_cost_is_time_per_image_against_fine_tuning():
-    slow = Result(Trial("kd", "kd"), (record(0, (0, 0), (0, 0), (0, 0), speed=80.0),))
+def test_cost_is_time_of_a_step_against_fine_tuning():
+    slow = Result(Trial("kd", "kd"), (record(0, (0, 0), (0, 0), (0, 0), steps=19.2),))
     table = cost([row(FT), row(slow)])
     assert "| ft | 12.0 | 1.00 |" in table
     assert "| kd | 12.0 | 1.25 |" in table

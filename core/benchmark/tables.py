@@ -42,8 +42,8 @@ def row(result: Result) -> Row:
         **_change("wise_ood", [p["ood"] for p in mixed], [e.ood for e in start]),
         "alphas": [record.selection.alpha for record in records],
         **_calibration(tuned),
-        "images_per_second": _mean(record.timing["images_per_second"] for record in records),
-        "train_seconds": _mean(record.timing.get("train_seconds", 0.0) for record in records),
+        "train_seconds": statistics.median(r.timing.get("train_seconds", 0.0) for r in records),
+        "step_seconds": statistics.median(_step_seconds(r) for r in records),
     }
 
 
@@ -97,15 +97,17 @@ def calibration(rows: Sequence[Row]) -> str:
 
 
 def cost(rows: Sequence[Row]) -> str:
-    """Seconds of training, and time per image against plain fine-tuning."""
-    ft = next((r["images_per_second"] for r in rows if r["label"] == "ft"), 0.0)
+    """Seconds of training and of an optimiser step, medians over seeds: one busy minute of the
+    machine spoils a mean.
+    """
+    ft = next((r["step_seconds"] for r in rows if r["label"] == "ft"), 0.0)
     return _table(
-        ("", "training, s", "per image, FT = 1"),
+        ("", "training, s", "a step, FT = 1"),
         [
             (
                 r["label"],
                 f"{r['train_seconds']:.1f}",
-                f"{ft / r['images_per_second']:.2f}" if r["images_per_second"] else "–",
+                f"{r['step_seconds'] / ft:.2f}" if ft and r["step_seconds"] else "–",
             )
             for r in rows
         ],
@@ -145,6 +147,12 @@ def _calibration(evaluations: Sequence[Evaluation]) -> dict[str, float | None]:
         ]
         found |= {f"{metric}_id": _mean(inside), f"{metric}_ood": _mean(outside)}
     return found
+
+
+def _step_seconds(record: RunRecord) -> float:
+    """0 for a run without optimiser steps."""
+    steps = record.timing.get("steps", 0.0)
+    return record.timing.get("train_seconds", 0.0) / steps if steps else 0.0
 
 
 def _mean(values: Iterable[float]) -> float | None:
