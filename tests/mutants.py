@@ -17,27 +17,27 @@ from unittest.mock import patch
 class Mutant:
     """In the source of `module`, `old` (which stands there once) becomes `new`; `test` must fail.
 
-    `test` is a function of the module that lists the mutant, without fixtures. It meets the mutated
-    functions and classes under the names that it imported from `module`.
+    `test` is a function of the module that lists the mutant; fixtures it may have. It meets the
+    mutated functions and classes under the names that it imported from `module`.
     """
 
     module: str
     old: str
     new: str
-    test: Callable[[], None]
+    test: Callable[..., None]
 
     def __str__(self) -> str:
         return f"{self.module}: {self.old} -> {self.new}"
 
-    def survives(self) -> bool:
-        """Whether the test passes on the mutated module."""
+    def survives(self, **fixtures: Any) -> bool:
+        """Whether the test passes on the mutated module, given the fixtures that it names."""
         lie = self._mutated()
         seen = vars(sys.modules[self.test.__module__])
         told = {name: vars(lie)[name] for name, value in seen.items() if self._owns(value, name)}
         assert told, f"{self.test.__name__} imports nothing from {self.module}"
         try:
             with patch.dict(self.test.__globals__, told):
-                self.test()
+                self.test(**fixtures)
         except Exception:
             return False
         return True

@@ -1,6 +1,7 @@
 """Every mutant that a test module lists is caught by the test it names."""
 
 import importlib
+import inspect
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,11 @@ ALL = listed()
 
 
 @pytest.mark.parametrize("mutant", ALL, ids=str)
-def test_a_mutant_is_caught(mutant):
-    mutant.test()  # passes on the truth
-    assert not mutant.survives()
+def test_a_mutant_is_caught(mutant, request):
+    named = inspect.signature(mutant.test).parameters
+    fixtures = {name: request.getfixturevalue(name) for name in named}
+    mutant.test(**fixtures)  # passes on the truth
+    assert not mutant.survives(**fixtures)
 
 
 def test_a_harmless_change_survives_so_that_being_caught_means_something():
