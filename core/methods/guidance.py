@@ -1,0 +1,113 @@
+"""Text guidance: the tuned tower says to a set of texts what the frozen one says.
+
+CAR-FT and Lipsum-FT are two cells of one grid (Lipsum-FT, arXiv 2404.00860, Tables 3 and 9): fixed
+or random texts, compared by a divergence or by squares. This is the grid; the methods are defaults
+in it.
+"""
+
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from core.data.fewshot import FewShotTask
+from core.data.prompts import resolve_templates
+from core.models.clip import ClipModel, unit
+from core.models.prototypes import context_prototypes
+from core.models.random_texts import encode_tokens, random_texts, vocabulary
+from core.params import Sensible
+from core.training.frozen import FrozenViews
+from core.training.loop import Batch
+from core.training.settings import TrainingParams
+
+Distance = Literal["kld", "mse"]
+Direction = Literal["frozen-tuned", "tuned-frozen"]
+
+
+def divergence(first: Tensor, second: Tensor) -> Tensor:
+    """Batch mean of KL(softmax(first)‖softmax(second)) in nats, of logits `(B, K)`."""
+    log_first, log_second = F.log_softmax(first, dim=1), F.log_softmax(second, dim=1)
+    return (log_first.exp() * (log_first - log_second)).sum(dim=1).mean()
+
+
+def guidance_loss(
+    tuned: Tensor, frozen: Tensor, texts: Tensor, distance: Distance, direction: Direction
+) -> Tensor:
+    """How far the tuned tower's answers to the texts are from the frozen tower's.
+
+    Features are unit `(B, D)`, texts `(M, D)` carry τ; v(x) = f̂(x)·textsᵀ are the answers (B, M).
+    `mse`: R̂ = 1/(2M)·‖v_θ − v_θ₀‖², batch mean (Lipsum-FT, Eq. 7; its text prints plain inner
+    products, its code multiplies them by τ, and so do we). Linear in the features, hence computed
+    from their difference. `kld`: KL over the softmax of v, batch mean and not divided by M
+    (CAR-FT, arXiv 2211.16175); `direction` names what comes first.
+    """
+    if distance == "mse":
+        gap = (tuned - frozen) @ texts.T  # (B, M)
+        return gap.square().sum(dim=1).mean() / (2 * len(texts))
+    answers, expected = tuned @ texts.T, frozen @ texts.T
+    if direction == "frozen-tuned":
+        return divergence(expected, answers)
+    return divergence(answers, expected)
+
+
+class GuidanceParams(TrainingParams):
+    """The grid's knobs beside those of the loop; a method's defaults pick its cell."""
+
+    guidance: Literal["fixed", "random"]
+    """`fixed`: what the templates say whatever the class, one text a template. `random`: new texts
+    of random tokens at every step."""
+    distance: Distance
+    """`kld`: divergence between the two distributions over the texts. `mse`: half the mean square
+    of the differences in what is said to each text."""
+    direction: Direction = "frozen-tuned"
+    """Which distribution comes first in the divergence: KL(P₀‖P_t) as in distillation, or
+    KL(P_t‖P₀). Without effect on `mse`."""
+    guidance_weight: Annotated[float, Field(ge=0), Sensible(0.1, 100, log=True)] = 1.0
+    """Weight λ of the guidance; 0 is plain fine-tuning. 1 is Lipsum-FT's; what CAR-FT used is not
+    known to us. The guidance grows with the square of the model's temperature τ, so one that is
+    softer than CLIP (τ under 100) is held more loosely: raise it there if it forgets."""
+    contexts: Literal["openai-80", "tip-7", "dataset"] = "openai-80"
+    """Templates that the fixed texts are made of; `dataset` takes the run's own prompts."""
+    random_texts: Annotated[int, Field(ge=1), Sensible(10, 320, log=True)] = 80
+    """How many random texts a step (M). Published results hardly depend on it."""
+    text_length: Annotated[int, Field(ge=1), Sensible(1, 32, log=True)] = 8
+    """Tokens in a random text (L), start and end not counted. Published results are best at 4 to
+    8."""
+
+
+class TextGuidance:
+    """The term of the loss that the grid's cell in `params` asks for."""
+
+    def __init__(self, clip: ClipModel, task: FewShotTask, params: GuidanceParams) -> None:
+        self._clip = clip
+        self._params = params
+        self._frozen = FrozenViews(clip, task, params.augmentation)
+        if params.guidance == "random":
+            self._vocabulary = vocabulary(clip)
+            # A negative seed: no other stream of the run starts at it.
+            self._generator = torch.Generator().manual_seed(-1 - task.seed)
+        else:
+            templates = resolve_templates(params.contexts, task.templates)
+            self._fixed = self._scaled(context_prototypes(clip, task.names, templates))
+
+    def term(self, tuned: Tensor, batch: Batch) -> Tensor:
+        """λ · guidance loss of the tuned features `(B, D)` of a batch, against the frozen tower on
+        the same views.
+        """
+        params = self._params
+        frozen = self._frozen.view(batch.view)[batch.index]  # (B, D)
+        loss = guidance_loss(tuned, frozen, self.texts(), params.distance, params.direction)
+        return params.guidance_weight * loss
+
+    def texts(self) -> Tensor:
+        """`(M, D)` texts that carry τ; random ones are drawn anew by every call."""
+        if self._params.guidance == "fixed":
+            return self._fixed
+        count, length = self._params.random_texts, self._params.text_length
+        tokens = random_texts(count, length, self._generator, self._vocabulary)
+        return self._scaled(unit(encode_tokens(self._clip, tokens)))
+
+    def _scaled(self, texts: Tensor) -> Tensor:
+        return (texts * self._clip.logit_scale).to(self._clip.precision.device)
