@@ -1,0 +1,70 @@
+"""L2-SP: fine-tune while the weights stay near where they started."""
+
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from core.methods.base import GradientMethod
+from core.methods.recipes import LIPSUM_FT
+from core.params import Sensible
+from core.training.loop import Batch
+from core.training.settings import TrainingParams
+
+Form = Literal["half", "kumar"]
+
+
+def spring(weights: Iterable[Tensor], start: Iterable[Tensor], form: Form) -> Tensor:
+    """½‖θ − θ₀‖² over two lists of tensors of the same shapes; `kumar` leaves out the ½."""
+    pairs = zip(weights, start, strict=True)
+    squares = torch.stack([(now - then).square().sum() for now, then in pairs]).sum()
+    return squares / 2 if form == "half" else squares
+
+
+class L2SP(GradientMethod):
+    """L = CE + (λ/2)·‖θ − θ₀‖² over everything that trains, zero-shot head included.
+
+    Li et al., arXiv 1802.01483; they pull a new head to zero, which here has a start of its
+    own. `form=kumar` is the code of Kumar et al. (arXiv 2202.10054): λ·‖θ − θ₀‖² without the ½, on
+    the tower alone.
+    """
+
+    name = "l2-sp"
+    title = "L2-SP"
+    paper = "Li et al. 2018, arXiv 1802.01483"
+    summary = "Holds every weight near its start by a spring: simple, and close to plain FT."
+
+    paper_preset: ClassVar = LIPSUM_FT
+    """As Lipsum-FT ran it; the weight it used is not known to us, and its results equal FT's within
+    noise."""
+
+    class Params(TrainingParams):
+        """The spring beside the loop's knobs."""
+
+        l2_weight: Annotated[float, Field(ge=0), Sensible(1e-4, 10, log=True)] = 0.01
+        """Strength λ of the spring; 0 is plain fine-tuning. The default is ours: Kumar et al. ran
+        0.01 (and tried 0.0001 to 1); what Lipsum-FT's authors used is not known to us."""
+        form: Form = "half"
+        """`half`: λ/2 times the squared distance of everything that trains. `kumar`: λ times the
+        squared distance of the image tower, without the ½ and without the head."""
+
+    params: Params
+
+    def setup(self) -> None:
+        """Make the classifier, and remember where its weights start."""
+        super().setup()
+        self.parameters()
+        held = self.classifier if self.params.form == "half" else self.classifier.tower
+        self.held = [p for p in held.parameters() if p.requires_grad]
+        self.start = [p.detach().clone() for p in self.held]
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross entropy over `(B, C)` logits, and the spring."""
+        features = self.classifier.features(batch.images, training=True)  # (B, D)
+        pull = spring(self.held, self.start, self.params.form)
+        return {
+            "class": self.cross_entropy(self.classifier.head(features), batch.labels),
+            "l2-sp": self.params.l2_weight * pull,
+        }

@@ -1,0 +1,51 @@
+"""Scratch-FT: fine-tuning from a head of zeros, as if CLIP had no text tower."""
+
+from typing import ClassVar
+
+import torch
+from pydantic import field_validator
+from torch import Tensor
+
+from core.methods.base import GradientMethod
+from core.methods.recipes import LIPSUM_FT
+from core.training.loop import Batch
+from core.training.settings import TrainingParams
+
+
+class ScratchFT(GradientMethod):
+    """Cross entropy (batch mean) with a head W = 0, the rest as FT.
+
+    A baseline of Lipsum-FT, arXiv 2404.00860, Table 4. Every class is equally likely at the start,
+    so the first gradient reaches the head only; the tower moves from the second step on. Mixing
+    weights still run from the zero-shot head, which is not where this method began.
+    """
+
+    name = "scratch-ft"
+    title = "Scratch-FT"
+    paper = "Nam et al. 2024 (Lipsum-FT), arXiv 2404.00860"
+    summary = "Fine-tuning from an empty head: shows what the zero-shot head is worth."
+
+    paper_preset: ClassVar = LIPSUM_FT
+
+    class Params(TrainingParams):
+        """The loop's knobs; the head cannot be frozen."""
+
+        train_head: bool = True
+        """Always on here: a head of zeros that does not train teaches nothing."""
+
+        @field_validator("train_head")
+        @classmethod
+        def _must_train(cls, value: bool) -> bool:
+            if not value:
+                raise ValueError("on, since the head starts at zero (ft keeps the zero-shot head)")
+            return value
+
+    def setup(self) -> None:
+        """Start from a copy of CLIP's tower and a head of zeros."""
+        empty = torch.zeros(len(self.task.classes), self.clip.embed_dim)
+        self.classifier = self.clip.classifier(empty, self.params.fold_scale)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross entropy over `(B, C)` logits."""
+        features = self.classifier.features(batch.images, training=True)  # (B, D)
+        return {"class": self.cross_entropy(self.classifier.head(features), batch.labels)}
