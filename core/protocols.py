@@ -6,17 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from core.data.cache import ArrayCache
 from core.data.dataset import Dataset, Item
+from core.data.fewshot import sample_task
 from core.data.ingest import open_dataset
+from core.data.prompts import resolve_templates
 from core.errors import UserError
 from core.evaluation.episodes import EpisodePlan, run_episodes
 from core.evaluation.evaluate import flat, labels_of
+from core.evaluation.shots import ShotsPlan, curve, first_shots, heads_accuracy
 from core.finished import FinishedRun
 from core.models import zoo
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
+from core.models.prototypes import class_prototypes
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,56 @@ def measure_episodes(
         "alpha": encoder.alpha,
         "plan": plan.model_dump(mode="json"),
         "domains": scores,
+        "notes": [*encoder.notes, *notes],
+    }
+
+
+def measure_shots(
+    encoder: Encoder, data: Path | str, plan: ShotsPlan, cache: Path | None
+) -> dict[str, Any]:
+    """The shots curve on test images and OOD domains, with shots drawn as a run would draw them.
+
+    Images that a run has learnt from may teach, and are never measured. A class with fewer shots
+    gives what it has; numbers of shots that no class has are left out.
+    """
+    dataset = open_dataset(data, cache)
+    templates = resolve_templates("dataset", dataset.templates)
+    zero_shot = class_prototypes(encoder.clip, dataset.names, templates)
+    items = [item for domain in dataset.domains for item in domain.items]
+    rows = encoder.clip.features_of(encoder.classifier, dataset.root, items)
+    place = {item.path: index for index, item in enumerate(items)}
+
+    def features_and_labels(chosen: Sequence[Item]) -> tuple[Tensor, Tensor]:
+        return rows[[place[item.path] for item in chosen]], labels_of(chosen)
+
+    found: dict[str, dict[int, list[dict[str, float]]]] = {}
+    notes: list[str] = []
+    for seed in range(plan.seeds):
+        task = sample_task(dataset, max(plan.shots), seed, allow_fewer=True)
+        notes += [note for note in task.notes if note not in notes]
+        features, labels = features_and_labels(task.train)
+        most = int(labels.bincount().max())
+        for name, domain in {"test": task.test, **task.ood}.items():
+            measured = [item for item in domain if item.sha256 not in encoder.seen]
+            if not measured:
+                continue
+            for shots in sorted(n for n in set(plan.shots) if n <= most):
+                chosen = first_shots(labels, shots)
+                accuracy = heads_accuracy(
+                    zero_shot, (features[chosen], labels[chosen]), features_and_labels(measured)
+                )
+                found.setdefault(name, {}).setdefault(shots, []).append(accuracy)
+    if not found:
+        raise UserError(
+            f"shots: there is nothing to measure with {min(plan.shots)} shots a class. "
+            "Lower the shots or add images."
+        )
+    return {
+        "schema": 1,
+        "encoder": encoder.name,
+        "alpha": encoder.alpha,
+        "plan": plan.model_dump(mode="json"),
+        "domains": {name: [asdict(p) for p in curve(points)] for name, points in found.items()},
         "notes": [*encoder.notes, *notes],
     }
 

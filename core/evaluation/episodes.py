@@ -37,7 +37,11 @@ class EpisodePlan(Params):
 
 @dataclass(frozen=True)
 class EpisodeScore:
-    """Accuracy over episodes, a fraction of 1, with both intervals that go by ± in papers."""
+    """Accuracy over episodes, a fraction of 1, with both intervals that go by ± in papers.
+
+    Both say how much other draws from the same images would differ, and neither how much other
+    images would.
+    """
 
     accuracy: float
     repeats: tuple[float, ...]

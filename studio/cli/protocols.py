@@ -1,6 +1,6 @@
-"""`evenkeel episodes`: few-shot protocols of the papers, on a run or on plain CLIP."""
+"""`evenkeel episodes` and `evenkeel shots`: few-shot protocols, on a run or on plain CLIP."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -60,13 +60,53 @@ def episodes(
         )
         print(
             f"± runs: 1.96 × standard deviation of {plan.repeats} run means, as in FD-Align. "
-            f"± episodes: 1.96 × s/√n over {plan.repeats * plan.episodes} episodes, as elsewhere."
+            f"± episodes: 1.96 × s/√n over {plan.repeats * plan.episodes} episodes, as elsewhere. "
+            "Both are about other draws from these images, not about other images."
         )
         for name, score in found["domains"].items():
             for note in score["notes"]:
                 print(f"{name}: {note}")
         for note in found["notes"]:
             print(note)
+
+
+@app.command()
+def shots(
+    what: What,
+    data: options.Data,
+    shots: Annotated[str, typer.Option(help="Images a class, with commas.")] = "1,2,4,8,16",
+    seeds: Annotated[int, typer.Option(help="How many draws of the images.")] = 5,
+    alpha: options.Alpha = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy by number of shots without training: prototypes on fixed features."""
+    settings = Settings()
+    with answering(as_json) as answer:
+        from core.evaluation.shots import ShotsPlan
+        from core.protocols import measure_shots
+
+        plan = ShotsPlan.parse({"shots": shots.split(","), "seeds": seeds}, "shots")
+        found = measure_shots(_encoder(what, alpha, settings), data, plan, settings.cache)
+        if as_json:
+            answer(found)
+            return
+        for domain, points in found["domains"].items():
+            heads = dict.fromkeys(point["head"] for point in points)
+            counts = dict.fromkeys(point["shots"] for point in points)
+            print(f"{domain}, accuracy % (mean ± standard deviation over {seeds} seeds)")
+            cells = {(point["head"], point["shots"]): point for point in points}
+            table(
+                ("shots", *heads),
+                [(str(n), *(_cell(cells[head, n]) for head in heads)) for n in counts],
+            )
+        print("mixed: text and image prototypes in equal parts. Nothing is trained or chosen.")
+        for note in found["notes"]:
+            print(note)
+
+
+def _cell(point: dict[str, Any]) -> str:
+    spread = "" if point["std"] is None else f" ± {percent(point['std'])}"
+    return f"{percent(point['mean'])}{spread}"
 
 
 def _encoder(what: str, alpha: float | None, settings: Settings) -> "Encoder":

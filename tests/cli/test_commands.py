@@ -126,6 +126,22 @@ def test_episodes_leave_out_what_the_run_learnt_from(evenkeel, finished_run, tin
     assert "± episodes" in evenkeel("episodes", finished_run, *asked).out
 
 
+def test_shots_measures_without_training(evenkeel, finished_run, tiny_model, tiny_data):
+    found = evenkeel("shots", tiny_model, tiny_data, "--seeds", 2, "--json").json
+    points = found["domains"]["test"]
+    # 6 training images a class: 8 and 16 shots are nobody's.
+    assert {point["shots"] for point in points} == {1, 2, 4}
+    assert {point["head"] for point in points} == {"zero-shot", "prototypes", "mixed"}
+    zero_shot = {point["mean"] for point in points if point["head"] == "zero-shot"}
+    assert len(zero_shot) == 1
+    plain = evenkeel("evaluate", tiny_model, tiny_data, "--json").json["evaluation"]
+    assert zero_shot.pop() == pytest.approx(plain["domains"]["test"]["accuracy"])
+    shown = evenkeel("shots", finished_run, tiny_data, "--shots", "1,2", "--alpha", 1)
+    assert shown.code == 0
+    assert "ood/night" in shown.out
+    assert "mixed" in shown.out
+
+
 def test_predict_names_the_likeliest_classes(evenkeel, finished_run, tiny_data):
     images = sorted((tiny_data / "test" / "otter").iterdir())[:2]
     predictions = evenkeel("predict", finished_run, *images, "--alpha", 1, "--json").json

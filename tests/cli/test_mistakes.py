@@ -67,6 +67,8 @@ def test_episodes_that_the_data_cannot_give(evenkeel, finished_run, tiny_model, 
     assert "classes with at least 16 images are needed" in evenkeel(*asked).complaint
     assert "ways must be" in evenkeel(*asked, "--ways", 1).complaint
     assert "needs a finished run" in evenkeel(*asked, "--alpha", 1).complaint
+    assert "got 'x'" in evenkeel("shots", tiny_model, tiny_data, "--shots", "1,x").complaint
+    assert "nothing to measure" in evenkeel("shots", tiny_model, tiny_data, "--shots", 9).complaint
 
 
 def test_an_unknown_method(train):

@@ -1,0 +1,85 @@
+"""The shots curve: what a few images a class give without any training, on features alone."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from core.models.clip import unit
+from core.params import Params
+
+HEADS = ("zero-shot", "prototypes", "mixed")
+
+
+class ShotsPlan(Params):
+    """Which points of the curve, and how often each is drawn."""
+
+    shots: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16)
+    """Images a class."""
+    seeds: Annotated[int, Field(ge=1)] = 5
+    """How many draws of the images: seeds 0, 1, … as `train --seed` draws them."""
+
+
+@dataclass(frozen=True)
+class ShotsPoint:
+    """One head at one number of shots: accuracy over seeds, fractions of 1."""
+
+    head: str
+    """`zero-shot`, `prototypes` (images alone), or `mixed` (see `mixed_head`)."""
+    shots: int
+    mean: float
+    std: float | None
+    """Sample standard deviation over seeds; None for one."""
+    accuracies: tuple[float, ...]
+
+
+def first_shots(labels: Tensor, shots: int) -> Tensor:
+    """Indices of the first `shots` images of every class, in the order they stand in."""
+    chosen = [
+        (labels == label).nonzero().flatten()[:shots] for label in sorted(set(labels.tolist()))
+    ]
+    return torch.cat(chosen)
+
+
+def image_prototypes(features: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Unit mean of each class's unit features, `(C, D)`; zero for a class without images."""
+    sums = torch.zeros(classes, features.shape[1]).index_add_(0, labels, features)
+    return unit(sums)
+
+
+def mixed_head(zero_shot: Tensor, prototypes: Tensor) -> Tensor:
+    """Unit `(C, D)`: text and image prototype of a class in equal parts, unit before and after.
+
+    The simplest few-shot classifier that starts from zero-shot: nothing is fitted and nothing is
+    chosen on validation images, so it is a floor for what methods reach and no rival to them. A
+    class without images keeps its text prototype.
+    """
+    return unit(zero_shot + prototypes)
+
+
+def heads_accuracy(
+    zero_shot: Tensor, shots: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]
+) -> dict[str, float]:
+    """Accuracy by head on `test`, from (unit features (N, D), labels (N,)) of both."""
+    prototypes = image_prototypes(*shots, len(zero_shot))
+    heads = (zero_shot, prototypes, mixed_head(zero_shot, prototypes))
+    features, labels = test
+    return {
+        name: float(((features @ head.T).argmax(1) == labels).double().mean())
+        for name, head in zip(HEADS, heads, strict=True)
+    }
+
+
+def curve(accuracies: Mapping[int, Sequence[Mapping[str, float]]]) -> list[ShotsPoint]:
+    """The points from shots to accuracy by head, one mapping a seed."""
+    points = []
+    for head in HEADS:
+        for shots, seeds in accuracies.items():
+            values = [one[head] for one in seeds]
+            std = statistics.stdev(values) if len(values) > 1 else None
+            points.append(ShotsPoint(head, shots, statistics.fmean(values), std, tuple(values)))
+    return points
