@@ -43,9 +43,9 @@ def export_open_clip(
     """Write the encoder with the classifier's image tower in place of CLIP's; the text tower is
     CLIP's.
 
-    Beside the weights and open_clip's config lie the class head (`head.safetensors`: weight, and
-    bias if there is one) and `card` (classes, prompts, α, where it came from). An existing export
-    is overwritten; a folder with other things in it is refused.
+    Beside the weights and open_clip's config lie the class head (`head.safetensors`: the tensors of
+    its formula) and `card` (classes, prompts, α, that formula, where it came from). An existing
+    export is overwritten; a folder with other things in it is refused.
     """
     _make_room(folder)
     state = {name: tensor.contiguous().cpu() for name, tensor in clip.model.state_dict().items()}

@@ -89,6 +89,17 @@ class ClipModel:
         """A classifier over the untouched image tower, which it shares."""
         return Classifier(self.model.visual, head, self.preprocess, self.precision)
 
+    def with_tower(self, tower: nn.Module) -> "ClipModel":
+        """This model with another image tower of the same architecture, sharing all else.
+
+        It has a fingerprint of its own, so that no cached feature is taken for the other's.
+        """
+        model = copy.copy(self.model)
+        model._modules = {**self.model._modules, "visual": tower}  # the copy shares the dict
+        view = ClipModel(self.name, model, self.tokenizer, self.config, self.precision, self.cache)
+        view._pixels = self._pixels
+        return view
+
     def owns(self, classifier: Classifier) -> bool:
         """Whether the classifier's tower is this model's own, untouched one."""
         return classifier.tower is self.model.visual

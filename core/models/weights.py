@@ -7,11 +7,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.errors import UserError
+from core.models.cache_head import CacheHead, RefinedCacheHead, ResidualCacheHead
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.heads import Head, LinearHead
 
-HEADS: dict[str, type[Head]] = {head.kind: head for head in (LinearHead,)}
+HEADS: dict[str, type[Head]] = {
+    head.kind: head for head in (LinearHead, CacheHead, RefinedCacheHead, ResidualCacheHead)
+}
 """Every kind of head that a classifier may end in."""
 PROTOTYPES = "zero_shot_prototypes"
 
