@@ -23,6 +23,15 @@ class Sensible:
     log: bool = False
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What a text names where its type does not say it. `run`: a finished run, by its folder, or
+    by its id wherever a data folder is known.
+    """
+
+    name: str
+
+
 class Params(BaseModel):
     """Hyper-parameters of anything: frozen, unknown names refused, attribute docstrings are the
     help.
@@ -83,6 +92,8 @@ def _knob(name: str, field: FieldInfo) -> dict[str, Any]:
             knob["maximum"] = rule.le if isinstance(rule, Le) else rule.lt
         elif isinstance(rule, Sensible):
             knob["sensible"] = {"low": rule.low, "high": rule.high, "log": rule.log}
+        elif isinstance(rule, Kind):
+            knob["type"] = rule.name
     return knob
 
 

@@ -21,6 +21,7 @@ from core.environment import device_name
 from core.errors import UserError
 from core.finished import FinishedRun
 from core.methods import catalogue as methods
+from core.methods import find
 from core.models import zoo
 from core.models.clip import ClipModel
 from core.models.precision import choose_device, choose_precision
@@ -28,6 +29,7 @@ from core.records import RunConfig, write_json
 from core.runs import RunFolder
 from core.zero_shot import measure_zero_shot
 from jobs.evaluator.shelf import Shelf
+from jobs.naming import with_run_folders
 from jobs.settings import Settings
 
 MODELS_KEPT = 2
@@ -56,7 +58,10 @@ class Evaluator:
 
     def check(self, config: dict[str, Any]) -> dict[str, Any]:
         """The config with every knob of its method spelled out."""
-        return pipeline.complete(RunConfig.parse(config, "run")).model_dump(mode="json")
+        asked = RunConfig.parse(config, "run")
+        knobs = find(asked.method).Params.knobs()
+        asked = with_run_folders(asked, knobs, self._settings)
+        return pipeline.complete(asked).model_dump(mode="json")
 
     def zero_shot(self, data: Path, model: str, templates: str | tuple[str, ...]) -> dict[str, Any]:
         """What plain CLIP scores on every image of a data set.

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from core.errors import UserError, unknown
+from core.errors import UserError
 from core.records import RunConfig
 from core.runs import RunFolder
+from jobs.naming import find_run as find_run
 from jobs.settings import Settings
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Folder or zip with the images.")]
@@ -128,20 +129,6 @@ def is_run(text: str, settings: Settings) -> bool:
     """Whether this names a finished run, by folder or id, and not a model."""
     by_id = Path(text).name == text and settings.run_folder(text).path.is_dir()
     return by_id or RunFolder(Path(text).expanduser()).record_path.exists()
-
-
-def find_run(run: str, settings: Settings) -> RunFolder:
-    """A run by its folder, or by its id in the studio's data folder."""
-    folder = RunFolder(Path(run).expanduser())
-    if folder.path.is_dir():
-        return RunFolder(folder.path.absolute())
-    kept = settings.run_folder(run)
-    if Path(run).name == run and kept.path.is_dir():
-        return kept
-    known = [path.name for path in (settings.home / "runs").iterdir()]
-    if known:
-        raise unknown("run", run, known)
-    raise UserError(f"run: there is no folder {run!r}. Name one that `evenkeel train --out` wrote.")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

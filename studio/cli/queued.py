@@ -11,6 +11,7 @@ import typer
 
 from core.records import RunConfig
 from jobs.ledger import Job, Ledger
+from jobs.naming import with_run_folders
 from jobs.progress import Progress, read_progress
 from jobs.settings import Settings
 from studio.cli import options
@@ -91,12 +92,18 @@ def _checked(settings: Settings, config: RunConfig) -> RunConfig:
 
     dataset = open_dataset(Path(config.data), settings.cache)
     sample_task(dataset, config.shots, config.seed, config.allow_fewer)
+    evaluator = EvaluatorClient(settings)
     try:
-        return RunConfig.parse(EvaluatorClient(settings).check(config.model_dump()), "run")
+        # A relative folder means this process's, so runs are looked up before the evaluator sees
+        # them.
+        found = (m["knobs"] for m in evaluator.catalogue()["methods"] if m["name"] == config.method)
+        config = with_run_folders(config, next(found, ()), settings)
+        return RunConfig.parse(evaluator.check(config.model_dump()), "run")
     except EvaluatorUnavailable:
-        from core import pipeline
+        from core import methods, pipeline
 
-        return pipeline.complete(config)
+        knobs = methods.find(config.method).Params.knobs()
+        return pipeline.complete(with_run_folders(config, knobs, settings))
 
 
 def _print_log(settings: Settings, ledger: Ledger, job_id: str, follow: bool) -> Job:

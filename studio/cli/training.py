@@ -10,6 +10,7 @@ from core.errors import UserError
 from core.records import RunConfig, RunRecord
 from core.runs import EventLog, RunFolder
 from jobs.ledger import new_id
+from jobs.naming import with_run_folders
 from jobs.settings import Settings
 from studio.cli import options
 from studio.cli.live import display
@@ -39,13 +40,15 @@ def train(
 
 
 def _train(config: RunConfig, folder: RunFolder, as_json: bool) -> RunRecord:
-    from core import pipeline
+    from core import methods, pipeline
 
-    config = pipeline.complete(config)
+    settings = Settings()
+    knobs = methods.find(config.method).Params.knobs()
+    config = pipeline.complete(with_run_folders(config, knobs, settings))
     folder.create(config)
     with (
         closing(EventLog(folder)) as log,
-        closing(pipeline.run(config, folder.path, Settings().cache)) as run,
+        closing(pipeline.run(config, folder.path, settings.cache)) as run,
         display(as_json) as shown,
     ):
         for event in run:

@@ -1,0 +1,40 @@
+"""Plug-in backbone: the image tower of a finished run in place of CLIP's, under whatever head."""
+
+from pathlib import Path
+from typing import Annotated
+
+from core.errors import UserError
+from core.models.clip import ClipModel
+from core.models.weights import load_classifiers
+from core.params import Kind, Params
+from core.runs import RunFolder
+
+
+class BackboneParams(Params):
+    """The knob of a method that may stand on a tuned tower."""
+
+    backbone: Annotated[str, Kind("run")] | None = None
+    """Finished run whose fine-tuned image tower takes the place of CLIP's, as FD-Align is put under
+    Tip-Adapter and APE; the text side stays zero-shot. Empty: CLIP's own tower."""
+
+
+def plug_in(clip: ClipModel, run: str | None) -> ClipModel:
+    """`clip` with the tuned tower (α = 1) of the run in that folder; `clip` itself without one.
+
+    FD-Align, arXiv 2310.15105: features of cache, validation and test all come from that tower,
+    the prototypes stay those of the text tower, and nothing of the run is trained again. A
+    `UserError` when the run started from other weights than `clip`.
+    """
+    if run is None:
+        return clip
+    folder = RunFolder(Path(run).expanduser())
+    record = folder.record()
+    trained = record.environment.get("model_fingerprint", "")
+    if trained != clip.fingerprint:
+        raise UserError(
+            f"backbone: {run} must be a run of the same model as this one ({clip.name}); it was "
+            f"trained from {record.config.get('model')} ({trained[:12]}, here "
+            f"{clip.fingerprint[:12]}). Name the same model, or another run."
+        )
+    _, tuned = load_classifiers(folder.weights_path, clip)
+    return clip if clip.owns(tuned) else clip.with_tower(tuned.tower)

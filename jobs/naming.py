@@ -1,0 +1,42 @@
+"""Runs by the names that people give them: a folder, or an id of the studio's home."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError, unknown
+from core.records import RunConfig
+from core.runs import RunFolder
+from jobs.settings import Settings
+
+
+def find_run(run: str, settings: Settings) -> RunFolder:
+    """A run by its folder, or by its id in the studio's data folder."""
+    folder = RunFolder(Path(run).expanduser())
+    if folder.path.is_dir():
+        return RunFolder(folder.path.absolute())
+    kept = settings.run_folder(run)
+    if Path(run).name == run and kept.path.is_dir():
+        return kept
+    known = [path.name for path in (settings.home / "runs").iterdir()]
+    if known:
+        raise unknown("run", run, known)
+    raise UserError(f"run: there is no folder {run!r}. Name one that `evenkeel train --out` wrote.")
+
+
+def with_run_folders(
+    config: RunConfig, knobs: Iterable[Mapping[str, Any]], settings: Settings
+) -> RunConfig:
+    """The config with the absolute folder in every knob of its method that names a run.
+
+    `knobs` are the method's, as `Params.knobs` describes them: those of type `run` are looked at. A
+    run that is not there, or has not finished, is a `UserError`.
+    """
+    folders = {}
+    for knob in knobs:
+        named = config.params.get(knob["name"])
+        if knob["type"] == "run" and isinstance(named, str):
+            folder = find_run(named, settings)
+            folder.record()
+            folders[knob["name"]] = str(folder.path)
+    return config.model_copy(update={"params": {**config.params, **folders}})
