@@ -14,6 +14,7 @@ from core.models.prototypes import context_prototypes
 from core.models.spurious import SpuriousPrototypes, correct, uncorrected
 from core.params import Sensible
 from core.training.frozen import FrozenViews
+from core.training.linear_probe import probed_head
 from core.training.loop import Batch
 from core.training.settings import TrainingParams
 
@@ -72,6 +73,10 @@ class FDAlign(GradientMethod):
 
         train_head: bool = False
         """Train the class head too. The paper keeps it fixed; the official code trains it."""
+        head: Literal["zero-shot", "lp"] = "zero-shot"
+        """Class head to start from: `zero-shot` as the paper says; `lp` fits a linear probe first,
+        an option of the official code (which fits it by SGD; ours is the logistic regression of
+        LP-FT)."""
         spurious_weight: Annotated[float, Field(ge=0), Sensible(1, 1000, log=True)] | None = None
         """Weight of the spurious loss (β); 0 is plain fine-tuning. Empty: the published 20, times
         (100/τ)² where the model's temperature τ is not CLIP's 100, since the loss grows with τ²."""
@@ -109,7 +114,11 @@ class FDAlign(GradientMethod):
 
     def setup(self) -> None:
         """Make the classifier, the frozen views and the spurious prototypes (K, D) that carry τ."""
-        super().setup()
+        if self.params.head == "lp":
+            head = probed_head(self.clip, self.task, self.params.fold_scale)
+            self.classifier = self.clip.with_copied_tower(head)
+        else:
+            super().setup()
         self.frozen = FrozenViews(self.clip, self.task, self.params.augmentation)
         spurious = spurious_prototypes(self.clip, self.task, self.params)
         self.prototypes = (spurious.centres * self.clip.logit_scale).to(self.clip.precision.device)
