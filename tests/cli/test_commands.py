@@ -181,6 +181,31 @@ def test_the_queue_from_the_command_line(evenkeel, options, tiny_data, home):
     assert Ledger(Settings(home=home)).get(job["id"]).state == "cancelled"
 
 
+def test_a_knob_that_names_a_run_takes_its_id_or_its_folder(
+    evenkeel, tiny_model, tiny_data, finished_run, home, tmp_path, monkeypatch
+):
+    import shutil
+
+    shutil.copytree(finished_run, home / "runs" / "a-run")
+    asked = (
+        *("--model", tiny_model, "--shots", 4, "--alphas", "0,1", "--device", "cpu"),
+        *("--method", "tip-adapter", "--set", "views=1", "--set", "beta_steps=3"),
+    )
+    out = tmp_path / "run"
+    by_id = ("--set", "backbone=a-run", "--out", out, "--json")
+    record = evenkeel("train", tiny_data, *asked, *by_id).json
+    assert record["config"]["params"]["backbone"] == str(home / "runs" / "a-run")
+
+    monkeypatch.chdir(finished_run.parent)
+    by_folder = ("--set", f"backbone={finished_run.name}", "--json")
+    job = evenkeel("submit", tiny_data, *asked, *by_folder).json
+    assert job["config"]["params"]["backbone"] == str(finished_run)
+
+    for command in ("train", "submit"):
+        wrong = evenkeel(command, tiny_data, *asked, "--set", "backbone=a-rum")
+        assert "Did you mean 'a-run'" in wrong.complaint
+
+
 LIGHT = (
     ("--help",),
     ("demo", "{tmp}/demo"),

@@ -81,6 +81,12 @@ def test_check_spells_out_every_knob(evaluator, config):
     assert "weight_decay" in checked["params"]
 
 
+def test_check_turns_the_id_of_a_run_into_its_folder(evaluator, home, config):
+    asked = {**config.model_dump(mode="json"), "method": "tip-adapter"}
+    checked = evaluator.check({**asked, "params": {"backbone": "a-run"}})
+    assert checked["params"]["backbone"] == str(home.run_folder("a-run").path)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
