@@ -54,7 +54,8 @@ class FinishedRun:
                 "Put it back, or measure on another folder with `evenkeel evaluate RUN DATA`."
             )
         dataset = open_dataset(root, self._cache)
-        task = sample_task(dataset, self.config.shots, self.config.seed, self.config.allow_fewer)
+        asked = self.config
+        task = sample_task(dataset, asked.shots, asked.seed, asked.allow_fewer, asked.unseen)
         if list(task.classes) != self.record.classes:
             raise UserError(
                 f"data: the classes in {root} are no longer those that the run was trained on."

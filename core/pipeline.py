@@ -14,6 +14,7 @@ from core.errors import UserError
 from core.evaluation.drift import measure_drift, no_drift, random_text_moment
 from core.evaluation.evaluate import Measured, domains_of, measure, predictions
 from core.evaluation.frontier import choose_alpha, measure_frontier
+from core.evaluation.generalised import generalised
 from core.events import Evaluated, Event, Saved, Stage, Warned
 from core.methods import find
 from core.models import zoo
@@ -89,11 +90,13 @@ def run(
     yield Saved("weights", place.weights_path.name)
     predictions(start, end, task.classes).write(place.predictions_path)
     yield Saved("predictions", place.predictions_path.name)
+    evaluations = {"zero-shot": before, "fine-tuned": after}
     record = RunRecord(
         run_id=place.run_id,
         config={**config.model_dump(mode="json"), "params": method.params.model_dump(mode="json")},
         classes=list(task.classes),
-        evaluations={"zero-shot": before, "fine-tuned": after},
+        evaluations=evaluations,
+        generalised=generalised(evaluations, task),
         wise=points,
         selection=choose_alpha(points, getattr(params, "keep", "last")),
         timing=clock.timing(images=watch.images, steps=watch.step),
@@ -110,7 +113,7 @@ def run(
 
 def _task(config: RunConfig, cache: Path | None) -> FewShotTask:
     dataset = open_dataset(Path(config.data), cache)
-    task = sample_task(dataset, config.shots, config.seed, config.allow_fewer)
+    task = sample_task(dataset, config.shots, config.seed, config.allow_fewer, config.unseen)
     return replace(task, templates=resolve_templates(config.templates, dataset.templates))
 
 

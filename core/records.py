@@ -42,6 +42,9 @@ class RunConfig(Params):
     allow_fewer: bool | None = None
     """Use all images of a class that has fewer than the shots asked for. None: as the dataset says.
     """
+    unseen: tuple[str, ...] = ()
+    """Class folders that are not trained on but measured like the others (generalised zero-shot).
+    Trained class heads stay fixed then."""
     alphas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = DEFAULT_ALPHAS
     """Mixing weights of the WiSE grid; 0 and 1 are always measured."""
     evaluations: Annotated[int, Field(ge=0), Sensible(0, 12)] = 3
@@ -128,6 +131,26 @@ class Drift(Json):
     """Mean length of the change of the unit image features, from 0 to 2."""
 
 
+class SeenUnseen(Json):
+    """Generalised zero-shot: all classes are candidates, and each side is counted by itself."""
+
+    seen: float
+    """S: accuracy on images of classes that were trained on."""
+    unseen: float
+    """U: accuracy on images of classes that were not."""
+    harmonic: float
+    """H = 2SU/(S+U); 0 when both are."""
+
+
+class Generalised(Json):
+    """The same test images, averaged in two ways."""
+
+    macro: SeenUnseen
+    """Mean of the per-class accuracies (Xian et al., arXiv 1707.00600): the usual number."""
+    micro: SeenUnseen
+    """Share of all images."""
+
+
 class WisePoint(Json):
     """One point of the ID/OOD frontier: zero-shot and tuned weights mixed by `alpha`."""
 
@@ -159,6 +182,9 @@ class RunRecord(Json):
     """The `RunConfig` with every knob of the method spelled out."""
     classes: list[str]
     evaluations: dict[str, Evaluation]
+    generalised: dict[str, Generalised] = {}
+    """Seen, unseen and harmonic mean on `test`, by the names of `evaluations`; empty when every
+    class was trained on."""
     wise: list[WisePoint]
     selection: Selection
     timing: dict[str, float]

@@ -51,6 +51,7 @@ def command(config: Mapping[str, Any]) -> str:
         words.append("--allow-fewer" if config["allow_fewer"] is True else "--no-allow-fewer")
     if "alphas" in config:
         words.append(f"--alphas {','.join(_word(alpha) for alpha in config['alphas'])}")
+    words += [f"--unseen {_word(name)}" for name in config.get("unseen", ())]
     words += [f"--set {name}={_word(value)}" for name, value in config.get("params", {}).items()]
     return " \\\n  ".join(words)
 

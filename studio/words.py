@@ -172,6 +172,7 @@ class Train:
         "lr": "Learning rate",
         "seed": "Seed",
         "allow_fewer": "Allow fewer shots",
+        "unseen": "Unseen classes",
         "evaluations": "Measurements during training",
         "precision": "Precision",
         "device": "Device",

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.data.dataset import Dataset, Item
 from core.data.prompts import resolve_templates
-from core.errors import UserError
+from core.errors import UserError, unknown
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,28 @@ class FewShotTask:
     """Domain (`ood/<name>`) to its images."""
     notes: tuple[str, ...] = ()
     """What was left out or cut short, in sentences."""
+    unseen: tuple[str, ...] = ()
+    """Classes that have no training images on purpose (generalised zero-shot)."""
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """Labels of the classes that are trained on, ascending."""
+        return tuple(i for i, name in enumerate(self.classes) if name not in self.unseen)
 
 
 def sample_task(
-    dataset: Dataset, shots: int, seed: int, allow_fewer: bool | None = None
+    dataset: Dataset,
+    shots: int,
+    seed: int,
+    allow_fewer: bool | None = None,
+    unseen: Sequence[str] = (),
 ) -> FewShotTask:
     """Draw `shots` images per class by seed; what is left gives val and test where none are given.
 
     A class draws by (seed, class name, content), so neither more classes, nor more shots, nor
     other file names change what comes first. `allow_fewer` None means as the data set says.
-    Raises `UserError` when a class is short.
+    Classes named in `unseen` give no shots and are measured like the others. Raises `UserError`
+    when a class is short.
     """
     if shots < 1:
         raise UserError(f"shots: at least 1 per class is needed, got {shots}.")
@@ -49,11 +61,14 @@ def sample_task(
         raise UserError(f"seed: must be 0 or more, got {seed}.")
     allow_fewer = dataset.allow_fewer if allow_fewer is None else allow_fewer
     notes: list[str] = []
+    unseen = _unseen(dataset, unseen, notes)
     pool = _training_pool(dataset, notes)
     given_val = _validation(dataset, pool, notes)
     given_test = dataset.items("test")
     drawn = _draw(pool, dataset.classes, seed)
-    counts = _shots_per_class(drawn, dataset, shots, allow_fewer, notes)
+    taught = {name: items for name, items in drawn.items() if name not in unseen}
+    counts = _shots_per_class(taught, dataset, shots, allow_fewer, notes)
+    counts |= dict.fromkeys(unseen, 0)
 
     train, val, test = [], list(given_val), list(given_test)
     for name, order in drawn.items():
@@ -77,7 +92,25 @@ def sample_task(
         test=tuple(test),
         ood={d.name: d.items for d in dataset.domains if d.role == "ood"},
         notes=tuple(notes),
+        unseen=unseen,
     )
+
+
+def _unseen(dataset: Dataset, names: Sequence[str], notes: list[str]) -> tuple[str, ...]:
+    """The unseen classes in the order of the data set's, or a `UserError` for a wrong name."""
+    for name in names:
+        if name not in dataset.classes:
+            raise unknown("unseen: class", name, dataset.classes)
+    unseen = tuple(name for name in dataset.classes if name in names)
+    if unseen and len(dataset.classes) - len(unseen) < 2:
+        raise UserError(
+            f"unseen: at least two classes must be trained on, and {len(unseen)} of "
+            f"{len(dataset.classes)} are unseen. Name fewer."
+        )
+    if unseen:
+        listed = ", ".join(unseen[:10]) + (f" and {len(unseen) - 10} more" if unseen[10:] else "")
+        notes.append(f"Unseen classes are not trained on, and class heads stay fixed: {listed}.")
+    return unseen
 
 
 def _training_pool(dataset: Dataset, notes: list[str]) -> dict[str, list[Item]]:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -95,7 +96,10 @@ class LoopMethod(Method):
         return self.finish()
 
     def cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Batch mean of the cross entropy (nats)."""
+        """Batch mean of the cross entropy (nats) over the classes that are trained on."""
+        if self.task.unseen:
+            seen = torch.tensor(self.task.seen, device=labels.device)
+            logits, labels = logits[:, seen], torch.searchsorted(seen, labels)
         return F.cross_entropy(logits, labels, label_smoothing=self.params.label_smoothing)
 
 
@@ -108,6 +112,11 @@ class GradientMethod(LoopMethod):
     Params: ClassVar[type[BaseParams]] = TrainingParams
     params: TrainingParams
     looks_at_pixels = True
+
+    def __init__(self, params: TrainingParams, clip: ClipModel, task: FewShotTask) -> None:
+        if task.unseen:  # the rows of seen classes would outgrow those that nothing pulls
+            params = params.model_copy(update={"train_head": False})
+        super().__init__(params, clip, task)
 
     def setup(self) -> None:
         """Start from a copy of CLIP's tower and the zero-shot head."""

@@ -40,6 +40,13 @@ AllowFewer = Annotated[
         "--allow-fewer/--no-allow-fewer", help="Use all images of a class that is short of shots."
     ),
 ]
+Unseen = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CLASS",
+        help="Class folders to measure without training on them: a,b or repeated.",
+    ),
+]
 Evaluations = Annotated[int | None, typer.Option(help="Measurements during training.")]
 Alphas = Annotated[
     str | None, typer.Option(help="Mixing weights, as 0:1:0.05 or as 0,0.3,1.", metavar="GRID")
@@ -67,6 +74,7 @@ def describing_a_run(command: Callable[..., None]) -> Callable[..., None]:
         config: Config = None,
         templates: Templates = None,
         allow_fewer: AllowFewer = None,
+        unseen: Unseen = None,
         evaluations: Evaluations = None,
         alphas: Alphas = None,
         precision: Precision = None,
@@ -91,6 +99,7 @@ def build_config(
     config: Path | None,
     knobs: Sequence[str] | None,
     alphas: str | None,
+    unseen: Sequence[str] | None = None,
     **flags: Any,
 ) -> RunConfig:
     """The run that a file and the flags describe. `flags` are named as `RunConfig` names them."""
@@ -100,6 +109,8 @@ def build_config(
         raise UserError(f"{config}: params must be lines of 'knob: value', got {params!r}.")
     values |= {name: value for name, value in flags.items() if value is not None}
     values["params"] = {**params, **dict(_assignment(text) for text in knobs or ())}
+    if unseen:
+        values["unseen"] = tuple(name.strip() for text in unseen for name in text.split(","))
     if alphas is not None:
         values["alphas"] = parse_alphas(alphas)
     values["data"] = str(Path(data).expanduser().absolute())

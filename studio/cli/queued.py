@@ -91,7 +91,7 @@ def _checked(settings: Settings, config: RunConfig) -> RunConfig:
     from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 
     dataset = open_dataset(Path(config.data), settings.cache)
-    sample_task(dataset, config.shots, config.seed, config.allow_fewer)
+    sample_task(dataset, config.shots, config.seed, config.allow_fewer, config.unseen)
     evaluator = EvaluatorClient(settings)
     try:
         # A relative folder means this process's, so runs are looked up before the evaluator sees

@@ -77,6 +77,10 @@ def _summarise(record: RunRecord, folder: RunFolder) -> None:
     if point:
         rows.append((f"mixed, alpha {chosen:g}", percent(point.id), percent(point.ood)))
     table(("classifier", "ID %", "OOD %"), rows)
+    if record.generalised:
+        sides = [(label, found.macro) for label, found in record.generalised.items()]
+        shares = [(x, percent(s.seen), percent(s.unseen), percent(s.harmonic)) for x, s in sides]
+        table(("test, per class", "seen %", "unseen %", "harmonic %"), shares)
     print(f"alpha {chosen:g} was chosen on {_source(record)}. The run is in {folder.path}")
 
 

@@ -20,7 +20,7 @@ from studio.view import Handler, View, dispatch
 
 w = words.Live
 LOG_LINES = 300
-_FORM = ("shots", "seed", "allow_fewer", "evaluations", "precision", "device", "alphas")
+_FORM = ("shots", "seed", "allow_fewer", "unseen", "evaluations", "precision", "device", "alphas")
 
 
 class LivePage:

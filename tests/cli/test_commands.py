@@ -54,6 +54,20 @@ def test_a_config_file_is_completed_by_flags(evenkeel, options, tiny_data, tmp_p
     assert (config["params"]["lr"], config["params"]["epochs"]) == (1e-4, 2)
 
 
+def test_unseen_classes_are_named_by_comma_or_one_by_one(
+    evenkeel, options, tiny_data, tmp_path, monkeypatch
+):
+    out = tmp_path / "run"
+    record = evenkeel(
+        "train", tiny_data, *options, "--unseen", "otter", "--out", out, "--json"
+    ).json
+    assert record["config"]["unseen"] == ["otter"]
+    assert set(record["generalised"]["fine-tuned"]) == {"macro", "micro"}
+    for flags in (("--unseen", "red_fox, otter"), ("--unseen", "red_fox", "--unseen", "otter")):
+        refused = evenkeel("train", tiny_data, *options, *flags, "--out", tmp_path / "none")
+        assert "at least two classes must be trained on, and 2 of 3" in refused.complaint
+
+
 def test_wise_reads_the_record_and_measures_what_it_lacks(evenkeel, finished_run):
     recorded = evenkeel("wise", finished_run, "--json").json
     assert [point["alpha"] for point in recorded] == [0.0, 0.5, 1.0]

@@ -267,3 +267,35 @@ def test_no_image_is_in_two_parts_of_any_task():
         if not dataset.items("test"):
             assert {item.label for item in task.test} == set(range(len(task.classes)))
     assert sampled > 150
+
+
+THREE = {**TWO, "bear": images("b", 20)}
+
+
+def test_an_unseen_class_gives_no_shots_and_is_measured_like_the_others():
+    dataset = make(THREE)
+    task = sample_task(dataset, 8, 0, unseen=("owl",))
+    assert by_class(task, "owl") == []
+    assert task.classes == ("bear", "fox", "owl")
+    assert (task.unseen, task.seen) == (("owl",), (0, 1))
+    measured = {item.sha256 for item in (*task.val, *task.test)}
+    assert measured >= set(THREE["owl"])
+    assert any("Unseen classes are not trained on" in note for note in task.notes)
+    everything = sample_task(dataset, 8, 0)
+    assert by_class(task, "fox") == by_class(everything, "fox")
+    assert everything.seen == (0, 1, 2)
+
+
+def test_an_unseen_class_may_be_short_of_images_or_have_none_to_train_on():
+    task = sample_task(
+        make({**TWO, "bear": []}, test={**TEST, "bear": ["tb"]}), 8, 0, None, ["bear"]
+    )
+    assert len(task.train) == 16
+    assert "tb" in shas(task.test)
+
+
+def test_wrong_unseen_classes_are_told_what_they_must_be():
+    with pytest.raises(UserError, match=r"unseen: class: there is no 'bare'\. Did you mean 'bear'"):
+        sample_task(make(THREE), 8, 0, unseen=("bare",))
+    with pytest.raises(UserError, match="at least two classes must be trained on, and 2 of 3"):
+        sample_task(make(THREE), 8, 0, unseen=("bear", "owl"))

@@ -1,6 +1,7 @@
 """What every method promises, tried on every method there is."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -93,6 +94,17 @@ def test_closing_the_generator_cancels_between_two_steps(name, tiny_task):
 def test_a_loss_that_is_not_a_number_is_said_at_its_step(name, tiny_task):
     with pytest.raises(UserError, match=r"loss became .* at step \d+\. Lower lr"):
         run(name, *tiny_task, lr=1e18, clip_norm=0, epochs=30)
+
+
+@EVERY
+def test_a_class_without_training_images_breaks_nothing_and_stays_a_class(name, tiny_task):
+    clip, task = tiny_task
+    train = tuple(item for item in task.train if item.label != 1)
+    task = replace(task, train=train, unseen=(task.classes[1],))
+    classifier, _ = run(name, clip, task)
+    logits = classifier(torch.randn(2, 3, 32, 32))
+    assert logits.shape == (2, 3)
+    assert torch.isfinite(logits).all()
 
 
 @EVERY

@@ -75,6 +75,17 @@ def test_the_command_is_understood_by_the_command_line():
     assert complete(config) == complete(RunConfig.parse(CONFIG, "run"))
 
 
+def test_unseen_classes_are_typed_with_commas_and_said_one_by_one():
+    draft = {**DRAFT, "fields": {"unseen": "red_fox, snow owl"}}
+    config = config_of("/d", draft, CATALOGUE)
+    assert config["unseen"] == ["red_fox", "snow owl"]
+    text = command(config)
+    assert "--unseen red_fox" in text
+    assert "--unseen 'snow owl'" in text
+    asked = build_config("/d", None, None, None, config["unseen"])
+    assert asked.unseen == RunConfig.parse(config, "run").unseen == ("red_fox", "snow owl")
+
+
 def test_yaml_and_python_give_the_same_config():
     assert yaml.safe_load(document(CONFIG)) == CONFIG
     source = dict(codes(CONFIG))["Python"].split("for event")[0]
