@@ -12,10 +12,11 @@ from core.data.fewshot import FewShotTask
 from core.events import Event
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
+from core.models.lora import Adapters, only_adapters
 from core.models.prototypes import class_prototypes
 from core.params import Params as BaseParams
 from core.training.loop import Batch, train
-from core.training.settings import LoopParams, TrainingParams
+from core.training.settings import LoopParams, TowerParams, TrainingParams
 
 FAMILIES = ("baseline", "fine-tuning", "features", "prompts")
 
@@ -103,15 +104,41 @@ class LoopMethod(Method):
         return F.cross_entropy(logits, labels, label_smoothing=self.params.label_smoothing)
 
 
-class GradientMethod(LoopMethod):
-    """A method that moves the image tower. Only `loss` is required; the other hooks have the usual
-    answer.
+class TowerMethod(LoopMethod):
+    """A method that moves the image tower: all of its weights, or LoRA adapters in it."""
+
+    Params: ClassVar[type[BaseParams]] = TowerParams
+    params: TowerParams
+    looks_at_pixels = True
+
+    def adapt(self) -> Adapters:
+        """LoRA adapters in everything that would train without them, but for the head."""
+        pixels = torch.zeros(1, 3, *[self.clip.preprocess.size] * 2, dtype=torch.uint8)
+        adapters = Adapters(self.params.lora_rank, self.params.lora_alpha, self.task.seed)
+        adapters.add(self.classifier.tower, lambda: self.classifier.features(pixels))
+        return adapters
+
+    def fit(self) -> Generator[Event, None, Classifier]:
+        """Set up, train, finish. Adapters become plain weights at the end, and when cancelled."""
+        if not self.params.lora_rank:
+            return (yield from super().fit())
+        self.setup()
+        adapters = self.adapt()
+        try:
+            yield from train(self)
+        finally:
+            adapters.merge()
+        return self.finish()
+
+
+class GradientMethod(TowerMethod):
+    """A method that moves the image tower under a class head. Only `loss` is required; the other
+    hooks have the usual answer.
     """
 
     family = "fine-tuning"
     Params: ClassVar[type[BaseParams]] = TrainingParams
     params: TrainingParams
-    looks_at_pixels = True
 
     def __init__(self, params: TrainingParams, clip: ClipModel, task: FewShotTask) -> None:
         if task.unseen:  # the rows of seen classes would outgrow those that nothing pulls
@@ -123,7 +150,7 @@ class GradientMethod(LoopMethod):
         self.classifier = self.clip.classifier(self.zero_shot_prototypes(), self.params.fold_scale)
 
     def parameters(self) -> list[nn.Parameter]:
-        """The image tower, and the head when `train_head` is on."""
-        self.classifier.requires_grad_(True)
+        """The image tower or its adapters, and the head when `train_head` is on."""
+        only_adapters(self.classifier.tower.requires_grad_(True))
         self.classifier.head.requires_grad_(self.params.train_head)
         return [p for p in self.classifier.parameters() if p.requires_grad]

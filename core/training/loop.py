@@ -37,9 +37,12 @@ class Batch:
 class Trainable(Protocol):
     """What the loop needs of a method."""
 
-    params: LoopParams
     clip: ClipModel
     task: FewShotTask
+
+    @property
+    def params(self) -> LoopParams:
+        """Its knobs, nothing left empty."""
 
     @property
     def classifier(self) -> Classifier:

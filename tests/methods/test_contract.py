@@ -8,13 +8,13 @@ import torch
 
 from core.errors import UserError
 from core.events import Step
-from core.methods import METHODS, GradientMethod, catalogue, find
-from core.methods.base import FAMILIES
+from core.methods import METHODS, catalogue, find
+from core.methods.base import FAMILIES, TowerMethod
 from core.models.classifier import Classifier
 
 EVERY = pytest.mark.parametrize("name", METHODS)
 TRAINED = pytest.mark.parametrize(
-    "name", [name for name, method in METHODS.items() if issubclass(method, GradientMethod)]
+    "name", [name for name, method in METHODS.items() if issubclass(method, TowerMethod)]
 )
 
 
@@ -105,6 +105,17 @@ def test_a_class_without_training_images_breaks_nothing_and_stays_a_class(name, 
     logits = classifier(torch.randn(2, 3, 32, 32))
     assert logits.shape == (2, 3)
     assert torch.isfinite(logits).all()
+
+
+@TRAINED
+def test_adapters_train_and_end_as_plain_weights_under_the_usual_names(name, tiny_task):
+    plain, _ = run(name, *tiny_task)
+    adapted, events = run(name, *tiny_task, lora_rank=2)
+    again, _ = run(name, *tiny_task, lora_rank=2)
+    assert list(adapted.state_dict()) == list(plain.state_dict())
+    assert events[-1].grad_norm > 0
+    for key, tensor in adapted.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[key]), key
 
 
 @EVERY

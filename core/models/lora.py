@@ -1,0 +1,162 @@
+"""LoRA: low-rank adapters in place of a tower's own weights while it trains (arXiv 2106.09685)."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.errors import UserError
+
+Calls = dict[nn.Module, tuple[Any, ...]]
+"""The modules that a forward pass calls, and what it gave them."""
+ADAPTER = "lora_"
+"""Stands in the name of every adapter's weight, and of no other."""
+
+
+class Adapters:
+    """Adapters W + (alpha/rank)·BA in any open_clip tower; B starts at zero, A is seeded.
+
+    Adapted is what the tower *calls* among: linear layers; attention (`nn.MultiheadAttention`, its
+    joint input projection and its output projection); convolutions that are not grouped, and are
+    pointwise or pad with plain zeros. Not adapted: depthwise and grouped convolutions, timm's
+    TensorFlow-style convolutions larger than 1×1 (their padding is computed on the way), the
+    attention pool of CLIP's ResNets (it reads the weights of its layers without calling them),
+    norms, embeddings, and projections that are bare matrices, as those of CLIP's own towers are.
+    """
+
+    def __init__(self, rank: int, alpha: float, seed: int) -> None:
+        self._rank = rank
+        self._alpha = alpha
+        self._seed = seed
+        self._tuners: list[Any] = []
+        self._opened: list[tuple[nn.Module, str, nn.MultiheadAttention]] = []
+
+    def add(self, tower: nn.Module, call: Callable[[], object]) -> None:
+        """Adapt `tower` in place. `call` runs it once on anything, to see what it calls."""
+        from peft import LoraConfig  # seconds of imports that only LoRA needs
+        from peft.tuners.lora import LoraModel
+
+        self._open_attention(tower, _calls(tower, call))
+        called = _calls(tower, call)
+        names = [n for n, m in tower.named_modules() if m in called and _can_be_adapted(m)]
+        if not names:
+            raise UserError(
+                f"lora_rank: {type(tower).__name__} has no layer that can be adapted. Set it to 0."
+            )
+        config = LoraConfig(
+            r=self._rank,
+            lora_alpha=self._alpha,
+            target_modules="|".join(map(re.escape, names)),
+        )
+        with torch.random.fork_rng(devices=[]):  # peft draws on the CPU
+            torch.manual_seed(self._seed)
+            self._tuners.append(LoraModel(tower, config, "default"))
+        tower.eval()
+
+    def merge(self) -> None:
+        """Make them part of the plain weights, under the names that these had before."""
+        for tuner in self._tuners:
+            tuner.merge_and_unload()
+        for parent, name, attention in self._opened:
+            opened: Any = getattr(parent, name)
+            opened.close()
+            setattr(parent, name, attention)
+        self._tuners, self._opened = [], []
+
+    def _open_attention(self, tower: nn.Module, calls: Calls) -> None:
+        for parent in list(tower.modules()):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, nn.MultiheadAttention) and _is_plain(child, calls.get(child)):
+                    self._opened.append((parent, name, child))
+                    setattr(parent, name, OpenAttention(child))
+
+
+class OpenAttention(nn.Module):
+    """A multi-head attention whose two projections are layers that are called, so that they can be
+    adapted like any other.
+
+    peft (0.21) can adapt `nn.MultiheadAttention` itself, but adds the output projection's update
+    twice and subtracts it from the frozen weights again after every forward pass, which drift.
+    """
+
+    def __init__(self, attention: nn.MultiheadAttention) -> None:
+        super().__init__()
+        width, self.heads = attention.embed_dim, attention.num_heads
+        self.batch_first = attention.batch_first
+        self.in_proj = nn.Linear(width, 3 * width, device="meta")
+        self.in_proj.weight, self.in_proj.bias = attention.in_proj_weight, attention.in_proj_bias
+        self.out_proj = nn.Linear(width, width, device="meta")
+        self.out_proj.weight = attention.out_proj.weight
+        self.out_proj.bias = attention.out_proj.bias
+        self._attention = [attention]  # in a list: not a part whose weights would be listed twice
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        need_weights: bool = False,
+        attn_mask: Tensor | None = None,
+    ) -> tuple[Tensor, None]:
+        """Self-attention as open_clip asks for it; the weights are not returned."""
+        x = query if self.batch_first else query.transpose(0, 1)  # (N, L, E)
+        parts = self.in_proj(x).unflatten(-1, (3, self.heads, -1))  # (N, L, 3, H, E/H)
+        q, k, v = parts.permute(2, 0, 3, 1, 4)
+        if attn_mask is not None:  # added to the scores; one for all, or one for each head
+            attn_mask = attn_mask.to(q.dtype)
+            if attn_mask.dim() == 3:
+                attn_mask = attn_mask.view(-1, self.heads, *attn_mask.shape[1:])
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask)  # (N, H, L, E/H)
+        out = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return out if self.batch_first else out.transpose(0, 1), None
+
+    def close(self) -> None:
+        """Give the weights as they are now back to the attention that this was made of."""
+        attention: Any = self._attention[0]
+        attention.in_proj_weight = self.in_proj.weight
+        attention.out_proj.weight = self.out_proj.weight
+
+
+def only_adapters(tower: nn.Module) -> nn.Module:
+    """The same tower with nothing but its adapters trainable; left alone where it has none."""
+    adapters = [p for name, p in tower.named_parameters() if ADAPTER in name]
+    if adapters:
+        tower.requires_grad_(False)
+        for parameter in adapters:
+            parameter.requires_grad_(True)
+    return tower
+
+
+def _calls(tower: nn.Module, call: Callable[[], object]) -> Calls:
+    found: Calls = {}
+
+    def note(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        found[module] = inputs
+
+    hooks = [module.register_forward_pre_hook(note) for module in tower.modules()]
+    with torch.no_grad():
+        call()
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def _can_be_adapted(module: nn.Module) -> bool:
+    if isinstance(module, nn.Conv2d):
+        plain = type(module) is nn.Conv2d and module.padding_mode == "zeros"
+        return module.groups == 1 and (plain or module.kernel_size == (1, 1))
+    return isinstance(module, nn.Linear)
+
+
+def _is_plain(attention: nn.MultiheadAttention, inputs: tuple[Any, ...] | None) -> bool:
+    """Self-attention whose queries, keys and values are projected by one matrix."""
+    return (
+        inputs is not None
+        and all(given is inputs[0] for given in inputs[:3])
+        and attention.in_proj_weight is not None
+        and attention.bias_k is None
+        and not attention.add_zero_attn
+    )
