@@ -309,6 +309,38 @@ def test_best_keeps_the_epoch_with_the_best_validation_accuracy(tiny_model, tiny
     assert record.evaluations["fine-tuned"].domains["val"].accuracy >= max(looked[:-1], default=0)
 
 
+@pytest.fixture(scope="module")
+def both_towers(tiny_model, tiny_data, tmp_path_factory):
+    """(folder, record) of a FLYP run that never saw an otter."""
+    folder = tmp_path_factory.mktemp("flyp")
+    asked = config_of(tiny_model, tiny_data, method="flyp", unseen=("otter",), alphas=(0.5,))
+    record, _ = finish(run(asked, folder, None))
+    return folder, record
+
+
+def test_a_run_that_tunes_the_text_tower_opens_mixes_and_exports_like_any_other(
+    both_towers, tmp_path
+):
+    folder, record = both_towers
+    finished = FinishedRun(folder, None, "cpu")
+    assert finished.measure(0.0) == record.evaluations["zero-shot"]
+    assert finished.measure(1.0) == record.evaluations["fine-tuned"]
+    assert finished.measure(0.5).id == record.wise[1].id
+    exported = finished.export("open_clip", 0.5, tmp_path / "out")
+    assert exported.verified, exported.check
+
+
+def test_the_record_splits_the_test_accuracy_by_seen_and_unseen_classes(both_towers):
+    _, record = both_towers
+    assert record.config["unseen"] == ["otter"]
+    assert record.generalised.keys() == {"zero-shot", "fine-tuned"}
+    for label, found in record.generalised.items():
+        counts = record.evaluations[label].domains["test"].per_class
+        assert found.macro.unseen == pytest.approx(counts["otter"][0] / counts["otter"][1])
+        seen = [c / n for name, (c, n) in counts.items() if name != "otter"]
+        assert found.macro.seen == pytest.approx(sum(seen) / 2)
+
+
 def test_zero_shot_of_a_data_set_counts_every_image_once(tiny_model, tiny_data):
     answer = measure_zero_shot(tiny_data, str(tiny_model), "openai-80")
     assert answer["folders"] == ["otter", "red_fox", "snow owl"]

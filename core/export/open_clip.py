@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.errors import UserError
 from core.models.classifier import Classifier
-from core.models.clip import ClipModel
+from core.models.clip import ClipModel, tokens_to_features
 
 WEIGHTS = "open_clip_model.safetensors"
 CONFIG = "open_clip_config.json"
@@ -40,17 +40,18 @@ class Exported:
 def export_open_clip(
     clip: ClipModel, classifier: Classifier, folder: Path, card: dict[str, Any]
 ) -> Exported:
-    """Write the encoder with the classifier's image tower in place of CLIP's; the text tower is
-    CLIP's.
+    """Write the encoder with the classifier's image tower in place of CLIP's. The text tower is
+    CLIP's, unless the head has tuned one.
 
     Beside the weights and open_clip's config lie the class head (`head.safetensors`: the tensors of
     its formula) and `card` (classes, prompts, α, that formula, where it came from). An existing
     export is overwritten; a folder with other things in it is refused.
     """
     _make_room(folder)
-    state = {name: tensor.contiguous().cpu() for name, tensor in clip.model.state_dict().items()}
-    for name, tensor in classifier.tower.state_dict().items():
-        state[f"visual.{name}"] = tensor.detach().contiguous().cpu()
+    tower = {f"visual.{name}": tensor for name, tensor in classifier.tower.state_dict().items()}
+    text = classifier.head.text_tower(clip).state_dict()
+    state = {**clip.model.state_dict(), **text, **tower}
+    state = {name: tensor.detach().contiguous().cpu() for name, tensor in state.items()}
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
     save_file(classifier.head.exported(), folder / HEAD, metadata={"format": "pt"})
     preprocess = dataclasses.asdict(clip.preprocess)
@@ -84,7 +85,9 @@ def _verify(folder: Path, clip: ClipModel, classifier: Classifier) -> tuple[bool
     image_gap = _gap(model.eval().encode_image(images, normalize=True), ours)
     text_gap = _gap(
         model.encode_text(texts, normalize=True),
-        clip.model.encode_text(texts.to(clip.precision.device), normalize=True),
+        torch.nn.functional.normalize(
+            tokens_to_features(classifier.head.text_tower(clip), texts), dim=-1
+        ),
     )
     gap = max(image_gap, text_gap)
     if gap <= TOLERANCE:

@@ -70,11 +70,19 @@ class ClipModel:
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """`[N] → (N, D)`: raw text features in fp32, on the CPU."""
-        features = []
-        for start in range(0, len(texts), TEXT_BATCH):
-            tokens = self.tokenizer(list(texts[start : start + TEXT_BATCH]))
-            features.append(self.model.encode_text(tokens.to(self.precision.device)).float().cpu())
-        return torch.cat(features)
+        chunks = torch.split(self.tokens([texts])[0], TEXT_BATCH)
+        return torch.cat([self.encode_tokens(tokens) for tokens in chunks])
+
+    def tokens(self, prompts: Sequence[Sequence[str]]) -> Tensor:
+        """`[C][T] → (C, T, L)`: token ids, padded to the tower's context length."""
+        flat = [prompt for row in prompts for prompt in row]
+        ids: Tensor = self.tokenizer(flat)
+        return ids.view(len(prompts), len(prompts[0]), -1)
+
+    @torch.inference_mode()
+    def encode_tokens(self, tokens: Tensor) -> Tensor:
+        """`(N, L) → (N, D)`: raw text features in fp32, on the CPU."""
+        return tokens_to_features(self.model, tokens)
 
     def classifier(self, prototypes: Tensor, fold_scale: bool = False) -> Classifier:
         """A classifier to train: a copy of the image tower with `prototypes` (C, D) as its head."""
@@ -146,6 +154,12 @@ class ClipModel:
             "torch": torch.__version__,
             **more,
         }
+
+
+def tokens_to_features(model: Any, tokens: Tensor) -> Tensor:
+    """`(N, L) → (N, D)`: raw features in fp32 on the CPU, by an open_clip model's text tower."""
+    features: Tensor = model.encode_text(tokens.to(model.logit_scale.device))
+    return features.float().cpu()
 
 
 def unit(features: Tensor) -> Tensor:

@@ -35,6 +35,13 @@ class Head(nn.Module, ABC):
     def exported(self) -> dict[str, Tensor]:
         """The tensors that `formula` speaks of, on the CPU; τ is folded into the weight."""
 
+    def text_tower(self, clip: "ClipModel") -> nn.Module:
+        """The text tower that belongs to this head, with open_clip's names: CLIP's own, unless the
+        head has tuned another.
+        """
+        tower: nn.Module = clip.model
+        return tower
+
 
 class LinearHead(Head):
     """Cosine logits under one of the two conventions of the literature.

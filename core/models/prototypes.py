@@ -1,12 +1,12 @@
 """Text prototypes: one vector a class (zero-shot head) and one a template (context head)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from core.data.prompts import prompts_for
-from core.models.clip import ClipModel, unit
+from core.models.clip import TEXT_BATCH, ClipModel, unit
 
 
 def class_prototypes(clip: ClipModel, names: Sequence[str], templates: Sequence[str]) -> Tensor:
@@ -29,6 +29,18 @@ def context_prototypes(clip: ClipModel, names: Sequence[str], templates: Sequenc
     return _prototypes(clip, names, templates)[len(names) :]
 
 
+def prompt_features(encode: Callable[[Tensor], Tensor], tokens: Tensor) -> Iterator[Tensor]:
+    """Unit features `(T, D)` of the prompts of one class after another, from tokens `(C, T, L)`.
+
+    `encode` gives raw features on the CPU and sees whole classes, about 256 prompts at once: a
+    value depends on nothing but the tokens and the tower, whoever asks.
+    """
+    for group in torch.split(tokens, max(1, TEXT_BATCH // tokens.shape[1])):
+        rows = group.flatten(0, 1)
+        features = torch.cat([encode(chunk) for chunk in torch.split(rows, TEXT_BATCH)])
+        yield from unit(features).view(len(group), tokens.shape[1], -1)
+
+
 def _prototypes(clip: ClipModel, names: Sequence[str], templates: Sequence[str]) -> Tensor:
     """Class rows, then template rows. One pass over the prompts gives both; only the means are
     kept.
@@ -37,14 +49,14 @@ def _prototypes(clip: ClipModel, names: Sequence[str], templates: Sequence[str])
     def compute() -> Tensor:
         by_class = []
         by_template = torch.zeros(len(templates), clip.embed_dim)
-        for prompts in prompts_for(names, templates):
-            features = unit(clip.encode_text(prompts))  # (T, D)
+        tokens = clip.tokens(prompts_for(names, templates))
+        for features in prompt_features(clip.encode_tokens, tokens):  # (T, D)
             by_class.append(features.mean(0))
             by_template += features
         return torch.cat([unit(torch.stack(by_class)), unit(by_template / len(names))])
 
     key = {
-        "what": "prototypes",
+        "what": "class and template prototypes",
         "model": clip.fingerprint,
         "names": list(names),
         "templates": list(templates),

@@ -11,9 +11,11 @@ from core.models.cache_head import CacheHead, RefinedCacheHead, ResidualCacheHea
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.heads import Head, LinearHead
+from core.models.text_head import TextHead
 
 HEADS: dict[str, type[Head]] = {
-    head.kind: head for head in (LinearHead, CacheHead, RefinedCacheHead, ResidualCacheHead)
+    head.kind: head
+    for head in (LinearHead, CacheHead, RefinedCacheHead, ResidualCacheHead, TextHead)
 }
 """Every kind of head that a classifier may end in."""
 PROTOTYPES = "zero_shot_prototypes"

@@ -9,6 +9,7 @@ from torch import nn
 
 from core.embedded import model_folder
 from core.methods import METHODS
+from core.methods.flyp import FLYP
 from core.methods.ft import FineTuning
 from core.models import zoo
 from core.models.lora import Adapters, OpenAttention, only_adapters
@@ -163,7 +164,16 @@ def test_the_same_seed_gives_the_same_adapters_and_another_seed_others(tiny_task
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-@pytest.mark.parametrize("name", ["ft", "fd-align"])
+def test_both_towers_of_flyp_are_adapted_and_tau_is_not_trained(tiny_task):
+    clip, _ = tiny_task
+    text = trained(FLYP, tiny_task, lora_rank=2).classifier.head.text.state_dict()
+    start = clip.model.state_dict()
+    moved = {name for name in text if not torch.equal(text[name], start[name])}
+    assert "transformer.resblocks.0.attn.in_proj_weight" in moved
+    assert {"logit_scale", "token_embedding.weight", "text_projection"}.isdisjoint(moved)
+
+
+@pytest.mark.parametrize("name", ["ft", "fd-align", "flyp"])
 def test_cancelling_leaves_plain_weights_and_the_best_epoch_can_be_kept(name, tiny_task):
     clip, _ = tiny_task
     method_class = METHODS[name]
