@@ -25,6 +25,7 @@ class Watch:
     def __init__(self, method: Method, folder: RunFolder, looks: int) -> None:
         self.step = 0
         self.images = 0
+        self._epochs = 0
         self._method = method
         self._folder = folder
         self._looks = looks
@@ -47,13 +48,13 @@ class Watch:
                 break
             yield event
             if isinstance(event, Step):
-                self.step = event.step
+                self.step, self._epochs = event.step, event.epoch
                 if self._is_due(event):
                     with clock("evaluation_seconds"):
                         events = list(self._measure(event))
                     yield from events
-        self.images = len(method.task.train) * self._epochs()
-        yield self._look(self._epochs(), self._features(tuned))
+        self.images = len(method.task.train) * self._epochs
+        yield self._look(self._epochs, self._features(tuned))
         return tuned
 
     def _is_due(self, event: Step) -> bool:
@@ -86,6 +87,3 @@ class Watch:
         contexts = context_prototypes(clip, task.names, templates)
         spurious = spurious_prototypes(clip, task, params)
         return PrototypeTrail(contexts, templates, spurious, clip.logit_scale, task.classes)
-
-    def _epochs(self) -> int:
-        return int(getattr(self._method.params, "epochs", 0)) if self.step else 0

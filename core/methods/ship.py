@@ -1,0 +1,154 @@
+"""SHIP: imagine features of the classes that have no images, and learn CoOp's prompts from both."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from core.events import Event, Step, Warned
+from core.methods.coop import CoOp, prompt_logits
+from core.models.classifier import Classifier
+from core.models.feature_generator import FeatureGenerator
+from core.params import Sensible
+from core.training.loop import Batch, train
+
+
+def autoencoder_loss(
+    generated: Tensor, features: Tensor, mean: Tensor, log_variance: Tensor
+) -> dict[str, Tensor]:
+    """‖x̂ − x‖² + KL(N(μ, σ²) ‖ N(0, 1)), each a sum over dimensions and a mean over the batch.
+
+    Wang et al., arXiv 2307.07397: the negative evidence bound under a Gaussian of unit precision
+    (up to a factor of 2 on the first term). Features are unit `(B, D)`, μ and log σ² `(B, D)`.
+    """
+    distance = (generated - features).square().sum(dim=1).mean()
+    divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+    return {"reconstruction": distance, "divergence": divergence}
+
+
+class SHIP(CoOp):
+    """First an autoencoder of the real features, then CoOp on them and as many imagined ones.
+
+    Imagined features are drawn anew for every batch, their classes uniformly among the unseen ones,
+    and the cross entropy is over all classes. The official code makes its set once, measures seen
+    and unseen classes in separate label spaces, and picks its weights on test images; here they
+    compete with each other and nothing is picked.
+    """
+
+    name = "ship"
+    title = "SHIP"
+    paper = "Wang et al. 2023, arXiv 2307.07397"
+    summary = "Imagines image features for classes without images, then learns prompts from both."
+
+    paper_preset: ClassVar = {"clip_norm": 0.0}
+
+    class Params(CoOp.Params):
+        """SHIP's knobs beside CoOp's."""
+
+        context: Literal["random", "a photo of a"] = "a photo of a"
+        """Where the context starts: random vectors, or the four words as published."""
+        generator_epochs: Annotated[int, Field(ge=1), Sensible(5, 200, log=True)] = 50
+        """Passes over the training images that teach the generator of features."""
+        generator_lr: Annotated[float, Field(gt=0), Sensible(1e-4, 1e-2, log=True)] = 1e-3
+        """Learning rate of the generator (AdamW, half a cosine to 0)."""
+
+    params: Params
+
+    def setup(self) -> None:
+        """CoOp's parts, and a generator that knows nothing yet."""
+        super().setup()
+        self.draws = torch.Generator().manual_seed(self.task.seed)
+        self.generator = FeatureGenerator(self.clip, self.task.names, self.draws)
+        unseen = set(range(len(self.task.classes))) - set(self.task.seen)
+        self.unseen = torch.tensor(sorted(unseen), device=self.clip.precision.device)
+
+    def fit(self) -> Generator[Event, None, Classifier]:
+        """Teach the generator, then the prompts; steps and epochs are counted through."""
+        if not self.task.unseen:
+            yield Warned("Every class has images, so SHIP has nothing to imagine and is CoOp.")
+            return (yield from super().fit())
+        self.setup()
+        first, second = self.params.generator_epochs, self.params.epochs
+        yield from _counted(train(_Imagination(self)), 0, first + second)
+        self.generator.requires_grad_(False)
+        yield from _counted(train(self), first, first + second)
+        return self.finish()
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross entropy over real features and as many imagined ones, all classes competing."""
+        if not self.task.unseen:
+            return super().loss(batch)
+        real = self.frozen.view(batch.view)[batch.index]  # (B, D)
+        labels = self._draw_unseen(len(real))
+        features = torch.cat([real, self.imagine(labels)])  # (2B, D)
+        logits = prompt_logits(features, self.prompts.encode(self.context), self.clip.logit_scale)
+        targets = torch.cat([batch.labels, labels])
+        smoothing = self.params.label_smoothing
+        return {"class": F.cross_entropy(logits, targets, label_smoothing=smoothing)}
+
+    @torch.no_grad()
+    def imagine(self, labels: Tensor) -> Tensor:
+        """Unit features `(B, D)` of images that do not exist, of the classes `labels` (B,)."""
+        return self.generator(self.noise(len(labels)), labels)
+
+    def noise(self, count: int) -> Tensor:
+        """Seeded draws from N(0, 1), `(count, D)`."""
+        drawn = torch.randn(count, self.clip.embed_dim, generator=self.draws)
+        return drawn.to(self.clip.precision.device)
+
+    def _draw_unseen(self, count: int) -> Tensor:
+        which = torch.randint(len(self.unseen), (count,), generator=self.draws)
+        return self.unseen[which.to(self.unseen.device)]
+
+
+class _Imagination:
+    """The generator of a `SHIP`, for the training loop."""
+
+    looks_at_pixels = False
+
+    def __init__(self, method: SHIP) -> None:
+        asked = method.params
+        changed = {"epochs": asked.generator_epochs, "lr": asked.generator_lr, "keep": "last"}
+        changed |= {"optimizer": "adamw", "schedule": "cosine", "warmup": 0.0, "weight_decay": 0.0}
+        self.params = asked.model_copy(update=changed)
+        self.clip, self.task = method.clip, method.task
+        self._method = method
+
+    @property
+    def classifier(self) -> Classifier:
+        """Does not move in this phase."""
+        return self._method.classifier
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Encoder, generator and the context that it shifts."""
+        return list(self._method.generator.parameters())
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Real features through z and the frozen text tower, back to themselves."""
+        features = self._method.frozen.view(batch.view)[batch.index]  # (B, D)
+        mean, log_variance = self._method.generator.encode(features)
+        z = mean + self._method.noise(len(features)) * (0.5 * log_variance).exp()
+        generated = self._method.generator(z, batch.labels)
+        return autoencoder_loss(generated, features, mean, log_variance)
+
+    def after_step(self, step: int, steps: int) -> None:
+        """Nothing."""
+
+
+def _counted(events: Iterator[Event], before: int, epochs: int) -> Iterator[Event]:
+    """The steps of one phase as part of `epochs` in all, `before` of which have passed."""
+    for event in events:
+        if isinstance(event, Step):
+            a_epoch = event.steps // event.epochs
+            event = replace(
+                event,
+                step=event.step + before * a_epoch,
+                steps=epochs * a_epoch,
+                epoch=event.epoch + before,
+                epochs=epochs,
+            )
+        yield event
