@@ -50,6 +50,7 @@ class APE(Method):
     """
 
     name = "ape"
+    family = "features"
     title = "APE"
     paper = "Zhu et al. 2023, arXiv 2304.01195"
     summary = "Tip-Adapter on the feature channels that tell your classes apart: no training."

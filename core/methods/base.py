@@ -113,7 +113,7 @@ class TowerMethod(LoopMethod):
 
     def adapt(self) -> Adapters:
         """LoRA adapters in everything that would train without them, but for the head."""
-        pixels = torch.zeros(1, 3, *[self.clip.preprocess.size] * 2, dtype=torch.uint8)
+        pixels = self.clip.blank()
         adapters = Adapters(self.params.lora_rank, self.params.lora_alpha, self.task.seed)
         adapters.add(self.classifier.tower, lambda: self.classifier.features(pixels))
         return adapters

@@ -36,6 +36,7 @@ class CoOp(LoopMethod):
     """
 
     name = "coop"
+    family = "prompts"
     title = "CoOp"
     paper = "Zhou et al. 2022, arXiv 2109.01134"
     summary = "Learns the words around the class name; the towers stay as they are."

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from core.methods.base import GradientMethod
 from core.methods.recipes import LIPSUM_FT
+from core.models.lora import Adapters, only_adapters
 from core.params import Sensible
 from core.training.loop import Batch
 from core.training.optim import Schedule
@@ -66,9 +67,18 @@ class EMA(GradientMethod):
             steps = Schedule(self.params, len(self.task.train)).steps
             self.params = self.params.model_copy(update={"decay": default_decay(steps)})
 
+    def adapt(self) -> Adapters:
+        """Equal adapters in θ and in its average, which then is one of their factors."""
+        adapters = super().adapt()
+        pixels = self.clip.blank()
+        adapters.add(self.online.tower, lambda: self.online.features(pixels))
+        return adapters
+
     def parameters(self) -> list[nn.Parameter]:
-        """The image tower, and the head when `train_head` is on: of θ, not of its average."""
-        self.online.requires_grad_(True)
+        """The image tower or its adapters, and the head when `train_head` is on: of θ, not of its
+        average.
+        """
+        only_adapters(self.online.tower.requires_grad_(True))
         self.online.head.requires_grad_(self.params.train_head)
         return [p for p in self.online.parameters() if p.requires_grad]
 

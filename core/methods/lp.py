@@ -17,6 +17,7 @@ class LinearProbe(Method):
     """
 
     name = "lp"
+    family = "features"
     title = "Linear probe (LP)"
     paper = "Kumar et al. 2022 (LP-FT), arXiv 2202.10054"
     summary = "Fits only the class head, by logistic regression on CLIP's features: seconds."

@@ -18,6 +18,7 @@ class LinearProbeThenFineTuning(GradientMethod):
     """
 
     name = "lp-ft"
+    family = "baseline"
     title = "LP-FT"
     paper = "Kumar et al. 2022, arXiv 2202.10054"
     summary = "Fits the class head first, then fine-tunes all, so that features move less."

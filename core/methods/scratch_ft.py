@@ -21,6 +21,7 @@ class ScratchFT(GradientMethod):
     """
 
     name = "scratch-ft"
+    family = "baseline"
     title = "Scratch-FT"
     paper = "Nam et al. 2024 (Lipsum-FT), arXiv 2404.00860"
     summary = "Fine-tuning from an empty head: shows what the zero-shot head is worth."

@@ -40,6 +40,7 @@ class SHIP(CoOp):
     """
 
     name = "ship"
+    family = "prompts"
     title = "SHIP"
     paper = "Wang et al. 2023, arXiv 2307.07397"
     summary = "Imagines image features for classes without images, then learns prompts from both."

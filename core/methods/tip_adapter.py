@@ -19,6 +19,7 @@ class TipAdapter(Method):
     """
 
     name = "tip-adapter"
+    family = "features"
     title = "Tip-Adapter"
     paper = "Zhang et al. 2021, arXiv 2111.03930"
     summary = "Keeps CLIP as it is and lets the most similar training images vote: no training."

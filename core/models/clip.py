@@ -108,6 +108,11 @@ class ClipModel:
         view._pixels = self._pixels
         return view
 
+    def blank(self) -> Tensor:
+        """A batch of one black image, `(1, 3, n, n)` uint8."""
+        size = self.preprocess.size
+        return torch.zeros(1, 3, size, size, dtype=torch.uint8)
+
     def owns(self, classifier: Classifier) -> bool:
         """Whether the classifier's tower is this model's own, untouched one."""
         return classifier.tower is self.model.visual
