@@ -85,7 +85,7 @@ def prototype_sources() -> list[Trial]:
 def random_texts() -> list[Trial]:
     """Length and number of Lipsum-FT's random texts (Table 8)."""
     lengths = [Trial(f"L = {n}, M = 80", "lipsum-ft", {"text_length": n}) for n in (1, 4, 8, 16)]
-    numbers = [Trial(f"L = 8, M = {n}", "lipsum-ft", {"texts": n}) for n in (10, 40, 160)]
+    numbers = [Trial(f"L = 8, M = {n}", "lipsum-ft", {"random_texts": n}) for n in (10, 40, 160)]
     return [*lengths, *numbers]
 
 

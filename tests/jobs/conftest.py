@@ -1,7 +1,7 @@
 """A data folder of its own for every test, and one real worker for the suite."""
 
 import pytest
-from real_worker import WorkerProcess
+from tests.jobs.real_worker import WorkerProcess
 
 from core.records import RunConfig
 from jobs.ledger import Ledger

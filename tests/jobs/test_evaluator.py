@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from real_worker import eventually
+from tests.jobs.real_worker import eventually
 
 from core.errors import UserError
 from core.runs import RunFolder

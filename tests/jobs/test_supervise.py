@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from real_worker import eventually, is_alive
+from tests.jobs.real_worker import eventually, is_alive
 
 from core.errors import UserError
 from jobs import supervise

@@ -9,7 +9,7 @@ import sqlite3
 import time
 
 import pytest
-from real_worker import WorkerProcess, child_of, children_of, eventually, is_alive, pid_of
+from tests.jobs.real_worker import WorkerProcess, child_of, children_of, eventually, is_alive, pid_of
 
 from jobs.doorbell import Doorbell
 from jobs.ledger import Job, Ledger
