@@ -6,8 +6,10 @@ import torch
 from pydantic import field_validator
 from torch import Tensor
 
+from core.data.fewshot import FewShotTask
 from core.methods.base import GradientMethod
 from core.methods.recipes import LIPSUM_FT
+from core.models.clip import ClipModel
 from core.training.loop import Batch
 from core.training.settings import TrainingParams
 
@@ -40,6 +42,11 @@ class ScratchFT(GradientMethod):
             if not value:
                 raise ValueError("on, since the head starts at zero (ft keeps the zero-shot head)")
             return value
+
+    def __init__(self, params: Params, clip: ClipModel, task: FewShotTask) -> None:
+        super().__init__(params, clip, task)
+        # Not fixed where classes have no images: those keep rows of zeros, as nothing is known.
+        self.params = self.params.model_copy(update={"train_head": True})
 
     def setup(self) -> None:
         """Start from a copy of CLIP's tower and a head of zeros."""
