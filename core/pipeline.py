@@ -126,7 +126,8 @@ def _drift(
     try:
         return measure_drift(start, end, random_text_moment(clip), clip.logit_scale), ""
     except UserError as error:
-        return measure_drift(start, end, None, clip.logit_scale), str(error)
+        problem = f"The energy gap is left out. {error}"
+        return measure_drift(start, end, None, clip.logit_scale), problem
 
 
 def _data(task: FewShotTask) -> dict[str, Any]:

@@ -136,14 +136,15 @@ def test_a_text_tower_that_reads_no_random_tokens_costs_the_energy_gap_and_not_t
     tiny_model, tiny_data, tmp_path, monkeypatch
 ):
     def refuse(clip):
-        raise UserError("energy gap: not with this tower.")
+        raise UserError("random texts: not with this tower.")
 
     monkeypatch.setattr(pipeline, "random_text_moment", refuse)
     asked = config_of(tiny_model, tiny_data, method="ft", params={"epochs": 1}, alphas=(0, 1))
     record, events = finish(run(asked, tmp_path, None))
     assert record.drift["test"].energy_gap is None
     assert record.drift["test"].distortion > 0
-    assert "energy gap: not with this tower." in [getattr(e, "message", "") for e in events]
+    said = [getattr(event, "message", "") for event in events]
+    assert "The energy gap is left out. random texts: not with this tower." in said
 
 
 def test_a_run_says_its_phases_in_order_and_measures_as_often_as_asked(done):

@@ -1,12 +1,11 @@
 """How far training moved an image tower: energy gap and feature distortion, of unit features."""
 
-import open_clip
 import torch
 from torch import Tensor
 
-from core.errors import UserError
 from core.evaluation.evaluate import Measured
-from core.models.clip import TEXT_BATCH, ClipModel, unit
+from core.models.clip import ClipModel, unit
+from core.models.random_texts import encode_tokens, random_texts, vocabulary
 from core.records import Drift
 
 TEXTS = 10_000
@@ -70,8 +69,14 @@ def random_text_moment(
 ) -> Tensor:
     """S of random texts under this model's text tower, `(D, D)`; computed once a model and kept.
 
-    A `UserError` for a text tower that does not read byte-pair tokens.
+    A `UserError` for a text tower that cannot read them.
     """
+
+    def compute() -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        tokens = random_texts(texts, length, generator, vocabulary(clip))
+        return second_moment(encode_tokens(clip, tokens).cpu())
+
     key = {
         "what": "random-text-moment",
         "model": clip.fingerprint,
@@ -80,26 +85,4 @@ def random_text_moment(
         "seed": seed,
         "device": str(clip.precision.device),
     }
-    return clip.cache.get(key, lambda: second_moment(_random_texts(clip, texts, length, seed)))
-
-
-@torch.inference_mode()
-def _random_texts(clip: ClipModel, texts: int, length: int, seed: int) -> Tensor:
-    """Features `(texts, D)` of [BOS] + `length` tokens that the model knows + [EOS], padded."""
-    if not isinstance(clip.tokenizer, open_clip.SimpleTokenizer):
-        raise UserError(
-            f"energy gap: it needs a text tower with CLIP's byte-pair tokens, and {clip.name} has "
-            f"a {type(clip.tokenizer).__name__}. Read the distortion instead."
-        )
-    begin, end = clip.tokenizer.sot_token_id, clip.tokenizer.eot_token_id
-    tower = getattr(clip.model, "text", clip.model)
-    known = tower.token_embedding.weight.ne(0).any(dim=1).cpu()
-    known[[begin, end]] = False
-    ids = known.nonzero().flatten()
-    generator = torch.Generator().manual_seed(seed)
-    tokens = torch.zeros(texts, clip.model.context_length, dtype=torch.long)
-    tokens[:, 0] = begin
-    tokens[:, 1 : length + 1] = ids[torch.randint(len(ids), (texts, length), generator=generator)]
-    tokens[:, length + 1] = end
-    batches = torch.split(tokens.to(clip.precision.device), TEXT_BATCH)
-    return torch.cat([clip.model.encode_text(batch).float().cpu() for batch in batches])
+    return clip.cache.get(key, compute)

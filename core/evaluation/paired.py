@@ -13,8 +13,8 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest
 
 from core.evaluation.predictions import Predictions
+from core.intervals import Z95
 
-Z95 = 1.959963984540054
 SIGNIFICANT = 0.05
 Verdict = Literal["better", "worse", "cannot-tell", "same-answers"]
 _JUST_BELOW = 1e-9
