@@ -5,6 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from core.methods.base import GradientMethod
+from core.methods.recipes import LIPSUM_FT
 from core.training.linear_probe import probed_head
 from core.training.loop import Batch
 
@@ -14,7 +15,8 @@ class LinearProbeThenFineTuning(GradientMethod):
 
     Kumar et al. 2022, arXiv 2202.10054: a head that fits already distorts features less. For
     CLIP, whose zero-shot head is a better start, Lipsum-FT measured it below plain FT on OOD data
-    (arXiv 2404.00860, Table 4).
+    (arXiv 2404.00860, Table 4). Mixing weights run from the zero-shot head, which is not where this
+    method began.
     """
 
     name = "lp-ft"
@@ -23,16 +25,8 @@ class LinearProbeThenFineTuning(GradientMethod):
     paper = "Kumar et al. 2022, arXiv 2202.10054"
     summary = "Fits the class head first, then fine-tunes all, so that features move less."
 
-    paper_preset: ClassVar = {
-        "lr": 1e-5,
-        "batch_size": 256,
-        "schedule": "cosine-from-zero",
-        "clip_norm": 0.0,
-        "crop_min": 0.08,
-        "keep": "best",
-    }
-    """How Lipsum-FT ran it on CLIP: its recipe for FT. Its number of steps (5,000 and 50,000)
-    belongs to whole data sets and is not taken over; LP-FT's authors swept the learning rate."""
+    paper_preset: ClassVar = LIPSUM_FT
+    """How Lipsum-FT ran it on CLIP; LP-FT's authors swept the learning rate."""
 
     def setup(self) -> None:
         """Start from a copy of CLIP's tower and the probe's head."""
