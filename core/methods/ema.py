@@ -68,16 +68,15 @@ class EMA(GradientMethod):
             self.params = self.params.model_copy(update={"decay": default_decay(steps)})
 
     def adapt(self) -> Adapters:
-        """Equal adapters in θ and in its average, which then is one of their factors."""
+        """The same adapters in θ and in its average, where they are averaged factor by factor."""
         adapters = super().adapt()
         pixels = self.clip.blank()
         adapters.add(self.online.tower, lambda: self.online.features(pixels))
+        self.classifier.requires_grad_(False)
         return adapters
 
     def parameters(self) -> list[nn.Parameter]:
-        """The image tower or its adapters, and the head when `train_head` is on: of θ, not of its
-        average.
-        """
+        """As every method's, but of θ and not of its average."""
         only_adapters(self.online.tower.requires_grad_(True))
         self.online.head.requires_grad_(self.params.train_head)
         return [p for p in self.online.parameters() if p.requires_grad]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.methods.base import GradientMethod
 from core.methods.recipes import LIPSUM_FT
+from core.models.lora import added
 from core.params import Sensible
 from core.training.loop import Batch
 from core.training.settings import TrainingParams
@@ -63,7 +64,9 @@ class L2SP(GradientMethod):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross entropy over `(B, C)` logits, and the spring."""
         features = self.classifier.features(batch.images, training=True)  # (B, D)
-        pull = spring(self.held, self.start, self.params.form)
+        moved = added(self.classifier.tower)  # none without LoRA; with it the tower's own rest
+        start = [*self.start, *map(torch.zeros_like, moved)]
+        pull = spring([*self.held, *moved], start, self.params.form)
         return {
             "class": self.cross_entropy(self.classifier.head(features), batch.labels),
             "l2-sp": self.params.l2_weight * pull,

@@ -130,6 +130,12 @@ def only_adapters(tower: nn.Module) -> nn.Module:
     return tower
 
 
+def added(tower: nn.Module) -> list[Tensor]:
+    """(alpha/rank)·BA of every adapter in the tower, with gradients: how far its weight moved."""
+    layers: list[Any] = [module for module in tower.modules() if hasattr(module, "lora_A")]
+    return [layer.get_delta_weight("default") for layer in layers]
+
+
 def _calls(tower: nn.Module, call: Callable[[], object]) -> Calls:
     found: Calls = {}
 

@@ -74,6 +74,23 @@ def test_the_best_epoch_of_ema_is_an_epoch_of_the_average(tiny_task):
         assert torch.equal(tensor, method.classifier.state_dict()[name]), name
 
 
+def test_the_average_of_adapters_follows_those_that_train(tiny_task):
+    low = QUICK | {"lora_rank": 2, "lr": 1e-2}
+    plain = FineTuning(FineTuning.Params(**low), *tiny_task)
+    last, smooth = (EMA(EMA.Params(**low, decay=decay), *tiny_task) for decay in (0.0, 0.75))
+    for method in (plain, last, smooth):
+        list(method.fit())
+    start = tiny_task[0].model.visual.state_dict()
+    for name, tensor in plain.classifier.tower.state_dict().items():
+        assert torch.equal(tensor, last.classifier.tower.state_dict()[name]), name
+        assert torch.equal(tensor, smooth.online.tower.state_dict()[name]), name
+    moved = {
+        method: sum((t - start[n]).norm() for n, t in method.classifier.tower.state_dict().items())
+        for method in (last, smooth)
+    }
+    assert 0 < moved[smooth] < moved[last]
+
+
 @pytest.mark.parametrize("train_head", [True, False])
 def test_decay_zero_is_fine_tuning_to_the_bit(train_head, tiny_task):
     plain = FineTuning(FineTuning.Params(**QUICK, train_head=train_head), *tiny_task)
@@ -85,6 +102,12 @@ def test_decay_zero_is_fine_tuning_to_the_bit(train_head, tiny_task):
 
 
 MUTANTS = [
+    Mutant(
+        "core.methods.ema",
+        "        adapters.add(self.online.tower, lambda: self.online.features(pixels))\n",
+        "",
+        test_the_average_of_adapters_follows_those_that_train,
+    ),
     Mutant(
         "core.methods.ema",
         "smooth.lerp_(now, 1 - decay)",

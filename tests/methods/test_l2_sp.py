@@ -42,6 +42,28 @@ def test_l2_sp_holds_what_trains_and_kumars_form_leaves_the_head_out(tiny_task):
     assert held["kumar"] == pytest.approx(2.0 * 0.01 * tower, rel=1e-4)
 
 
+def test_with_adapters_the_spring_holds_the_weights_that_they_make(tiny_task):
+    clip, task = tiny_task
+    for form in ("half", "kumar"):
+        method = L2SP(L2SP.Params(**QUICK, form=form, l2_weight=2.0, lora_rank=2), clip, task)
+        method.setup()
+        adapters = method.adapt()
+        torch.manual_seed(0)
+        for parameter in method.parameters():
+            parameter.data.add_(0.1 * torch.randn_like(parameter))
+        batch = Batch(torch.zeros(1, 3, 32, 32), torch.tensor([0]), torch.tensor([0]), 0)
+        term = method.loss(batch)["l2-sp"]
+        term.backward()
+        tower = dict(method.classifier.tower.named_parameters())
+        assert all(p.grad.norm() > 0 for name, p in tower.items() if "lora_" in name)
+        adapters.merge()
+        start, end = clip.classifier(method.zero_shot_prototypes()), method.classifier
+        if form == "kumar":
+            start, end = start.tower, end.tower
+        merged = spring(end.parameters(), start.parameters(), form)
+        torch.testing.assert_close(term, 2.0 * merged, rtol=1e-4, atol=0)
+
+
 def test_a_stiff_spring_stays_nearer_to_the_start(tiny_task):
     clip, task = tiny_task
     distance = []
@@ -63,6 +85,12 @@ def test_l2_weight_zero_is_fine_tuning_to_the_bit(train_head, tiny_task):
 
 
 MUTANTS = [
+    Mutant(
+        "core.methods.l2_sp",
+        "spring([*self.held, *moved], start,",
+        "spring(self.held, self.start,",
+        test_with_adapters_the_spring_holds_the_weights_that_they_make,
+    ),
     Mutant(
         "core.methods.l2_sp",
         "squares / 2 if",
