@@ -1,11 +1,11 @@
 """A data folder of its own for every test, and one real worker for the suite."""
 
 import pytest
-from tests.jobs.real_worker import WorkerProcess
 
 from core.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.settings import Settings
+from tests.jobs.real_worker import WorkerProcess
 
 
 @pytest.fixture

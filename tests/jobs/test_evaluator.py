@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.jobs.real_worker import eventually
 
 from core.errors import UserError
 from core.runs import RunFolder
@@ -13,6 +12,7 @@ from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 from jobs.evaluator.shelf import Shelf
 from jobs.interpreter import command, environment
 from jobs.settings import Settings
+from tests.jobs.real_worker import eventually
 
 
 @pytest.fixture(scope="module")

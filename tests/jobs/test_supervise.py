@@ -7,11 +7,11 @@ import threading
 import time
 
 import pytest
-from tests.jobs.real_worker import eventually, is_alive
 
 from core.errors import UserError
 from jobs import supervise
 from jobs.supervise import Program, Tree, check_port, only_one
+from tests.jobs.real_worker import eventually, is_alive
 
 
 def program(name, code):

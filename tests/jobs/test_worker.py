@@ -9,7 +9,6 @@ import sqlite3
 import time
 
 import pytest
-from tests.jobs.real_worker import WorkerProcess, child_of, children_of, eventually, is_alive, pid_of
 
 from jobs.doorbell import Doorbell
 from jobs.ledger import Job, Ledger
@@ -17,6 +16,14 @@ from jobs.progress import read_progress
 from jobs.queueing import cancel, submit
 from jobs.reconcile import RING_AGAIN_SECONDS
 from jobs.settings import Settings
+from tests.jobs.real_worker import (
+    WorkerProcess,
+    child_of,
+    children_of,
+    eventually,
+    is_alive,
+    pid_of,
+)
 
 
 def ring(settings: Settings, job_id: str) -> None:
