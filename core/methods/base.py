@@ -12,7 +12,7 @@ from core.data.fewshot import FewShotTask
 from core.events import Event
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
-from core.models.lora import Adapters, only_adapters
+from core.models.lora import add_adapters, has_adapters, merge_adapters, only_adapters
 from core.models.prototypes import class_prototypes
 from core.params import Params as BaseParams
 from core.training.loop import Batch, train
@@ -111,23 +111,23 @@ class TowerMethod(LoopMethod):
     params: TowerParams
     looks_at_pixels = True
 
-    def adapt(self) -> Adapters:
-        """LoRA adapters in everything that would train without them, but for the head."""
-        pixels = self.clip.blank()
-        adapters = Adapters(self.params.lora_rank, self.params.lora_alpha, self.task.seed)
-        adapters.add(self.classifier.tower, lambda: self.classifier.features(pixels))
-        return adapters
+    def adapted(self, classifier: Classifier) -> Classifier:
+        """The same classifier, with LoRA adapters in its tower where `lora_rank` asks for them."""
+        params, pixels = self.params, self.clip.blank()
+        if params.lora_rank and not has_adapters(classifier.tower):
+            look = lambda: classifier.features(pixels)  # noqa: E731
+            seed = self.task.seed
+            add_adapters(classifier.tower, look, params.lora_rank, params.lora_alpha, seed)
+        return classifier
 
     def fit(self) -> Generator[Event, None, Classifier]:
         """Set up, train, finish. Adapters become plain weights at the end, and when cancelled."""
-        if not self.params.lora_rank:
-            return (yield from super().fit())
         self.setup()
-        adapters = self.adapt()
+        self.adapted(self.classifier)  # where `setup` made a classifier of its own
         try:
             yield from train(self)
         finally:
-            adapters.merge()
+            merge_adapters(self.classifier)
         return self.finish()
 
 
@@ -147,10 +147,15 @@ class GradientMethod(TowerMethod):
 
     def setup(self) -> None:
         """Start from a copy of CLIP's tower and the zero-shot head."""
-        self.classifier = self.clip.classifier(self.zero_shot_prototypes(), self.params.fold_scale)
+        prototypes = self.zero_shot_prototypes()
+        self.classifier = self.adapted(self.clip.classifier(prototypes, self.params.fold_scale))
 
     def parameters(self) -> list[nn.Parameter]:
+        """What trains in `classifier`."""
+        return self.trainable(self.classifier)
+
+    def trainable(self, classifier: Classifier) -> list[nn.Parameter]:
         """The image tower or its adapters, and the head when `train_head` is on."""
-        only_adapters(self.classifier.tower.requires_grad_(True))
-        self.classifier.head.requires_grad_(self.params.train_head)
-        return [p for p in self.classifier.parameters() if p.requires_grad]
+        only_adapters(classifier.tower.requires_grad_(True))
+        classifier.head.requires_grad_(self.params.train_head)
+        return [p for p in classifier.parameters() if p.requires_grad]

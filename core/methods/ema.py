@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from core.methods.base import GradientMethod
 from core.methods.recipes import LIPSUM_FT
-from core.models.lora import Adapters, only_adapters
 from core.params import Sensible
 from core.training.loop import Batch
 from core.training.optim import Schedule
@@ -37,7 +36,8 @@ class EMA(GradientMethod):
 
     Polyak averaging with exponential weights, a baseline of Lipsum-FT (arXiv 2404.00860).
     `classifier` is θ̄ from the first step on: it is what is measured on the way, what `keep=best`
-    chooses among, and what `fit` returns. θ itself is `online`.
+    chooses among, and what `fit` returns. θ itself is `online`. With LoRA the factors of the
+    adapters are averaged, each by itself, and not their products.
     """
 
     name = "ema"
@@ -67,19 +67,9 @@ class EMA(GradientMethod):
             steps = Schedule(self.params, len(self.task.train)).steps
             self.params = self.params.model_copy(update={"decay": default_decay(steps)})
 
-    def adapt(self) -> Adapters:
-        """The same adapters in θ and in its average, where they are averaged factor by factor."""
-        adapters = super().adapt()
-        pixels = self.clip.blank()
-        adapters.add(self.online.tower, lambda: self.online.features(pixels))
-        self.classifier.requires_grad_(False)
-        return adapters
-
     def parameters(self) -> list[nn.Parameter]:
-        """As every method's, but of θ and not of its average."""
-        only_adapters(self.online.tower.requires_grad_(True))
-        self.online.head.requires_grad_(self.params.train_head)
-        return [p for p in self.online.parameters() if p.requires_grad]
+        """What trains, of θ and not of its average."""
+        return self.trainable(self.online)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross entropy over `(B, C)` logits of θ."""

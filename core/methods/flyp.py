@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from core.data.prompts import prompts_for
 from core.methods.base import TowerMethod
-from core.models.lora import Adapters, only_adapters
+from core.models.classifier import Classifier
+from core.models.lora import add_adapters, has_adapters, only_adapters
 from core.models.text_head import TextHead
 from core.training.loop import Batch
 from core.training.settings import TowerParams
@@ -91,7 +92,7 @@ class FLYP(TowerMethod):
         templates = self.task.templates, SINGLE
         both = [self.clip.tokens(prompts_for(self.task.names, each)) for each in templates]
         self.head = TextHead.over(self.clip, both[0])
-        self.classifier = self.clip.with_copied_tower(self.head)
+        self.classifier = self.adapted(self.clip.with_copied_tower(self.head))
         self.captions = both[self.params.captions == "single"].to(self.clip.precision.device)
         self.draws = torch.Generator().manual_seed(self.task.seed)
 
@@ -103,12 +104,13 @@ class FLYP(TowerMethod):
         self.head.text.logit_scale.requires_grad_(not self.params.lora_rank)
         return [p for p in self.classifier.parameters() if p.requires_grad]
 
-    def adapt(self) -> Adapters:
-        """Adapters in both towers."""
-        adapters = super().adapt()
-        if self.params.text == "tuned":
-            adapters.add(self.head.text, lambda: self.head.encode(self.head.tokens[0, :1]))
-        return adapters
+    def adapted(self, classifier: Classifier) -> Classifier:
+        """With LoRA adapters in both towers where `lora_rank` asks for them."""
+        params, head = self.params, self.head
+        if params.lora_rank and params.text == "tuned" and not has_adapters(head):
+            look = lambda: head.encode(head.tokens[0, :1])  # noqa: E731
+            add_adapters(head.text, look, params.lora_rank, params.lora_alpha, self.task.seed)
+        return super().adapted(classifier)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Contrastive against the batch's captions, or cross entropy against one for each class."""

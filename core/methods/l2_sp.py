@@ -29,7 +29,7 @@ class L2SP(GradientMethod):
 
     Li et al., arXiv 1802.01483; they pull a new head to zero, which here has a start of its
     own. `form=kumar` is the code of Kumar et al. (arXiv 2202.10054): λ·‖θ − θ₀‖² without the ½, on
-    the tower alone.
+    the tower alone. With LoRA the adapters are what trains, and the spring holds those.
     """
 
     name = "l2-sp"

@@ -16,62 +16,63 @@ ADAPTER = "lora_"
 """Stands in the name of every adapter's weight, and of no other."""
 
 
-class Adapters:
-    """Adapters W + (alpha/rank)·BA in any open_clip tower; B starts at zero, A is seeded.
+def add_adapters(
+    tower: nn.Module, call: Callable[[], object], rank: int, alpha: float, seed: int
+) -> None:
+    """Adapt `tower` in place: W + (alpha/rank)·BA. B starts at zero; A is drawn by `seed`.
 
-    Adapted is what the tower *calls* among: linear layers; attention (`nn.MultiheadAttention`, its
-    joint input projection and its output projection); convolutions that are not grouped, and are
-    pointwise or pad with plain zeros. Not adapted: depthwise and grouped convolutions, timm's
-    TensorFlow-style convolutions larger than 1×1 (their padding is computed on the way), the
-    attention pool of CLIP's ResNets (it reads the weights of its layers without calling them),
-    norms, embeddings, and projections that are bare matrices, as those of CLIP's own towers are.
+    `call` runs the tower once on anything, to see what it calls. Adapted are, of any open_clip
+    tower: linear layers; attention (`nn.MultiheadAttention`, its joint input projection and its
+    output projection); convolutions that are not grouped, and are pointwise or pad with plain
+    zeros. Not adapted: depthwise and grouped convolutions, timm's TensorFlow-style convolutions
+    larger than 1×1 (their padding is computed on the way), the attention pool of CLIP's ResNets (it
+    reads the weights of its layers without calling them), norms, embeddings, and projections that
+    are bare matrices, as those of CLIP's own towers are.
     """
+    from peft import LoraConfig  # seconds of imports that only LoRA needs
+    from peft.tuners.lora import LoraModel
 
-    def __init__(self, rank: int, alpha: float, seed: int) -> None:
-        self._rank = rank
-        self._alpha = alpha
-        self._seed = seed
-        self._tuners: list[Any] = []
-        self._opened: list[tuple[nn.Module, str, nn.MultiheadAttention]] = []
-
-    def add(self, tower: nn.Module, call: Callable[[], object]) -> None:
-        """Adapt `tower` in place. `call` runs it once on anything, to see what it calls."""
-        from peft import LoraConfig  # seconds of imports that only LoRA needs
-        from peft.tuners.lora import LoraModel
-
-        self._open_attention(tower, _calls(tower, call))
-        called = _calls(tower, call)
-        names = [n for n, m in tower.named_modules() if m in called and _can_be_adapted(m)]
-        if not names:
-            raise UserError(
-                f"lora_rank: {type(tower).__name__} has no layer that can be adapted. Set it to 0."
-            )
-        config = LoraConfig(
-            r=self._rank,
-            lora_alpha=self._alpha,
-            target_modules="|".join(map(re.escape, names)),
+    _open_attention(tower, _calls(tower, call))
+    called = _calls(tower, call)
+    names = [n for n, m in tower.named_modules() if m in called and _can_be_adapted(m)]
+    if not names:
+        raise UserError(
+            f"lora_rank: {type(tower).__name__} has no layer that can be adapted. Set it to 0."
         )
-        with torch.random.fork_rng(devices=[]):  # peft draws on the CPU
-            torch.manual_seed(self._seed)
-            self._tuners.append(LoraModel(tower, config, "default"))
-        tower.eval()
+    chosen = "|".join(map(re.escape, names))
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=chosen)
+    with torch.random.fork_rng(devices=[]):  # peft draws on the CPU
+        torch.manual_seed(seed)
+        LoraModel(tower, config, "default")
+    tower.eval()
 
-    def merge(self) -> None:
-        """Make them part of the plain weights, under the names that these had before."""
-        for tuner in self._tuners:
-            tuner.merge_and_unload()
-        for parent, name, attention in self._opened:
-            opened: Any = getattr(parent, name)
-            opened.close()
-            setattr(parent, name, attention)
-        self._tuners, self._opened = [], []
 
-    def _open_attention(self, tower: nn.Module, calls: Calls) -> None:
-        for parent in list(tower.modules()):
-            for name, child in list(parent.named_children()):
-                if isinstance(child, nn.MultiheadAttention) and _is_plain(child, calls.get(child)):
-                    self._opened.append((parent, name, child))
-                    setattr(parent, name, OpenAttention(child))
+def merge_adapters(module: nn.Module) -> None:
+    """Make all adapters part of the plain weights, under the names that these had before."""
+    if not has_adapters(module):
+        return
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for parent, name, child in _children(module):
+        if isinstance(child, BaseTunerLayer):
+            child.merge()
+            setattr(parent, name, child.get_base_layer())
+    for parent, name, child in _children(module):
+        if isinstance(child, OpenAttention):
+            setattr(parent, name, child.closed())
+
+
+def has_adapters(module: nn.Module) -> bool:
+    """Whether there are adapters in it."""
+    return any(ADAPTER in name for name, _ in module.named_parameters())
+
+
+def only_adapters(tower: nn.Module) -> nn.Module:
+    """The same tower with nothing but its adapters trainable; left alone where it has none."""
+    if has_adapters(tower):
+        for name, parameter in tower.named_parameters():
+            parameter.requires_grad_(ADAPTER in name)
+    return tower
 
 
 class OpenAttention(nn.Module):
@@ -113,21 +114,27 @@ class OpenAttention(nn.Module):
         out = self.out_proj(mixed.transpose(1, 2).flatten(2))
         return out if self.batch_first else out.transpose(0, 1), None
 
-    def close(self) -> None:
-        """Give the weights as they are now back to the attention that this was made of."""
+    def closed(self) -> nn.MultiheadAttention:
+        """The attention that this was made of, with the weights as they are now."""
         attention: Any = self._attention[0]
         attention.in_proj_weight = self.in_proj.weight
         attention.out_proj.weight = self.out_proj.weight
+        return attention
 
 
-def only_adapters(tower: nn.Module) -> nn.Module:
-    """The same tower with nothing but its adapters trainable; left alone where it has none."""
-    adapters = [p for name, p in tower.named_parameters() if ADAPTER in name]
-    if adapters:
-        tower.requires_grad_(False)
-        for parameter in adapters:
-            parameter.requires_grad_(True)
-    return tower
+def _open_attention(tower: nn.Module, calls: Calls) -> None:
+    for parent, name, child in _children(tower):
+        if isinstance(child, nn.MultiheadAttention) and _is_plain(child, calls.get(child)):
+            setattr(parent, name, OpenAttention(child))
+
+
+def _children(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
+    """(parent, name, child) of every module inside, outer ones first."""
+    return [
+        (parent, name, child)
+        for parent in module.modules()
+        for name, child in parent.named_children()
+    ]
 
 
 def added(tower: nn.Module) -> list[Tensor]:

@@ -114,6 +114,9 @@ def test_adapters_train_and_end_as_plain_weights_under_the_usual_names(name, tin
     again, _ = run(name, *tiny_task, lora_rank=2)
     assert list(adapted.state_dict()) == list(plain.state_dict())
     assert events[-1].grad_norm > 0
+    for key, tensor in tiny_task[0].model.visual.state_dict().items():
+        now = adapted.tower.state_dict()[key]
+        assert tensor.dim() > 1 or torch.equal(now, tensor), f"{key} trained beside the adapters"
     for key, tensor in adapted.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[key]), key
 

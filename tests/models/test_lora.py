@@ -12,7 +12,7 @@ from core.methods import METHODS
 from core.methods.flyp import FLYP
 from core.methods.ft import FineTuning
 from core.models import zoo
-from core.models.lora import Adapters, OpenAttention, only_adapters
+from core.models.lora import OpenAttention, add_adapters, merge_adapters, only_adapters
 from tests.mutants import Mutant
 
 
@@ -20,14 +20,13 @@ def test_a_layer_becomes_w_plus_alpha_over_rank_times_b_a():
     tower = nn.Sequential(nn.Linear(2, 2, bias=False))
     with torch.no_grad():
         tower[0].weight.copy_(torch.eye(2))
-    adapters = Adapters(rank=1, alpha=3.0, seed=0)
-    adapters.add(tower, lambda: tower(torch.zeros(1, 2)))
+    add_adapters(tower, lambda: tower(torch.zeros(1, 2)), rank=1, alpha=3.0, seed=0)
     with torch.no_grad():
         tower[0].lora_A["default"].weight.copy_(torch.tensor([[1.0, 2.0]]))
         tower[0].lora_B["default"].weight.copy_(torch.tensor([[1.0], [-1.0]]))
     # I + 3/1 · (1, −1)ᵀ(1, 2) = [[4, 6], [−3, −5]]; it maps (1, 1) to (10, −8).
     assert torch.equal(tower(torch.ones(1, 2)), torch.tensor([[10.0, -8.0]]))
-    adapters.merge()
+    merge_adapters(tower)
     assert torch.equal(tower[0].weight, torch.tensor([[4.0, 6.0], [-3.0, -5.0]]))
     assert list(tower.state_dict()) == ["0.weight"]
 
@@ -63,15 +62,14 @@ def tower_of(kind: str) -> nn.Module:
     return open_clip.create_model(name, require_pretrained=True).visual.eval()
 
 
-def shaken(tower: nn.Module) -> tuple[Adapters, dict[str, torch.Tensor]]:
+def shaken(tower: nn.Module) -> dict[str, torch.Tensor]:
     """The tower with adapters that are not zero, and its weights before."""
     before = copy.deepcopy(tower.state_dict())
-    adapters = Adapters(rank=2, alpha=4.0, seed=0)
-    adapters.add(tower, lambda: tower(torch.zeros(1, 3, 32, 32)))
+    add_adapters(tower, lambda: tower(torch.zeros(1, 3, 32, 32)), rank=2, alpha=4.0, seed=0)
     for name, parameter in tower.named_parameters():
         if "lora_B" in name:
             nn.init.normal_(parameter, std=0.02)
-    return adapters, before
+    return before
 
 
 @pytest.mark.parametrize("kind", ["vit", "resnet", "timm"])
@@ -79,12 +77,16 @@ def test_the_merged_tower_is_plain_and_computes_what_the_adapted_one_did(kind):
     tower = tower_of(kind)
     images = torch.randn(2, 3, 32, 32)
     untouched = tower(images)
-    adapters, before = shaken(tower)
+    before = shaken(tower)
     adapted = tower(images)
-    adapters.merge()
+    twin = copy.deepcopy(tower)
+    merge_adapters(tower)
     torch.testing.assert_close(tower(images), adapted, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(adapted, untouched, rtol=1e-2)
     assert list(tower.state_dict()) == list(before)
+    torch.testing.assert_close(twin(images), adapted)
+    merge_adapters(twin)
+    assert all(torch.equal(twin.state_dict()[k], v) for k, v in tower.state_dict().items())
     assert not any("lora" in type(module).__module__ for module in tower.modules())
 
 
@@ -121,7 +123,7 @@ def test_a_tower_without_layers_is_refused():
 
     tower = nn.Sequential(nn.LayerNorm(4))
     with pytest.raises(UserError, match="no layer that can be adapted"):
-        Adapters(1, 1.0, 0).add(tower, lambda: tower(torch.zeros(1, 4)))
+        add_adapters(tower, lambda: tower(torch.zeros(1, 4)), 1, 1.0, 0)
 
 
 def trained(method_class, tiny_task, **knobs):
@@ -202,21 +204,23 @@ def test_an_empty_rate_is_ten_times_as_high_with_adapters(tiny_task):
 def test_a_model_of_the_zoo_is_not_changed_by_adapters_in_its_copy(tiny_model):
     clip = zoo.load(str(tiny_model), device="cpu", precision="fp32")
     before = copy.deepcopy(clip.model.state_dict())
-    shaken(clip.classifier(torch.eye(3, 32)).tower)[0].merge()
+    tower = clip.classifier(torch.eye(3, 32)).tower
+    shaken(tower)
+    merge_adapters(tower)
     assert all(torch.equal(before[k], v) for k, v in clip.model.state_dict().items())
 
 
 MUTANTS = [
     Mutant(
         "core.models.lora",
-        "lora_alpha=self._alpha,",
-        "lora_alpha=self._rank,",
+        "lora_alpha=alpha,",
+        "lora_alpha=rank,",
         test_a_layer_becomes_w_plus_alpha_over_rank_times_b_a,
     ),
     Mutant(
         "core.models.lora",
-        "            tuner.merge_and_unload()",
-        "            tuner.unload()",
+        "            child.merge()",
+        "            pass",
         test_a_layer_becomes_w_plus_alpha_over_rank_times_b_a,
     ),
     Mutant(
