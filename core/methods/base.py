@@ -107,6 +107,7 @@ class LoopMethod(Method):
 class TowerMethod(LoopMethod):
     """A method that moves the image tower: all of its weights, or LoRA adapters in it."""
 
+    family = "fine-tuning"
     Params: ClassVar[type[BaseParams]] = TowerParams
     params: TowerParams
     looks_at_pixels = True
@@ -136,7 +137,6 @@ class GradientMethod(TowerMethod):
     hooks have the usual answer.
     """
 
-    family = "fine-tuning"
     Params: ClassVar[type[BaseParams]] = TrainingParams
     params: TrainingParams
 
