@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.methods.base import GradientMethod
 from core.methods.recipes import LIPSUM_FT
-from core.models.lora import added
+from core.models.lora import ADAPTER, added
 from core.params import Sensible
 from core.training.loop import Batch
 from core.training.settings import TrainingParams
@@ -29,7 +29,7 @@ class L2SP(GradientMethod):
 
     Li et al., arXiv 1802.01483; they pull a new head to zero, which here has a start of its
     own. `form=kumar` is the code of Kumar et al. (arXiv 2202.10054): λ·‖θ − θ₀‖² without the ½, on
-    the tower alone. With LoRA the adapters are what trains, and the spring holds those.
+    the tower alone. With LoRA the spring holds what the adapters add to the weights.
     """
 
     name = "l2-sp"
@@ -58,7 +58,9 @@ class L2SP(GradientMethod):
         super().setup()
         self.parameters()
         held = self.classifier if self.params.form == "half" else self.classifier.tower
-        self.held = [p for p in held.parameters() if p.requires_grad]
+        self.held = [
+            p for name, p in held.named_parameters() if p.requires_grad and ADAPTER not in name
+        ]
         self.start = [p.detach().clone() for p in self.held]
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
