@@ -18,7 +18,7 @@ from core.evaluation.predictions import (
     Predictions,
     hashes_of,
 )
-from core.models.classifier import Classifier
+from core.models.classifier import Classifier, Predictor
 from core.models.clip import ClipModel
 from core.records import DomainScore, Evaluation
 
@@ -38,7 +38,7 @@ class Measured:
     evaluation: Evaluation
     domains: Domains
     features: Tensor
-    """Unit features (N, D) in the order of `flat(domains)`."""
+    """Unit features (N, D) in the order of `flat(domains)`; (N, 0) for an ensemble."""
     logits: Tensor
     """(N, C), in the same order."""
 
@@ -57,23 +57,22 @@ class Measured:
         }
 
 
-def measure(classifier: Classifier, clip: ClipModel, task: FewShotTask) -> Measured:
-    """Score every domain by the classifier's features of all evaluation images."""
+def measure(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> Measured:
+    """Score every domain by what the classifier makes of all evaluation images."""
     domains = domains_of(task)
-    features = clip.features_of(classifier, task.root, flat(domains))
-    return measure_features(classifier, features, domains, task.classes)
+    features, logits = classifier.outputs_of(clip, task.root, flat(domains))
+    return measure_outputs(features, logits, domains, task.classes)
 
 
-def evaluate(classifier: Classifier, clip: ClipModel, task: FewShotTask) -> Evaluation:
+def evaluate(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> Evaluation:
     """The scores alone."""
     return measure(classifier, clip, task).evaluation
 
 
-def measure_features(
-    classifier: Classifier, features: Tensor, domains: Domains, classes: Sequence[str]
+def measure_outputs(
+    features: Tensor, logits: Tensor, domains: Domains, classes: Sequence[str]
 ) -> Measured:
-    """Score unit features (N, D) that stand in the order of `flat(domains)`."""
-    logits = classifier.logits_from(features)
+    """Score logits (N, C) that stand, as the features do, in the order of `flat(domains)`."""
     scores: dict[str, DomainScore] = {}
     start = 0
     for name, items in domains.items():
@@ -86,8 +85,9 @@ def measure_features(
 def evaluate_features(
     classifier: Classifier, features: Tensor, domains: Domains, classes: Sequence[str]
 ) -> Evaluation:
-    """The scores alone."""
-    return measure_features(classifier, features, domains, classes).evaluation
+    """The scores of unit features (N, D) that stand in the order of `flat(domains)`."""
+    logits = classifier.logits_from(features)
+    return measure_outputs(features, logits, domains, classes).evaluation
 
 
 def predictions(before: Measured, after: Measured, classes: Sequence[str]) -> Predictions:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from core.errors import UserError
 from core.models.clip import ClipModel
+from core.models.ensemble import Ensemble
 from core.models.weights import load_classifiers
 from core.params import Kind, Params
 from core.runs import RunFolder
@@ -37,4 +38,8 @@ def plug_in(clip: ClipModel, run: str | None) -> ClipModel:
             f"{clip.fingerprint[:12]}). Name the same model, or another run."
         )
     _, tuned = load_classifiers(folder.weights_path, clip)
+    if isinstance(tuned, Ensemble):
+        raise UserError(
+            f"backbone: {run} is an ensemble of several towers, and one is needed. Name a member."
+        )
     return clip if clip.owns(tuned) else clip.with_tower(tuned.tower)

@@ -1,6 +1,8 @@
 """`Classifier`: image tower and head. What every method returns and everything downstream reads."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +14,25 @@ from core.data.transforms import Preprocess
 from core.models.heads import Head
 from core.models.precision import Precision
 
+if TYPE_CHECKING:
+    from core.models.clip import ClipModel
+
 EVALUATION_BATCH = 64
 """Fixed, so that a feature does not depend on which images it was computed with or on who asks."""
+
+
+class Predictor(Protocol):
+    """What can be measured and asked: a `Classifier`, or an `Ensemble` of several."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """`(B, 3, H, W) → (B, C)`: logits in fp32."""
+
+    def outputs_of(
+        self, clip: "ClipModel", root: Path, items: Sequence[Item]
+    ) -> tuple[Tensor, Tensor]:
+        """Unit features `(N, D)` and logits `(N, C)` of the evaluation views of the items under
+        `root`, on the CPU.
+        """
 
 
 class Classifier(nn.Module):
@@ -53,9 +72,16 @@ class Classifier(nn.Module):
             features = self.tower(images)
         return F.normalize(features.float(), dim=-1)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, training: bool = False) -> Tensor:
         """Logits `(B, C)` in fp32."""
-        return self.head(self.features(images))
+        return self.head(self.features(images, training))
+
+    def outputs_of(
+        self, clip: "ClipModel", root: Path, items: Sequence[Item]
+    ) -> tuple[Tensor, Tensor]:
+        """As `Predictor` says; features of CLIP's own tower are known already."""
+        features = clip.features_of(self, root, items)
+        return features, self.logits_from(features)
 
     @torch.inference_mode()
     def features_of(self, pixels: PixelStore, items: Sequence[Item]) -> Tensor:

@@ -1,6 +1,8 @@
 """The weights of a run on disk: its classifier, and the zero-shot head that it started from."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -10,6 +12,7 @@ from core.errors import UserError
 from core.models.cache_head import CacheHead, RefinedCacheHead, ResidualCacheHead
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
+from core.models.ensemble import Ensemble
 from core.models.heads import Head, LinearHead
 from core.models.text_head import TextHead
 
@@ -22,35 +25,73 @@ PROTOTYPES = "zero_shot_prototypes"
 
 
 def save_classifier(
-    path: Path, clip: ClipModel, classifier: Classifier, prototypes: Tensor
+    path: Path, clip: ClipModel, classifier: Classifier | Ensemble, prototypes: Tensor
 ) -> None:
     """Write `classifier` and the unit zero-shot head `(C, D)`. A tower that is CLIP's own is left
     out: it is loaded with the model.
     """
-    state = {PROTOTYPES: prototypes, **_part(clip, classifier)}
+    if isinstance(classifier, Ensemble):
+        members = [*classifier]
+        metadata = {
+            "head": ",".join(member.head.kind for member in members),
+            "ensemble": classifier.average,
+        }
+        own = {
+            f"{number}.{name}": tensor
+            for number, member in enumerate(members)
+            for name, tensor in _part(clip, member).items()
+        }
+    else:
+        metadata = {"head": classifier.head.kind}
+        own = _part(clip, classifier)
+    state = {PROTOTYPES: prototypes, **own}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     partial = path.with_suffix(".partial")
-    save_file(state, partial, metadata={"head": classifier.head.kind})
+    save_file(state, partial, metadata=metadata)
     partial.replace(path)
 
 
-def load_classifiers(path: Path, clip: ClipModel) -> tuple[Classifier, Classifier]:
-    """(zero-shot, tuned), with the same tensors by name. A `UserError` when the file is missing or
-    damaged.
+def load_classifiers(path: Path, clip: ClipModel) -> tuple[Classifier, Classifier | Ensemble]:
+    """(zero-shot, tuned); with the same tensors by name, unless the tuned one is an ensemble. A
+    `UserError` when the file is missing or damaged.
     """
     try:
         with safe_open(path, "pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            kind = file.metadata()["head"]
+            metadata = file.metadata()
+            kinds = metadata["head"].split(",")
+        prototypes = state.pop(PROTOTYPES)
     except (FileNotFoundError, SafetensorError, KeyError, TypeError) as error:
         raise UserError(f"{path} is missing or damaged ({error}). Train the run again.") from None
-    prototypes = state.pop(PROTOTYPES)
-    own = {n.removeprefix("head."): t for n, t in state.items() if n.startswith("head.")}
+    if "ensemble" not in metadata:
+        tuned = _rebuilt(kinds[0], state, clip)
+        return clip.origin(tuned, prototypes), tuned
+    members = [
+        _rebuilt(kind, _below(f"{number}.", state), clip) for number, kind in enumerate(kinds)
+    ]
+    average: Any = metadata["ensemble"]
+    return clip.origin(members[0], prototypes), Ensemble(members, average)
+
+
+def load_prototypes(path: Path) -> Tensor:
+    """The unit zero-shot head `(C, D)` that a run started from."""
+    with safe_open(path, "pt") as file:
+        prototypes: Tensor = file.get_tensor(PROTOTYPES)
+    return prototypes
+
+
+def _rebuilt(kind: str, state: dict[str, Tensor], clip: ClipModel) -> Classifier:
+    own = _below("head.", state)
     head = HEADS[kind].shaped_like(own, clip)
     moved = len(own) < len(state)
     tuned = clip.with_copied_tower(head) if moved else clip.with_head(head)
     (tuned if moved else tuned.head).load_state_dict(state if moved else own)
-    return clip.origin(tuned, prototypes), tuned.requires_grad_(False)
+    return tuned.requires_grad_(False)
+
+
+def _below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start so, without it."""
+    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
 
 
 def _part(clip: ClipModel, classifier: Classifier) -> dict[str, Tensor]:
