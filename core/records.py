@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -58,6 +59,20 @@ class RunConfig(Params):
     @classmethod
     def _as_tuple(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
+
+
+class CombinedConfig(RunConfig):
+    """What a combination of finished runs was asked for: `method` is an interpolator and `params`
+    are its knobs; all else is as in the first of the runs.
+    """
+
+    members: tuple[str, ...]
+    """Folders of the runs."""
+
+
+def read_config(payload: Mapping[str, Any]) -> RunConfig:
+    """A config as a run folder holds it: of a training, or of a combination."""
+    return (CombinedConfig if "members" in payload else RunConfig).model_validate(dict(payload))
 
 
 class Json(BaseModel):
@@ -168,8 +183,47 @@ class Selection(Json):
     """Which weights were chosen, and on what: never on the numbers that are reported."""
 
     checkpoint: str
+    """`last` or `best` epoch; of a combination, what its members or radii were chosen on."""
     alpha: float
-    alpha_chosen_on: Literal["val", "default"]
+    alpha_chosen_on: Literal["val", "default", "fixed", "oracle"]
+    """`fixed`: of a combination, which is α = 1 by itself. `oracle`: the same, but test images were
+    looked at to make it, so its test numbers are not honest."""
+
+
+ChosenOn = Literal["val", "oracle", "nothing"]
+
+
+class Draw(Json):
+    """Which images some weights have seen: all that the shots of a task depend on."""
+
+    data: str
+    shots: int
+    seed: int
+    allow_fewer: bool | None = None
+    unseen: tuple[str, ...] = ()
+
+
+class Ingredient(Json):
+    """One run of a combination."""
+
+    run_id: str
+    path: str
+    method: str
+    val: float | None
+    """Its accuracy on the validation images of the combination."""
+    share: float
+    """What part of the result it is; 0 when it was left out."""
+
+
+class Combined(Json):
+    """How a combination came about."""
+
+    members: list[Ingredient]
+    draws: list[Draw]
+    """Of all members: what any of them was trained on neither chooses nor measures."""
+    chosen_on: ChosenOn
+    facts: dict[str, float] = {}
+    """What the interpolator found, such as its α."""
 
 
 class RunRecord(Json):
@@ -195,6 +249,8 @@ class RunRecord(Json):
     """By domain, of the fine-tuned weights; empty in records of older versions."""
     data: dict[str, Any] = {}
     """Counts per split and domain, and the warnings of the data."""
+    combined: Combined | None = None
+    """Only of a combination of other runs."""
 
     def write(self, path: Path) -> None:
         """Write atomically."""

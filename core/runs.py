@@ -9,7 +9,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.events import Event
-from core.records import RunConfig, RunRecord, write_json
+from core.records import RunConfig, RunRecord, read_config, write_json
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class RunFolder:
 
     def config(self) -> RunConfig:
         """The config as it was frozen."""
-        return RunConfig.model_validate_json(self.config_path.read_text("utf-8"))
+        return read_config(json.loads(self.config_path.read_text("utf-8")))
 
     def record(self) -> RunRecord:
         """The record; a `UserError` when the run has not finished."""

@@ -5,9 +5,10 @@ from collections.abc import Generator, Iterable, Sequence
 from core.data.fewshot import FewShotTask
 from core.evaluation.evaluate import evaluate
 from core.events import Evaluated, Event
-from core.interpolation.wise import WiseMixer
+from core.interpolation.wise import between
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
+from core.models.ensemble import Ensemble
 from core.records import Evaluation, Selection, WisePoint
 
 DEFAULT_ALPHA = 0.5
@@ -16,7 +17,7 @@ DEFAULT_ALPHA = 0.5
 
 def measure_frontier(
     ends: tuple[Evaluation, Evaluation],
-    classifiers: tuple[Classifier, Classifier],
+    classifiers: tuple[Classifier, Classifier | Ensemble],
     clip: ClipModel,
     task: FewShotTask,
     alphas: Iterable[float],
@@ -26,7 +27,7 @@ def measure_frontier(
     The ends are the evaluations that the run already has: at α 0 and 1 mixing gives their weights
     to the bit.
     """
-    mixer = WiseMixer(*classifiers)
+    mixer = between(*classifiers)
     points = []
     for alpha in sorted({0.0, 1.0, *alphas}):
         if alpha in (0.0, 1.0):
