@@ -10,19 +10,20 @@ from torch import Tensor
 
 from core import __version__
 from core.data.cache import ArrayCache
-from core.data.fewshot import FewShotTask, sample_task
+from core.data.fewshot import FewShotTask
 from core.data.images import read_image
-from core.data.ingest import open_dataset
+from core.data.shared import seen_images, shared_task
 from core.errors import UserError, unknown
 from core.evaluation.evaluate import evaluate
 from core.evaluation.frontier import measure_frontier
 from core.export.open_clip import Exported, export_open_clip
-from core.interpolation.wise import WiseMixer
+from core.interpolation.wise import between
 from core.models import zoo
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
+from core.models.ensemble import Ensemble
 from core.models.weights import load_classifiers
-from core.records import Evaluation, RunConfig, WisePoint
+from core.records import Draw, Evaluation, RunRecord, WisePoint, read_config
 from core.runs import RunFolder
 
 FORMATS = {"open_clip": export_open_clip}
@@ -36,37 +37,45 @@ class FinishedRun:
         """Load the run in `folder`. A `UserError` says what is missing or does not fit."""
         self.folder = RunFolder(folder)
         self.record = self.folder.record()
-        self.config = RunConfig.model_validate(self.record.config)
+        self.config = read_config(self.record.config)
         self._cache = cache
-        self.clip = self._load_clip(device)
+        self.clip = load_clip(self.record, cache, device)
         self.zero_shot, self.tuned = load_classifiers(self.folder.weights_path, self.clip)
-        self._mixer = WiseMixer(self.zero_shot, self.tuned)
+        self._mixer = between(self.zero_shot, self.tuned)
 
     @functools.cached_property
     def task(self) -> FewShotTask:
         """The run's task, sampled again from its data. A `UserError` when the data moved or
         changed.
         """
-        root = Path(self.config.data)
-        if not root.exists():
-            raise UserError(
-                f"data: {root} is where this run found its images, and it is not there any more. "
-                "Put it back, or measure on another folder with `evenkeel evaluate RUN DATA`."
-            )
-        dataset = open_dataset(root, self._cache)
-        asked = self.config
-        task = sample_task(dataset, asked.shots, asked.seed, asked.allow_fewer, asked.unseen)
+        task = shared_task(draws_of(self.record), self._cache)
         if list(task.classes) != self.record.classes:
             raise UserError(
-                f"data: the classes in {root} are no longer those that the run was trained on."
+                f"data: the classes in {self.config.data} are no longer those that the run was "
+                "trained on."
             )
         return task
 
-    def at(self, alpha: float) -> Classifier:
-        """The classifier at α; valid until the next call."""
+    def at(self, alpha: float) -> Classifier | Ensemble:
+        """The classifier at α; valid until the next call. An ensemble has only its two ends."""
         if not 0 <= alpha <= 1:
             raise UserError(f"alpha must be from 0 (zero-shot) to 1 (fine-tuned), got {alpha:g}.")
         return self._mixer.at(alpha)
+
+    def encoder_at(self, alpha: float) -> Classifier:
+        """The classifier at α, which has one image tower; a `UserError` for an ensemble."""
+        classifier = self.at(alpha)
+        if isinstance(classifier, Ensemble):
+            raise UserError(
+                f"{self.record.run_id} is an ensemble of several encoders, and this needs one. "
+                "Name one of its members, or make a soup of them: `evenkeel soup`."
+            )
+        return classifier
+
+    @functools.cached_property
+    def seen(self) -> frozenset[str]:
+        """Hashes of the images that the weights, or a member's, were trained on or chosen with."""
+        return seen_images(learnt_from(self.record), self._cache)
 
     def measure(self, alpha: float, task: FewShotTask | None = None) -> Evaluation:
         """The classifier at α on all domains of the run's own task, or of another with the same
@@ -101,7 +110,9 @@ class FinishedRun:
         """Write the encoder at α in another program's format, and load it again to verify."""
         if kind not in FORMATS:
             raise unknown("format", kind, FORMATS)
-        return FORMATS[kind](self.clip, self.at(alpha), folder, self._card(alpha))
+        classifier = self.encoder_at(alpha)
+        card = {**self._card(alpha), "head": classifier.head.formula}
+        return FORMATS[kind](self.clip, classifier, folder, card)
 
     def _top(self, row: Tensor, count: int) -> list[dict[str, Any]]:
         values, indices = row.topk(min(count, len(row)))
@@ -121,15 +132,42 @@ class FinishedRun:
             "classes": self.record.classes,
             "names": self.record.data["names"],
             "templates": self.record.data["templates"],
-            "head": self.tuned.head.formula,
         }
 
-    def _load_clip(self, device: str) -> ClipModel:
-        clip = zoo.load(self.config.model, device, self.config.precision, ArrayCache(self._cache))
-        trained = self.record.environment["model_fingerprint"]
-        if clip.fingerprint != trained:
-            raise UserError(
-                f"model: {self.config.model} has other weights now ({clip.fingerprint[:12]}) than "
-                f"when this run was trained ({trained[:12]}). Mixing them would be meaningless."
-            )
-        return clip
+
+def load_clip(record: RunRecord, cache: Path | None, device: str) -> ClipModel:
+    """The model that a run started from; a `UserError` when its weights are others now."""
+    config = read_config(record.config)
+    clip = zoo.load(config.model, device, config.precision, ArrayCache(cache))
+    trained = record.environment["model_fingerprint"]
+    if clip.fingerprint != trained:
+        raise UserError(
+            f"model: {config.model} has other weights now ({clip.fingerprint[:12]}) than "
+            f"when this run was trained ({trained[:12]}). Mixing them would be meaningless."
+        )
+    return clip
+
+
+def draws_of(record: RunRecord) -> list[Draw]:
+    """The shots that the weights of a run have seen; several for a combination."""
+    if record.combined:
+        return record.combined.draws
+    config = read_config(record.config)
+    return [
+        Draw(
+            data=config.data,
+            shots=config.shots,
+            seed=config.seed,
+            allow_fewer=config.allow_fewer,
+            unseen=config.unseen,
+        )
+    ]
+
+
+def learnt_from(record: RunRecord) -> list[Draw]:
+    """The same, and those of the run whose tower it stands on."""
+    backbone = read_config(record.config).params.get("backbone")
+    if backbone is None:
+        return draws_of(record)
+    below = RunFolder(Path(backbone).expanduser()).record()
+    return [*draws_of(record), *learnt_from(below)]

@@ -81,7 +81,7 @@ def run(
         points = yield from measure_frontier((before, after), ends, clip, task, config.alphas)
 
     with clock("drift_seconds"):
-        drift, problem = _drift(clip, tuned, start, end)
+        drift, problem = drift_of(clip, tuned, start, end)
     if problem:
         yield Warned(problem)
 
@@ -117,7 +117,7 @@ def _task(config: RunConfig, cache: Path | None) -> FewShotTask:
     return replace(task, templates=resolve_templates(config.templates, dataset.templates))
 
 
-def _drift(
+def drift_of(
     clip: ClipModel, tuned: Classifier, start: Measured, end: Measured
 ) -> tuple[dict[str, Drift], str]:
     """By domain, and what could not be measured."""

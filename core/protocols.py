@@ -50,19 +50,10 @@ def encoder_of_run(folder: Path, alpha: float | None, cache: Path | None) -> Enc
     notes: tuple[str, ...] = ()
     seen: frozenset[str] = frozenset()
     try:
-        seen = _learnt_from(run, cache)
+        seen = run.seen
     except UserError:
         notes = ("The run's own data is gone, so its training images may be among these.",)
-    return Encoder(run.record.run_id, run.clip, run.at(chosen), chosen, seen, notes)
-
-
-def _learnt_from(run: FinishedRun, cache: Path | None) -> frozenset[str]:
-    """Hashes of what trained or chose the run's weights, and those of the run that it stands on."""
-    seen = frozenset(item.sha256 for item in (*run.task.train, *run.task.val))
-    backbone = run.config.params.get("backbone")
-    if backbone is None:
-        return seen
-    return seen | _learnt_from(FinishedRun(Path(backbone).expanduser(), cache), cache)
+    return Encoder(run.record.run_id, run.clip, run.encoder_at(chosen), chosen, seen, notes)
 
 
 def measure_episodes(

@@ -109,7 +109,7 @@ def frontier_figure(record: RunRecord) -> Figure:
                 "symbol": "circle-open", "size": 20, "color": "var(--ek-good)",
                 "line": {"width": 2},
             },
-            "name": words.Lab.mark, "hoverinfo": "skip",
+            "name": words.Lab.mark[record.selection.alpha_chosen_on], "hoverinfo": "skip",
         },
         {
             "type": "scatter", "mode": "markers", "x": [x[chosen]], "y": [y[chosen]],

@@ -269,12 +269,21 @@ class Lab:
     alpha_high = "fine-tuned"
     jump = "back to the chosen α"
     to_export = "Export this model"
-    mark = "chosen on validation"
+    mark: ClassVar = {
+        "val": "chosen on validation",
+        "default": "the default",
+        "fixed": "the combination",
+        "oracle": "the combination",
+    }
     instant = "Read from the 21 measured points. Let go of the slider to measure this α exactly."
     measuring = "Measuring this α on every image …"
     exact = "Measured exactly at this α in {seconds} s."
-    honest = "Chosen on validation images: these numbers stay honest"
-    honest_default = "No validation images: α is the default, not a choice"
+    chosen_on: ClassVar = {
+        "val": "Chosen on validation images: these numbers stay honest",
+        "default": "No validation images: α is the default, not a choice",
+        "fixed": "The combination as it is: α = 1 was not searched for",
+        "oracle": "Made by looking at test images (oracle): test numbers are not honest",
+    }
     by_hand = "Set by hand on these very numbers: read them as optimistic"
     frontier = "ID against OOD for every α"
     frontier_note = (

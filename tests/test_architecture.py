@@ -26,6 +26,7 @@ LAYERS = (
         "environment",
         "finished",
         "pipeline",
+        "combine",
         "watch",
         "zero_shot",
         "benchmark",

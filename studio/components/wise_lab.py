@@ -29,7 +29,7 @@ min="0" max="1" step="0.01" value="1" aria-label="{alpha}">
 <div class="ek-plot" style="height:380px">
 <div class="ek-fill" data-part="plot" role="img"></div></div>
 <p class="ek-note">{note}</p></section></div>"""
-_WORDS = ("instant", "measuring", "exact", "by_hand", "sentence", "sentence_id", "mark")
+_WORDS = ("instant", "measuring", "exact", "by_hand", "sentence", "sentence_id")
 
 
 def wise_lab(measure: Any) -> gr.HTML:
@@ -50,8 +50,9 @@ def wise_value(record: RunRecord, alpha: float) -> dict[str, Any]:
     """Value of `wise_lab` for a finished run, with the slider at `alpha`."""
     zero = record.evaluations["zero-shot"].domains
     grid = sorted(record.wise, key=lambda point: point.alpha)
-    honest = record.selection.alpha_chosen_on == "val"
+    on = record.selection.alpha_chosen_on
     say = {name: getattr(words.Lab, name) for name in _WORDS}
+    say |= {"mark": words.Lab.mark[on], "honest": words.Lab.chosen_on[on]}
     domains = [
         {
             "key": look.key, "title": look.title, "role": look.role, "colour": look.colour,
@@ -68,7 +69,7 @@ def wise_value(record: RunRecord, alpha: float) -> dict[str, Any]:
         "grid": [{"alpha": point.alpha, "domains": point.domains} for point in grid],
         "domains": domains,
         "verdict": verdict(record),
-        "words": {**say, "honest": words.Lab.honest if honest else words.Lab.honest_default},
+        "words": say,
         "figure": frontier_figure(record),
         "label": f"{words.Lab.frontier}: {len(grid)} measured points.",
     }

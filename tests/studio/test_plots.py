@@ -5,6 +5,7 @@ import json
 import pytest
 
 from studio import plots
+from studio.components.wise_lab import wise_value
 from studio.domains import looks
 from tests.studio.conftest import NASTY, TUNED, ZERO
 
@@ -68,6 +69,20 @@ def test_frontier_marks_both_ends_and_the_alpha_chosen_on_validation(record):
     assert (named["fine-tuned"]["x"], named["fine-tuned"]["y"]) == ([80.0], [pytest.approx(41.0)])
     assert named["chosen on validation"]["x"] == [pytest.approx(66.0)]
     assert figure["data"][-1]["name"] == "this α", "the script moves the last trace"
+
+
+def test_a_combination_is_not_said_to_be_chosen_on_validation(record):
+    for on, mark, said in (
+        ("fixed", "the combination", "was not searched for"),
+        ("oracle", "the combination", "not honest"),
+        ("val", "chosen on validation", "stay honest"),
+        ("default", "the default", "not a choice"),
+    ):
+        chosen = record.selection.model_copy(update={"alpha_chosen_on": on})
+        value = wise_value(record.model_copy(update={"selection": chosen}), 0.3)
+        assert mark in {trace["name"] for trace in value["figure"]["data"]}
+        assert value["words"]["mark"] == mark
+        assert said in value["words"]["honest"]
 
 
 def test_frontier_without_ood_images_is_drawn_over_alpha(record):

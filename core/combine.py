@@ -1,0 +1,266 @@
+"""Finished runs combined into another: a soup, an ensemble, WiSE-FT, TPGM. Yields what happens."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from core.data.fewshot import FewShotTask
+from core.data.shared import shared_task
+from core.environment import Clock, environment
+from core.errors import UserError
+from core.evaluation.evaluate import domains_of, measure, predictions
+from core.evaluation.frontier import measure_frontier
+from core.evaluation.generalised import generalised
+from core.events import Evaluated, Event, Saved, Stage, Step, Warned
+from core.finished import learnt_from, load_clip
+from core.interpolation import Combination, Interpolator, Member, find
+from core.interpolation.held_out import HeldOut
+from core.models.classifier import Classifier
+from core.models.clip import ClipModel
+from core.models.ensemble import Ensemble
+from core.models.weights import load_classifiers, load_prototypes, save_classifier
+from core.pipeline import drift_of
+from core.records import (
+    DEFAULT_ALPHAS,
+    ChosenOn,
+    Combined,
+    CombinedConfig,
+    Drift,
+    Ingredient,
+    RunRecord,
+    Selection,
+)
+from core.runs import RunFolder
+
+ORACLE = "The test images were looked at to make this (oracle): its test accuracy is not honest."
+
+
+def ask(
+    method: str,
+    runs: Sequence[Path],
+    params: Mapping[str, Any],
+    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    device: str = "auto",
+) -> CombinedConfig:
+    """The config of a combination with every knob spelled out; a `UserError` for what is wrong."""
+    interpolator = find(method)
+    interpolator.check_count(len(runs))
+    places = [RunFolder(Path(run).expanduser().resolve()) for run in runs]
+    records = _fitting(places)
+    parsed = interpolator.Params.parse(params, method)
+    return CombinedConfig.parse(
+        {
+            **records[0].config,
+            "method": method,
+            "preset": "default",
+            "params": parsed.model_dump(mode="json"),
+            "members": tuple(str(place.path) for place in places),
+            "alphas": tuple(alphas),
+            "evaluations": 0,
+            "device": device,
+        },
+        method,
+    )
+
+
+def combine(
+    config: CombinedConfig, folder: Path, cache: Path | None = None
+) -> Generator[Event, None, RunRecord]:
+    """Do what `config` asks (see `ask`) and write a run folder like any other.
+
+    In its evaluations `fine-tuned` is the combination. α is 1, the combination as it is: where it
+    was fitted to validation images they cannot choose again. Closing the generator cancels.
+    """
+    clock = Clock()
+    place = RunFolder(folder)
+    sources = [RunFolder(Path(member)) for member in config.members]
+    records = _fitting(sources)
+    interpolator = _interpolator(config)
+    place.create(config)
+
+    yield Stage("data", config.data)
+    with clock("data_seconds"):
+        draws = [*dict.fromkeys(draw for record in records for draw in learnt_from(record))]
+        task = shared_task(draws, cache)
+    notes = [*task.notes, *_warnings(interpolator, records)]
+    for note in notes:
+        yield Warned(note)
+
+    yield Stage("zero-shot", config.model)
+    with clock("zero_shot_seconds"):
+        clip = load_clip(records[0], cache, config.device)
+        members = [_member(source, clip) for source in sources]
+        interpolator.check(members, task)
+        zero_shot = members[0].zero_shot
+        start = measure(zero_shot, clip, task)
+    before = start.evaluation
+    yield Evaluated("zero-shot", 0, before.domains)
+
+    yield Stage("training", f"{config.method} of {len(members)} run(s)")
+    with clock("evaluation_seconds"):
+        members = _measured(members, clip, task)
+    combination, steps = yield from _timed(interpolator.combine(members, clip, task), clock)
+    with clock("evaluation_seconds"):
+        end = measure(combination.classifier, clip, task)
+    after = end.evaluation
+    yield Evaluated("fine-tuned", max(steps, 1), after.domains)
+
+    alphas = () if isinstance(combination.classifier, Ensemble) else config.alphas
+    yield Stage("wise", f"{len({0.0, 1.0, *alphas})} mixing weights")
+    with clock("wise_seconds"):
+        ends = zero_shot, combination.classifier
+        points = yield from measure_frontier((before, after), ends, clip, task, alphas)
+
+    drift: dict[str, Drift] = {}
+    problem = ""
+    if isinstance(combination.classifier, Classifier):  # an ensemble has no features to drift
+        with clock("drift_seconds"):
+            drift, problem = drift_of(clip, combination.classifier, start, end)
+    if problem:
+        yield Warned(problem)
+
+    yield Stage("saving")
+    prototypes = load_prototypes(sources[0].weights_path)
+    save_classifier(place.weights_path, clip, combination.classifier, prototypes)
+    yield Saved("weights", place.weights_path.name)
+    predictions(start, end, task.classes).write(place.predictions_path)
+    yield Saved("predictions", place.predictions_path.name)
+    chosen_on = _chosen_on(interpolator, records)
+    if chosen_on == "oracle":
+        notes.append(ORACLE)
+        yield Warned(ORACLE)
+    evaluations = {"zero-shot": before, "fine-tuned": after}
+    record = RunRecord(
+        run_id=place.run_id,
+        config=config.model_dump(mode="json"),
+        classes=list(task.classes),
+        evaluations=evaluations,
+        generalised=generalised(evaluations, task),
+        wise=points,
+        selection=Selection(
+            checkpoint=f"combined on {chosen_on}",
+            alpha=1.0,
+            alpha_chosen_on="oracle" if chosen_on == "oracle" else "fixed",
+        ),
+        timing=clock.timing(images=0, steps=steps),
+        environment=environment(clip),
+        files=place.files(),
+        drift=drift,
+        data={**records[0].data, "counts": _counts(task), "notes": notes},
+        combined=Combined(
+            members=[
+                Ingredient(
+                    run_id=member.name,
+                    path=str(source.path),
+                    method=record.config["method"],
+                    val=member.accuracy,
+                    share=share,
+                )
+                for member, source, record, share in zip(
+                    members, sources, records, combination.shares, strict=True
+                )
+            ],
+            draws=draws,
+            chosen_on=chosen_on,
+            facts=dict(combination.facts),
+        ),
+    )
+    record.write(place.record_path)
+    yield Saved("record", place.record_path.name)
+    yield Stage("done")
+    return record
+
+
+def _measured(members: Sequence[Member], clip: ClipModel, task: FewShotTask) -> list[Member]:
+    """The members with their accuracy on the validation images that they have in common."""
+    if not task.val:
+        return [*members]
+    held_out = HeldOut(clip, task, "val")
+    return [replace(member, accuracy=held_out.accuracy(member.load())) for member in members]
+
+
+def _timed(
+    combining: Generator[Event, None, Combination], clock: Clock
+) -> Generator[Event, None, tuple[Combination, int]]:
+    """Its events; returns what it returns, and how many steps it took."""
+    steps = 0
+    while True:
+        try:
+            with clock("train_seconds"):
+                event = next(combining)
+        except StopIteration as stop:
+            return stop.value, steps
+        yield event
+        steps = event.step if isinstance(event, Step) else steps
+
+
+def _counts(task: FewShotTask) -> dict[str, int]:
+    counts = {name: len(items) for name, items in domains_of(task).items()}
+    return {"train": len(task.train), **counts}
+
+
+def _interpolator(config: CombinedConfig) -> Interpolator:
+    found = find(config.method)
+    found.check_count(len(config.members))
+    return found(found.Params.parse(config.params, config.method))
+
+
+def _fitting(places: Sequence[RunFolder]) -> list[RunRecord]:
+    """The records of runs that can be combined; a `UserError` says which does not fit and why."""
+    records = [place.record() for place in places]
+    for number, (place, record) in enumerate(zip(places, records, strict=True)):
+        if place.path in [other.path for other in places[:number]]:
+            raise UserError(f"combine: {place.path} is named twice. Name every run once.")
+        if record.environment["model_fingerprint"] != records[0].environment["model_fingerprint"]:
+            raise UserError(
+                f"combine: {record.run_id} started from another model than {records[0].run_id} "
+                f"({record.config['model']} and {records[0].config['model']}). Weights are only "
+                "comparable from one start; name runs of one model."
+            )
+        if record.classes != records[0].classes:
+            raise UserError(
+                f"combine: {record.run_id} has other classes than {records[0].run_id} "
+                f"({_shown(record)} and {_shown(records[0])}). Name runs with the same classes."
+            )
+    return records
+
+
+def _shown(record: RunRecord) -> str:
+    more = len(record.classes) - 3
+    return ", ".join(record.classes[:3]) + (f" and {more} more" if more > 0 else "")
+
+
+def _member(place: RunFolder, clip: ClipModel) -> Member:
+    def load() -> Classifier:
+        tuned = load_classifiers(place.weights_path, clip)[1]
+        assert isinstance(tuned, Classifier), "an ensemble was refused before"
+        return tuned
+
+    zero_shot, tuned = load_classifiers(place.weights_path, clip)
+    if isinstance(tuned, Ensemble):
+        raise UserError(
+            f"combine: {place.run_id} is an ensemble, which has no weights of its own. "
+            "Name its members instead."
+        )
+    return Member(place.run_id, zero_shot, load)
+
+
+def _warnings(interpolator: Interpolator, records: Sequence[RunRecord]) -> list[str]:
+    """What the numbers on validation images will not be, when a member was made with them."""
+    if interpolator.chosen_on != "val":
+        return []
+    return [
+        f"{record.run_id} was itself combined on validation images (by {record.config['method']}): "
+        f"what {interpolator.name} chooses on them again is optimistic about it."
+        for record in records
+        if record.combined and record.combined.chosen_on == "val"
+    ]
+
+
+def _chosen_on(interpolator: Interpolator, records: Sequence[RunRecord]) -> ChosenOn:
+    """What the combination or a member was chosen on; having looked at test images is for ever."""
+    made_on = [interpolator.chosen_on, *(r.combined.chosen_on for r in records if r.combined)]
+    if "oracle" in made_on:
+        return "oracle"
+    return "val" if "val" in made_on else "nothing"
