@@ -14,6 +14,7 @@ from core.errors import UserError
 from studio.cli import (
     bench,
     catalogue,
+    combining,
     comparing,
     data,
     finished,
@@ -32,7 +33,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (serving, data, catalogue, training, finished, comparing, protocols, queued, bench):
+for part in (
+    serving,
+    data,
+    catalogue,
+    training,
+    finished,
+    combining,
+    comparing,
+    protocols,
+    queued,
+    bench,
+):
     app.add_typer(part.app)
 
 

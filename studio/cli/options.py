@@ -108,7 +108,7 @@ def build_config(
     if not isinstance(params, dict):
         raise UserError(f"{config}: params must be lines of 'knob: value', got {params!r}.")
     values |= {name: value for name, value in flags.items() if value is not None}
-    values["params"] = {**params, **dict(_assignment(text) for text in knobs or ())}
+    values["params"] = {**params, **assignments(knobs)}
     if unseen:
         values["unseen"] = tuple(name.strip() for text in unseen for name in text.split(","))
     if alphas is not None:
@@ -152,6 +152,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError(f"config: {path} must be lines of 'name: value', got {values!r}.")
     return values
+
+
+def assignments(texts: Sequence[str] | None) -> dict[str, Any]:
+    """What `--set` was given, by knob."""
+    return dict(_assignment(text) for text in texts or ())
 
 
 def _assignment(text: str) -> tuple[str, Any]:

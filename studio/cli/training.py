@@ -30,7 +30,7 @@ def train(
 ) -> None:
     """Train, measure, and write the run into a folder."""
     folder = RunFolder((out or Path("runs") / new_id(asked.method)).expanduser().absolute())
-    _make_room(folder)
+    make_room(folder)
     with answering(as_json) as answer:
         record = _train(asked, folder, as_json)
         if as_json:
@@ -56,7 +56,7 @@ def _train(config: RunConfig, folder: RunFolder, as_json: bool) -> RunRecord:
     return folder.record()
 
 
-def _make_room(folder: RunFolder) -> None:
+def make_room(folder: RunFolder) -> None:
     """A finished run is never overwritten; one that did not finish may be tried again."""
     if folder.record_path.exists():
         raise UserError(f"out: {folder.path} already holds a finished run. Name another folder.")
