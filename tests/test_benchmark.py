@@ -1,5 +1,7 @@
 """The benchmark: its tables from records whose cells can be worked out, and its way to resume."""
 
+from pathlib import Path
+
 import pytest
 
 from core.benchmark.report import write_results
@@ -8,6 +10,7 @@ from core.benchmark.running import Plan, Result
 from core.benchmark.tables import cost, markdown, row, trade_off
 from core.benchmark.trials import EXPERIMENTS, Trial, every_method, references
 from core.data.ingest import open_dataset
+from core.interpolation import INTERPOLATORS
 from core.methods import METHODS
 from core.records import DomainScore, Evaluation, RunRecord, Selection, WisePoint
 
@@ -80,7 +83,9 @@ def test_methods_are_shown_once_for_every_number_of_shots():
 def test_every_trial_of_every_experiment_names_a_method_and_knobs_that_exist():
     trials = [trial for make in EXPERIMENTS.values() for trial in make()]
     for trial in [*trials, *references(["noto"]), *every_method((1, 2))]:
-        METHODS[trial.method].Params.parse(trial.params, trial.label)
+        known = INTERPOLATORS if trial.over else METHODS
+        known[trial.method].Params.parse(trial.params, trial.label)
+        assert {trial.over, trial.backbone} <= {None, *METHODS}
 
 
 def test_trials_that_ask_for_the_same_run_share_its_folder():
@@ -106,14 +111,24 @@ def finish(steps):
 def test_the_rate_is_chosen_on_validation_and_a_finished_plan_is_not_run_again(
     tmp_path, tiny_data, tiny_model
 ):
-    trials = [Trial("zero-shot", "zero-shot", shots=2), Trial("ft", "ft", {"epochs": 1}, shots=2)]
+    trials = [
+        Trial("zero-shot", "zero-shot", shots=2),
+        Trial("ft", "ft", shots=2),
+        Trial("soup", "uniform-soup", shots=2, over="ft", pool=True),
+        Trial("lent", "tip-adapter", shots=2, backbone="ft"),
+    ]
     plan = Plan(tiny_data, {"methods": trials}, (0, 1), tmp_path, model=str(tiny_model))
     results, events = finish(plan.run(None))
     assert events
-    assert [len(result.records) for result in results["methods"]] == [2, 2]
+    assert [len(result.records) for result in results["methods"]] == [2, 2, 2, 2]
     rates = {record.config["params"]["lr"] for record in results["methods"][1].records}
     assert len(rates) == 1
     assert rates <= {3.3e-5, 1e-4, 3e-4}
+    soup = results["methods"][2].records[1]
+    assert soup.combined is not None
+    assert [member.share for member in soup.combined.members] == pytest.approx([1 / 3] * 3)
+    lent = Path(results["methods"][3].records[1].config["params"]["backbone"])
+    assert lent.name == results["methods"][1].records[1].run_id
 
     again, silence = finish(plan.run(None))
     assert silence == []

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from core.benchmark.trials import Trial
+from core.combine import ask, combine
 from core.events import Event, Stage
-from core.methods import find
+from core.methods import METHODS
 from core.models import zoo
 from core.models.clip import ClipModel
 from core.pipeline import run
@@ -42,60 +43,91 @@ class Plan:
 
     def run(self, cache: Path | None) -> Generator[Event, None, dict[str, list[Result]]]:
         """All trials, an experiment after the other. A finished run is read, not run again."""
-        clip = zoo.load(self.model)
-        rates: dict[str, float] = {}
+        runner = _Runner(self, cache)
         results: dict[str, list[Result]] = {}
         for experiment, trials in self.experiments.items():
             results[experiment] = []
             for trial in trials:
-                for method in filter(None, (trial.method, trial.backbone)):
-                    if self.search and method not in rates:
-                        rates |= yield from self._searched(method, clip, cache)
                 records = []
                 for seed in self.seeds:
-                    records.append((yield from self._once(trial, seed, rates, cache)))
+                    records.append((yield from runner.once(trial, seed)).record())
                 results[experiment].append(Result(trial, tuple(records)))
         return results
 
-    def _searched(
-        self, method: str, clip: ClipModel, cache: Path | None
-    ) -> Generator[Event, None, dict[str, float]]:
-        """{method: rate} with the best validation accuracy (of equals the likeliest) at the first
-        seed and the most shots; empty for a method without a learning rate.
-        """
-        shots = max(trial.shots for trials in self.experiments.values() for trial in trials)
-        found = find(method)
-        if not issubclass(found.Params, LoopParams):
-            return {}
-        own = found.Params().resolved(clip).lr or 0.0
-        tried = []
-        for factor in SEARCHED:
-            rate = float(f"{own * factor:.2g}")
-            trial = Trial(method, method, {"lr": rate}, shots)
-            record = yield from self._once(trial, self.seeds[0], {}, cache)
-            val = record.evaluations["fine-tuned"].domains.get("val")
-            tried.append((-val.accuracy if val else 0.0, val.nll if val else 0.0, rate))
-        return {method: min(tried)[2]}
+    @property
+    def most_shots(self) -> int:
+        """Where the rates are searched."""
+        return max(trial.shots for trials in self.experiments.values() for trial in trials)
 
-    def _once(
-        self, trial: Trial, seed: int, rates: Mapping[str, float], cache: Path | None
-    ) -> Generator[Event, None, RunRecord]:
-        if trial.method in rates:
-            trial = replace(trial, params={"lr": rates[trial.method], **trial.params})
+
+class _Runner:
+    """Runs trials and what they stand on; remembers the rates that were chosen."""
+
+    def __init__(self, plan: Plan, cache: Path | None) -> None:
+        self._plan = plan
+        self._cache = cache
+        self._clip: ClipModel = zoo.load(plan.model)
+        self._chosen: dict[str, float | None] = {}
+
+    def once(self, trial: Trial, seed: int) -> Generator[Event, None, RunFolder]:
+        """The finished run of one trial at one seed."""
+        if trial.over:
+            return (yield from self._combined(trial, seed))
+        rate = yield from self._rate(trial.method)
+        if rate is not None:
+            trial = replace(trial, params={"lr": rate, **trial.params})
         lent: dict[str, Any] = {}
         if trial.backbone:
             lender = Trial(trial.backbone, trial.backbone, shots=trial.shots)
-            yield from self._once(lender, seed, rates, cache)
-            lent["backbone"] = str(self._place(lender, seed, rates).path)
-        place = self._place(trial, seed, rates)
-        if place.record_path.exists():
-            return place.record()
-        yield Stage("run", place.run_id)
-        data = self.folder / trial.data if trial.data else self.data
-        config = trial.config(str(data), self.model, seed, **lent)
-        return (yield from run(config, place.path, cache))
+            lent["backbone"] = str((yield from self.once(lender, seed)).path)
+        place = self._place(trial, seed)
+        if not place.record_path.exists():
+            yield Stage("run", place.run_id)
+            data = self._plan.folder / trial.data if trial.data else self._plan.data
+            config = trial.config(str(data), self._plan.model, seed, **lent)
+            yield from run(config, place.path, self._cache)
+        return place
 
-    def _place(self, trial: Trial, seed: int, rates: Mapping[str, float]) -> RunFolder:
-        if trial.method in rates and "lr" not in trial.params:
-            trial = replace(trial, params={"lr": rates[trial.method], **trial.params})
-        return RunFolder((self.folder / trial.folder(seed)).absolute())
+    def _combined(self, trial: Trial, seed: int) -> Generator[Event, None, RunFolder]:
+        """An interpolator over finished runs."""
+        assert trial.over
+        rates = self._rates(trial.over) if trial.pool else [None]
+        members = []
+        for rate in rates:
+            params = {} if rate is None else {"lr": rate}
+            member = Trial(trial.over, trial.over, params, trial.shots)
+            members.append((yield from self.once(member, seed)).path)
+        place = self._place(trial, seed)
+        if not place.record_path.exists():
+            yield Stage("run", place.run_id)
+            config = ask(trial.method, members, trial.params)
+            yield from combine(config, place.path, self._cache)
+        return place
+
+    def _rate(self, method: str) -> Generator[Event, None, float | None]:
+        """The rate with the best validation accuracy (of equals the likeliest) at the first seed
+        and the most shots; None for a method without one, or where nothing is searched.
+        """
+        if method not in self._chosen:
+            self._chosen[method] = None  # the trials of the search name their own rate
+            tried = []
+            for rate in self._rates(method) if self._plan.search else ():
+                trial = Trial(method, method, {"lr": rate}, self._plan.most_shots)
+                place = yield from self.once(trial, self._plan.seeds[0])
+                val = place.record().evaluations["fine-tuned"].domains.get("val")
+                tried.append((-val.accuracy if val else 0.0, val.nll if val else 0.0, rate))
+            if tried:
+                self._chosen[method] = min(tried)[2]
+        return self._chosen[method]
+
+    def _rates(self, method: str) -> list[float]:
+        """The rates that are tried; none for a method without a learning rate."""
+        params = METHODS[method].Params
+        if not issubclass(params, LoopParams):
+            return []
+        own = params().resolved(self._clip).lr
+        assert own, "resolved() fills it"
+        return [float(f"{own * factor:.2g}") for factor in SEARCHED]
+
+    def _place(self, trial: Trial, seed: int) -> RunFolder:
+        return RunFolder((self._plan.folder / trial.folder(seed)).absolute())

@@ -12,7 +12,9 @@ FULL_SHOTS = 16
 
 @dataclass(frozen=True)
 class Trial:
-    """One row of a table: a method with some knobs set."""
+    """One row of a table: a method, or an interpolator over a method's runs, with some knobs
+    set.
+    """
 
     label: str
     method: str
@@ -20,6 +22,10 @@ class Trial:
     shots: int = FULL_SHOTS
     backbone: str | None = None
     """The method whose finished run of the same seed and shots lends its image tower."""
+    over: str | None = None
+    """The method whose finished run of the same seed and shots an interpolator starts from."""
+    pool: bool = False
+    """The interpolator takes all runs of that method, one for every learning rate searched."""
     data: str | None = None
     """Another data set than the benchmark's, by its name in the benchmark's folder."""
 
@@ -40,7 +46,10 @@ class Trial:
         knobs = [f"{name}={value}" for name, value in sorted(self.params.items())]
         where = [self.data] if self.data else []
         lent = [f"on-{self.backbone}"] if self.backbone else []
-        return "-".join([self.method, *where, *lent, *knobs, f"{self.shots}-shots", f"seed-{seed}"])
+        over = [f"over-{'all-' if self.pool else ''}{self.over}"] if self.over else []
+        return "-".join(
+            [self.method, *where, *lent, *over, *knobs, f"{self.shots}-shots", f"seed-{seed}"]
+        )
 
 
 def every_method(shots: Iterable[int] = (FULL_SHOTS,)) -> list[Trial]:
@@ -99,6 +108,20 @@ def plug_in() -> list[Trial]:
     ]
 
 
+def interpolation() -> list[Trial]:
+    """Weights mixed, averaged and projected after fine-tuning (Lipsum-FT, Tables 6, 7 and 12)."""
+    return [
+        Trial("FT", "ft"),
+        *(Trial(f"FT + {name}", name, over="ft") for name in ("wise", "tpgm", "tpgm-c")),
+        *(
+            Trial(f"FT + {name}", name, over="ft", pool=True)
+            for name in ("uniform-soup", "greedy-soup", "greedy-ensemble")
+        ),
+        Trial("Lipsum-FT", "lipsum-ft"),
+        *(Trial(f"Lipsum-FT + {name}", name, over="lipsum-ft") for name in ("wise", "tpgm")),
+    ]
+
+
 def references(domains: Iterable[str]) -> list[Trial]:
     """Each OOD domain in turn as the one that is trained on (Lipsum-FT, Table 10)."""
     return [
@@ -115,5 +138,6 @@ EXPERIMENTS: dict[str, Callable[[], list[Trial]]] = {
     "prototypes": prototype_sources,
     "texts": random_texts,
     "plug-in": plug_in,
+    "interpolation": interpolation,
 }
 """The ablations of the papers by name; `shots` and `references` depend on what is asked."""
