@@ -1,6 +1,7 @@
 """`evenkeel methods` and `evenkeel models`: what there is, with every knob."""
 
 import json
+from typing import Annotated
 
 import typer
 
@@ -10,12 +11,20 @@ app = typer.Typer()
 
 
 @app.command()
-def methods(as_json: AsJson = False) -> None:
+def methods(
+    as_json: AsJson = False,
+    guide: Annotated[bool, typer.Option(help="Print docs/methods.md instead.")] = False,
+) -> None:
     """Every method with its paper and its knobs."""
+    from core import interpolation
     from core.methods import catalogue
+    from studio.guide import guide as written
 
     with answering(as_json) as answer:
         found = catalogue()
+        if guide:
+            print(written(found, interpolation.catalogue()), end="")
+            return
         if as_json:
             answer(found)
             return
