@@ -22,6 +22,7 @@ def height_above(page):
 def press(page, selector):
     """Move the mouse onto the middle of a button and hold it down there."""
     page.wait_for_selector(f"{selector}:enabled")
+    page.locator(selector).scroll_into_view_if_needed()
     box = page.locator(selector).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
@@ -36,7 +37,9 @@ def test_a_click_on_queue_outlives_the_zero_shot_numbers(open_page, studio, demo
     with page.expect_request(lambda request: '"upload"' in (request.post_data or "")):
         page.set_input_files("#tab-data .ek-door input[data-kind=folder]", folder)
     page.wait_for_timeout(50)
-    held.pop().continue_()
+    upload = next(route for route in held if '"upload"' in (route.request.post_data or ""))
+    held.remove(upload)
+    upload.continue_()
     page.get_by_role("button", name="Continue to training").click()
     page.wait_for_selector(f"{QUEUE}:enabled")
     page.wait_for_timeout(2000)  # by now it is measured, and the ticks that say so are held back
