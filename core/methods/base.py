@@ -129,6 +129,7 @@ class TowerMethod(LoopMethod):
             yield from train(self)
         finally:
             merge_adapters(self.classifier)
+            self.clip.fold(self.classifier.tower)
         return self.finish()
 
 

@@ -16,6 +16,7 @@ from core.data.dataset import Item
 from core.data.pixels import PixelStore
 from core.data.transforms import Preprocess
 from core.models.classifier import Classifier
+from core.models.folding import fold
 from core.models.heads import Head, LinearHead
 from core.models.precision import Precision
 
@@ -51,6 +52,7 @@ class ClipModel:
         self.preprocess = _preprocess(model)
         self.fingerprint = fingerprint(model)
         self._pixels: dict[Path, PixelStore] = {}
+        self.fold(self.model.visual)
 
     @property
     def logit_scale(self) -> float:
@@ -107,6 +109,10 @@ class ClipModel:
         view = ClipModel(self.name, model, self.tokenizer, self.config, self.precision, self.cache)
         view._pixels = self._pixels
         return view
+
+    def fold(self, tower: nn.Module) -> None:
+        """Make an image tower of this architecture fast (see `core.models.folding`)."""
+        fold(tower, self.blank().float().to(self.precision.device))
 
     def blank(self) -> Tensor:
         """A batch of one black image, `(1, 3, n, n)` uint8."""

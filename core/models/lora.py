@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import UserError
+from core.models.folding import unfold
 
 Calls = dict[nn.Module, tuple[Any, ...]]
 """The modules that a forward pass calls, and what it gave them."""
@@ -32,6 +33,7 @@ def add_adapters(
     from peft import LoraConfig  # seconds of imports that only LoRA needs
     from peft.tuners.lora import LoraModel
 
+    unfold(tower)  # an adapter adds to what a convolution computes, before its batch norm
     _open_attention(tower, _calls(tower, call))
     called = _calls(tower, call)
     names = [n for n, m in tower.named_modules() if m in called and _can_be_adapted(m)]

@@ -1,0 +1,113 @@
+"""Folded batch norms: the same function, the same names, the same gradients."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from core.models import zoo
+from core.models.folding import FoldedConv2d, fold, unfold
+from tests.mutants import Mutant
+
+
+def tower() -> nn.Module:
+    """Two convolutions with batch norms that do something, and an activation between them."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1, bias=True),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 4, 3, groups=4, bias=False),
+        nn.BatchNorm2d(4),
+    )
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight.data, module.bias.data, module.running_mean):
+                tensor.normal_()
+            module.running_var.uniform_(0.5, 2.0)
+    return net.eval()
+
+
+def folded() -> nn.Module:
+    net = tower()
+    fold(net, torch.zeros(1, 3, 8, 8))
+    assert sum(isinstance(m, FoldedConv2d) for m in net.modules()) == 2
+    return net
+
+
+def test_folding_equals_the_hand_worked_number():
+    # Convolution 2x + 1 and a norm with μ = 3, σ² = 4 − ε, γ = 6, β = 5: 6·(2x + 1 − 3)/2 + 5.
+    net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)).eval()
+    with torch.no_grad():
+        for tensor, value in zip(net.parameters(), (2.0, 1.0, 6.0, 5.0), strict=True):
+            tensor.fill_(value)
+        net[1].running_mean.fill_(3.0)
+        net[1].running_var.fill_(4.0 - net[1].eps)
+    fold(net, torch.zeros(1, 1, 1, 1))
+    assert net(torch.full((1, 1, 1, 1), 10.0)).item() == pytest.approx(59.0)
+
+
+def test_features_and_gradients_are_those_of_the_plain_tower():
+    plain, fast = tower(), folded()
+    images = torch.randn(2, 3, 8, 8)
+    for net in (plain, fast):
+        net(images).square().sum().backward()
+    torch.testing.assert_close(plain(images), fast(images))
+    for name, parameter in plain.named_parameters():
+        torch.testing.assert_close(
+            parameter.grad, fast.get_parameter(name).grad, rtol=1e-4, atol=1e-4
+        )
+
+
+def test_names_stay_and_a_copy_is_on_its_own():
+    net = folded()
+    assert list(net.state_dict()) == list(tower().state_dict())
+    images = torch.randn(1, 3, 8, 8)
+    other, before = copy.deepcopy(net), net(images)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(1.0)
+    assert torch.equal(net(images), before)
+    assert not torch.allclose(other(images), before)
+    other.load_state_dict(net.state_dict())
+    assert torch.equal(other(images), before)
+
+
+def test_unfolding_gives_the_plain_tower_back():
+    net, images = folded(), torch.randn(1, 3, 8, 8)
+    unfold(net)
+    assert not any(isinstance(module, FoldedConv2d) for module in net.modules())
+    assert torch.equal(net(images), tower()(images))
+
+
+def test_the_embedded_model_is_folded_and_computes_what_open_clip_does():
+    import open_clip
+
+    from core.embedded import model_folder
+
+    clip = zoo.load("embedded", device="cpu", precision="fp32")
+    count = sum(isinstance(m, FoldedConv2d) for m in clip.model.visual.modules())
+    assert count >= 40
+    plain, _, _ = open_clip.create_model_and_transforms(f"local-dir:{model_folder()}")
+    images = torch.randn(2, 3, 128, 128)
+    with torch.inference_mode():
+        expected = plain.eval().encode_image(images, normalize=True)
+        found = clip.model.encode_image(images, normalize=True)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)  # fp32, another order
+
+
+MUTANTS = [
+    Mutant(
+        "core.models.folding",
+        "norm.bias - norm.running_mean * scale",
+        "norm.bias + norm.running_mean * scale",
+        test_folding_equals_the_hand_worked_number,
+    ),
+    Mutant(
+        "core.models.folding",
+        "shift + self.bias * scale",
+        "shift + self.bias",
+        test_folding_equals_the_hand_worked_number,
+    ),
+]
