@@ -16,7 +16,7 @@ check: $(READY) ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY) ## the ID/OOD table of docs/benchmark.md (about half an hour on two cores)
+bench: $(READY) ## every method and ablation of docs/benchmark.md (many hours on two cores; resumes)
 	$(BIN)/evenkeel bench methods
 
 screenshots: $(READY) ## pictures of every place, into docs/screenshots

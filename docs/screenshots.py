@@ -45,7 +45,6 @@ def finished_run(browser: Any, studio: Running) -> str:
     if "run=" not in page.url:
         page.get_by_role("button", name="Continue to training").click()
         page.wait_for_url("**tab=train**")
-        page.wait_for_timeout(1500)  # the settings arrive, and the panel with the button is redrawn
         page.get_by_role("button", name="Queue training").click()
     page.wait_for_url("**run=**", timeout=30_000)
     page.click("#tab-live-button")

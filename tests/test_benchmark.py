@@ -1,5 +1,6 @@
 """The benchmark: its tables from records whose cells can be worked out, and its way to resume."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from core.benchmark.report import write_results
 from core.benchmark.rotation import rotated
 from core.benchmark.running import Plan, Result
-from core.benchmark.tables import cost, markdown, row, trade_off
+from core.benchmark.tables import by_domain, cost, markdown, row, trade_off
 from core.benchmark.trials import EXPERIMENTS, Trial, every_method, references
 from core.data.ingest import open_dataset
 from core.interpolation import INTERPOLATORS
@@ -65,6 +66,31 @@ def test_changes_are_from_zero_shot_of_the_same_seed_and_means_over_seeds():
 def test_the_table_shows_points_with_their_spread():
     table = trade_off([row(FT)])
     assert "| ft | 71.0 | +11.0 ± 1.4 | 42.0 | −8.0 ± 2.8 | 0.5, 0.5 | +7.0 ± 1.4 |" in table
+
+
+def test_every_domain_has_its_change_and_validation_none():
+    one = record(0, (0.6, 0.5), (0.6, 0.5), (0.7, 0.4))
+    moved = {"test": 0.06, "ood/a": -0.02, "ood/b": 0.0, "val": 0.5}
+    ends = {
+        name: Evaluation(
+            domains={
+                d: score(0, 0).model_copy(update={"accuracy": 0.5 + c}) for d, c in to.items()
+            },
+            id=0,
+            ood=0,
+        )
+        for name, to in (("zero-shot", dict.fromkeys(moved, 0.0)), ("fine-tuned", moved))
+    }
+    table = by_domain([row(Result(FT.trial, (one.model_copy(update={"evaluations": ends}),)))])
+    assert "| ft | +6.0 | −2.0 | +0.0 |" in table
+
+
+def test_the_docs_show_the_tables_of_the_shipped_results():
+    root = Path(__file__).resolve().parents[1]
+    page = (root / "docs" / "benchmark.md").read_text("utf-8")
+    shipped = json.loads((root / "assets" / "benchmark.json").read_text("utf-8"))
+    shown = page.split("<!-- tables -->\n")[1].split("<!-- end of tables -->")[0]
+    assert shown.strip() == markdown(shipped["experiments"]).strip()
 
 
 def test_cost_is_time_of_a_step_against_fine_tuning():

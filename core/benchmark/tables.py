@@ -41,6 +41,7 @@ def row(result: Result) -> Row:
         **_change("wise_id", [p["id"] for p in mixed], [e.id for e in start]),
         **_change("wise_ood", [p["ood"] for p in mixed], [e.ood for e in start]),
         "alphas": [record.selection.alpha for record in records],
+        "domain_changes": _by_domain(start, tuned),
         **_calibration(tuned),
         "train_seconds": statistics.median(r.timing.get("train_seconds", 0.0) for r in records),
         "step_seconds": statistics.median(_step_seconds(r) for r in records),
@@ -59,6 +60,7 @@ def markdown(experiments: Mapping[str, Sequence[Row]]) -> str:
     if "methods" in experiments:
         most = max(r["shots"] for r in experiments["methods"])
         shown = [r for r in experiments["methods"] if r["shots"] == most]
+        parts.append(f"### Every domain\n\n{by_domain(shown)}")
         parts.append(f"### Calibration\n\n{calibration(shown)}")
         parts.append(f"### Cost of training\n\n{cost(shown)}")
     return "\n".join(parts)
@@ -82,6 +84,15 @@ def trade_off(rows: Sequence[Row]) -> str:
             )
             for r in rows
         ],
+    )
+
+
+def by_domain(rows: Sequence[Row]) -> str:
+    """Change of the tuned weights on each domain in points, means over seeds."""
+    domains = list(rows[0]["domain_changes"])
+    return _table(
+        ("", *domains),
+        [(r["label"], *(_signed(r["domain_changes"][name]) for name in domains)) for r in rows],
     )
 
 
@@ -135,6 +146,19 @@ def _change(
     }
 
 
+def _by_domain(
+    before: Sequence[Evaluation], after: Sequence[Evaluation]
+) -> dict[str, float | None]:
+    return {
+        name: _mean(
+            end.domains[name].accuracy - start.domains[name].accuracy
+            for start, end in zip(before, after, strict=True)
+        )
+        for name in before[0].domains
+        if name != "val"
+    }
+
+
 def _calibration(evaluations: Sequence[Evaluation]) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for metric in ("ece", "nll"):
@@ -177,7 +201,11 @@ def _number(value: float | None) -> str:
     return _shown(lambda v: f"{v:.3f}", value)
 
 
+def _signed(value: float | None) -> str:
+    return _shown(lambda v: f"{100 * v:+.1f}".replace("-", "−"), value)
+
+
 def _points(r: Row, which: str) -> str:
     spread = r[f"{which}_std"]
-    text = _shown(lambda v: f"{100 * v:+.1f}".replace("-", "−"), r[f"{which}_change"])
+    text = _signed(r[f"{which}_change"])
     return text if spread is None else f"{text} ± {100 * spread:.1f}"
