@@ -109,7 +109,7 @@ def _unseen(dataset: Dataset, names: Sequence[str], notes: list[str]) -> tuple[s
         )
     if unseen:
         listed = ", ".join(unseen[:10]) + (f" and {len(unseen) - 10} more" if unseen[10:] else "")
-        notes.append(f"Unseen classes are not trained on, and class heads stay fixed: {listed}.")
+        notes.append(f"Unseen classes are not trained on: {listed}.")
     return unseen
 
 
