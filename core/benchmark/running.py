@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.benchmark.trials import Trial
+from core.benchmark.trials import ALPHAS, Trial
 from core.combine import ask, combine
 from core.events import Event, Stage
 from core.methods import METHODS
@@ -100,7 +100,7 @@ class _Runner:
         place = self._place(trial, seed)
         if not place.record_path.exists():
             yield Stage("run", place.run_id)
-            config = ask(trial.method, members, trial.params)
+            config = ask(trial.method, members, trial.params, alphas=ALPHAS)
             yield from combine(config, place.path, self._cache)
         return place
 

@@ -8,6 +8,8 @@ from core.methods import METHODS
 from core.records import RunConfig
 
 FULL_SHOTS = 16
+ALPHAS = tuple(round(i * 0.1, 1) for i in range(11))
+"""The mixing weights that are measured of every run: a coarser grid than a run's own, for time."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Trial:
             seed=seed,
             params={**params, **self.params},
             evaluations=1,
+            alphas=ALPHAS,
         )
 
     def folder(self, seed: int) -> str:
