@@ -30,6 +30,8 @@ class Job:
     """One row: a run that was asked for."""
 
     id: str
+    workspace: str | None
+    """Whose it is; None is the owner of the studio."""
     state: State
     config: dict[str, Any]
     attempt: int
@@ -62,13 +64,14 @@ class Ledger:
 
     # --- what everybody may do -------------------------------------------------------------------
 
-    def submit(self, config: RunConfig) -> Job:
+    def submit(self, config: RunConfig, workspace: str | None = None) -> Job:
         """A new queued job; its config can no longer change."""
         with self._writing.begin() as connection:
             row = connection.execute(
                 sa.insert(table)
                 .values(
                     id=new_id(config.method),
+                    workspace=workspace,
                     state="queued",
                     config=config.model_dump(mode="json"),
                     created=time.time(),
