@@ -100,18 +100,11 @@ class CacheHead(Head):
         return {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
 
 
-class RefinedCacheHead(CacheHead):
-    """A cache that compares only some channels of the features, brought to length one again.
-
-    APE, arXiv 2304.01195; the zero-shot part keeps all channels. Keys are unit rows (N, Q); values
-    carry their weights already.
+class ChannelCacheHead(CacheHead):
+    """A cache that treats some channels of the features in a way of their own. APE, arXiv
+    2304.01195.
     """
 
-    kind = "refined-cache"
-    formula = (
-        "logits = f @ weight.T + alpha * exp(-beta * (1 - q @ keys.T)) @ values, where f are unit "
-        "image features and q are f[:, channels] made unit again; the temperature is inside weight"
-    )
     channels: Tensor
 
     def __init__(
@@ -124,7 +117,7 @@ class RefinedCacheHead(CacheHead):
         alpha: float = 0.0,
         beta: float = 1.0,
     ) -> None:
-        """`channels` (Q,) are the positions that are compared."""
+        """`channels` (Q,) are the positions of these channels."""
         super().__init__(prototypes, tau, keys, values, alpha, beta)
         self.register_buffer("channels", channels.long().clone())
 
@@ -134,6 +127,20 @@ class RefinedCacheHead(CacheHead):
         zeros = {name: torch.zeros_like(tensor) for name, tensor in state.items()}
         memory = zeros["keys"], zeros["values"], zeros["channels"]
         return cls(zeros["weight"], clip.logit_scale, *memory)
+
+
+class RefinedCacheHead(ChannelCacheHead):
+    """A cache that compares only these channels, brought to length one again (APE).
+
+    The zero-shot part keeps all channels. Keys are unit rows (N, Q); values carry their weights
+    already.
+    """
+
+    kind = "refined-cache"
+    formula = (
+        "logits = f @ weight.T + alpha * exp(-beta * (1 - q @ keys.T)) @ values, where f are unit "
+        "image features and q are f[:, channels] made unit again; the temperature is inside weight"
+    )
 
     def query(self, features: Tensor) -> Tensor:
         """Unit `(B, Q)`."""
@@ -144,15 +151,14 @@ class RefinedCacheHead(CacheHead):
         return {**super().exported(), "channels": self.channels.cpu().contiguous()}
 
 
-class ResidualCacheHead(CacheHead):
-    """A cache in which one residual a class moves some channels of its prototype and of all its
-    keys, and every image's vote has a weight.
+class ResidualCacheHead(ChannelCacheHead):
+    """A cache in which one residual a class moves these channels of its prototype and of all its
+    keys, and every image's vote has a weight (APE-T).
 
-    APE-T, arXiv 2304.01195. Nothing is normalised again. `values` are one-hot here.
+    Nothing is normalised again. `values` are one-hot here.
     """
 
     kind = "residual-cache"
-    channels: Tensor
 
     def __init__(
         self,
@@ -164,18 +170,10 @@ class ResidualCacheHead(CacheHead):
         alpha: float = 0.0,
         beta: float = 1.0,
     ) -> None:
-        """`channels` (Q,) are the positions that the residual moves."""
-        super().__init__(prototypes, tau, keys, values, alpha, beta)
-        self.register_buffer("channels", channels.long().clone())
+        """The residual and the votes start where they change nothing."""
+        super().__init__(prototypes, tau, keys, values, channels, alpha, beta)
         self.residual = nn.Parameter(torch.zeros(len(prototypes), len(channels)))
         self.votes = nn.Parameter(torch.ones(len(keys), 1))
-
-    @classmethod
-    def shaped_like(cls, state: Mapping[str, Tensor], clip: "ClipModel") -> Self:
-        """As `Head` says."""
-        zeros = {name: torch.zeros_like(tensor) for name, tensor in state.items()}
-        memory = zeros["keys"], zeros["values"], zeros["channels"]
-        return cls(zeros["weight"], clip.logit_scale, *memory)
 
     def memory(self) -> tuple[Tensor, Tensor, Tensor]:
         """W and K with the residual, V with the votes' weights."""
