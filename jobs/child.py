@@ -18,7 +18,7 @@ from types import FrameType
 
 from core.errors import UserError
 from core.runs import EventLog, RunFolder
-from jobs import traces
+from jobs import logs, traces
 from jobs.exits import Exit
 from jobs.lifeline import when_parent_ends
 from jobs.settings import Settings
@@ -42,6 +42,7 @@ def main() -> Exit:
     run_id, attempt = line.decode().split()
     when_parent_ends(lambda: os._exit(Exit.PARENT_GONE))
     settings = Settings()
+    logs.set_up(settings, "child", run=(run_id, int(attempt)))
     return _serve(settings, settings.run_folder(run_id), int(attempt))
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from jobs.doorbell import Doorbell
 from jobs.ledger import Job, Ledger
+from jobs.logs import serving
 from jobs.owner import is_gone
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ class Reconciler:
         self._seen = {job.id: self._sign_of_life(job) for job in running}
         for job in running:
             if reason := self._death(job, busy):
-                log.warning("%s: %s", job.id, reason)
+                with serving(job.id, job.attempt):
+                    log.warning("%s: %s", job.id, reason)
                 freed = self._ledger.crashed(job, reason)
                 if freed and freed.state == "queued":
                     self._doorbell.ring(job.id)

@@ -4,10 +4,10 @@ lies.
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_dir
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import UserError
@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     """How often a worker says that its run is alive."""
     lease_seconds: float = Field(30.0, gt=0)
     """A run whose worker said nothing for so long, and cannot be looked at, is taken over."""
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], BeforeValidator(lambda v: str(v).lower())
+    ] = "info"
+    """How much is logged, on stderr and in the data folder's `logs`."""
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -93,6 +97,11 @@ class Settings(BaseSettings):
     def queue_path(self) -> Path:
         """The database of the doorbell. Losing it loses nothing."""
         return self.home / "queue.db"
+
+    @property
+    def logs(self) -> Path:
+        """What the processes logged, one JSON object a line."""
+        return self.home / "logs"
 
     @property
     def socket_path(self) -> Path:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+from jobs import logs
 from jobs.attempt import Attempt
 from jobs.children import Nursery
 from jobs.doorbell import Doorbell
@@ -80,7 +81,8 @@ class Worker:
                     return
                 self._busy.add(job.id)
             try:
-                Attempt(self._settings, self._ledger, nursery, job, self._leaving).run()
+                with logs.serving(job.id, job.attempt):
+                    Attempt(self._settings, self._ledger, nursery, job, self._leaving).run()
                 if self._ledger.get(job.id).state == "queued":
                     self._doorbell.ring(job.id)
             finally:

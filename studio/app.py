@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import gradio as gr
 
+from jobs import logs
 from jobs.settings import Settings
 from studio import theme, words
 from studio.context import Studio
@@ -104,6 +105,7 @@ def _again(request: gr.Request) -> Session:
 def main(settings: Settings, host: str, port: int, share: bool, auth: str | None) -> None:
     """Serve the studio until the process is told to stop."""
     demo, _ = launch(settings, host, port, share, auth)
+    logs.adopt("uvicorn")
     try:
         while True:
             time.sleep(3600)

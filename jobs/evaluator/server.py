@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from core.errors import UserError
 from core.records import write_json
+from jobs import logs
 from jobs.evaluator.catalogue import catalogue_path
 from jobs.evaluator.client import checked_socket
 from jobs.evaluator.service import Evaluator
@@ -104,10 +105,11 @@ def main(arguments: list[str]) -> None:
     if "--end-with-parent" in arguments:
         when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
     settings = Settings()
+    logs.set_up(settings, "evaluator")
     evaluator = Evaluator(settings)
     write_json(catalogue_path(settings), evaluator.catalogue())
     socket = str(checked_socket(settings))
-    uvicorn.run(build_app(evaluator), uds=socket, log_level="warning", access_log=False)
+    uvicorn.run(build_app(evaluator), uds=socket, log_config=None, access_log=False)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from core.records import RunConfig
 from jobs.ledger import Job, Ledger
+from jobs.logs import read_logs
 from jobs.naming import with_run_folders
 from jobs.progress import Progress, read_progress
 from jobs.settings import Settings
@@ -68,12 +70,19 @@ def cancel(job_id: JobId, as_json: AsJson = False) -> None:
 def logs(
     job_id: JobId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the run ends.")] = False,
+    worker: Annotated[
+        bool, typer.Option("--worker", help="What worker and process said about it instead.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """What a run said, in sentences."""
     settings = Settings()
     ledger = Ledger(settings)
     with answering(as_json) as answer:
+        if worker:
+            entries = read_logs(settings, ledger.get(job_id).id)
+            answer(entries) if as_json else _print_entries(entries)
+            return
         if as_json:
             job = ledger.get(job_id)
             progress = read_progress(settings.run_folder(job.id))
@@ -120,6 +129,14 @@ def _print_log(settings: Settings, ledger: Ledger, job_id: str, follow: bool) ->
             return job
         seq, started = progress.seq, progress.started
         time.sleep(0.5)
+
+
+def _print_entries(entries: Sequence[dict[str, Any]]) -> None:
+    for entry in entries:
+        when = datetime.fromisoformat(entry["time"]).astimezone()
+        print(f"{when:%Y-%m-%d %H:%M:%S}  {entry['process']:<9}  {entry['message']}")
+        if "traceback" in entry:
+            print(entry["traceback"])
 
 
 def _print_jobs(settings: Settings, found: Sequence[Job]) -> None:

@@ -1,6 +1,5 @@
 """`evenkeel up` and `evenkeel worker`: the processes that stay."""
 
-import logging
 import os
 import signal
 import sys
@@ -24,12 +23,12 @@ def up(
     workers: Annotated[int | None, typer.Option(help="How many runs at a time.")] = None,
 ) -> None:
     """Start the studio: the page, its workers and the evaluator. Ctrl-C stops all of them."""
-    from jobs import supervise
+    from jobs import logs, supervise
     from jobs.interpreter import command, environment
 
     flags = {"host": host, "port": port, "share": share, "auth": auth, "workers": workers}
     settings = _settings(flags)
-    _log_to_stderr()
+    logs.set_up(settings, "up")
     given = environment(settings)
     studio = ("studio",)
     programs = [
@@ -57,24 +56,28 @@ def worker(
     end_with_parent: EndWithParent = False,
 ) -> None:
     """Work on queued runs, without the studio."""
+    from jobs import logs
     from jobs.worker import Worker
 
     devices = gpus.split(",") if gpus else [None]
     if not all(device is None or device.strip().isdigit() for device in devices):
         raise UserError(f"gpus must be numbers such as 0,1; got {gpus!r}.")
-    _log_to_stderr()
+    settings = Settings()
+    logs.set_up(settings, "worker")
     if end_with_parent:
         _end_with_parent()
-    Worker(Settings(), devices).run()
+    Worker(settings, devices).run()
 
 
 @app.command(hidden=True)
 def page(end_with_parent: EndWithParent = False) -> None:
     """The web page alone; `up` starts it."""
+    from jobs import logs
     from jobs.supervise import check_port
     from studio.app import main
 
     settings = Settings()
+    logs.set_up(settings, "page")
     check_port(settings.host, settings.port)
     if end_with_parent:
         _end_with_parent()
@@ -103,8 +106,3 @@ def _end_with_parent() -> None:
     from jobs.lifeline import when_parent_ends
 
     when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
-    logging.getLogger("huey").setLevel(logging.WARNING)

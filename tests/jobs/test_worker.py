@@ -12,6 +12,7 @@ import pytest
 
 from jobs.doorbell import Doorbell
 from jobs.ledger import Job, Ledger
+from jobs.logs import read_logs
 from jobs.progress import read_progress
 from jobs.queueing import cancel, submit
 from jobs.reconcile import RING_AGAIN_SECONDS
@@ -82,6 +83,12 @@ def test_a_submitted_run_is_done_and_leaves_its_record(shared_settings, done):
     assert record.run_id == done.id
     assert [point.alpha for point in record.wise] == [0.0, 0.5, 1.0]
     assert read_progress(shared_settings.run_folder(done.id)).phase == "done"
+
+
+def test_what_the_worker_said_about_a_run_names_it(shared_settings, done):
+    entries = read_logs(shared_settings, done.id)
+    assert {(entry["process"], entry["attempt"]) for entry in entries} >= {("worker", 1)}
+    assert "now done" in entries[-1]["message"]
 
 
 def test_the_same_run_has_the_same_weights(shared_settings, done, done_again):

@@ -1,0 +1,31 @@
+"""What whoever runs the studio asks of it: `doctor`, `backup`, `restore`, the logs."""
+
+import json
+
+import pytest
+
+from core.records import RunConfig
+from jobs.ledger import Ledger
+from jobs.settings import Settings
+
+
+@pytest.fixture
+def settings(home):
+    return Settings(home=home)
+
+
+@pytest.fixture
+def job(settings):
+    return Ledger(settings).submit(RunConfig(data="/images"))
+
+
+def test_the_workers_lines_about_a_run_are_shown_and_no_others(evenkeel, settings, job):
+    settings.logs.mkdir()
+    line = {"time": "2026-01-01T00:00:00.000+00:00", "process": "worker", "message": "took it"}
+    lines = [line | {"run": job.id}, line | {"run": "another", "message": "no"}]
+    text = "\n".join(json.dumps(line) for line in lines) + '\n{"half a li'
+    (settings.logs / "worker.jsonl").write_text(text)
+    shown = evenkeel("logs", job.id, "--worker")
+    assert "worker     took it\n" in shown.out
+    assert shown.out.count("\n") == 1
+    assert evenkeel("logs", job.id, "--worker", "--json").json == [lines[0]]
