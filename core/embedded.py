@@ -1,5 +1,7 @@
 """Where the embedded model and the demo data lie, in a checkout and in an installed package."""
 
+import hashlib
+import json
 from pathlib import Path
 
 from core.errors import UserError
@@ -19,6 +21,24 @@ def assets() -> Path:
 def model_folder() -> Path:
     """The small real CLIP that works without a network."""
     return assets() / "model"
+
+
+def damaged_model_files() -> list[str]:
+    """The model's files that are missing, or are not what `manifest.json` says they are."""
+    folder = assets()
+    outputs = json.loads((folder / "manifest.json").read_text("utf-8"))["outputs"]
+    return [
+        name
+        for name, stated in outputs.items()
+        if name.startswith("model/") and _sha256(folder / name) != stated["sha256"]
+    ]
+
+
+def _sha256(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def demo_folder() -> Path:

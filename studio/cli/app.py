@@ -17,6 +17,7 @@ from studio.cli import (
     combining,
     comparing,
     data,
+    doctor,
     finished,
     protocols,
     queued,
@@ -43,6 +44,7 @@ for part in (
     comparing,
     protocols,
     queued,
+    doctor,
     bench,
 ):
     app.add_typer(part.app)

@@ -29,3 +29,19 @@ def test_the_workers_lines_about_a_run_are_shown_and_no_others(evenkeel, setting
     assert "worker     took it\n" in shown.out
     assert shown.out.count("\n") == 1
     assert evenkeel("logs", job.id, "--worker", "--json").json == [lines[0]]
+
+
+def test_the_doctor_ends_well_when_nothing_fails(evenkeel):
+    answer = evenkeel("doctor", "--json")
+    assert (answer.code, answer.err, answer.json["healthy"]) == (0, "", True)
+    assert {check["state"] for check in answer.json["checks"]} <= {"ok", "warn"}
+
+
+def test_the_doctor_ends_with_2_and_a_sentence_when_something_does(evenkeel, settings):
+    settings.ledger_path.write_bytes(b"this is no database" * 100)
+    answer = evenkeel("doctor")
+    assert answer.code == 2
+    assert "checks failed: database." in answer.err
+    assert "fail  database            " in answer.out
+    assert "Traceback" not in answer.out + answer.err
+    assert evenkeel("doctor", "--json").json["healthy"] is False

@@ -1,0 +1,162 @@
+"""What is alive: the page, the evaluator, the workers, and what outlived them."""
+
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import sqlalchemy as sa
+
+from core.errors import UserError
+from jobs.doctor.found import Found, address, ok, warn
+from jobs.doctor.store import TIMEOUT_SECONDS
+from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
+from jobs.owner import is_gone
+from jobs.schema import job as table
+from jobs.settings import Settings
+from jobs.supervise import check_port
+
+_MODULES = {"jobs.child": "child", "jobs.evaluator.server": "evaluator"}
+_COMMANDS = ("up", "worker", "page")
+_RESTART = "`evenkeel logs` and the data folder's logs say more; stop `evenkeel up` and start it."
+
+
+@dataclass(frozen=True)
+class Alive:
+    """A process of ours on this data folder."""
+
+    role: str
+    pid: int
+    is_frozen: bool
+    has_worker: bool
+    """Whether a worker is its parent: what every `child` needs."""
+    address: tuple[str, int]
+    """Where the page listens, as its environment says."""
+
+
+def alive(settings: Settings) -> list[Alive]:
+    """This user's Evenkeel processes on this data folder."""
+    return [found for process in psutil.process_iter() if (found := _ours(process, settings))]
+
+
+def page(settings: Settings, processes: Sequence[Alive]) -> Found:
+    """Whether it answers; or whether its port is free for it."""
+    pages = [process for process in processes if process.role == "page"]
+    for process in pages:
+        host, port = process.address
+        try:
+            socket.create_connection((host, port), TIMEOUT_SECONDS).close()
+        except OSError as error:
+            said = f"Process {process.pid} does not answer at {host}:{port} ({error})."
+            return warn(said, f"It may still be starting. {_RESTART}")
+    if pages:
+        return ok("Answers at {}:{}.".format(*pages[0].address))
+    try:
+        check_port(settings.host, settings.port)
+    except UserError as error:
+        return warn(f"Not running, and {error}", "Another program has the port.")
+    return ok("Not running; `evenkeel up` starts it.")
+
+
+def evaluator(settings: Settings, processes: Sequence[Alive]) -> Found:
+    """Whether it answers."""
+    try:
+        return ok(f"Process {EvaluatorClient(settings, TIMEOUT_SECONDS).health()['pid']} answers.")
+    except EvaluatorUnavailable as error:
+        if any(process.role in ("evaluator", "up") for process in processes):
+            return warn(f"Does not answer: {error}", f"It may still be starting. {_RESTART}")
+    return ok("Not running; `evenkeel up` starts it.")
+
+
+def workers(settings: Settings, processes: Sequence[Alive]) -> Found:
+    """Whether there is one for what waits."""
+    pids = [str(process.pid) for process in processes if process.role == "worker"]
+    waiting = len(_jobs(settings, "queued"))
+    if pids:
+        return ok(f"{len(pids)} here (process {', '.join(pids)}); {waiting} in the line.")
+    if waiting:
+        return warn(
+            f"{waiting} in the line, and no worker runs on this machine.",
+            "Start `evenkeel up` or `evenkeel worker`, unless workers on other machines are busy.",
+        )
+    return ok("None is running, and nothing waits.")
+
+
+def stuck(settings: Settings, processes: Sequence[Alive]) -> Found:
+    """Runs whose owner has ended."""
+    held = [job_id for job_id, owner in _jobs(settings, "running") if is_gone(owner or "") is True]
+    if not held:
+        return ok("Every running run has a living owner.")
+    goes_on = any(process.role == "worker" for process in processes)
+    return warn(
+        f"The worker of {', '.join(held)} has ended.",
+        "A worker takes it over in seconds; look again."
+        if goes_on
+        else "It goes on from its last checkpoint as soon as `evenkeel up` or a worker runs.",
+    )
+
+
+def leftovers(processes: Sequence[Alive]) -> Found:
+    """Processes that outlived their worker, or were stopped and never told to go on."""
+    orphans = [p.pid for p in processes if p.role == "child" and not p.has_worker]
+    frozen = [p.pid for p in processes if p.is_frozen and p.pid not in orphans]
+    if orphans:
+        pids = " ".join(map(str, orphans))
+        said = f"Runs' processes whose worker has ended: {pids}."
+        return warn(said, f"They hold memory and perhaps a GPU: kill -9 {pids}")
+    if frozen:
+        pids = " ".join(map(str, frozen))
+        return warn(f"Stopped by a signal and waiting: {pids}.", f"kill -CONT {pids}")
+    return ok("None.")
+
+
+def _ours(process: psutil.Process, settings: Settings) -> Alive | None:
+    with suppress(psutil.Error, OSError, ValueError):  # it has ended, or is somebody else's
+        role = role_of(process.cmdline())
+        if not role:
+            return None
+        given = process.environ()
+        home = given.get("EVENKEEL_HOME") or Settings.model_fields["home"].get_default(
+            call_default_factory=True
+        )
+        if Path(home).expanduser().absolute() != settings.home:
+            return None
+        parent = process.parent()
+        return Alive(
+            role=role,
+            pid=process.pid,
+            is_frozen=process.status() == psutil.STATUS_STOPPED,
+            has_worker=parent is not None and role_of(parent.cmdline()) == "worker",
+            address=(
+                given.get("EVENKEEL_HOST", settings.host),
+                int(given.get("EVENKEEL_PORT", settings.port)),
+            ),
+        )
+    return None
+
+
+def role_of(command: Sequence[str]) -> str | None:
+    """Which of our processes a command line starts; None for any other."""
+    for word, following in pairwise(command):
+        if word == "-m" and following in _MODULES:
+            return _MODULES[following]
+        if (Path(word).name == "evenkeel" or word == "studio") and following in _COMMANDS:
+            return following
+    return None
+
+
+def _jobs(settings: Settings, state: str) -> list[tuple[str, str | None]]:
+    """(id, owner) of the jobs in a state. Opens the ledger for reading only; none when it cannot
+    be read, of which `store.database` speaks.
+    """
+    url = address(settings, "database")
+    if not url and not settings.ledger_path.exists():
+        return []
+    url = url or f"sqlite:///{settings.ledger_path.as_uri()}?mode=ro&uri=true"
+    query = sa.select(table.c.id, table.c.owner).where(table.c.state == state)
+    with suppress(sa.exc.SQLAlchemyError), sa.create_engine(url).connect() as connection:
+        return [(row.id, row.owner) for row in connection.execute(query)]
+    return []
