@@ -17,12 +17,12 @@ from studio.cli import (
     combining,
     comparing,
     data,
-    doctor,
     finished,
     protocols,
     queued,
     serving,
     training,
+    upkeep,
 )
 
 USER_ERROR = 2
@@ -44,7 +44,7 @@ for part in (
     comparing,
     protocols,
     queued,
-    doctor,
+    upkeep,
     bench,
 ):
     app.add_typer(part.app)

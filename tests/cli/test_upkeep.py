@@ -45,3 +45,14 @@ def test_the_doctor_ends_with_2_and_a_sentence_when_something_does(evenkeel, set
     assert "fail  database            " in answer.out
     assert "Traceback" not in answer.out + answer.err
     assert evenkeel("doctor", "--json").json["healthy"] is False
+
+
+def test_a_backup_is_restored_into_another_home(evenkeel, job, tmp_path, monkeypatch):
+    assert "files of" in evenkeel("backup", tmp_path / "copy").out
+    assert "already holds" in evenkeel("backup", tmp_path / "copy").complaint
+    assert "must be empty" in evenkeel("restore", tmp_path / "copy").complaint
+    monkeypatch.setenv("EVENKEEL_HOME", str(tmp_path / "elsewhere"))
+    assert (
+        "Runs look for their images where they were" in evenkeel("restore", tmp_path / "copy").out
+    )
+    assert [listed["id"] for listed in evenkeel("jobs", "--json").json] == [job.id]
