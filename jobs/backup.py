@@ -24,7 +24,12 @@ LIST_NAME = "backup.json"
 _FORMAT = 1
 _NOT_KEPT = ("cache", "exports", "logs", "tmp", "queue.db*", "studio.db", "studio.db-*")
 """In the data folder itself. `studio.db` only SQLite can copy while somebody writes to it."""
-_NOWHERE_KEPT = ("*.sock", "*.lock", "*.tmp", "*.partial", "*.part", ".unpacking-*", ".demo-*")
+HALF_WRITTEN = (
+    *("*.tmp", "*.partial", "*.part", ".*.old"),
+    *(".unpacking-*", ".arriving-*", ".demo-*"),
+)
+"""How everything is called that gets its name when it is whole."""
+_NOWHERE_KEPT = ("*.sock", "*.lock", *HALF_WRITTEN)
 
 
 @dataclass(frozen=True)
@@ -115,11 +120,12 @@ def restore(settings: Settings, source: Path) -> Backup:
 def _kept(home: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(home, followlinks=True):  # `runs` may be on another disk
         left_out = (*_NOT_KEPT, *_NOWHERE_KEPT) if Path(folder) == home else _NOWHERE_KEPT
-        folders[:] = [name for name in folders if not _is_any(name, left_out)]
-        yield from (Path(folder, name) for name in files if not _is_any(name, left_out))
+        folders[:] = [name for name in folders if not is_any(name, left_out)]
+        yield from (Path(folder, name) for name in files if not is_any(name, left_out))
 
 
-def _is_any(name: str, patterns: Iterable[str]) -> bool:
+def is_any(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a file's name is of one of these forms."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 

@@ -113,13 +113,12 @@ def _log_uncaught_in_thread(failed: threading.ExceptHookArgs) -> None:
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
-    """Every password in the settings, on its own and with what stands around it."""
-    for name in type(settings).model_fields:
+    """Every password in the settings: that of a URL, or what follows the user's name, or all."""
+    for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
-        if isinstance(value, SecretStr):
+        if isinstance(value, SecretStr) and value != field.default:
             whole = value.get_secret_value()
-            yield whole
-            yield urlsplit(whole).password or whole.partition(":")[2]
+            yield (urlsplit(whole).password or "") if "://" in whole else whole.split(":", 1)[-1]
 
 
 class _Formatter(logging.Formatter):

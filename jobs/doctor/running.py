@@ -21,7 +21,7 @@ from jobs.supervise import check_port
 
 _MODULES = {"jobs.child": "child", "jobs.evaluator.server": "evaluator"}
 _COMMANDS = ("up", "worker", "page")
-_RESTART = "`evenkeel logs` and the data folder's logs say more; stop `evenkeel up` and start it."
+_RESTART = "If not, the data folder's logs say why; stop `evenkeel up` and start it again."
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,15 @@ def evaluator(settings: Settings, processes: Sequence[Alive]) -> Found:
     try:
         return ok(f"Process {EvaluatorClient(settings, TIMEOUT_SECONDS).health()['pid']} answers.")
     except EvaluatorUnavailable as error:
-        if any(process.role in ("evaluator", "up") for process in processes):
-            return warn(f"Does not answer: {error}", f"It may still be starting. {_RESTART}")
+        pids = [str(process.pid) for process in processes if process.role == "evaluator"]
+        if pids:
+            return warn(
+                f"Process {' '.join(pids)} does not answer.",
+                f"It may still be starting. If not: kill {' '.join(pids)}; `evenkeel up` starts "
+                "another.",
+            )
+        if any(process.role == "up" for process in processes):
+            return warn(f"Not running: {error}", f"It may still be starting. {_RESTART}")
     return ok("Not running; `evenkeel up` starts it.")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jobs.backup import HALF_WRITTEN, is_any
 from jobs.doctor.found import Found, address, fail, gibibytes, ok, warn
 from jobs.schema import VERSION
 from jobs.settings import Settings
@@ -24,9 +25,6 @@ LEAST_BYTES = 2 * 2**30
 HALF_WRITTEN_SECONDS = 86_400
 """No write takes so long: what is half-written and older was left by a process that ended."""
 TIMEOUT_SECONDS = 2
-
-_HALF_WRITTEN_ENDS = (".tmp", ".partial", ".part")
-_HALF_WRITTEN_STARTS = (".unpacking-", ".demo-")
 
 
 def named_home() -> Path:
@@ -118,7 +116,7 @@ def database(settings: Settings) -> Found:
 
 def queue(settings: Settings) -> Found:
     """Whether the doorbell can be rung, and how many rings nobody has heard yet."""
-    if url := address(settings, "queue").partition("sqlite")[0]:
+    if (url := address(settings, "queue")) != "sqlite":
         return _redis(url)
     path = settings.queue_path
     if not path.exists():
@@ -155,11 +153,11 @@ def _half_written(home: Path) -> Iterator[Path]:
     oldest = time.time() - HALF_WRITTEN_SECONDS
     for folder, folders, files in os.walk(home):
         for name in (*folders, *files):
-            if name.endswith(_HALF_WRITTEN_ENDS) or name.startswith(_HALF_WRITTEN_STARTS):
+            if is_any(name, HALF_WRITTEN):
                 path = Path(folder, name)
                 if path.lstat().st_mtime < oldest:
                     yield path
-        folders[:] = [name for name in folders if not name.startswith(_HALF_WRITTEN_STARTS)]
+        folders[:] = [name for name in folders if not is_any(name, HALF_WRITTEN)]
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

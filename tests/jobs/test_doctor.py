@@ -254,7 +254,11 @@ def test_a_page_that_does_not_answer_is_said(home):
 
 def test_an_evaluator_that_does_not_answer_is_said(settings):
     assert running.evaluator(settings, []).state == "ok"
-    with process(settings, "-m", "jobs.evaluator.server"):
+    with process(settings, "-m", "jobs.evaluator.server") as silent:
+        found = running.evaluator(settings, running.alive(settings))
+        assert found.state == "warn"
+        assert f"kill {silent.pid};" in found.advice
+    with process(settings, "evenkeel", "up"):
         assert running.evaluator(settings, running.alive(settings)).state == "warn"
 
 
