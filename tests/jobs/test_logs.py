@@ -8,6 +8,8 @@ import subprocess
 import sys
 
 import pytest
+import uvicorn
+from pydantic import SecretStr
 
 from core.errors import UserError
 from jobs import logs
@@ -120,6 +122,32 @@ def test_no_password_is_logged(tmp_path, ours, capsys):
     assert ":x@" not in everything
     assert "redis://ann:***@localhost:6379" in everything
     assert "RuntimeError: cannot log in" in everything
+
+
+class WithServer(Settings):
+    server: SecretStr = SecretStr("sqlite")
+
+
+def test_the_password_of_a_server_is_not_logged_and_common_words_are(tmp_path, ours, capsys):
+    logs.set_up(WithServer(home=tmp_path, server=f"redis://:{PASSWORD}@localhost/0"), "page")
+    ours.info("it said %s", PASSWORD)
+    logs.set_up(WithServer(home=tmp_path), "page")
+    ours.info("sqlite is not a secret")
+    said = capsys.readouterr().err
+    assert "it said ***" in said
+    assert "sqlite is not a secret" in said
+
+
+def test_a_server_with_logging_of_its_own_logs_as_everything_else(settings, monkeypatch):
+    for name in ("handlers", "propagate"):
+        monkeypatch.setattr(logging.getLogger("uvicorn"), name, [] if name == "handlers" else True)
+    logs.set_up(settings, "page")
+    uvicorn.Config("an.app", log_level="warning")
+    server = logging.getLogger("uvicorn.error")
+    server.error("lost")
+    logs.adopt("uvicorn")
+    server.error("kept")
+    assert [entry["message"] for entry in written(settings, "page")] == ["kept"]
 
 
 def test_an_error_that_nobody_caught_is_in_the_file(settings, monkeypatch):
