@@ -224,3 +224,10 @@ def test_a_log_that_cannot_be_written_ends_nothing(settings, ours, capsys):
     logs.set_up(settings, "worker")
     ours.info("said all the same")
     assert "said all the same" in capsys.readouterr().err
+
+
+def test_a_file_that_another_process_has_just_put_aside_is_not_put_aside_again(settings, ours):
+    logs.set_up(settings, "worker")
+    ours.info("the first line of a new file")
+    logging.getLogger().handlers[1]._rotate()
+    assert [path.name for path in settings.logs.glob("*.jsonl*")] == ["worker.jsonl"]
