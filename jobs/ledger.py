@@ -1,144 +1,241 @@
 """The ledger: in which state every run is and who owns it. What stands here is true.
 
-Every transition is one conditional UPDATE. It names the state, and for a running job the attempt,
-that it starts from; when it changes no row somebody else was faster, and the caller has to stop.
+Every transition is one conditional UPDATE, with its line in the job's history in the same
+transaction. It names the state, and for a running job the attempt, that it starts from; when it
+changes no row somebody else was faster, and the caller has to stop.
 """
 
-import re
-import secrets
+import json
 import time
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
 from core.errors import UserError, unknown
 from core.records import RunConfig
+from jobs import schema
+from jobs.database import open_database
+from jobs.job import ASIDE, OVER, Artifact, Ask, Entry, Job, State, new_id
 from jobs.schema import job as table
-from jobs.schema import open_database
 from jobs.settings import Settings
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
+__all__ = ["MAX_CRASHES", "Artifact", "Entry", "Job", "Ledger", "State", "new_id"]
+
 MAX_CRASHES = 3
-"""A run whose process dies so often is not tried again."""
+"""A run whose process dies so often without getting further is not tried again."""
 
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One row: a run that was asked for."""
-
-    id: str
-    workspace: str | None
-    """Whose it is; None is the owner of the studio."""
-    state: State
-    config: dict[str, Any]
-    attempt: int
-    crashes: int
-    created: float
-    """Seconds since 1970, as `started` and `finished`: shown, never compared to decide anything."""
-    started: float | None
-    finished: float | None
-    owner: str | None
-    beat: int
-    """Counts up while the owner lives."""
-    cancel_requested: bool
-    error: str | None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing will happen any more."""
-        return self.state in ("done", "failed", "cancelled")
-
-
+Condition = sa.ColumnElement[bool]
 Jobs = list[Job]  # inside `Ledger`, `list` is its method
+Entries = list[Entry]
+Artifacts = list[Artifact]
+
+_LINE = (table.c.priority.desc(), table.c.place, table.c.seq)
+"""The order in which waiting jobs are taken."""
+_QUEUED = table.c.state == "queued"
+_RUNNING = table.c.state == "running"
+_ASIDE = table.c.state.in_(ASIDE)
 
 
 class Ledger:
-    """All jobs of one data folder. Safe to use from any thread and any process."""
+    """All jobs of one studio. Safe to use from any thread and any process."""
 
     def __init__(self, settings: Settings) -> None:
-        self._engine = open_database(settings.ledger_path)
+        self._settings = settings
+        self._engine = open_database(settings)
         self._writing = self._engine.execution_options(writes=True)
 
     # --- what everybody may do -------------------------------------------------------------------
 
-    def submit(self, config: RunConfig, workspace: str | None = None) -> Job:
-        """A new queued job; its config can no longer change."""
+    def submit(
+        self, config: RunConfig, workspace: str | None = None, key: str | None = None
+    ) -> Job:
+        """A new queued job; its config can no longer change.
+
+        With a `key` that this workspace has used before, the job of that time. A `UserError` when
+        too many wait already.
+        """
+        known_as = None if key is None else json.dumps([workspace, key])
         with self._writing.begin() as connection:
-            row = connection.execute(
-                sa.insert(table)
-                .values(
-                    id=new_id(config.method),
-                    workspace=workspace,
-                    state="queued",
-                    config=config.model_dump(mode="json"),
-                    created=time.time(),
-                )
-                .returning(*table.columns)
-            ).one()
-        return _job(row)
+            if known_as and (known := _one(connection, table.c.key == known_as)):
+                return known
+            self._make_room(connection, workspace)
+            values = {
+                "id": new_id(config.method),
+                "seq": _next(connection, table.c.seq),
+                "workspace": workspace,
+                "key": known_as,
+                "state": "queued",
+                "place": _next(connection, table.c.place),
+                "config": config.model_dump(mode="json"),
+                "created": time.time(),
+            }
+            row = connection.execute(sa.insert(table).values(values).returning(*table.columns))
+            return _note(connection, _job(row.one()), "submitted")
 
-    def get(self, job_id: str) -> Job:
-        """One job, or a `UserError` that names similar ones."""
-        rows = self._select(table.c.id == job_id)
-        if not rows:
-            with self._engine.connect() as connection:
-                known = connection.execute(sa.select(table.c.id)).scalars().all()
-            if not known:
-                raise UserError(f"job: there is no {job_id!r}, and no job at all yet.")
-            raise unknown("job", job_id, known)
-        return rows[0]
+    def get(self, job_id: str, workspace: str | None = None) -> Job:
+        """One job, or a `UserError` that names similar ones.
 
-    def list(self, limit: int = 200) -> Jobs:
-        """The newest jobs first."""
-        query = sa.select(table).order_by(table.c.created.desc(), table.c.id).limit(limit)
+        To a workspace, what belongs to another does not exist.
+        """
         with self._engine.connect() as connection:
-            return [_job(row) for row in connection.execute(query)]
+            if found := _one(connection, (table.c.id == job_id) & _of(workspace)):
+                return found
+            ids = sa.select(table.c.id).where(_of(workspace))
+            known = connection.execute(ids).scalars().all()
+        if known:
+            raise unknown("job", job_id, known)
+        raise UserError(f"job: there is no {job_id!r}, and no job at all yet.")
+
+    def list(self, limit: int = 200, workspace: str | None = None) -> Jobs:
+        """The newest jobs first: everybody's, or those of one workspace."""
+        return self._select(_of(workspace), (table.c.seq.desc(),), limit)
 
     def position(self, job_id: str) -> int | None:
         """Place in the line, 1 is next; None when the job does not wait."""
         line = [job.id for job in self.queued()]
         return line.index(job_id) + 1 if job_id in line else None
 
+    def history(self, job_id: str) -> Entries:
+        """What has happened to a job, oldest first."""
+        query = sa.select(schema.event).where(schema.event.c.job == job_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(schema.event.c.seq))
+            return [Entry(**row._mapping) for row in rows]
+
+    def artifacts(self, job_id: str) -> Artifacts:
+        """What a finished job published."""
+        columns = (schema.artifact.c[name] for name in ("role", "path", "sha256", "size_bytes"))
+        query = sa.select(*columns).where(schema.artifact.c.job == job_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(schema.artifact.c.role))
+            return [Artifact(**row._mapping) for row in rows]
+
     def request_cancel(self, job_id: str) -> Job:
-        """A queued job is cancelled at once, a running one is asked to stop; a `UserError` if it is
-        over.
+        """A waiting job is cancelled at once, a running one is asked to stop; a `UserError` if it
+        is over.
         """
-        waits = table.c.state == "queued"
-        changed = self._update(
-            (table.c.id == job_id) & table.c.state.in_(("queued", "running")),
-            state=sa.case((waits, "cancelled"), else_=table.c.state),
-            finished=sa.case((waits, time.time()), else_=None),
-            cancel_requested=True,
+        at_once = {"state": "cancelled", "asked": None, "finished": time.time()}
+        return self._first(
+            job_id,
+            "cancelled",
+            (_ASIDE, "cancelled", at_once),
+            (_RUNNING, "asked", {"asked": "cancel"}),
         )
-        if changed:
-            return changed
+
+    def request_pause(self, job_id: str) -> Job:
+        """A waiting job is laid aside at once, a running one is asked to keep where it is first."""
+        return self._first(
+            job_id,
+            "paused",
+            (table.c.state.in_(("queued", "waiting")), "paused", {"state": "paused"}),
+            (_RUNNING & _not_asked_or("pause"), "asked", {"asked": "pause"}),
+        )
+
+    def request_stop(self, job_id: str) -> Job:
+        """A running job is asked to end now and keep what is best so far."""
+        willing = _RUNNING & _not_asked_or("pause", "stop")
+        return self._first(job_id, "stopped", (willing, "asked", {"asked": "stop"}))
+
+    def resume(self, job_id: str) -> Job:
+        """A job that was laid aside or waits for room goes back to its place in the line."""
+        aside = table.c.state.in_(("paused", "waiting"))
+        pausing = _RUNNING & (table.c.asked == "pause")
+        return self._first(
+            job_id,
+            "resumed",
+            (aside, "resumed", {"state": "queued", "error": None}),
+            (pausing, "resumed", {"asked": None}),
+        )
+
+    def retry(self, job_id: str) -> Job:
+        """A failed or cancelled job goes to the end of the line; its attempts go on counting."""
         job = self.get(job_id)
-        raise UserError(f"job: {job_id} cannot be cancelled, it is already {job.state}.")
+        with self._writing.begin() as connection:
+            self._make_room(connection, job.workspace)
+            again = _change(
+                connection,
+                (table.c.id == job_id) & table.c.state.in_(("failed", "cancelled")),
+                "retried",
+                state="queued",
+                place=_next(connection, table.c.place),
+                crashes=0,
+                finished=None,
+                error=None,
+            )
+        return again or self._refuse(job_id, "retried")
+
+    def prioritise(self, job_id: str, priority: int) -> Job:
+        """A job with a higher priority is taken first; all begin with 0."""
+        values = {"priority": priority}
+        return self._first(job_id, "prioritised", (_ASIDE | _RUNNING, "prioritised", values))
+
+    def move(self, job_id: str, before: str | None = None) -> Job:
+        """A job to the place before another in the line, or to the end; it takes the priority that
+        counts there.
+        """
+        with self._writing.begin() as connection:
+            if before is None:
+                lowest = sa.select(sa.func.min(table.c.priority)).where(_ASIDE)
+                priority = connection.execute(lowest).scalar_one()
+                place = _next(connection, table.c.place)
+            else:
+                other = _one(connection, (table.c.id == before) & _ASIDE)
+                if other is None:
+                    self._refuse(before, "a place in the line")
+                priority, place = other.priority, other.place
+                behind = table.c.state.not_in(OVER) & (table.c.place >= place)
+                step_back = sa.update(table).values(place=table.c.place + 1)
+                connection.execute(step_back.where(behind))
+            moved = _change(
+                connection,
+                (table.c.id == job_id) & _ASIDE,
+                "moved",
+                priority=priority,
+                place=place,
+            )
+        return moved or self._refuse(job_id, "moved")
+
+    def delete(self, job_id: str) -> None:
+        """Forget a job with its history; a `UserError` while it runs."""
+        delete = sa.delete(table).where((table.c.id == job_id) & ~_RUNNING)
+        with self._writing.begin() as connection:
+            deleted = connection.execute(delete).rowcount
+        if not deleted:
+            self._refuse(job_id, "deleted")
 
     # --- what workers do -------------------------------------------------------------------------
 
     def queued(self) -> Jobs:
-        """Waiting jobs in the order in which they will be taken."""
-        return self._select(table.c.state == "queued")
+        """Jobs that can be taken, in the order in which they will be."""
+        return self._select(_QUEUED)
 
     def running(self) -> Jobs:
         """Jobs that have an owner."""
-        return self._select(table.c.state == "running")
+        return self._select(_RUNNING)
+
+    def waiting(self) -> Jobs:
+        """Jobs that wait for room on the disk or in memory."""
+        return self._select(table.c.state == "waiting")
 
     def claim(self, owner: str) -> Job | None:
-        """Take the first job in the line for `owner`; None when nobody waits."""
-        first = (
-            sa.select(table.c.id)
-            .where(table.c.state == "queued")
-            .order_by(table.c.created, table.c.id)
-            .limit(1)
-            .scalar_subquery()
+        """Take the first job in the line for `owner`; None when nobody waits.
+
+        Jobs of a workspace that has as many running as it may are passed over.
+        """
+        limit = self._settings.workspace_running
+        at_limit = (
+            sa.select(table.c.workspace)
+            .where(_RUNNING & table.c.workspace.is_not(None))
+            .group_by(table.c.workspace)
+            .having(sa.func.count() >= limit)
         )
-        return self._update(
-            (table.c.id == first) & (table.c.state == "queued"),
+        free = table.c.workspace.is_(None) | table.c.workspace.not_in(at_limit)
+        first = sa.select(table.c.id).where(_QUEUED & free).order_by(*_LINE).limit(1)
+        return self._change(
+            (table.c.id == first.scalar_subquery()) & _QUEUED,
+            "claimed",
             state="running",
             attempt=table.c.attempt + 1,
             owner=owner,
@@ -150,69 +247,186 @@ class Ledger:
 
     def beat(self, job: Job) -> Job | None:
         """Say that the owner lives. The job as it stands now; None when it was taken away."""
-        return self._update(_held(job), beat=table.c.beat + 1)
+        return self._change(_held(job), None, beat=table.c.beat + 1)
 
-    def finish(self, job: Job, state: State, error: str | None = None) -> bool:
-        """End a running job as done, failed or cancelled; False when it was taken away before."""
-        values = {"state": state, "error": error, "finished": time.time(), "owner": None}
-        return self._update(_held(job), **values) is not None
+    def progressed(self, job: Job) -> Job | None:
+        """The run got further than ever: its earlier crashes no longer count. None as above."""
+        return self._change(_held(job), "progressed" if job.crashes else None, crashes=0)
+
+    def finish(
+        self,
+        job: Job,
+        state: State,
+        error: str | None = None,
+        artifacts: Iterable[Artifact] = (),
+    ) -> bool:
+        """End a running job as done, failed or cancelled, with the files that it published.
+
+        False when it was taken away before.
+        """
+        with self._writing.begin() as connection:
+            ended = _change(
+                connection,
+                _held(job),
+                "finished",
+                state=state,
+                error=error,
+                finished=time.time(),
+                asked=None,
+                owner=None,
+            )
+            rows = [{"job": job.id, "attempt": job.attempt, **asdict(each)} for each in artifacts]
+            if ended and rows:
+                connection.execute(sa.insert(schema.artifact), rows)
+        return ended is not None
 
     def release(self, job: Job) -> bool:
-        """Back to its place in the line, as its worker is going; False when it was taken away
-        before.
-        """
-        asked = table.c.cancel_requested
-        values = {
-            "state": sa.case((asked, "cancelled"), else_="queued"),
-            "finished": sa.case((asked, time.time()), else_=None),
-            "owner": None,
-        }
-        return self._update(_held(job), **values) is not None
+        """Back to its place in the line, as its worker is going. False as above."""
+        return self._change(_held(job), "released", **_leaving("queued")) is not None
+
+    def paused(self, job: Job) -> bool:
+        """Laid aside as was asked; back in the line if that was taken back. False as above."""
+        return self._change(_held(job), "paused", **_leaving("queued")) is not None
+
+    def wait(self, job: Job, reason: str) -> bool:
+        """No room to go on: tried again later, and no crash. False as above."""
+        leaving = _leaving("waiting")
+        return self._change(_held(job), "waits", error=reason, **leaving) is not None
+
+    def waited(self, job: Job) -> Job | None:
+        """A waiting job has waited long enough; None when it waits no more."""
+        still = (table.c.id == job.id) & (table.c.attempt == job.attempt)
+        still &= table.c.state == "waiting"
+        return self._change(still, "resumed", state="queued", error=None)
 
     def crashed(self, job: Job, reason: str) -> Job | None:
-        """The job's process died: back in the line, but failed after `MAX_CRASHES`; None as above.
+        """The job's process died: back in the line, but failed after `MAX_CRASHES`.
 
-        `job.beat` counts too when the observer is not the owner (see `jobs.reconcile`): a job that
-        gave a sign of life after it was looked at is left alone.
+        None when it was taken away before. `job.beat` counts too when the observer is not the owner
+        (see `jobs.reconcile`): a job that gave a sign of life after it was looked at is left alone.
         """
-        asked = table.c.cancel_requested
         crashes = table.c.crashes + 1
         poison = crashes >= MAX_CRASHES
         died = f"The process of this run died {MAX_CRASHES} times. The last time: {reason}"
-        values = {
-            "state": sa.case((asked, "cancelled"), (poison, "failed"), else_="queued"),
-            "error": sa.case((asked, None), (poison, died), else_=reason),
-            "finished": sa.case((asked | poison, time.time()), else_=None),
-            "crashes": crashes,
-            "owner": None,
-        }
-        return self._update(_held(job) & (table.c.beat == job.beat), **values)
+        return self._change(
+            _held(job) & (table.c.beat == job.beat),
+            "crashed",
+            crashes=crashes,
+            error=sa.case((table.c.asked == "cancel", None), (poison, died), else_=reason),
+            **_leaving("queued", sa.case((poison, "failed"), else_=None)),
+        )
 
     # ---------------------------------------------------------------------------------------------
 
-    def _select(self, condition: sa.ColumnElement[bool]) -> Jobs:
-        query = sa.select(table).where(condition).order_by(table.c.created, table.c.id)
+    def _select(
+        self, condition: Condition, order: Sequence[Any] = _LINE, limit: int | None = None
+    ) -> Jobs:
+        query = sa.select(table).where(condition).order_by(*order).limit(limit)
         with self._engine.connect() as connection:
             return [_job(row) for row in connection.execute(query)]
 
-    def _update(self, condition: sa.ColumnElement[bool], **values: Any) -> Job | None:
-        query = sa.update(table).where(condition).values(**values).returning(*table.columns)
+    def _change(self, condition: Condition, kind: str | None, **values: Any) -> Job | None:
         with self._writing.begin() as connection:
-            row = connection.execute(query).one_or_none()
-        return _job(row) if row else None
+            return _change(connection, condition, kind, **values)
+
+    def _first(
+        self, job_id: str, verb: str, *ways: tuple[Condition, str, Mapping[str, Any]]
+    ) -> Job:
+        """Change the job in the first way whose condition holds, else refuse."""
+        with self._writing.begin() as connection:
+            for condition, kind, values in ways:
+                one = (table.c.id == job_id) & condition
+                if changed := _change(connection, one, kind, **values):
+                    return changed
+        return self._refuse(job_id, verb)
+
+    def _refuse(self, job_id: str, verb: str) -> NoReturn:
+        job = self.get(job_id)
+        now = f"already {job.state}" if job.is_over else job.state
+        asked = f" and was asked to {job.asked}" if job.asked else ""
+        raise UserError(f"job: {job_id} cannot be {verb}, it is {now}{asked}.")
+
+    def _make_room(self, connection: sa.Connection, workspace: str | None) -> None:
+        """A `UserError` with the number when a limit is reached."""
+        limit = self._settings.studio_queued
+        if _count(connection, table.c.state.in_(("queued", "waiting"))) >= limit:
+            raise UserError(f"The line may hold {limit} runs, and it is full. Try again later.")
+        limit = self._settings.workspace_queued
+        if workspace and _count(connection, (table.c.workspace == workspace) & _ASIDE) >= limit:
+            raise UserError(
+                f"{limit} of your runs wait already, and no more may. Wait for one, or cancel one."
+            )
 
 
-def _held(job: Job) -> sa.ColumnElement[bool]:
+def _of(workspace: str | None) -> Condition:
+    return sa.true() if workspace is None else table.c.workspace == workspace
+
+
+def _held(job: Job) -> Condition:
     """The row, as long as this attempt is the one that runs it."""
-    return (table.c.id == job.id) & (table.c.state == "running") & (table.c.attempt == job.attempt)
+    return (table.c.id == job.id) & _RUNNING & (table.c.attempt == job.attempt)
+
+
+def _not_asked_or(*asks: Ask) -> Condition:
+    return table.c.asked.is_(None) | table.c.asked.in_(asks)
+
+
+def _leaving(state: State, unless: sa.ColumnElement[Any] | None = None) -> dict[str, Any]:
+    """What becomes of a running job whose worker lets go of it: what was asked for, else `state`.
+
+    A `stop` stays asked: the next attempt does it.
+    """
+    asked, now = table.c.asked, time.time()
+    after = sa.case(
+        (asked == "cancel", "cancelled"),
+        *([] if unless is None else [(unless.is_not(None), unless)]),
+        (asked == "pause", "paused"),
+        else_=state,
+    )
+    return {
+        "state": after,
+        "asked": sa.case((asked == "stop", "stop"), else_=None),
+        "finished": sa.case((after.in_(OVER), now), else_=None),
+        "owner": None,
+    }
+
+
+def _change(
+    connection: sa.Connection, condition: Condition, kind: str | None, **values: Any
+) -> Job | None:
+    """The one row as changed, with `kind` in its history; None when the condition does not hold."""
+    update = sa.update(table).where(condition).values(**values).returning(*table.columns)
+    row = connection.execute(update).one_or_none()
+    if row is None:
+        return None
+    return _note(connection, _job(row), kind) if kind else _job(row)
+
+
+def _note(connection: sa.Connection, job: Job, kind: str) -> Job:
+    said = {"state": job.state, "asked": job.asked, "reason": job.error, "owner": job.owner}
+    entry = {
+        "job": job.id,
+        "attempt": job.attempt,
+        "time": time.time(),
+        "kind": kind,
+        "data": {name: value for name, value in said.items() if value is not None},
+    }
+    connection.execute(sa.insert(schema.event).values(entry))
+    return job
+
+
+def _one(connection: sa.Connection, condition: Condition) -> Job | None:
+    row = connection.execute(sa.select(table).where(condition)).one_or_none()
+    return _job(row) if row else None
+
+
+def _next(connection: sa.Connection, column: sa.Column[int]) -> int:
+    return connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0) + 1)).scalar_one()
+
+
+def _count(connection: sa.Connection, condition: Condition) -> int:
+    return connection.execute(sa.select(sa.func.count()).where(condition)).scalar_one()
 
 
 def _job(row: sa.Row[Any]) -> Job:
     return Job(**row._mapping)
-
-
-def new_id(method: str) -> str:
-    """`fd-align-20261123-0712-k3f9`: sorts by time within a method and can be said aloud."""
-    word = re.sub(r"[^a-z0-9-]+", "", method.lower())[:32] or "run"
-    tail = "".join(secrets.choice(_ALPHABET) for _ in range(4))
-    return f"{word}-{time.strftime('%Y%m%d-%H%M')}-{tail}"

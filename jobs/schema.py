@@ -1,15 +1,9 @@
-"""The ledger's tables, and how its database is opened."""
-
-from pathlib import Path
-from typing import Any
+"""The ledger's tables."""
 
 import sqlalchemy as sa
-from sqlalchemy import event as hooks
-from sqlalchemy.pool import NullPool
 
-from core.errors import UserError
-
-VERSION = 1
+VERSION = 2
+"""Of these tables: the newest revision in `jobs.migrations`."""
 metadata = sa.MetaData()
 
 workspace = sa.Table(
@@ -26,8 +20,13 @@ job = sa.Table(
     "job",
     metadata,
     sa.Column("id", sa.String, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False, unique=True),
     sa.Column("workspace", sa.ForeignKey("workspace.id"), index=True),
+    sa.Column("key", sa.String, unique=True),
     sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("asked", sa.String),
+    sa.Column("priority", sa.Integer, nullable=False, default=0),
+    sa.Column("place", sa.Integer, nullable=False),
     sa.Column("config", sa.JSON, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, default=0),
     sa.Column("crashes", sa.Integer, nullable=False, default=0),
@@ -36,10 +35,9 @@ job = sa.Table(
     sa.Column("finished", sa.Float),
     sa.Column("owner", sa.String),
     sa.Column("beat", sa.Integer, nullable=False, default=0),
-    sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
     sa.Column("error", sa.Text),
 )
-"""A run that was asked for. Without a workspace it is the owner's, as of the command line."""
+"""A run that was asked for: see `jobs.job.Job`. Without a workspace it is the owner's."""
 
 event = sa.Table(
     "event",
@@ -50,6 +48,7 @@ event = sa.Table(
     sa.Column("time", sa.Float, nullable=False),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("data", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,  # else SQLite would give a deleted job's numbers out again
 )
 """What happened to a job, append-only: every transition writes one in its own transaction."""
 
@@ -59,7 +58,7 @@ upload = sa.Table(
     sa.Column("data_id", sa.String, primary_key=True),
     sa.Column("workspace", sa.ForeignKey("workspace.id"), index=True),
     sa.Column("title", sa.String, nullable=False),
-    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("images", sa.Integer, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
 )
@@ -73,7 +72,7 @@ artifact = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("path", sa.String, nullable=False),
     sa.Column("sha256", sa.String, nullable=False),
-    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
 )
 """A file that a finished run published, relative to the run's folder."""
 
@@ -85,41 +84,3 @@ share = sa.Table(
     sa.Column("created", sa.Float, nullable=False),
 )
 """A read-only link to one run."""
-
-
-def open_database(path: Path) -> sa.Engine:
-    """An engine on a SQLite file whose tables exist.
-
-    A transaction begins IMMEDIATE on `engine.execution_options(writes=True)`: a read that later
-    turns into a write could fail with "database is locked" without waiting. Connections are not
-    pooled: opening one costs less than a millisecond, and none is left over in a thread that ended.
-    """
-    path.touch(mode=0o600)
-    engine = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool)
-    hooks.listen(engine, "connect", _prepare)
-    hooks.listen(engine, "begin", _begin)
-    with engine.execution_options(writes=True).begin() as connection:
-        found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if found > VERSION:
-            raise UserError(
-                f"{path} has version {found}; this Evenkeel reads up to {VERSION}. Upgrade it."
-            )
-        metadata.create_all(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
-    return engine
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # `_begin` says BEGIN, not the driver
-    for pragma in (
-        "busy_timeout = 30000",  # first: the next one may have to wait
-        "journal_mode = WAL",
-        "synchronous = FULL",  # a commit survives a power cut
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -3,11 +3,12 @@ lies.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_dir
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import UserError
@@ -16,6 +17,10 @@ from core.runs import RunFolder
 
 _PREFIX = "EVENKEEL_"
 _FOLDERS = ("cache", "datasets", "runs", "exports", "tmp")
+
+
+def _without_password(address: SecretStr) -> str:
+    return re.sub(r"//[^@/]*@", "//…@", address.get_secret_value())
 
 
 def _default_home() -> Path:
@@ -34,10 +39,14 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=_default_home)
     """Data folder: ledger, queue, data sets, runs, caches."""
-    queue: Literal["sqlite"] = "sqlite"
-    """What carries the doorbell."""
-    database: None = None
-    """The ledger is SQLite in the data folder; no other database is supported yet."""
+    queue: SecretStr = SecretStr("sqlite")
+    """What carries the doorbell: `sqlite`, a file in the data folder, or `redis://…`, which workers
+    on several machines can hear.
+    """
+    database: SecretStr | None = None
+    """The ledger: SQLite in the data folder, or `postgresql+psycopg://…`, which workers on several
+    machines can share.
+    """
     artifacts: None = None
     """Runs are kept in the data folder; no other store is supported yet."""
     host: str = "127.0.0.1"
@@ -60,6 +69,34 @@ class Settings(BaseSettings):
         Literal["debug", "info", "warning", "error"], BeforeValidator(lambda v: str(v).lower())
     ] = "info"
     """How much is logged, on stderr and in the data folder's `logs`."""
+    wait_seconds: float = Field(20.0, gt=0)
+    """A run that waits for room on the disk or in memory is tried again after so long."""
+    workspace_running: int = Field(1, ge=1)
+    """Runs of one visitor that are worked on at a time."""
+    workspace_queued: int = Field(5, ge=1)
+    """Runs of one visitor that may wait besides."""
+    studio_queued: int = Field(100, ge=1)
+    """Runs of everybody together that may wait."""
+
+    @field_validator("queue")
+    @classmethod
+    def _can_carry(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().split(":")[0] in ("sqlite", "redis", "rediss", "unix"):
+            return value
+        raise UserError(
+            "EVENKEEL_QUEUE must be sqlite, or redis://HOST:PORT/NUMBER; "
+            f"got {_without_password(value)}."
+        )
+
+    @field_validator("database")
+    @classmethod
+    def _can_keep(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or value.get_secret_value().startswith("postgresql+psycopg://"):
+            return value
+        raise UserError(
+            "EVENKEEL_DATABASE must be postgresql+psycopg://USER:PASSWORD@HOST/NAME, or not be set "
+            f"for SQLite in the data folder; got {_without_password(value)}."
+        )
 
     def __init__(self, **values: Any) -> None:
         try:

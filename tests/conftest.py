@@ -2,11 +2,14 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests import services
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -23,6 +26,21 @@ TINY_VIT = {
     },
 }
 COLOURS = {"red_fox": (200, 60, 30), "snow owl": (220, 225, 235), "otter": (90, 60, 40)}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a real PostgreSQL."""
+    with services.postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[services.Redis]:
+    """A real Redis of one's own."""
+    server = services.Redis(tmp_path)
+    yield server
+    server.kill()
 
 
 @pytest.fixture(scope="session")

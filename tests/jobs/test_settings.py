@@ -32,7 +32,7 @@ def test_a_password_is_not_shown(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("port", 0), ("queue", "redis://localhost"), ("database", "postgresql://x"), ("workers", -1)],
+    [("port", 0), ("queue", "amqp://x"), ("database", "postgresql://x"), ("workers", -1)],
 )
 def test_what_is_not_possible_is_said_with_the_variable(tmp_path, name, value):
     with pytest.raises(UserError, match=f"EVENKEEL_{name.upper()}"):
@@ -43,3 +43,9 @@ def test_a_home_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="EVENKEEL_HOME"):
         Settings(home=tmp_path / "file" / "home")
+
+
+def test_the_password_of_an_address_is_not_repeated(tmp_path):
+    with pytest.raises(UserError, match="got postgresql://…@host/x") as refusal:
+        Settings(home=tmp_path, database="postgresql://ann:secret@host/x")
+    assert "secret" not in str(refusal.value)

@@ -1,0 +1,121 @@
+"""A real PostgreSQL and a real Redis for the tests, each on a Unix socket of its own."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+START_SECONDS = 20.0
+
+
+def _missing(program: str, package: str) -> NoReturn:
+    reason = f"{program} is not installed: apt install {package}"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _program(name: str, package: str) -> str:
+    kept_apart = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(kept_apart[-1]) if kept_apart else shutil.which(name) or _missing(name, package)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A server's address. Root may not run one: then it is the user `nobody`'s."""
+    initdb, server = (_program(name, "postgresql") for name in ("initdb", "postgres"))
+    with tempfile.TemporaryDirectory(prefix="evenkeel-pg-") as name:
+        run_as: dict[str, Any] = {"cwd": name}
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(name, nobody.pw_uid, nobody.pw_gid)
+            run_as |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        data = f"{name}/data"
+        make = [initdb, "-D", data, "-U", "evenkeel", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(make, check=True, capture_output=True, **run_as)
+        start = [server, "-D", data, "-k", name, "-c", "listen_addresses=", "-c", "fsync=off"]
+        url = f"postgresql+psycopg://evenkeel@/postgres?host={name}"
+        with _running(start, **run_as) as process:
+            _wait_for(process, Path(name, ".s.PGSQL.5432"))
+            _wait_until_it_answers(url)
+            yield url
+            process.send_signal(signal.SIGINT)  # end sessions too, and take the shared memory back
+            process.wait(START_SECONDS)
+
+
+def _wait_until_it_answers(url: str) -> None:
+    import sqlalchemy as sa
+
+    until = time.monotonic() + START_SECONDS
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    while True:
+        try:
+            engine.connect().close()
+        except sa.exc.OperationalError:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        else:
+            return
+
+
+def empty(url: str) -> None:
+    """Drop every table."""
+    import sqlalchemy as sa
+
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+class Redis:
+    """A server that keeps nothing, and that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._program = _program("redis-server", "redis-server")
+        self._socket = folder / "redis.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"unix://{self._socket}"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, empty."""
+        options = ["--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly"]
+        command = [self._program, *options, "no", "--dir", str(self._socket.parent)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _wait_for(self._process, self._socket)
+
+    def kill(self) -> None:
+        """End it without a word. What it held is lost."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        self._socket.unlink(missing_ok=True)
+
+
+@contextmanager
+def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    output = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=output, stderr=output, **options)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], path: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while not path.exists():
+        assert process.poll() is None, "the server ended"
+        assert time.monotonic() < until
+        time.sleep(0.02)
