@@ -11,6 +11,7 @@ from platformdirs import user_data_dir
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.data.limits import MIB, Limits
 from core.errors import UserError
 from core.params import first_problem
 from core.runs import RunFolder
@@ -98,6 +99,19 @@ class Settings(BaseSettings):
             f"for SQLite in the data folder; got {_without_password(value)}."
         )
 
+    upload_mib: int = Field(1024, ge=1)
+    """The most that one upload may send."""
+    upload_kept_mib: int = Field(2048, ge=1)
+    """The most that one upload may fill on the disk, unpacked or written anew."""
+    upload_images: int = Field(20_000, ge=1)
+    """The most images of one upload."""
+    image_megapixels: float = Field(50.0, gt=0)
+    """The largest image that is read."""
+    decode_mib: int = Field(1536, ge=256)
+    """The most memory that reading one image may take."""
+    decode_seconds: float = Field(30.0, gt=0)
+    """The longest that reading one image may take."""
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
@@ -119,6 +133,18 @@ class Settings(BaseSettings):
                 f"EVENKEEL_HOME must be a folder that can be written, got {home} "
                 f"({error.strerror}). Name another one."
             ) from None
+
+    @property
+    def limits(self) -> Limits:
+        """What an upload is held to."""
+        return Limits(
+            upload_bytes=self.upload_mib * MIB,
+            kept_bytes=self.upload_kept_mib * MIB,
+            images=self.upload_images,
+            pixels=round(self.image_megapixels * 1e6),
+            memory_bytes=self.decode_mib * MIB,
+            seconds=self.decode_seconds,
+        )
 
     @property
     def cache(self) -> Path:

@@ -12,6 +12,7 @@ from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 from jobs.ledger import Job, Ledger
 from jobs.progress import Progress, read_progress
 from jobs.settings import Settings
+from jobs.uploads.client import Uploads
 from studio.background import Answer, Background
 from studio.drafts import Drafts
 from studio.session import is_id
@@ -26,19 +27,22 @@ class Studio:
     ledger: Ledger
     evaluator: EvaluatorClient
     shelf: Shelf
+    uploads: Uploads
     drafts: Drafts
     background: Background
     _records: dict[str, RunRecord] = field(default_factory=dict)
 
     @classmethod
-    def over(cls, settings: Settings, uploads: Path) -> "Studio":
-        """The studio of a home folder; `uploads` is where the browser's files arrive."""
+    def over(cls, settings: Settings, arrived: Path) -> "Studio":
+        """The studio of a home folder; `arrived` is where the browser's files lie."""
         home = Path(settings.home)
+        uploads = Uploads(settings)
         return cls(
             settings=settings,
             ledger=Ledger(settings),
             evaluator=EvaluatorClient(settings),
-            shelf=Shelf(home, uploads),
+            shelf=Shelf(home, arrived, uploads),
+            uploads=uploads,
             drafts=Drafts(home / "drafts"),
             background=Background(EvaluatorUnavailable),
         )
@@ -125,7 +129,7 @@ class Studio:
         """The findings about a data set: every image is decoded, which takes a while."""
         opened = self.shelf.open(data_id)
         key = ("health", data_id, opened.version)
-        return self.background.ask(key, lambda: check(opened.dataset))
+        return self.background.ask(key, lambda: check(opened.dataset, self.uploads.size))
 
     def zero_shot_key(self, data_id: str) -> tuple[str, str, int, str, str]:
         """What a zero-shot measurement depends on."""

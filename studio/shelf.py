@@ -5,16 +5,13 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from PIL import Image
-
-from core.data.assemble import place_files, place_zip
 from core.data.dataset import Dataset, IngestReport, Role
-from core.data.images import read_image
 from core.data.ingest import list_files, open_dataset
 from core.data.layout import read_layout
 from core.data.names import SETTINGS_NAME
@@ -22,10 +19,9 @@ from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
 from core.demo import write_demo
 from core.errors import UserError
+from jobs.uploads.client import Uploads
 from studio import words
 from studio.session import is_id
-
-THUMB_PIXELS = 96
 
 
 @dataclass(frozen=True)
@@ -41,9 +37,11 @@ class Opened:
 class Shelf:
     """Everything under `HOME/datasets`. Visitors name data sets by id; paths stay in here."""
 
-    def __init__(self, home: Path, uploads: Path) -> None:
+    def __init__(self, home: Path, arrived: Path, uploads: Uploads) -> None:
+        """`arrived` is where the browser's files lie; `uploads` alone looks inside of them."""
         self.folder = home / "datasets"
         self._thumbs = home / "cache" / "thumbs"
+        self._arrived = arrived
         self._uploads = uploads
         self._opened: dict[str, Opened] = {}
         self._reports: dict[str, list[IngestReport]] = {}
@@ -123,7 +121,7 @@ class Shelf:
         if new or not placed:
             _check_folder(placed, folder)
         try:
-            report = _place(placed, root, role)
+            report = self._uploads.take(placed, root, role).report
             if new:  # else every page that shows it would fail
                 read_layout(list(list_files(root)), _label(placed))
         except UserError:
@@ -137,9 +135,15 @@ class Shelf:
             path.unlink(missing_ok=True)
         return target, report
 
-    def uploaded(self, path: str) -> Path:
-        """A file that the browser just sent; anything else is refused."""
-        return self._uploaded({"path": path})
+    @contextmanager
+    def photo(self, path: str) -> Iterator[Path]:
+        """An image that the browser just sent, written anew; both files are gone afterwards."""
+        sent = self._uploaded({"path": path})
+        try:
+            with self._uploads.photo(sent, sent.name) as photo:
+                yield photo
+        finally:
+            sent.unlink(missing_ok=True)
 
     def thumb(self, data_id: str, sha256: str) -> Path:
         """A small WebP of one image, made on the first request."""
@@ -148,17 +152,12 @@ class Shelf:
             raise UserError(words.Data.unknown_image)
         target = self._thumbs / sha256[:2] / f"{sha256}.webp"
         if not target.exists():
-            image = read_image(source)
-            image.thumbnail((THUMB_PIXELS * 2, THUMB_PIXELS * 2), Image.Resampling.LANCZOS)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_suffix(f".{secrets.token_hex(4)}.tmp")
-            image.save(partial, "WEBP", quality=80, method=4)
-            partial.replace(target)
+            self._uploads.thumbnail(source, target)
         return target
 
     def _uploaded(self, file: Mapping[str, Any]) -> Path:
         path = Path(str(file.get("path", ""))).resolve()
-        if not path.is_relative_to(self._uploads.resolve()) or not path.is_file():
+        if not path.is_relative_to(self._arrived.resolve()) or not path.is_file():
             raise UserError(words.Data.lost_upload)
         return path
 
@@ -173,13 +172,6 @@ class Shelf:
 def _title(placed: Sequence[tuple[str, Path]]) -> str:
     first = PurePosixPath(placed[0][0]) if placed else PurePosixPath("images")
     return first.stem if len(first.parts) == 1 else first.parts[0]
-
-
-def _place(placed: Sequence[tuple[str, Path]], root: Path, role: Role) -> IngestReport:
-    """A single zip is unpacked; anything else is a set of folders. Both name an OOD domain."""
-    if len(placed) == 1 and placed[0][0].lower().endswith(".zip"):
-        return place_zip(placed[0][1], root, role)
-    return place_files(placed, root, role)
 
 
 def _label(placed: Sequence[tuple[str, Path]]) -> str:

@@ -1,5 +1,9 @@
-"""Zips from strangers, unpacked by our own rules: nothing outside, nothing huge, all or nothing."""
+"""Zips from strangers, unpacked by our own rules: nothing outside, nothing huge, no halves.
 
+A file that is wrong is left out by name; a zip that is wrong as a whole is refused.
+"""
+
+import json
 import re
 import shutil
 import stat
@@ -7,17 +11,16 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 from typing import IO
 
+from core.data.limits import Limits, in_gib
 from core.data.names import SETTINGS_NAME, stray_reason
 from core.errors import UserError
 
-MAX_FILES = 20_000
-MAX_BYTES = 2 * 1024**3
 MAX_RATIO = 100
 """Unpacked to packed size, judged from 64 MiB on: a few drawings in BMP rightly pack better."""
 MAX_DIRECTORY_BYTES = 8 * 1024**2
@@ -26,10 +29,14 @@ MAX_DIRECTORY_BYTES = 8 * 1024**2
 _RATIO_FROM_BYTES = 64 * 1024**2
 _LONGEST_NAME_BYTES = 255
 _LONGEST_PATH_BYTES = 1024
+_LONGEST_SHOWN = 80
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 _END, _END_BYTES, _LONGEST_COMMENT = b"PK\x05\x06", 22, 65535
-_ZIP64_LOCATOR, _LOCATOR_BYTES = b"PK\x06\x07", 20
+_END64, _END64_BYTES = b"PK\x06\x06", 56
+_LOCATOR, _LOCATOR_BYTES = b"PK\x06\x07", 20
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError)
+_DAMAGED_NAME = ".damaged.json"
+"""Beside what was unpacked: the files that could not be, so that nobody tries again."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class Unpacked:
 
     folder: Path
     paths: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+    """(name, reason) of every file that was left out for what it is; not among `paths`."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +60,26 @@ class _Member:
         return name == SETTINGS_NAME or stray_reason(self.path) is None
 
 
-def unpack(path: Path, workspace: Path) -> Unpacked:
+def unpack(path: Path, workspace: Path, limits: Limits | None = None) -> Unpacked:
     """The zip's files under `workspace/<sha256 of the zip>`; what is there already is used again.
 
-    Raises `UserError` for a zip that is damaged, encrypted, too large or hostile, and leaves
-    nothing behind then.
+    Raises `UserError` for a zip that is damaged, too large or hostile as a whole, or of which no
+    file is left, and leaves nothing behind then.
     """
+    limits = limits or Limits()
     with open(path, "rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
         try:
-            _check_directory(file)
+            _check_directory(file, limits)
             with zipfile.ZipFile(file) as archive:
-                members = _members(archive)
-                _check_sizes([member for member in members if member.wanted])
-                folder = _write(archive, members, workspace / digest)
+                _check_overlap(archive.infolist())
+                members, refused = _members(archive)
+                _check_sizes([member for member in members if member.wanted], limits)
+                damaged = _write(archive, members, workspace / digest)
+                refused += damaged.items()
+                if refused and not any(m.wanted and m.path not in damaged for m in members):
+                    shutil.rmtree(workspace / digest, ignore_errors=True)
+                    raise _Refused(f"'{refused[0][0]}': {refused[0][1]}")
         except _TooLarge as reason:
             raise UserError(
                 f"'{path.name}' was not unpacked: {reason}. Leave some out, or give the folder."
@@ -72,8 +87,9 @@ def unpack(path: Path, workspace: Path) -> Unpacked:
         except _Refused as reason:
             raise _refusal(path.name, str(reason)) from None
         except _DAMAGE as error:
-            raise _refusal(path.name, f"it is damaged ({str(error).rstrip('.')})") from None
-    return Unpacked(folder, tuple(member.path for member in members))
+            raise _refusal(path.name, f"it is damaged ({_said(error)})") from None
+    paths = tuple(member.path for member in members if member.path not in damaged)
+    return Unpacked(workspace / digest, paths, tuple(refused))
 
 
 class _Refused(Exception):
@@ -88,7 +104,11 @@ def _refusal(name: str, reason: str) -> UserError:
     return UserError(f"'{name}' was not unpacked: {reason}. Zip the folder of images again.")
 
 
-def _check_directory(file: IO[bytes]) -> None:
+def _said(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _check_directory(file: IO[bytes], limits: Limits) -> None:
     """Bound the table of contents before `zipfile` reads all of it into memory."""
     size = file.seek(0, 2)
     start = max(0, size - _END_BYTES - _LONGEST_COMMENT - _LOCATOR_BYTES)
@@ -97,48 +117,82 @@ def _check_directory(file: IO[bytes]) -> None:
     end = tail.rfind(_END)
     if end < 0 or len(tail) - end < _END_BYTES:
         raise _Refused("it is not a whole zip file; the upload or download may have stopped early")
-    if tail[max(0, end - _LOCATOR_BYTES) : end].startswith(_ZIP64_LOCATOR):
-        raise _TooLarge(f"it is a zip64 archive, and at most {MAX_FILES} files are taken")
     (directory_bytes,) = struct.unpack_from("<L", tail, end + 12)
+    if tail[:end][-_LOCATOR_BYTES:].startswith(_LOCATOR):
+        directory_bytes = _zip64_directory_bytes(file, start + end - _LOCATOR_BYTES)
     if directory_bytes > MAX_DIRECTORY_BYTES:
-        raise _TooLarge(f"it lists far more than the {MAX_FILES} files that are taken")
+        raise _TooLarge(f"it lists far more than the {limits.images} images that are taken")
     file.seek(0)
 
 
-def _members(archive: zipfile.ZipFile) -> list[_Member]:
-    """Every file (and empty folder) in the zip, or the reason why the whole zip is refused."""
-    members = [_Member(_safe_path(info), info) for info in archive.infolist()]
-    inside = {parent for member in members for parent in _parents(member.path)}
+def _zip64_directory_bytes(file: IO[bytes], locator: int) -> int:
+    """From the larger end record of a zip64, which lies right before its locator.
+
+    Where the locator says otherwise, versions of `zipfile` read different tables.
+    """
+    file.seek(max(0, locator - _END64_BYTES))
+    record = file.read(_END64_BYTES)
+    (at,) = struct.unpack("<8xQ4x", file.read(_LOCATOR_BYTES))
+    if not record.startswith(_END64) or at != locator - _END64_BYTES:
+        raise _Refused("it is damaged (its zip64 record is not where it says)")
+    return int(struct.unpack_from("<Q", record, 40)[0])
+
+
+def _members(archive: zipfile.ZipFile) -> tuple[list[_Member], list[tuple[str, str]]]:
+    """Every file (and empty folder) in the zip that may be unpacked, and the others with why."""
+    members: list[_Member] = []
+    refused: list[tuple[str, str]] = []
     seen: set[str] = set()
-    for member in members:
-        _check_kind(member)
-        if not member.path.endswith("/") and (member.path in seen or member.path in inside):
-            raise _Refused(f"it holds '{member.path}' twice")
-        seen.add(member.path)
-    _check_overlap(members)
-    return [m for m in members if m.path and m.path.rstrip("/") not in inside]
-
-
-def _safe_path(info: zipfile.ZipInfo) -> str:
-    """The member's name as a relative POSIX path; a folder ends in `/`, the root itself is `""`."""
-    name = info.orig_filename
-    if not info.flag_bits & _UTF8:
-        # Finder and many scripts write UTF-8 without saying so, and `zipfile` then reads cp437.
+    for info in archive.infolist():
+        name = _name(info)
         try:
-            name = name.encode("cp437").decode("utf-8")
-        except UnicodeError:
-            name = info.orig_filename
+            _check_kind(info)
+            path = _safe_path(name)
+            if path in seen and not path.endswith("/"):
+                raise _Refused("it is in the zip twice; the first one is used")
+        except _Refused as reason:
+            refused.append((_shown(name), str(reason)))
+            continue
+        seen.add(path)
+        members.append(_Member(path, info))
+    inside = {parent for member in members for parent in _parents(member.path)}
+    refused += [(m.path, "it is a file and a folder at once") for m in members if m.path in inside]
+    return [m for m in members if m.path and m.path.rstrip("/") not in inside], refused
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    name = info.orig_filename
+    if info.flag_bits & _UTF8:
+        return name
+    try:  # Finder and many scripts write UTF-8 without saying so, and `zipfile` then reads cp437.
+        return name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return name
+
+
+def _shown(name: str) -> str:
+    """A name that was refused, fit to be shown."""
+    printable = "".join(c if c.isprintable() else "?" for c in name)
+    return printable if len(printable) <= _LONGEST_SHOWN else f"{printable[:_LONGEST_SHOWN]}…"
+
+
+def _safe_path(name: str) -> str:
+    """The name as a relative POSIX path; a folder ends in `/`, the root itself is `""`."""
     # Old Windows tools write backslashes.
     posix = name.replace("\\", "/")
     parts = [part for part in posix.split("/") if part not in ("", ".")]
     if posix.startswith("/") or re.match(r"[A-Za-z]:", posix) or ".." in parts:
-        raise _Refused(f"{name!r} points outside of the archive")
+        raise _Refused("it points outside of the archive")
     if any(ord(character) < 32 or ord(character) == 127 for character in posix):
-        raise _Refused(f"{name!r} has control characters in its name")
+        raise _Refused("it has control characters in its name")
     path = "/".join(parts)
-    too_long = any(len(part.encode()) > _LONGEST_NAME_BYTES for part in parts)
-    if too_long or len(path.encode()) > _LONGEST_PATH_BYTES:
-        raise _Refused(f"the name '{path[:40]}…' is too long")
+    try:
+        too_long = any(len(part.encode()) > _LONGEST_NAME_BYTES for part in parts)
+        too_long = too_long or len(path.encode()) > _LONGEST_PATH_BYTES
+    except UnicodeEncodeError:
+        raise _Refused("its name is no text") from None
+    if too_long:
+        raise _Refused("its name is too long")
     return f"{path}/" if path and posix.endswith("/") else path
 
 
@@ -147,75 +201,98 @@ def _parents(path: str) -> Iterable[str]:
     return ("/".join(parts[:depth]) for depth in range(1, len(parts)))
 
 
-def _check_kind(member: _Member) -> None:
-    info = member.info
+def _check_kind(info: zipfile.ZipInfo) -> None:
     if info.flag_bits & _ENCRYPTED:
-        raise _Refused(f"'{member.path}' is encrypted, and there is no way to give a password")
+        raise _Refused("it is encrypted, and there is no way to give a password")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise _Refused(f"'{member.path}' is a link or a device, not a file")
+        raise _Refused("it is a link or a device, not a file")
     # The other methods of `zipfile` inflate a whole chunk at once, however large it becomes.
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _Refused(f"'{member.path}' is packed in a way other than the usual one (deflate)")
+        raise _Refused("it is packed in a way other than the usual one (deflate)")
 
 
-def _check_overlap(members: Iterable[_Member]) -> None:
+def _check_overlap(infos: Iterable[zipfile.ZipInfo]) -> None:
     """Members that share bytes are how a small zip holds petabytes."""
     end = 0
-    for member in sorted(members, key=lambda m: m.info.header_offset):
-        if member.info.header_offset < end:
-            raise _Refused(f"'{member.path}' overlaps with another file in the archive")
-        end = member.info.header_offset + member.info.compress_size
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise _Refused(f"'{_shown(_name(info))}' overlaps with another file in it")
+        end = info.header_offset + info.compress_size
 
 
-def _check_sizes(wanted: list[_Member]) -> None:
-    if len(wanted) > MAX_FILES:
-        raise _TooLarge(f"it holds {len(wanted)} images, at most {MAX_FILES} are taken")
+def _check_sizes(wanted: Sequence[_Member], limits: Limits) -> None:
+    if len(wanted) > limits.images:
+        raise _TooLarge(f"it holds {len(wanted)} images, at most {limits.images} are taken")
     size = sum(member.info.file_size for member in wanted)
     packed = sum(member.info.compress_size for member in wanted)
-    if size > MAX_BYTES:
-        raise _TooLarge(
-            f"it unpacks to {size / 1e9:.1f} GB, at most {MAX_BYTES / 1e9:.1f} are taken"
-        )
+    if size > limits.kept_bytes:
+        most = in_gib(limits.kept_bytes)
+        raise _TooLarge(f"it unpacks to {in_gib(size)}, at most {most} are taken")
     if size > _RATIO_FROM_BYTES and size > MAX_RATIO * packed:
-        raise _TooLarge(f"it unpacks to more than {MAX_RATIO} times its size")
+        raise _TooLarge(
+            f"it unpacks to {size // max(packed, 1)} times its size, more than {MAX_RATIO} times"
+        )
 
 
-def _write(archive: zipfile.ZipFile, members: list[_Member], folder: Path) -> Path:
-    """Unpack beside `folder`, then rename: nobody ever sees a half."""
+def _write(archive: zipfile.ZipFile, members: Sequence[_Member], folder: Path) -> Mapping[str, str]:
+    """Unpack beside `folder`, then rename: nobody ever sees a half. Returns what is damaged."""
     wanted = [member for member in members if member.wanted]
-    if _is_complete(folder, wanted):
-        return folder
+    known = _complete(folder, wanted)
+    if known is not None:
+        return known
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder.parent))
     try:
-        for member in wanted:
-            target = partial / member.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # `zipfile` stops at the declared size and compares the checksum.
-            with archive.open(member.info) as packed, open(target, "xb") as file:
-                shutil.copyfileobj(packed, file, 1024 * 1024)
+        damaged = {m.path: why for m in wanted if (why := _write_member(archive, m, partial))}
+        if damaged:
+            (partial / _DAMAGED_NAME).write_text(json.dumps(damaged), "utf-8")
         if folder.exists():
             shutil.rmtree(folder)
         try:
             partial.rename(folder)
         except OSError:
             # Another process was faster; it unpacked the same bytes.
-            if not _is_complete(folder, wanted):
+            if _complete(folder, wanted) is None:
                 raise
-    except FileExistsError as error:
-        name = Path(str(error.filename)).name
-        raise _Refused(f"two files are called '{name}' up to upper and lower case") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return folder
+    return damaged
 
 
-def _is_complete(folder: Path, wanted: list[_Member]) -> bool:
-    """Whether every file is there at its full size: a power cut can leave empty ones."""
+def _write_member(archive: zipfile.ZipFile, member: _Member, folder: Path) -> str | None:
+    """Unpack one file, or say why it is not there."""
+    target = folder / member.path
     try:
-        return folder.is_dir() and all(
-            (folder / member.path).stat().st_size == member.info.file_size for member in wanted
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # `zipfile` stops at the declared size and compares the checksum.
+        with archive.open(member.info) as packed, open(target, "xb") as file:
+            shutil.copyfileobj(packed, file, 1024 * 1024)
+    except (FileExistsError, NotADirectoryError):
+        return "another file has its name up to upper and lower case"
+    except _DAMAGE as error:
+        target.unlink(missing_ok=True)
+        return f"it is damaged in the zip ({_said(error)})"
+    return None
+
+
+def _complete(folder: Path, wanted: Iterable[_Member]) -> dict[str, str] | None:
+    """What is damaged, when all else is there at its full size: a power cut can leave empty files.
+
+    None when it has to be unpacked.
+    """
+    if not folder.is_dir():
+        return None
+    try:
+        damaged: dict[str, str] = json.loads((folder / _DAMAGED_NAME).read_text("utf-8"))
+    except (OSError, ValueError):
+        damaged = {}
+    try:
+        whole = all(
+            (folder / member.path).stat().st_size == member.info.file_size
+            for member in wanted
+            if member.path not in damaged
         )
     except OSError:
-        return False
+        return None
+    return damaged if whole else None

@@ -1,26 +1,27 @@
-"""Uploads into a data set folder: names made safe, every image decoded once, bytes untouched.
+"""Uploads into a data set folder: names made safe, every image decoded and written anew.
 
 ROOT/train/<class>/*, val/…, test/…, ood/<domain>/<class>/* and dataset.yaml.
 """
 
 import os
 import re
-import shutil
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from filecmp import cmp
 from itertools import count
 from pathlib import Path
 
 from core.data.archive import unpack
-from core.data.dataset import IngestReport, Role
-from core.data.images import UnreadableImage, read_image
+from core.data.dataset import IngestReport, Role, left_out
+from core.data.images import UnreadableImage
 from core.data.layout import Layout, Placed, read_layout, read_ood_layout
-from core.data.names import SETTINGS_NAME, matching_class
+from core.data.limits import Limits, in_gib
+from core.data.names import SETTINGS_NAME, matching_class, nfc
 from core.data.prompts import display_name
+from core.data.reencode import Picture, reencode
 from core.data.settings import DatasetSettings
 from core.errors import UserError
 
@@ -29,14 +30,46 @@ _LONGEST_NAME_BYTES = 150
 _LONGEST_EXTENSION = 10
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*/\\]')
 _RESERVED_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
+_SAME_FORMAT = {".png": {".png"}, ".jpg": {".jpg", ".jpeg", ".jpe", ".jfif"}}
 _DIRECTION_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """With them a name reads otherwise than it is."""
 
 
+Bring = Callable[[Path, Path, str], Picture]
+"""Brings one image in: from where its bytes lie, to where the new file goes, and its name.
+
+Raises `UnreadableImage`.
+"""
+
+
+@dataclass(frozen=True)
+class Handling:
+    """How an upload is brought in."""
+
+    limits: Limits = field(default_factory=Limits)
+    bring: Bring = reencode
+    """In this process by default; the studio asks a process under limits."""
+    workspace: Path | None = None
+    """Where unfinished things lie, on the disk of the data set; by default beside it."""
+
+    def temporary(self, root: Path) -> tempfile.TemporaryDirectory[str]:
+        """A folder for what is not in its place yet."""
+        folder = self.workspace or root.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder)
+
+
+_PLAIN = Handling()
+
+
 def place_files(
-    files: Iterable[tuple[str, Path]], root: Path, role: Role = "train", domain: str | None = None
+    files: Iterable[tuple[str, Path]],
+    root: Path,
+    role: Role = "train",
+    domain: str | None = None,
+    handling: Handling = _PLAIN,
 ) -> IngestReport:
-    """Copy uploaded files to where they belong under `root`, and say what was understood.
+    """Bring uploaded files to where they belong under `root`, and say what was understood.
 
     `files` are (path as the browser sent it, where the bytes lie). With role `train`, split and
     `ood` folders in the drop are honoured. With `ood`, the dropped folder names the domain unless
@@ -51,28 +84,38 @@ def place_files(
         _Arrival(prefix + place.path, _with_known_class(place, known), sources[prefix + place.path])
         for place in layout.placed
     ]
-    good, unreadable = _decodable(arrivals)
-    if not good:
-        path, reason = unreadable[0]
-        raise UserError(f"No image of the upload can be read: '{path}': {reason}.")
-    doubled = _copy(good, root)
+    _check_count(arrivals, handling.limits)
+    with handling.temporary(root) as staging:
+        good, unreadable = _bring_all(arrivals, Path(staging), handling)
+        if not good:
+            path, reason = unreadable[0]
+            raise UserError(f"No image of the upload can be read: '{path}': {reason}.")
+        doubled = _settle(good, root)
     problems = _update_settings(root, layout, sources.get(f"{prefix}{SETTINGS_NAME}"))
     return IngestReport(
-        understood=layout.report.understood,
+        understood=(*layout.report.understood, *_first_frames(good)),
         ignored=(*refused, *layout.report.ignored, *unreadable, *doubled),
-        warnings=(*layout.report.warnings, *_summary(unreadable), *problems),
+        warnings=(*layout.report.warnings, *left_out([*refused, *unreadable]), *problems),
     )
 
 
 def place_zip(
-    path: Path, root: Path, role: Role = "train", domain: str | None = None
+    path: Path,
+    root: Path,
+    role: Role = "train",
+    domain: str | None = None,
+    handling: Handling = _PLAIN,
 ) -> IngestReport:
     """The same for a zip; its name without `.zip` counts as the dropped folder's."""
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unzipping-", dir=root.parent) as workspace:
-        unpacked = unpack(path, Path(workspace))
+    with handling.temporary(root) as workspace:
+        unpacked = unpack(path, Path(workspace), handling.limits)
         files = [(f"{path.stem}/{inner}", unpacked.folder / inner) for inner in unpacked.paths]
-        return place_files(files, root, role, domain)
+        report = place_files(files, root, role, domain, handling)
+    return replace(
+        report,
+        ignored=(*unpacked.refused, *report.ignored),
+        warnings=(*left_out(unpacked.refused), *report.warnings),
+    )
 
 
 def safe_name(name: str) -> str:
@@ -113,7 +156,7 @@ def _safe_sources(
     safe_of: dict[str, str] = {"": ""}
     taken: set[str] = set()
     for raw, source in files:
-        parts = [part for part in re.split(r"[/\\]", raw) if part not in ("", ".")]
+        parts = [nfc(part) for part in re.split(r"[/\\]", raw) if part not in ("", ".")]
         if ".." in parts or not parts:
             refused.append((safe_name(raw), "its path leaves the folder"))
             continue
@@ -122,7 +165,11 @@ def _safe_sources(
             if path not in safe_of:
                 safe_of[path] = _free(safe_of[parent], safe_name(parts[depth - 1]), taken)
                 taken.add(safe_of[path])
-        sources[safe_of["/".join(parts)]] = source
+        path = safe_of["/".join(parts)]
+        if path in sources:  # two names that differ in the encoding of their accents
+            path = _free(safe_of["/".join(parts[:-1])], safe_name(parts[-1]), taken)
+            taken.add(path)
+        sources[path] = source
     return sources, refused
 
 
@@ -169,64 +216,90 @@ def _with_known_class(place: Placed, known: Sequence[str]) -> Placed:
     return replace(place, class_name=matching_class(place.class_name, known) or place.class_name)
 
 
-def _decodable(arrivals: Sequence[_Arrival]) -> tuple[list[_Arrival], list[tuple[str, str]]]:
+def _check_count(arrivals: Sequence[_Arrival], limits: Limits) -> None:
+    if len(arrivals) > limits.images:
+        raise UserError(
+            f"The upload holds {len(arrivals)} images, at most {limits.images} are taken. Leave "
+            "some out, or send them in parts."
+        )
+
+
+@dataclass(frozen=True)
+class _Brought:
+    """An image of ours that is not in its place yet."""
+
+    arrival: _Arrival
+    file: Path
+    picture: Picture
+
+    @property
+    def name(self) -> str:
+        """Its own name, ending as what it is now."""
+        stem, extension = _split_extension(self.arrival.name)
+        kept = extension if extension.lower() in _SAME_FORMAT[self.picture.suffix] else None
+        return stem + (kept or self.picture.suffix)
+
+
+def _bring_all(
+    arrivals: Sequence[_Arrival], staging: Path, handling: Handling
+) -> tuple[list[_Brought], list[tuple[str, str]]]:
+    """Every image that could be read, as a new file in `staging`, and the others with why."""
+    most, written = handling.limits.kept_bytes, 0
+
+    def one(number: int, arrival: _Arrival) -> _Brought | str:
+        nonlocal written
+        if written > most:
+            return f"the images before it fill {in_gib(most)}, the most that is kept"
+        file = staging / f"{number:06d}"
+        try:
+            picture = handling.bring(arrival.source, file, arrival.path)
+        except UnreadableImage as error:
+            file.unlink(missing_ok=True)
+            return error.reason
+        written += file.stat().st_size
+        return _Brought(arrival, file, picture)
+
     with ThreadPoolExecutor(_THREADS) as pool:
-        reasons = list(pool.map(_why_unreadable, arrivals))
-    good = [arrival for arrival, reason in zip(arrivals, reasons, strict=True) if reason is None]
-    bad = [(a.path, reason) for a, reason in zip(arrivals, reasons, strict=True) if reason]
-    return good, bad
+        results = list(pool.map(one, count(), arrivals))
+    good = [result for result in results if isinstance(result, _Brought)]
+    pairs = zip(arrivals, results, strict=True)
+    return good, [(a.path, result) for a, result in pairs if isinstance(result, str)]
 
 
-def _why_unreadable(arrival: _Arrival) -> str | None:
-    try:
-        read_image(arrival.source, arrival.path)
-    except UnreadableImage as error:
-        return error.reason
-    return None
-
-
-def _summary(unreadable: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    if not unreadable:
+def _first_frames(brought: Sequence[_Brought]) -> tuple[str, ...]:
+    several = [each.arrival.path for each in brought if each.picture.several]
+    if not several:
         return ()
-    path, reason = unreadable[0]
-    if len(unreadable) == 1:
-        return (f"'{path}' was left out: {reason}.",)
-    return (f"{len(unreadable)} images were left out, such as '{path}': {reason}.",)
+    if len(several) == 1:
+        return (f"'{several[0]}' has several frames or pages: the first one is used.",)
+    return (
+        f"{len(several)} images such as '{several[0]}' have several frames or pages: the first one "
+        "is used.",
+    )
 
 
-def _copy(arrivals: Iterable[_Arrival], root: Path) -> list[tuple[str, str]]:
-    """Copy the files; those that are there already are returned with the reason."""
+def _settle(brought: Iterable[_Brought], root: Path) -> list[tuple[str, str]]:
+    """Move the files to their places; those that are there already are returned with the reason."""
     doubled = []
     names: dict[str, dict[str, str]] = {}
-    for arrival in arrivals:
-        folder = root / arrival.folder
+    for each in brought:
+        folder = root / each.arrival.folder
         folder.mkdir(parents=True, exist_ok=True)
-        if arrival.folder not in names:
+        if each.arrival.folder not in names:
             # Compared without case, so that the folder can move to any file system.
-            names[arrival.folder] = {name.casefold(): name for name in os.listdir(folder)}
-        taken = names[arrival.folder]
+            names[each.arrival.folder] = {name.casefold(): name for name in os.listdir(folder)}
+        taken = names[each.arrival.folder]
         for number in count(1):
-            name = _numbered(arrival.name, number)
+            name = _numbered(each.name, number)
             other = taken.get(name.casefold())
             if other is None:
+                each.file.rename(folder / name)  # whole, or not there: it is on the same disk
+                taken[name.casefold()] = name
                 break
-            if cmp(arrival.source, folder / other, shallow=False):
-                doubled.append((arrival.path, "it is there already"))
+            if cmp(each.file, folder / other, shallow=False):
+                doubled.append((each.arrival.path, "it is there already"))
                 break
-        if other is None:
-            _copy_whole(arrival.source, folder / name)
-            taken[name.casefold()] = name
     return doubled
-
-
-def _copy_whole(source: Path, target: Path) -> None:
-    """Copy so that nobody ever reads a half, not even after a full disk."""
-    partial = target.with_name(f".{target.name}.part")
-    try:
-        shutil.copyfile(source, partial)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _update_settings(root: Path, layout: Layout, dropped: Path | None) -> tuple[str, ...]:

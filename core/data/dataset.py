@@ -1,6 +1,7 @@
 """What a data set is: domains over the same classes, each with a role, and how it was read."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +44,16 @@ class IngestReport:
         """As JSON: `ignored` is a list of {path, reason}."""
         ignored = [{"path": path, "reason": reason} for path, reason in self.ignored]
         return {**asdict(self), "ignored": ignored}
+
+
+def left_out(refused: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """One warning for files that look like images of the data set and cannot be used."""
+    if not refused:
+        return ()
+    path, reason = refused[0]
+    if len(refused) == 1:
+        return (f"'{path}' was left out: {reason}.",)
+    return (f"{len(refused)} files were left out, such as '{path}': {reason}.",)
 
 
 @dataclass(frozen=True)

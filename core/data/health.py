@@ -2,9 +2,10 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from core.data.dataset import Dataset, Item
@@ -53,10 +54,21 @@ class HealthReport:
         }
 
 
-def check(dataset: Dataset) -> HealthReport:
+Measure = Callable[[Path, str], tuple[int, int]]
+"""Width and height of the image in a file, called by its name in errors, once it has been decoded.
+
+Raises `UnreadableImage`.
+"""
+
+
+def _measure_here(path: Path, name: str) -> tuple[int, int]:
+    return read_image(path, name).size
+
+
+def check(dataset: Dataset, measure: Measure = _measure_here) -> HealthReport:
     """Look at every image of every domain. Decodes all of them, so it takes a while."""
     findings = [
-        *_decoding(dataset),
+        *_decoding(dataset, measure),
         *_copies(dataset),
         *_class_sizes(dataset),
         *_domains(dataset),
@@ -65,12 +77,12 @@ def check(dataset: Dataset) -> HealthReport:
     return HealthReport(tuple(sorted(findings, key=lambda found: _LEVELS.index(found.level))))
 
 
-def _decoding(dataset: Dataset) -> Iterator[Finding]:
+def _decoding(dataset: Dataset, measure: Measure) -> Iterator[Finding]:
     items = [item for domain in dataset.domains for item in domain.items]
 
     def size_or_reason(item: Item) -> tuple[int, int] | str:
         try:
-            return read_image(dataset.root / item.path, item.path).size
+            return measure(dataset.root / item.path, item.path)
         except UnreadableImage as error:
             return error.reason
 

@@ -1,10 +1,16 @@
 """One image file to RGB pixels, whatever it holds; or one sentence saying why not."""
 
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from core.data.limits import Limits
 from core.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -16,11 +22,20 @@ IMAGE_EXTENSIONS = frozenset(
     | {".tif", ".tiff"}
 )
 
-MAX_PIXELS = 50_000_000
 MAX_ASPECT = 100
 """A 1 x 50,000,000 strip is small until a resize makes its short side 224."""
 
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ORIENTATION_TAG = 0x0112
+_OTHER_FILES = {
+    "a web page": re.compile(rb"(?i)<(!doctype html|html|head|body|script)"),
+    "an SVG drawing; save it as PNG": re.compile(rb"(?is)<svg|<\?xml.{0,400}<svg"),
+    "a PDF; save its pages as PNG": re.compile(rb"%PDF"),
+    "PostScript; save it as PNG": re.compile(rb"%!PS|\xc5\xd0\xd3\xc6"),
+    "a HEIC picture; save it as JPEG": re.compile(rb"(?s).{4}ftyp(heic|heix|hevc|mif1|msf1)"),
+    "an AVIF picture; save it as JPEG": re.compile(rb"(?s).{4}ftypavi[fs]"),
+    "a zip": re.compile(rb"PK\x03\x04"),
+}
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -46,35 +61,53 @@ def is_image_name(name: str) -> bool:
     return Path(name).suffix.lower() in IMAGE_EXTENSIONS
 
 
-def read_image(path: Path | str, name: str | None = None) -> Image.Image:
+def read_image(
+    path: Path | str, name: str | None = None, limits: Limits | None = None
+) -> Image.Image:
     """The first frame in RGB: upright by its EXIF, transparency over white, 16 bits scaled to 8.
 
     `name` is what an error calls the file; by default its folder and name, never the full path.
     Raises `UnreadableImage`.
     """
     path = Path(path)
-    name = name or f"{path.parent.name}/{path.name}"
+    with in_one_sentence(path, name or f"{path.parent.name}/{path.name}"), open(path, "rb") as file:
+        return upright_rgb(open_image(file, limits or Limits()))
+
+
+def open_image(file: IO[bytes], limits: Limits) -> Image.Image:
+    """The image with its header read and found small enough; its pixels are decoded later."""
     try:
-        with open(path, "rb") as file:
-            image = Image.open(file, formats=FORMATS)
-            _check_size(image.size)
-            image.load()
-            return _upright(_to_rgb(image), _orientation(image))
-    except _Refused as refused:
-        raise UnreadableImage(name, str(refused)) from None
+        image = Image.open(file, formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        got = re.search(r"(\d+) pixels", str(error))
+        raise _Refused(_too_large(f"{got[1] if got else 'its'} pixels", limits.pixels)) from None
+    _check_size(image.size, limits.pixels)
+    return image
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """The pixels of an opened image as everything downstream sees them."""
+    image.load()
+    return _upright(_to_rgb(image), orientation(image))
+
+
+@contextmanager
+def in_one_sentence(path: Path, name: str) -> Iterator[None]:
+    """Whatever a decoder raises becomes an `UnreadableImage` that says why."""
+    try:
+        yield
+    except (_Refused, UnidentifiedImageError) as error:
+        reason = str(error) if isinstance(error, _Refused) else _what_it_is(path)
+        raise UnreadableImage(name, reason) from None
     except FileNotFoundError:
         raise UnreadableImage(name, "there is no such file") from None
     except (PermissionError, IsADirectoryError) as error:
         raise UnreadableImage(name, str(error.strerror).lower()) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UnreadableImage(name, _too_large()) from None
-    except UnidentifiedImageError:
-        empty = path.stat().st_size == 0
-        reason = "the file is empty" if empty else f"it is not a {', '.join(FORMATS)} image"
-        raise UnreadableImage(name, reason) from None
     except MemoryError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
+            raise  # what was read is not to blame
         # Decoders answer hostile bytes with almost anything: struct.error, SyntaxError, IndexError.
         reason = str(error).strip(" .").lower() or type(error).__name__
         raise UnreadableImage(name, f"the file is damaged ({reason})") from error
@@ -84,14 +117,25 @@ class _Refused(Exception):
     """A reason not to decode."""
 
 
-def _too_large() -> str:
-    return f"it has more than {MAX_PIXELS // 1_000_000} megapixels"
+def _what_it_is(path: Path) -> str:
+    """Why Pillow knows no image in there, by the file's first bytes."""
+    with open(path, "rb") as file:
+        head = file.read(512).lstrip()
+    if not head:
+        return "the file is empty"
+    known = next((kind for kind, magic in _OTHER_FILES.items() if magic.match(head)), None)
+    wanted = f"it is not a {', '.join(FORMATS)} image"
+    return f"{wanted} but {known}" if known else wanted
 
 
-def _check_size(size: tuple[int, int]) -> None:
+def _too_large(got: str, most_pixels: int) -> str:
+    return f"{got} are more than {most_pixels / 1e6:g} megapixels"
+
+
+def _check_size(size: tuple[int, int], most_pixels: int) -> None:
     width, height = size
-    if width * height > MAX_PIXELS:
-        raise _Refused(_too_large())
+    if width * height > most_pixels:
+        raise _Refused(_too_large(f"{width} x {height} pixels", most_pixels))
     if max(size) > MAX_ASPECT * max(min(size), 1):
         raise _Refused(f"{width} x {height} pixels are a strip, longer than {MAX_ASPECT} to 1")
 
@@ -124,7 +168,8 @@ def _to_8_bits(values: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """How the picture has to be turned, as EXIF counts it: 1 is upright."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:
@@ -132,6 +177,6 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    turn = _UPRIGHT.get(orientation)
+def _upright(image: Image.Image, turned: int) -> Image.Image:
+    turn = _UPRIGHT.get(turned)
     return image if turn is None else image.transpose(turn)

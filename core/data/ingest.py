@@ -10,7 +10,7 @@ from zipfile import is_zipfile
 import platformdirs
 
 from core.data.archive import unpack
-from core.data.dataset import Dataset, Domain, IngestReport, Item
+from core.data.dataset import Dataset, Domain, IngestReport, Item, left_out
 from core.data.layout import read_layout
 from core.data.names import SETTINGS_NAME
 from core.data.prompts import display_name
@@ -38,7 +38,8 @@ def open_dataset(path: Path | str, workspace: Path | None = None) -> Dataset:
         if named_zip or is_zipfile(absolute):
             workspace = workspace or platformdirs.user_cache_path("evenkeel") / "unpacked"
             unpacked = unpack(absolute, workspace)
-            return _read(unpacked.folder, unpacked.paths, absolute.name, absolute.stem)
+            named = (absolute.name, absolute.stem)
+            return _read(unpacked.folder, unpacked.paths, *named, unpacked.refused)
     except PermissionError as error:
         raise UserError(f"'{error.filename}': permission denied. Change its permissions.") from None
     if absolute.exists():
@@ -69,7 +70,13 @@ def list_files(folder: Path) -> Iterator[str]:
                 yield prefix + entry.name
 
 
-def _read(root: Path, paths: Sequence[str], label: str, title: str) -> Dataset:
+def _read(
+    root: Path,
+    paths: Sequence[str],
+    label: str,
+    title: str,
+    refused: Sequence[tuple[str, str]] = (),
+) -> Dataset:
     layout = read_layout(paths, label)
     root /= layout.base
     settings = DatasetSettings.read(root / SETTINGS_NAME, layout.classes)
@@ -88,8 +95,12 @@ def _read(root: Path, paths: Sequence[str], label: str, title: str) -> Dataset:
     ordered = sorted(items, key=lambda name: (_ORDER.index(roles[name]), name))
     report = IngestReport(
         understood=layout.report.understood,
-        ignored=(*layout.report.ignored, *unread),
-        warnings=(*layout.report.warnings, *_same_names(layout.classes, names)),
+        ignored=(*refused, *layout.report.ignored, *unread),
+        warnings=(
+            *layout.report.warnings,
+            *left_out(refused),
+            *_same_names(layout.classes, names),
+        ),
     )
     return Dataset(
         root=root,

@@ -27,6 +27,7 @@ _OTHER_PICTURES = frozenset(
     {".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".ico", ".tga"}
     | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".eps", ".pdf"}
 )
+_ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"})
 _DEEPEST = 32
 
 
@@ -47,6 +48,8 @@ def stray_reason(path: str) -> str | None:
         return f"more than {_DEEPEST} folders deep"
     if extension in _OTHER_PICTURES:
         return f"{extension[1:].upper()} pictures are not read; save it as JPEG or PNG"
+    if extension in _ARCHIVES:
+        return "an archive inside the upload is not opened; unpack it first"
     if not is_image_name(name):
         return f"not an image ({extension})" if extension else "not an image"
     return None

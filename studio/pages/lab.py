@@ -107,14 +107,11 @@ def predict_with(studio: Studio) -> Any:
         try:
             run_id = str(question[0])
             studio.folder(run_id)
-            path = studio.shelf.uploaded(str(question[1]))
-            try:
+            with studio.shelf.photo(str(question[1])) as photo:
                 return studio.background.patiently(
-                    lambda: studio.evaluator.predict(run_id, studio.alpha(run_id), path),
+                    lambda: studio.evaluator.predict(run_id, studio.alpha(run_id), photo),
                     PATIENCE_SECONDS,
                 )
-            finally:
-                path.unlink(missing_ok=True)
         except UserError as error:
             return {"error": str(error)}
 

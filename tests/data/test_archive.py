@@ -3,17 +3,19 @@
 import contextlib
 import io
 import os
+import re
 import stat
 import struct
 import zipfile
 
 import pytest
 
-from core.data import archive
 from core.data.archive import unpack
+from core.data.limits import Limits
 from core.errors import UserError
 
 IMAGE = b"not decoded here"
+GOOD = ("good/1.jpg", IMAGE)
 
 
 def make_zip(path, members, **options):
@@ -27,12 +29,23 @@ def everything_below(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
 
 
-def assert_refused(path, workspace, match):
+def assert_refused(path, workspace, match, limits=None):
     with pytest.raises(UserError, match=match) as caught:
-        unpack(path, workspace)
+        unpack(path, workspace, limits)
     assert str(caught.value).startswith(f"'{path.name}' was not unpacked: ")
     assert str(path.parent) not in str(caught.value)
     assert not workspace.exists() or everything_below(workspace) == []
+
+
+def assert_left_out(path, workspace, match):
+    """The one bad file is named with its reason, and the good one is there."""
+    unpacked = unpack(path, workspace)
+    (reason,) = [reason for _, reason in unpacked.refused]
+    assert re.search(match, reason)
+    assert "good/1.jpg" in unpacked.paths
+    assert [name for name in everything_below(unpacked.folder) if name.endswith("g")] == [
+        "good/1.jpg"
+    ]
 
 
 def member(name, **fields):
@@ -107,28 +120,29 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_a_name_that_points_outside_refuses_the_whole_zip(tmp_path, name):
-    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", IMAGE), (name, IMAGE)])
-    assert_refused(path, tmp_path / "work", "points outside of the archive")
+def test_a_name_that_points_outside_is_left_out(tmp_path, name):
+    path = make_zip(tmp_path / "a.zip", [GOOD, (name, IMAGE)])
+    assert_left_out(path, tmp_path / "work", "points outside of the archive")
+    assert not list(tmp_path.rglob("*evil*"))
 
 
 @pytest.mark.parametrize("name", ["fox/a\nb.jpg", "fox/\x1b[2J.jpg", "fox/\x7f.jpg"])
-def test_control_characters_are_refused(tmp_path, name):
-    path = make_zip(tmp_path / "a.zip", [(name, IMAGE)])
-    assert_refused(path, tmp_path / "work", "control characters")
+def test_control_characters_are_left_out(tmp_path, name):
+    path = make_zip(tmp_path / "a.zip", [(name, IMAGE), GOOD])
+    assert_left_out(path, tmp_path / "work", "control characters")
 
 
 @pytest.mark.parametrize("name", ["f" * 300 + ".jpg", "/".join(["fox"] * 400) + "/1.jpg"])
-def test_a_name_that_no_disk_takes_is_refused(tmp_path, name):
-    path = make_zip(tmp_path / "a.zip", [(name, IMAGE)])
-    assert_refused(path, tmp_path / "work", "too long")
+def test_a_name_that_no_disk_takes_is_left_out(tmp_path, name):
+    path = make_zip(tmp_path / "a.zip", [(name, IMAGE), GOOD])
+    assert_left_out(path, tmp_path / "work", "too long")
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFBLK, stat.S_IFSOCK])
-def test_links_and_devices_are_refused(tmp_path, kind):
+def test_links_and_devices_are_left_out(tmp_path, kind):
     link = member("fox/1.jpg", external_attr=(kind | 0o777) << 16, create_system=3)
-    path = make_zip(tmp_path / "a.zip", [(link, b"/etc/passwd")])
-    assert_refused(path, tmp_path / "work", "a link or a device")
+    path = make_zip(tmp_path / "a.zip", [(link, b"/etc/passwd"), GOOD])
+    assert_left_out(path, tmp_path / "work", "a link or a device")
 
 
 def test_an_encrypted_zip_is_refused(tmp_path):
@@ -141,29 +155,27 @@ def test_an_encrypted_zip_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_methods_that_inflate_without_bound_are_refused(tmp_path, method):
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w", method) as file:
+def test_methods_that_inflate_without_bound_are_left_out(tmp_path, method):
+    path = make_zip(tmp_path / "a.zip", [GOOD])
+    with zipfile.ZipFile(path, "a", method) as file:
         file.writestr("fox/1.jpg", bytes(1000))
-    assert_refused(path, tmp_path / "work", "other than the usual")
+    assert_left_out(path, tmp_path / "work", "other than the usual")
 
 
-def test_too_many_images_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "MAX_FILES", 5)
+def test_too_many_images_are_refused(tmp_path):
     path = make_zip(tmp_path / "a.zip", [(f"fox/{n}.jpg", IMAGE) for n in range(6)])
-    assert_refused(path, tmp_path / "work", "holds 6 images, at most 5")
+    assert_refused(path, tmp_path / "work", "holds 6 images, at most 5", Limits(images=5))
 
 
-def test_too_many_bytes_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "MAX_BYTES", 1000)
+def test_too_many_bytes_are_refused(tmp_path):
     path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", os.urandom(1001))])
-    assert_refused(path, tmp_path / "work", "unpacks to")
+    assert_refused(path, tmp_path / "work", "unpacks to", Limits(kept_bytes=1000))
 
 
 def test_a_bomb_is_refused_by_its_ratio(tmp_path):
     path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", bytes(70_000_000))])
     assert path.stat().st_size < 100_000
-    assert_refused(path, tmp_path / "work", "more than 100 times its size")
+    assert_refused(path, tmp_path / "work", "times its size, more than 100 times")
 
 
 def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
@@ -182,15 +194,19 @@ def test_members_that_share_bytes_are_refused(tmp_path):
     assert_refused(path, tmp_path / "work", "overlaps|damaged")
 
 
-def test_a_name_twice_is_refused(tmp_path):
+def test_of_a_name_that_is_there_twice_the_first_is_used(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
         path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", IMAGE), ("fox/1.jpg", b"other")])
-    assert_refused(path, tmp_path / "work", "twice")
+    unpacked = unpack(path, tmp_path / "work")
+    assert unpacked.refused == (("fox/1.jpg", "it is in the zip twice; the first one is used"),)
+    assert (unpacked.folder / "fox/1.jpg").read_bytes() == IMAGE
 
 
-def test_a_file_that_is_also_a_folder_is_refused(tmp_path):
+def test_a_file_that_is_also_a_folder_is_left_out(tmp_path):
     path = make_zip(tmp_path / "a.zip", [("fox.jpg", IMAGE), ("fox.jpg/1.jpg", IMAGE)])
-    assert_refused(path, tmp_path / "work", "twice")
+    unpacked = unpack(path, tmp_path / "work")
+    assert unpacked.refused == (("fox.jpg", "it is a file and a folder at once"),)
+    assert unpacked.paths == ("fox.jpg/1.jpg",)
 
 
 def test_a_huge_table_of_contents_is_refused_before_it_is_read(tmp_path):
@@ -202,13 +218,36 @@ def test_a_huge_table_of_contents_is_refused_before_it_is_read(tmp_path):
     assert_refused(path, tmp_path / "work", "far more than")
 
 
-def test_zip64_is_refused_since_its_table_is_elsewhere(tmp_path):
-    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", IMAGE)])
+def zip64(path, directory_bytes=None):
+    """The same zip with the larger end record that big or streamed archives have."""
     raw = path.read_bytes()
     end = raw.rindex(b"PK\x05\x06")
-    locator = b"PK\x06\x07" + bytes(16)
-    path.write_bytes(raw[:end] + b"PK\x06\x06" + bytes(52) + locator + raw[end:])
-    assert_refused(path, tmp_path / "work", "zip64")
+    entries, size, offset = struct.unpack_from("<HLL", raw, end + 10)
+    size = size if directory_bytes is None else directory_bytes
+    record = struct.pack(
+        "<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, entries, entries, size, offset
+    )
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
+    path.write_bytes(raw[:end] + record + locator + raw[end:])
+    return path
+
+
+def test_zip64_is_read(tmp_path):
+    path = zip64(make_zip(tmp_path / "a.zip", [GOOD]))
+    assert unpack(path, tmp_path / "work").paths == ("good/1.jpg",)
+
+
+def test_a_huge_table_of_a_zip64_is_refused_before_it_is_read(tmp_path):
+    path = zip64(make_zip(tmp_path / "a.zip", [GOOD]), directory_bytes=2**40)
+    assert_refused(path, tmp_path / "work", "far more than")
+
+
+def test_a_zip64_that_names_another_table_is_refused(tmp_path):
+    path = zip64(make_zip(tmp_path / "a.zip", [GOOD]))
+    raw = bytearray(path.read_bytes())
+    raw[raw.rindex(b"PK\x06\x07") + 8] ^= 1
+    path.write_bytes(raw)
+    assert_refused(path, tmp_path / "work", "not where it says")
 
 
 def whole_zip(tmp_path):
@@ -223,12 +262,26 @@ def test_a_cut_zip_is_refused(tmp_path, keep):
     assert_refused(path, tmp_path / "work", "not a whole zip file|damaged")
 
 
-def test_a_flipped_bit_is_refused_and_nothing_stays(tmp_path):
+def test_a_flipped_bit_costs_its_own_file_only(tmp_path):
     path = whole_zip(tmp_path)
     raw = bytearray(path.read_bytes())
     raw[1500] ^= 1
     path.write_bytes(raw)
-    assert_refused(path, tmp_path / "work", "damaged")
+    for _ in range(2):  # unpacked, then found unpacked
+        unpacked = unpack(path, tmp_path / "work")
+        ((name, reason),) = unpacked.refused
+        assert name == "fox/1.jpg"
+        assert "damaged" in reason
+        assert unpacked.paths == ("fox/2.jpg",)
+        assert not (unpacked.folder / "fox/1.jpg").exists()
+
+
+def test_a_zip_of_which_no_file_is_left_is_refused(tmp_path):
+    path = make_zip(tmp_path / "a.zip", [("fox/1.jpg", os.urandom(3000))])
+    raw = bytearray(path.read_bytes())
+    raw[1500] ^= 1
+    path.write_bytes(raw)
+    assert_refused(path, tmp_path / "work", r"'fox/1\.jpg': it is damaged")
 
 
 def test_any_flipped_byte_is_unpacked_or_refused_and_never_crashes(tmp_path):

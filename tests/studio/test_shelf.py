@@ -41,14 +41,14 @@ def test_a_path_that_was_not_uploaded_is_refused(studio, path):
     with pytest.raises(UserError, match="not on the server"):
         studio.shelf.add_upload([{"rel": "s/a/1.png", "path": path}], "train", None)
     with pytest.raises(UserError, match="not on the server"):
-        studio.shelf.uploaded(path)
+        studio.shelf.photo(path).__enter__()
 
 
 def test_a_link_out_of_the_upload_folder_is_refused(studio):
     link = studio.settings.home / "tmp" / "gradio" / "link.png"
     link.symlink_to("/etc/passwd")
     with pytest.raises(UserError, match="not on the server"):
-        studio.shelf.uploaded(str(link))
+        studio.shelf.photo(str(link)).__enter__()
 
 
 def test_an_upload_that_cannot_be_used_leaves_no_data_set(studio, images):

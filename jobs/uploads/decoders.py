@@ -1,0 +1,153 @@
+"""A few decoders, asked from any thread. One that hangs or dies costs the image it was given."""
+
+import json
+import os
+import queue
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core.data.images import UnreadableImage
+from core.data.limits import Limits
+from core.data.reencode import Picture
+from jobs.interpreter import bare_environment, command
+
+_STARTING_SECONDS = 20.0
+"""On top of the limit of the first image: a busy machine may take a while to start Python."""
+_LONGEST_ANSWER = 65536
+
+
+class Decoders:
+    """At most `count` processes of `jobs.uploads.decoder`, started when they are first needed."""
+
+    def __init__(self, limits: Limits, count: int) -> None:
+        self._limits = limits
+        self._free: queue.LifoQueue[_Decoder | None] = queue.LifoQueue()
+        for _ in range(count):
+            self._free.put(None)
+        self._count = count
+
+    def reencode(self, source: Path, target: Path, name: str) -> Picture:
+        """`core.data.reencode.reencode`, elsewhere."""
+        return Picture(**self._ask("reencode", source, name, target))
+
+    def thumbnail(self, source: Path, target: Path, name: str) -> None:
+        """`core.data.reencode.write_thumbnail`, elsewhere."""
+        self._ask("thumbnail", source, name, target)
+
+    def size(self, source: Path, name: str) -> tuple[int, int]:
+        """Width and height of an image that decodes."""
+        width, height = self._ask("size", source, name)["size"]
+        return width, height
+
+    def close(self) -> None:
+        """End those that are not at work, and wait until they are gone."""
+        for _ in range(self._count):
+            decoder = self._free.get()
+            if decoder:
+                decoder.end()
+        for _ in range(self._count):
+            self._free.put(None)
+
+    def _ask(self, do: str, source: Path, name: str, target: Path | None = None) -> dict[str, Any]:
+        """The answer of a decoder. Raises `UnreadableImage` with what it was refused for."""
+        request = {"do": do, "source": str(source), "target": str(target or ""), "name": name}
+        decoder = self._free.get()
+        try:
+            decoder = decoder if decoder and decoder.is_alive else _Decoder(self._limits)
+            answer = decoder.ask(request)
+            if answer is None and decoder.left_idle:
+                decoder = _Decoder(self._limits)
+                answer = decoder.ask(request)
+            if answer is None:
+                raise UnreadableImage(name, decoder.epitaph())
+        finally:
+            self._free.put(decoder)
+        if "refused" in answer:
+            raise UnreadableImage(name, answer["refused"])
+        if "errno" in answer:
+            raise OSError(answer["errno"], answer["error"])
+        return answer
+
+
+class _Decoder:
+    """One process, which may be killed at any time."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._seconds = limits.seconds
+        self._overdue = False
+        self._answered = 0
+        self._process = subprocess.Popen(
+            command("jobs.uploads.decoder", json.dumps(asdict(limits))),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=bare_environment(),
+            bufsize=0,
+        )
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def left_idle(self) -> bool:
+        """Whether it ended in good order, between two requests: nothing is wrong with an image."""
+        return self._process.returncode == 0 and self._answered > 0
+
+    def ask(self, request: Mapping[str, str]) -> dict[str, Any] | None:
+        """Its answer; None when it died or had to be killed."""
+        assert self._process.stdin
+        seconds = self._seconds + (0 if self._answered else _STARTING_SECONDS)
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        line = self._line(time.monotonic() + seconds)
+        if line is None:
+            self.end()
+            return None
+        self._answered += 1
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _line(self, deadline: float) -> bytes | None:
+        assert self._process.stdout
+        line = b""
+        while not line.endswith(b"\n"):
+            left = max(0.0, deadline - time.monotonic())
+            if not select.select([self._process.stdout], [], [], left)[0]:
+                self._overdue = True
+                return None
+            piece = os.read(self._process.stdout.fileno(), 65536)
+            line += piece
+            if not piece or len(line) > _LONGEST_ANSWER:
+                return None
+        return line
+
+    def epitaph(self) -> str:
+        """Why it is dead, as the reason to refuse the image that it was given."""
+        code = self._process.returncode
+        if self._overdue or code == -signal.SIGXCPU:
+            return f"reading it took longer than {self._seconds:g} seconds"
+        if code == -signal.SIGKILL:
+            return "reading it needed more memory than there is"
+        return "it crashed the process that read it"
+
+    def end(self) -> None:
+        """Kill it if need be, and clear up."""
+        if self._overdue:
+            self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
