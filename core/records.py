@@ -1,13 +1,13 @@
 """What was asked (`RunConfig`) and what happened (`RunRecord`): JSON with a schema version."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from core.durable import publish
 from core.errors import UserError
 from core.params import Params, Sensible, first_problem
 
@@ -226,6 +226,14 @@ class Combined(Json):
     """What the interpolator found, such as its α."""
 
 
+class StoppedEarly(Json):
+    """A training that somebody ended before its time."""
+
+    steps: int
+    """Optimiser steps that were done."""
+    planned: int
+
+
 class RunRecord(Json):
     """What happened: written once, at the end, beside the weights."""
 
@@ -249,6 +257,8 @@ class RunRecord(Json):
     """By domain, of the fine-tuned weights; empty in records of older versions."""
     data: dict[str, Any] = {}
     """Counts per split and domain, and the warnings of the data."""
+    stopped_early: StoppedEarly | None = None
+    """Only of a training that somebody ended before its time."""
     combined: Combined | None = None
     """Only of a combination of other runs."""
 
@@ -281,9 +291,5 @@ class RunRecord(Json):
 
 def write_json(path: Path, payload: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never a half."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(partial, "w", encoding="utf-8") as file:
-        json.dump(payload, file, indent=1, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    text = json.dumps(payload, indent=1, ensure_ascii=False)
+    publish(path, lambda partial: partial.write_text(text, "utf-8"))

@@ -17,7 +17,7 @@ FORBIDDEN = {
     "studio": set(),
 }
 LAYERS = (
-    {"params", "errors", "intervals", "events", "records", "runs", "embedded"},
+    {"params", "errors", "intervals", "events", "records", "runs", "embedded", "durable", "crash"},
     {"data", "models", "demo"},
     {"training"},
     {"methods", "interpolation"},
@@ -35,6 +35,7 @@ LAYERS = (
     },
 )
 TORCH_FREE = (
+    "core.durable",
     "core.errors",
     "core.intervals",
     "core.params",

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from core.data.dataset import Item
+from core.durable import publish
 from core.errors import UserError
 
 ENDS = ("zero-shot", "fine-tuned")
@@ -64,10 +65,8 @@ class Predictions:
             for end, answers in domain.answers.items():
                 tensors[f"{name}|{end}|predicted"] = answers.predicted
                 tensors[f"{name}|{end}|confidence"] = answers.confidence
-        partial = path.with_suffix(".partial")
         metadata = {"classes": json.dumps(self.classes), "domains": json.dumps(list(self.domains))}
-        save_file(tensors, partial, metadata=metadata)
-        partial.replace(path)
+        publish(path, lambda partial: save_file(tensors, partial, metadata=metadata))
 
     @classmethod
     def read(cls, path: Path) -> "Predictions":

@@ -8,6 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from core.durable import publish
 from core.errors import UserError
 from core.models.cache_head import CacheHead, RefinedCacheHead, ResidualCacheHead
 from core.models.classifier import Classifier
@@ -28,7 +29,7 @@ def save_classifier(
     path: Path, clip: ClipModel, classifier: Classifier | Ensemble, prototypes: Tensor
 ) -> None:
     """Write `classifier` and the unit zero-shot head `(C, D)`. A tower that is CLIP's own is left
-    out: it is loaded with the model.
+    out: it is loaded with the model. Weights that are not finite are a `UserError`.
     """
     if isinstance(classifier, Ensemble):
         members = [*classifier]
@@ -46,9 +47,12 @@ def save_classifier(
         own = _part(clip, classifier)
     state = {PROTOTYPES: prototypes, **own}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    partial = path.with_suffix(".partial")
-    save_file(state, partial, metadata=metadata)
-    partial.replace(path)
+    if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
+        raise UserError(
+            f"weights: {broken[0]} is not finite, so these weights are not saved. "
+            "Lower lr and train again."
+        )
+    publish(path, lambda partial: save_file(state, partial, metadata=metadata))
 
 
 def load_classifiers(path: Path, clip: ClipModel) -> tuple[Classifier, Classifier | Ensemble]:

@@ -1,0 +1,79 @@
+"""Files that are there whole or not at all, also after a power cut. Imports no torch."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from core.crash import crash_at
+
+
+def publish(path: Path, write: Callable[[Path], object]) -> None:
+    """Put at `path` the file that `write` makes at the place it is given.
+
+    Readers see the old file or the new one. Written, synced, renamed, and the folder synced, in
+    this order: what was published before something else is never the one that a power cut loses.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(partial)
+        sync(partial)
+        crash_at("before-rename")
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def publish_folder(path: Path, write: Callable[[Path], object]) -> None:
+    """The same for a new folder, whose files `write` makes in the folder it is given."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        write(partial)
+        for file in partial.iterdir():
+            sync(file)
+        sync(partial)
+        crash_at("before-rename")
+        os.rename(partial, path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    sync(path.parent)
+
+
+def discard_folder(path: Path) -> None:
+    """Remove a folder; it is never seen with a part of its files."""
+    doomed = path.with_name(f".{path.name}.{os.getpid()}.old")
+    with contextlib.suppress(OSError):
+        os.rename(path, doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold a file's bytes, or a folder's names."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether a write failed for want of room: on the disk, or in the user's share of it."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, sqlite3.OperationalError) and "disk is full" in str(error)
