@@ -4,7 +4,7 @@ import contextlib
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import open_clip
@@ -18,8 +18,14 @@ class Clock:
     """Seconds by what they were spent on. Blocks of one name add up."""
 
     def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}
         self._started = time.perf_counter()
+
+    def add(self, earlier: Mapping[str, float]) -> None:
+        """Count in what an earlier attempt at the same work had spent."""
+        for name, spent in earlier.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+        self._started -= sum(earlier.values())
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
@@ -29,15 +35,15 @@ class Clock:
             yield
         finally:
             spent = time.perf_counter() - start
-            self._seconds[name] = self._seconds.get(name, 0.0) + spent
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
 
     def timing(self, images: int, steps: int) -> dict[str, float]:
         """For the record; `images` is how many training views went through the tower, in how many
         optimiser steps.
         """
-        train = self._seconds.get("train_seconds", 0.0)
+        train = self.seconds.get("train_seconds", 0.0)
         timing = {
-            **self._seconds,
+            **self.seconds,
             "steps": float(steps),
             "images_per_second": images / train if train else 0.0,
             "total_seconds": time.perf_counter() - self._started,

@@ -8,6 +8,10 @@ class UserError(Exception):
     """What it must be, what it got, what to do next: one sentence that a user can act on."""
 
 
+class DiskFull(UserError):
+    """There is no room to write; the same may succeed later."""
+
+
 def unknown(kind: str, got: str, options: Iterable[str]) -> UserError:
     """A `UserError` for a name that does not exist, with the nearest names that do."""
     names = sorted(options)

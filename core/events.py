@@ -44,6 +44,28 @@ class Step(Event):
 
 
 @dataclass(frozen=True)
+class Resumed(Event):
+    """Training goes on from a checkpoint: what was said after it no longer holds."""
+
+    kind = "resumed"
+    step: int
+    """Steps that are done."""
+    steps: int
+    epoch: int
+    epochs: int
+    log_bytes: int
+    """Length of the run's log when the checkpoint was made."""
+
+
+@dataclass(frozen=True)
+class Measuring(Event):
+    """Images are about to be measured between two steps, which may take long."""
+
+    kind = "measuring"
+    step: int
+
+
+@dataclass(frozen=True)
 class Evaluated(Event):
     """A classifier was measured on the domains; `step` is 0 for zero-shot."""
 

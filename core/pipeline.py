@@ -1,6 +1,8 @@
 """The straight line of a run: data, zero-shot, training, frontier, record. Yields what happens."""
 
+import sqlite3
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,21 +11,24 @@ from core.data.cache import ArrayCache
 from core.data.fewshot import FewShotTask, sample_task
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
+from core.durable import is_disk_full
 from core.environment import Clock, environment
-from core.errors import UserError
+from core.errors import DiskFull, UserError
 from core.evaluation.drift import measure_drift, no_drift, random_text_moment
 from core.evaluation.evaluate import Measured, domains_of, measure, predictions
 from core.evaluation.frontier import choose_alpha, measure_frontier
 from core.evaluation.generalised import generalised
-from core.events import Evaluated, Event, Saved, Stage, Warned
+from core.events import Evaluated, Event, Resumed, Saved, Stage, Warned
 from core.methods import find
 from core.models import zoo
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.heads import LinearHead
 from core.models.weights import save_classifier
-from core.records import Drift, RunConfig, RunRecord
+from core.records import Drift, RunConfig, RunRecord, StoppedEarly
 from core.runs import RunFolder
+from core.training.brake import Brake
+from core.training.checkpoints import Checkpoints, Keeping
 from core.watch import Watch
 
 
@@ -38,18 +43,64 @@ def complete(config: RunConfig) -> RunConfig:
 
 
 def run(
-    config: RunConfig, folder: Path, cache: Path | None = None
+    config: RunConfig,
+    folder: Path,
+    cache: Path | None = None,
+    keeping: Keeping | None = None,
+    brake: Brake | None = None,
 ) -> Generator[Event, None, RunRecord]:
     """Do what `config` asks, write the results into `folder`, say what happens on the way.
 
-    Closing the generator cancels; no record is written then. `cache` keeps features for later runs.
+    Where the folder holds checkpoints of the same config, training goes on from the newest that is
+    whole, and nothing is said again that was said before it. Closing the generator cancels; no
+    record is written then. `cache` keeps features for later runs. `brake` ends training early:
+    `Paused` is raised when it was asked to pause. A full disk is `DiskFull`.
     """
-    clock = Clock()
     place = RunFolder(folder)
     config = complete(config)
     config = config.model_copy(update={"data": str(Path(config.data).expanduser().resolve())})
     place.create(config)
+    checkpoints = Checkpoints(place, config, keeping, brake)
+    try:
+        checkpoints.require_room()
+        steps = _run(config, place, cache, checkpoints)
+        record = yield from _unsaid(steps, checkpoints)
+        checkpoints.clear()
+    except (OSError, sqlite3.OperationalError) as error:
+        if not is_disk_full(error):
+            raise
+        raise DiskFull(f"The disk is full ({error}). Free some space and go on.") from error
+    finally:
+        checkpoints.close()
+    return record
 
+
+def _unsaid(
+    steps: Generator[Event, None, RunRecord], checkpoints: Checkpoints
+) -> Generator[Event, None, RunRecord]:
+    """The events of a run without those that an earlier attempt said before its checkpoint."""
+    held: list[Event] = []
+    with closing(steps):
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as stop:
+                yield from held
+                record: RunRecord = stop.value
+                return record
+            if isinstance(event, Resumed):
+                held.clear()
+            held.append(event)
+            if not checkpoints.may_resume:
+                yield from held
+                held.clear()
+
+
+def _run(
+    config: RunConfig, place: RunFolder, cache: Path | None, checkpoints: Checkpoints
+) -> Generator[Event, None, RunRecord]:
+    clock = Clock()
+    checkpoints.seconds = clock.seconds
     yield Stage("data", config.data)
     with clock("data_seconds"):
         task = _task(config, cache)
@@ -61,6 +112,7 @@ def run(
         clip = zoo.load(config.model, config.device, config.precision, ArrayCache(cache))
         params = find(config.method).Params.parse(config.params, config.method)
         method = find(config.method)(params, clip, task)
+        method.checkpoints = checkpoints
         prototypes = method.zero_shot_prototypes()
         head = LinearHead(prototypes, clip.logit_scale, getattr(params, "fold_scale", False))
         start = measure(clip.with_head(head), clip, task)
@@ -70,6 +122,8 @@ def run(
     yield Stage("training", config.method)
     watch = Watch(method, place, config.evaluations)
     tuned = yield from watch.follow(clock)
+    checkpoints.may_resume = False  # a method without steps has looked for none
+    clock.add(checkpoints.spent_before)
     with clock("evaluation_seconds"):
         end = measure(tuned, clip, task)
     after = end.evaluation
@@ -104,6 +158,7 @@ def run(
         files=place.files(),
         drift=drift,
         data=_data(task),
+        stopped_early=_stopped_early(watch),
     )
     record.write(place.record_path)
     yield Saved("record", place.record_path.name)
@@ -128,6 +183,12 @@ def drift_of(
     except UserError as error:
         problem = f"The energy gap is left out. {error}"
         return measure_drift(start, end, None, clip.logit_scale), problem
+
+
+def _stopped_early(watch: Watch) -> StoppedEarly | None:
+    if watch.step == watch.steps:
+        return None
+    return StoppedEarly(steps=watch.step, planned=watch.steps)
 
 
 def _data(task: FewShotTask) -> dict[str, Any]:

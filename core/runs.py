@@ -1,15 +1,27 @@
 """The folder of a run: where config, events, record and weights lie. Imports no torch."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
+from core.durable import publish
 from core.errors import UserError
-from core.events import Event
+from core.events import Event, Resumed
 from core.records import RunConfig, RunRecord, read_config, write_json
+
+
+class Kept(NamedTuple):
+    """A checkpoint; of two the greater is the newer: that of a later attempt, then further on."""
+
+    attempt: int
+    phase: int
+    """Number of the training, for a method that trains twice."""
+    step: int
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,19 @@ class RunFolder:
         """What zero-shot and fine-tuned classifier said of every image that was measured."""
         return self.path / "predictions.safetensors"
 
+    @property
+    def attempts_path(self) -> Path:
+        """A folder for each attempt, with its checkpoints while the run is not finished."""
+        return self.path / "attempts"
+
+    def checkpoints(self) -> list[Kept]:
+        """The newest first. Whether they are whole is not looked at."""
+        found = []
+        for path in self.attempts_path.glob("*/checkpoints/[!.]*"):
+            phase, _, step = path.name.partition("-")
+            found.append(Kept(int(path.parts[-3]), int(phase), int(step), path))
+        return sorted(found, reverse=True)
+
     def files(self) -> dict[str, str]:
         """Role to name of the files that are there."""
         roles = {
@@ -94,17 +119,48 @@ class RunFolder:
 
 
 class EventLog:
-    """Appends events to a run's log as they happen."""
+    """Appends events to a run's log as they happen.
+
+    A log begins anew with the first event that it is given, unless that is `Resumed`: what was said
+    up to the checkpoint stays then, and the rest is cut off.
+    """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._file = open(folder.events_path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self._path = folder.events_path
+        self._file: BinaryIO | None = None
 
     def append(self, event: Event) -> dict[str, Any]:
         """Write one event with the wall-clock time (seconds since 1970)."""
+        if isinstance(event, Resumed):
+            file = self._begin(event.log_bytes)
+        else:
+            file = self._file or self._begin(0)
         entry = {"time": round(time.time(), 3), **event.to_json()}
-        self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        _append(file, json.dumps(entry, ensure_ascii=False).encode() + b"\n")
         return entry
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file:
+            self._file.close()
+
+    def _begin(self, size: int) -> BinaryIO:
+        """Another file with the first `size` bytes: a reader sees by its inode that it changed."""
+        self.close()
+        said = self._path.read_bytes()[:size] if size and self._path.exists() else b""
+        whole = said[: said.rfind(b"\n") + 1]
+        publish(self._path, lambda partial: partial.write_bytes(whole))
+        self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115
+        return self._file
+
+
+def _append(file: BinaryIO, line: bytes) -> None:
+    """All of the line or, when the disk is full, nothing of it."""
+    before = file.seek(0, os.SEEK_END)
+    try:
+        rest = line
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError:
+        file.truncate(before)
+        raise

@@ -1,13 +1,15 @@
 """Watching a method train: measures its live classifier now and then, without the loop knowing."""
 
+import json
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import torch
 
 from core.environment import Clock
 from core.evaluation.evaluate import evaluate
 from core.evaluation.projections import PrototypeTrail, shown_items
-from core.events import Evaluated, Event, Saved, Step
+from core.events import Evaluated, Event, Measuring, Resumed, Saved, Step
 from core.methods import Method
 from core.methods.fd_align import FDAlign, spurious_prototypes
 from core.models.classifier import Classifier
@@ -24,6 +26,8 @@ class Watch:
 
     def __init__(self, method: Method, folder: RunFolder, looks: int) -> None:
         self.step = 0
+        self.steps = 0
+        """How many were planned; `step` is smaller when the training was stopped."""
         self.images = 0
         self._epochs = 0
         self._method = method
@@ -36,6 +40,7 @@ class Watch:
     def follow(self, clock: Clock) -> Generator[Event, None, Classifier]:
         """All events of `fit` with the looks between them; returns its classifier."""
         method = self._method
+        earlier = self._earlier_looks()
         features = method.clip.evaluation_features(method.task.root, self._shown)
         yield self._look(0, features)
         fit = method.fit()
@@ -47,12 +52,16 @@ class Watch:
                 tuned: Classifier = stop.value
                 break
             yield event
-            if isinstance(event, Step):
-                self.step, self._epochs = event.step, event.epoch
-                if self._is_due(event):
-                    with clock("evaluation_seconds"):
-                        events = list(self._measure(event))
-                    yield from events
+            if isinstance(event, Resumed):
+                self._trail.go_back(event.step, earlier)
+            if isinstance(event, Step | Resumed):
+                self.step, self.steps, self._epochs = event.step, event.steps, event.epoch
+                earlier = []
+            if isinstance(event, Step) and self._is_due(event):
+                yield Measuring(event.step)
+                with clock("evaluation_seconds"):
+                    events = list(self._measure(event))
+                yield from events
         self.images = len(method.task.train) * self._epochs
         yield self._look(self._epochs, self._features(tuned))
         return tuned
@@ -77,6 +86,17 @@ class Watch:
         self._trail.look(epoch, self.step, features, labels)
         write_json(self._folder.prototypes_path, self._trail.to_json())
         return Saved("prototypes", self._folder.prototypes_path.name)
+
+    def _earlier_looks(self) -> list[Any]:
+        """Looks of an earlier attempt, in case that the method goes on from its checkpoint."""
+        checkpoints = self._method.checkpoints
+        if not checkpoints or not checkpoints.may_resume:
+            return []
+        try:
+            looks: list[Any] = json.loads(self._folder.prototypes_path.read_bytes())["trail"]
+        except (OSError, ValueError, KeyError):
+            return []  # the plot then begins where training goes on
+        return looks
 
     def _start_trail(self) -> PrototypeTrail:
         """FD-Align's prototypes: as its own runs use them, its defaults in every other."""

@@ -5,19 +5,21 @@ ends with one of the codes in `jobs.exits`. When its stdin closes, its worker is
 once.
 """
 
-import errno
 import faulthandler
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from core.errors import UserError
+from core.crash import crash_at
+from core.durable import is_disk_full
+from core.errors import DiskFull, UserError
 from core.runs import EventLog, RunFolder
+from core.training.brake import Brake, Paused
 from jobs import logs, traces
 from jobs.exits import Exit
 from jobs.lifeline import when_parent_ends
@@ -40,34 +42,56 @@ def main() -> Exit:
     if not line:
         return Exit.PARENT_GONE
     run_id, attempt = line.decode().split()
-    when_parent_ends(lambda: os._exit(Exit.PARENT_GONE))
+    brake = Brake()
+    when_parent_ends(lambda: os._exit(Exit.PARENT_GONE), lambda word: _heed(brake, word))
+    crash_at("claim")
     settings = Settings()
     logs.set_up(settings, "child", run=(run_id, int(attempt)))
-    return _serve(settings, settings.run_folder(run_id), int(attempt))
+    return _serve(settings, settings.run_folder(run_id), int(attempt), brake)
 
 
-def _serve(settings: Settings, folder: RunFolder, attempt: int) -> Exit:
+def _heed(brake: Brake, word: str) -> None:
+    """Do what the worker asks: `pause` or `stop`. Between trainings a pause loses nothing."""
+    if word == "stop":
+        brake.pull("stop")
+    elif word == "pause":
+        brake.pull("pause")
+        if not brake.holds:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _serve(settings: Settings, folder: RunFolder, attempt: int, brake: Brake) -> Exit:
     try:
         with traces.holding(folder, attempt), _output_into(traces.output_path(folder)):
-            return _attempt(settings, folder, attempt)
+            return _attempt(settings, folder, attempt, brake)
     except traces.Superseded:
         return Exit.FENCED
 
 
-def _attempt(settings: Settings, folder: RunFolder, attempt: int) -> Exit:
+def _attempt(settings: Settings, folder: RunFolder, attempt: int, brake: Brake) -> Exit:
     try:
         signal.signal(signal.SIGTERM, _stop)
-        _run(settings, folder)
-    except Stopped:
+        _run(settings, folder, attempt, brake)
+    except (Stopped, Paused):
         return Exit.STOPPED
-    except UserError as error:
+    except Exception as error:
+        return _failed(folder, attempt, error)
+    crash_at("after-final")
+    return Exit.DONE
+
+
+def _failed(folder: RunFolder, attempt: int, error: Exception) -> Exit:
+    """Leave the reason for the worker, where that can be written."""
+    if is_disk_full(error) or isinstance(error, DiskFull):
+        with suppress(OSError):
+            traces.write_failure(folder, attempt, _last_line(error))
+        return Exit.TRY_LATER
+    if isinstance(error, UserError):
         traces.write_failure(folder, attempt, str(error))
         return Exit.REFUSED
-    except Exception as error:
-        traces.traceback_path(folder).write_text(traceback.format_exc(), "utf-8")
-        traces.write_failure(folder, attempt, _last_line(error))
-        return Exit.BROKEN
-    return Exit.DONE
+    traces.traceback_path(folder).write_text(traceback.format_exc(), "utf-8")
+    traces.write_failure(folder, attempt, _last_line(error))
+    return Exit.BROKEN
 
 
 @contextmanager
@@ -80,10 +104,17 @@ def _output_into(path: Path) -> Iterator[None]:
         yield
 
 
-def _run(settings: Settings, folder: RunFolder) -> None:
+def _run(settings: Settings, folder: RunFolder, attempt: int, brake: Brake) -> None:
     from core import pipeline
+    from core.training.checkpoints import Keeping
 
-    run = pipeline.run(folder.config(), folder.path, settings.cache)
+    keeping = Keeping(
+        attempt,
+        settings.reserve_bytes,
+        settings.checkpoint_least_seconds,
+        settings.checkpoint_most_seconds,
+    )
+    run = pipeline.run(folder.config(), folder.path, settings.cache, keeping, brake)
     with closing(EventLog(folder)) as log, closing(run):
         for event in run:
             log.append(event)
@@ -97,8 +128,10 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _last_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "The disk is full. Free some space and start the run again."
+    if isinstance(error, UserError):
+        return str(error)
+    if is_disk_full(error):
+        return "The disk is full. The run goes on when there is space again."
     return traceback.format_exception_only(error)[-1].strip()
 
 

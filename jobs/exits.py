@@ -12,11 +12,13 @@ class Exit(IntEnum):
     """A `UserError`; the sentence is in the run's `failure.json`."""
     BROKEN = 70
     """Any other exception; its last line is in `failure.json`, the rest in `traceback.txt`."""
+    TRY_LATER = 75
+    """The disk is full; the sentence is in `failure.json`, if that fitted."""
     PARENT_GONE = 77
     FENCED = 78
     """A later attempt at this run has begun."""
     STOPPED = 128 + signal.SIGTERM
-    """Asked to stop, and stopped in good order."""
+    """Asked to end, and ended in good order; its checkpoint says how far it was."""
 
 
 def describe(code: int) -> str:

@@ -1,4 +1,4 @@
-"""A child ends with its parent: the pipe on its stdin closes when the parent is gone."""
+"""A child ends with its parent, whose pipe is on its stdin; until then it hears what that asks."""
 
 import os
 import sys
@@ -6,14 +6,22 @@ import threading
 from collections.abc import Callable
 
 
-def when_parent_ends(action: Callable[[], None]) -> None:
-    """Call `action` in a thread of its own when stdin closes, even if the parent was killed."""
-    threading.Thread(target=_wait, args=(action,), name="lifeline", daemon=True).start()
+def when_parent_ends(
+    action: Callable[[], None], hear: Callable[[str], None] = lambda word: None
+) -> None:
+    """Call `action` in a thread of its own when stdin closes, even if the parent was killed.
+
+    `hear` gets every line that comes before.
+    """
+    threading.Thread(target=_wait, args=(action, hear), name="lifeline", daemon=True).start()
 
 
-def _wait(action: Callable[[], None]) -> None:
+def _wait(action: Callable[[], None], hear: Callable[[str], None]) -> None:
     # The descriptor, not `sys.stdin`: a buffered reader would hold its lock while the interpreter
     # ends.
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
+    rest = b""
+    while said := os.read(sys.stdin.fileno(), 4096):
+        *lines, rest = (rest + said).split(b"\n")
+        for line in lines:
+            hear(line.decode())
     action()

@@ -24,8 +24,8 @@ _WINDOW = 30
 class Progress:
     """A run as its events tell it, up to the event number `seq`.
 
-    Lists hold what is newer than the `after` that was asked for. A run that was started again has
-    another `started`: ask again with `after=0` then.
+    Lists hold what is newer than the `after` that was asked for. A run that was started again or
+    went back to a checkpoint has another `started`: ask again with `after=0` then.
     """
 
     seq: int = 0
@@ -38,7 +38,7 @@ class Progress:
     eta_seconds: float | None = None
     """Until the end of the phase."""
     started: float | None = None
-    """Time of the first event, seconds since 1970."""
+    """Time of the first event, or of the last return to a checkpoint; seconds since 1970."""
     updated: float | None = None
     """Time of the last event."""
     losses: list[list[float]] = field(default_factory=list)
@@ -94,6 +94,11 @@ class Fold:
                 self._say(event, f"{event['name']}{detail}")
             case "step":
                 self._step(event)
+            case "resumed":
+                self._recent.clear()
+                counts = {name: event[name] for name in ("step", "steps", "epoch", "epochs")}
+                self._now = _with(self._now, started=at, phase="training", **counts)
+                self._say(event, f"going on after step {event['step']} of {event['steps']}")
             case "evaluated":
                 self._end_epoch(event)
                 keys = ("label", "step", "alpha", "domains")

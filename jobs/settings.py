@@ -112,6 +112,18 @@ class Settings(BaseSettings):
     decode_seconds: float = Field(30.0, gt=0)
     """The longest that reading one image may take."""
 
+    reserve_bytes: int = Field(2 << 30, ge=0)
+    """Free disk space without which no run starts (2 GiB); three checkpoints must fit as well."""
+    checkpoint_least_seconds: float = Field(5.0, ge=0)
+    """An epoch that ends sooner after the last checkpoint gets none."""
+    checkpoint_most_seconds: float = Field(300.0, ge=0)
+    """In epochs that last longer there are checkpoints on the way."""
+    hang_seconds: float = Field(300.0, gt=0)
+    """A training that takes no step for so long, and for `hang_steps` of its usual steps, hangs:
+    it is ended and tried again."""
+    hang_steps: float = Field(20.0, gt=0)
+    """See `hang_seconds`."""
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)

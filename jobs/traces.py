@@ -19,7 +19,7 @@ class Superseded(Exception):
 
 @contextmanager
 def holding(folder: RunFolder, attempt: int) -> Iterator[None]:
-    """Hold the folder for this attempt, without what an earlier one left in it.
+    """Hold the folder for this attempt, without what an earlier one said about its end.
 
     An earlier attempt's process that still runs (its worker was frozen, or killed a moment ago) is
     killed first, so that two processes never write to one folder.
@@ -34,8 +34,9 @@ def holding(folder: RunFolder, attempt: int) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"{attempt} {this_process()}")
         lock.flush()
-        leftovers = folder.events_path, folder.record_path
-        for path in (*leftovers, traceback_path(folder), failure_path(folder)):
+        # The log stays: it is cut back to where this attempt goes on, or begun anew by its first
+        # event (see `core.runs.EventLog`).
+        for path in (folder.record_path, traceback_path(folder), failure_path(folder)):
             path.unlink(missing_ok=True)
         yield
 

@@ -61,6 +61,11 @@ class PrototypeTrail:
         ]
         self._looks.append({"epoch": epoch, "step": step, "classes": means, "points": points})
 
+    def go_back(self, step: int, earlier: Sequence[dict[str, Any]] = ()) -> None:
+        """Drop the looks after `step`; with those up to it that an earlier attempt had taken."""
+        known = {look["step"]: look for look in (*earlier, *self._looks)}
+        self._looks = [known[at] for at in sorted(known) if at <= step]
+
     def to_json(self) -> dict[str, Any]:
         """What the plot is drawn from."""
         centres = [

@@ -15,6 +15,7 @@ from core.models.clip import ClipModel
 from core.models.lora import add_adapters, has_adapters, merge_adapters, only_adapters
 from core.models.prototypes import class_prototypes
 from core.params import Params as BaseParams
+from core.training.checkpoints import Checkpoints
 from core.training.loop import Batch, train
 from core.training.settings import LoopParams, TowerParams, TrainingParams
 
@@ -42,6 +43,9 @@ class Method(ABC):
     """The knobs as its authors ran it, where that differs from our defaults (`--preset paper`)."""
 
     classifier: Classifier
+    checkpoints: Checkpoints | None = None
+    """Where trainings are kept, so that a later `fit` goes on from there: set by whoever runs it.
+    What is kept are the modules, tensors and random generators that the method holds."""
 
     def __init__(self, params: Any, clip: ClipModel, task: FewShotTask) -> None:
         self.params = params
@@ -67,6 +71,9 @@ class LoopMethod(Method):
     params: LoopParams
     looks_at_pixels: ClassVar[bool] = False
     """Off: the loss reads the frozen tower's features by the batch's index and view alone."""
+    splits_batches: bool = True
+    """Whether the loss is the mean of what it says of each image by itself (and of terms that know
+    no images), so that it may be computed for one part of the batch after the other."""
 
     def __init__(self, params: LoopParams, clip: ClipModel, task: FewShotTask) -> None:
         super().__init__(params.resolved(clip), clip, task)

@@ -87,6 +87,11 @@ class FLYP(TowerMethod):
 
     params: Params
 
+    @property
+    def splits_batches(self) -> bool:  # type: ignore[override]  # read by others, set by nobody
+        """Not where the images of a batch are each other's negatives."""
+        return self.params.loss != "contrastive"
+
     def setup(self) -> None:
         """Copies of both towers, all prompts, and the seeded draw of captions."""
         templates = self.task.templates, SINGLE

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from core.events import Event, Step, Warned
+from core.events import Event, Resumed, Step, Warned
 from core.methods.coop import CoOp, prompt_logits
 from core.models.classifier import Classifier
 from core.models.feature_generator import FeatureGenerator
@@ -46,6 +46,7 @@ class SHIP(CoOp):
     summary = "Imagines image features for classes without images, then learns prompts from both."
 
     paper_preset: ClassVar = {"clip_norm": 0.0}
+    splits_batches = False  # every image of a batch has an imagined one of its own beside it
 
     class Params(CoOp.Params):
         """SHIP's knobs beside CoOp's."""
@@ -110,13 +111,14 @@ class _Imagination:
     """The generator of a `SHIP`, for the training loop."""
 
     looks_at_pixels = False
+    splits_batches = False  # nor has every part of a batch noise of its own
 
     def __init__(self, method: SHIP) -> None:
         asked = method.params
         changed = {"epochs": asked.generator_epochs, "lr": asked.generator_lr, "keep": "last"}
         changed |= {"optimizer": "adamw", "schedule": "cosine", "warmup": 0.0, "weight_decay": 0.0}
         self.params = asked.model_copy(update=changed)
-        self.clip, self.task = method.clip, method.task
+        self.clip, self.task, self.checkpoints = method.clip, method.task, method.checkpoints
         self._method = method
 
     @property
@@ -143,7 +145,7 @@ class _Imagination:
 def _counted(events: Iterator[Event], before: int, epochs: int) -> Iterator[Event]:
     """The steps of one phase as part of `epochs` in all, `before` of which have passed."""
     for event in events:
-        if isinstance(event, Step):
+        if isinstance(event, Step | Resumed):
             a_epoch = event.steps // event.epochs
             event = replace(
                 event,

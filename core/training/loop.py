@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -13,9 +13,12 @@ from torch import Tensor, nn
 
 from core.data.fewshot import FewShotTask
 from core.errors import UserError
-from core.events import Event, Step
+from core.events import Event, Measuring, Step
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
+from core.training.checkpoints import Checkpoints
+from core.training.keeper import Keeper
+from core.training.memory import Accumulator
 from core.training.optim import Schedule, make_optimizer
 from core.training.settings import LoopParams
 
@@ -52,6 +55,14 @@ class Trainable(Protocol):
     def looks_at_pixels(self) -> bool:
         """Whether the loss needs the images, or only their number and view."""
 
+    @property
+    def splits_batches(self) -> bool:
+        """Whether the loss is the mean of what it says of each image by itself."""
+
+    @property
+    def checkpoints(self) -> Checkpoints | None:
+        """Where the training is kept; None keeps nothing."""
+
     def parameters(self) -> list[nn.Parameter]:
         """What the optimiser may move."""
 
@@ -66,59 +77,70 @@ def train(method: Trainable) -> Generator[Event, None, None]:
     """Train `method.classifier` in place. Closing the generator cancels between two steps.
 
     The same method, task and device give the same weights: the order of the images is drawn from
-    the seed and the views from (seed, image, epoch).
+    the seed and the views from (seed, image, epoch). So a training that goes on from one of the
+    method's checkpoints ends where an undisturbed one does.
     """
     params, task = method.params, method.task
     trainable = method.parameters()
     schedule = Schedule(params, len(task.train))
     optimizer = make_optimizer(params, trainable, schedule.peak)
-    steps = schedule.steps
+    steps, per_epoch = schedule.steps, schedule.per_epoch
     best = BestEpoch(method) if params.keep == "best" else None
+    keeper = Keeper(method, trainable, optimizer, schedule, best)
 
-    step = 0
-    for epoch in range(params.epochs):
-        for batch in _batches(method, epoch):
+    now = yield from keeper.begin()
+    memory = Accumulator(method, trainable, now.parts)
+    while now.step < steps and not keeper.wish:
+        epoch, done = divmod(now.step, per_epoch)
+        for batch in _batches(method, epoch, done):
             started = time.perf_counter()
-            lr = schedule(step)
+            lr = schedule(now.step) / 2**now.rate_halvings
             for group in optimizer.param_groups:
                 group["lr"] = lr
 
-            terms = method.loss(batch)
-            loss = torch.stack(list(terms.values())).sum()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(trainable, params.clip_norm or math.inf)
-            value = loss.item()
-            if not math.isfinite(value):
-                raise UserError(
-                    f"training: the loss became {value} at step {step + 1}. "
-                    f"Lower lr (it is {schedule.peak:g}), or train in fp32."
-                )
+            loss, terms = yield from memory.backward(batch, now.step + 1)
+            norm = nn.utils.clip_grad_norm_(trainable, params.clip_norm or math.inf).item()
+            if problem := _problem(loss, norm):
+                now = yield from keeper.go_back(now, problem)
+                break
             optimizer.step()
-            method.after_step(step, steps)
-            step += 1
+            method.after_step(now.step, steps)
+            now = replace(now, step=now.step + 1, parts=memory.parts)
 
             seconds = time.perf_counter() - started
+            if best and now.step % per_epoch == 0:
+                yield Measuring(now.step)
+                best.look()
             yield Step(
-                step=step,
+                step=now.step,
                 steps=steps,
                 epoch=epoch + 1,
                 epochs=params.epochs,
-                loss=value,
-                terms={name: term.item() for name, term in terms.items()},
+                loss=loss,
+                terms=terms,
                 lr=lr,
-                grad_norm=norm.item(),
+                grad_norm=norm,
                 images_per_second=len(batch.labels) / seconds,
             )
-        if best:
-            best.look()
+            kept = yield from keeper.after(now, epoch_ended=now.step % per_epoch == 0)
+            if kept is not now or keeper.wish:
+                now = kept
+                break
+    keeper.end()
     if best:
         best.restore()
 
 
-def _batches(method: Trainable, epoch: int) -> Iterator[Batch]:
-    """All training images once, in an order drawn from (seed, epoch); the next batch is drawn
-    ahead.
+def _problem(loss: float, norm: float) -> str:
+    """Why the step must not be taken; empty when all is well."""
+    if not math.isfinite(loss):
+        return f"loss became {loss}"
+    return "" if math.isfinite(norm) else f"gradient of the loss became {norm}"
+
+
+def _batches(method: Trainable, epoch: int, done: int) -> Iterator[Batch]:
+    """All training images once, in an order drawn from (seed, epoch), without the first `done`
+    batches; the next batch is drawn ahead.
     """
     task, params = method.task, method.params
     generator = torch.Generator().manual_seed(task.seed * 1_000_003 + epoch)
@@ -135,7 +157,7 @@ def _batches(method: Trainable, epoch: int) -> Iterator[Batch]:
         return Batch(views.to(device), labels[index].to(device), index.to(device), epoch)
 
     with ThreadPoolExecutor(max_workers=1) as ahead:
-        chunks = list(torch.split(order, params.batch_size))
+        chunks = torch.split(order, params.batch_size)[done:]
         pending = ahead.submit(draw, chunks[0])
         for following in [*chunks[1:], None]:
             batch = pending.result()
@@ -156,8 +178,8 @@ class BestEpoch:
                 "Add a val folder, lower the shots, or use keep=last."
             )
         self._method = method
-        self._accuracy = -1.0
-        self._state: dict[str, Tensor] = {}
+        self.accuracy = -1.0
+        self.weights: dict[str, Tensor] = {}
 
     def look(self) -> None:
         """Measure the classifier on the validation images; keep a copy when it is best."""
@@ -166,10 +188,11 @@ class BestEpoch:
         logits = classifier.logits_from(features)
         labels = torch.tensor([item.label for item in task.val])
         accuracy = (logits.argmax(1) == labels).float().mean().item()
-        if accuracy > self._accuracy:
-            self._accuracy = accuracy
-            self._state = copy.deepcopy(classifier.state_dict())
+        if accuracy > self.accuracy:
+            self.accuracy = accuracy
+            self.weights = copy.deepcopy(classifier.state_dict())
 
     def restore(self) -> None:
-        """Put the best weights back."""
-        self._method.classifier.load_state_dict(self._state)
+        """Put the best weights back; those of now stay when no epoch was measured."""
+        if self.weights:
+            self._method.classifier.load_state_dict(self.weights)

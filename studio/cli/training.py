@@ -28,7 +28,9 @@ def train(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train, measure, and write the run into a folder."""
+    """Train, measure, and write the run into a folder. The same command goes on with a run that
+    was interrupted.
+    """
     folder = RunFolder((out or Path("runs") / new_id(asked.method)).expanduser().absolute())
     make_room(folder)
     with answering(as_json) as answer:
@@ -57,14 +59,13 @@ def _train(config: RunConfig, folder: RunFolder, as_json: bool) -> RunRecord:
 
 
 def make_room(folder: RunFolder) -> None:
-    """A finished run is never overwritten; one that did not finish may be tried again."""
+    """A finished run is never overwritten; one that did not finish goes on or is tried again."""
     if folder.record_path.exists():
         raise UserError(f"out: {folder.path} already holds a finished run. Name another folder.")
     if folder.path.exists() and not folder.path.is_dir():
         raise UserError(f"out: {folder.path} is a file. Name a folder.")
     if folder.path.exists() and any(folder.path.iterdir()) and not folder.config_path.exists():
         raise UserError(f"out: {folder.path} holds other files. Name a new or empty folder.")
-    folder.events_path.unlink(missing_ok=True)
 
 
 def _summarise(record: RunRecord, folder: RunFolder) -> None:

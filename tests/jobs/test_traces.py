@@ -49,13 +49,14 @@ def test_an_earlier_attempt_finds_that_it_is_superseded(folder, holder):
     assert holder.poll() is None
 
 
-def test_an_attempt_starts_with_a_clean_folder(folder):
+def test_an_attempt_starts_without_the_end_of_an_earlier_one_but_with_its_log(folder):
     folder.events_path.write_text("{}\n")
     folder.record_path.write_text("{}")
     traces.write_failure(folder, 1, "it failed")
     assert traces.read_failure(folder, 1) == "it failed"
     with traces.holding(folder, attempt=2):
-        assert [path.name for path in folder.path.iterdir()] == ["attempt.lock"]
+        left = {path.name for path in folder.path.iterdir()}
+    assert left == {"attempt.lock", "events.jsonl"}
 
 
 def test_what_an_earlier_attempt_said_is_not_taken_for_this_one(folder):

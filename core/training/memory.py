@@ -1,0 +1,105 @@
+"""The gradient of a batch, computed in parts when memory is too small for all of it at once."""
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import UserError
+from core.events import Event, Warned
+from core.training.state import parts as state_of
+
+if TYPE_CHECKING:
+    from core.training.loop import Batch, Trainable
+
+MOST_PARTS = 16
+"""A batch is halved at most four times."""
+_SAYINGS = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+
+
+class Accumulator:
+    """Adds a batch's gradients up over `parts` of it: the same step with a fraction of the memory.
+
+    Losses are means over the batch, so a part counts by its share of the images. Every part sees
+    the same random draws: what a batch shares, such as random texts, its parts share.
+    """
+
+    def __init__(self, method: "Trainable", trainable: list[nn.Parameter], parts: int) -> None:
+        self.parts = parts
+        self._method = method
+        self._trainable = trainable
+        held = state_of(method).values()
+        self._draws = [part for part in held if isinstance(part, torch.Generator)]
+
+    def backward(
+        self, batch: "Batch", step: int
+    ) -> Generator[Event, None, tuple[float, dict[str, float]]]:
+        """Fill the gradients; returns the loss and its terms by name. Says it when memory runs out
+        and halves the parts; a `UserError` when that does not help or is not allowed.
+        """
+        draws = [generator.get_state() for generator in self._draws]
+        while True:
+            try:
+                return self._add_up(batch, draws)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Out of the `except`: the error's frames hold the tensors that filled the memory.
+            self._forget()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            yield self._halve(len(batch.labels), step)
+
+    def _add_up(self, batch: "Batch", draws: list[Tensor]) -> tuple[float, dict[str, float]]:
+        total, sums = 0.0, dict[str, float]()
+        size = -(-len(batch.labels) // self.parts)
+        self._forget()
+        for start in range(0, len(batch.labels), size):
+            for generator, state in zip(self._draws, draws, strict=True):
+                generator.set_state(state)
+            part = _cut(batch, slice(start, start + size))
+            share = len(part.labels) / len(batch.labels)
+            terms = self._method.loss(part)
+            loss = torch.stack(list(terms.values())).sum()
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            total += loss.item() * share
+            for name, term in terms.items():
+                sums[name] = sums.get(name, 0.0) + term.item() * share
+        return total, sums
+
+    def _halve(self, size: int, step: int) -> Warned:
+        """What to say about it."""
+        lower = f"Lower batch_size (a batch has {size} images), or choose a smaller model."
+        if not self._method.splits_batches:
+            raise UserError(
+                f"memory: it ran out at step {step}, and this method's loss compares the images of "
+                f"a batch with each other, so it cannot be computed in parts. {lower}"
+            )
+        if self.parts >= min(MOST_PARTS, size):
+            raise UserError(
+                f"memory: it ran out at step {step}, even for {-(-size // self.parts)} of a "
+                f"batch's {size} images at a time. {lower}"
+            )
+        self.parts *= 2
+        return Warned(
+            f"Out of memory at step {step}: batches are computed in {self.parts} parts from here "
+            "on. The steps stay the same, and take longer."
+        )
+
+    def _forget(self) -> None:
+        for weight in self._trainable:
+            weight.grad = None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device, or this machine, had no memory left for a tensor."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(saying in str(error) for saying in _SAYINGS)
+
+
+def _cut(batch: "Batch", part: slice) -> "Batch":
+    images = batch.images[part] if len(batch.images) else batch.images
+    return replace(batch, images=images, labels=batch.labels[part], index=batch.index[part])

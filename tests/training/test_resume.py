@@ -1,0 +1,97 @@
+"""A training that was interrupted ends where an undisturbed one does, whatever the method."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.events import Resumed, Step
+from core.methods import METHODS, LoopMethod
+from core.records import RunConfig
+from core.runs import RunFolder
+from core.training.checkpoints import Checkpoints, Keeping
+
+EVERY_STEP = Keeping(most_seconds=0.0)
+NAMES = [name for name, method in METHODS.items() if issubclass(method, LoopMethod)]
+VARIANTS = [
+    *[(name, {}) for name in NAMES],
+    *[(name, {"keep": "best"}) for name in ("ft", "ema", "coop", "tip-adapter-f")],
+    *[(name, {"lora_rank": 2}) for name in ("ft", "ema", "l2-sp", "flyp")],
+    ("ft", {"optimizer": "sgd", "warmup": 0.3}),
+    ("car-ft", {"guidance": "random"}),
+    ("flyp", {"loss": "cross-entropy"}),
+    ("ship", {"unseen": 1}),
+]
+
+
+QUICK = {
+    "epochs": 2,
+    "batch_size": 5,
+    "lr": 1e-3,
+    "generator_epochs": 2,
+    "views": 1,
+    "beta_steps": 2,
+    "contexts": "dataset",
+    "prototypes": "dataset",
+    "correction": "off",
+}
+
+
+def method_of(name, tiny_task, **more):
+    kind, (clip, task) = METHODS[name], tiny_task
+    known = {k: v for k, v in (QUICK | more).items() if k in kind.Params.model_fields}
+    few = replace(task, templates=("a photo of a {}.", "a {}."))
+    if "unseen" in more:
+        train = tuple(item for item in task.train if item.label != 0)
+        few = replace(few, train=train, unseen=(task.classes[0],))
+    return kind(kind.Params(**known), clip, few)
+
+
+def checkpoints_of(folder: Path) -> Checkpoints:
+    return Checkpoints(RunFolder(folder), RunConfig(data="here"), EVERY_STEP)
+
+
+def finish(fit):
+    """(classifier, events)"""
+    events = []
+    while True:
+        try:
+            events.append(next(fit))
+        except StopIteration as stop:
+            return stop.value, events
+
+
+def killed_after(steps: int, method, folder: Path) -> None:
+    """Train some steps, and then nobody clears up."""
+    method.checkpoints = checkpoints_of(folder)
+    fit = method.fit()
+    seen = 0
+    for event in fit:
+        seen += isinstance(event, Step)
+        if seen > steps:
+            break
+    method.checkpoints.settle()
+    fit.close()
+
+
+def label(value):
+    return value if isinstance(value, str) else " ".join(f"{k}={v}" for k, v in value.items())
+
+
+@pytest.mark.parametrize(("name", "more"), VARIANTS, ids=label)
+def test_whole_and_interrupted_training_give_the_same_weights(name, more, tiny_task, tmp_path):
+    whole, events = finish(method_of(name, tiny_task, **more).fit())
+    steps = [event for event in events if isinstance(event, Step)]
+    half = len(steps) // 2
+    for done in (1, half - 1):  # steps of each attempt, in the midst of epochs
+        killed_after(done, method_of(name, tiny_task, **more), tmp_path)
+    method = method_of(name, tiny_task, **more)
+    method.checkpoints = checkpoints_of(tmp_path)
+    resumed, rest = finish(method.fit())
+    method.checkpoints.close()
+    assert [event.step for event in rest if isinstance(event, Resumed)] == [half]
+    again = [(event.step, event.loss) for event in rest if isinstance(event, Step)]
+    assert again == [(event.step, event.loss) for event in steps[half:]]
+    for key, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[key]), key
