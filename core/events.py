@@ -59,7 +59,8 @@ class Resumed(Event):
 
 @dataclass(frozen=True)
 class Measuring(Event):
-    """Images are about to be measured between two steps, which may take long."""
+    """Images are about to be seen outside of steps, which may take long: an epoch's first look at
+    them by the frozen tower, a validation, a measurement of all domains."""
 
     kind = "measuring"
     step: int

@@ -5,7 +5,8 @@ nothing else.
 import logging
 import threading
 import time
-from enum import Enum, auto
+from collections.abc import Callable
+from enum import IntEnum, auto
 
 from core.records import RunConfig
 from core.runs import RunFolder
@@ -13,6 +14,7 @@ from jobs import traces
 from jobs.children import Child, Nursery
 from jobs.exits import Exit, describe
 from jobs.ledger import Job, Ledger
+from jobs.pulse import Pulse
 from jobs.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -21,13 +23,17 @@ LOOK_SECONDS = 0.4
 """How often the cancel flag is read."""
 GRACE_SECONDS = 10.0
 """How long a child may take to stop in good order before it is killed."""
+PAUSE_SECONDS = 8.0
+"""How long it may take to reach the end of its step and keep where it is, before it must stop."""
 
 
-class Stop(Enum):
-    """Why the child was asked to end."""
+class Stop(IntEnum):
+    """Why the child was asked to end; a greater reason is the more urgent."""
 
-    CANCELLED = auto()
+    PAUSED = auto()
     WORKER_LEAVES = auto()
+    CANCELLED = auto()
+    HANGS = auto()
     TAKEN_AWAY = auto()
 
 
@@ -49,12 +55,19 @@ class Attempt:
         self._job = job
         self._leaving = leaving
         self._folder: RunFolder = settings.run_folder(job.id)
+        self._reached = self._furthest()
+        self._silence = 0.0
+        log = self._folder.events_path
+        self._pulse = Pulse(log, settings.hang_seconds, settings.hang_steps)
 
     def run(self) -> None:
         """From the first line on stdin to the row in the ledger.
 
         The child never outlives this call.
         """
+        if self._folder.record_path.exists():  # an attempt died between its last file and the row
+            self._conclude(Exit.DONE, None)
+            return
         # The row is the truth about the config: the file may be missing, or may have been edited.
         self._folder.create(RunConfig.model_validate(self._job.config))
         child = self._nursery.take()
@@ -64,6 +77,7 @@ class Attempt:
             code, stop = self._watch(child)
         finally:
             child.kill()
+        self._note_progress()
         self._conclude(code, stop)
 
     def _watch(self, child: Child) -> tuple[int, Stop | None]:
@@ -73,27 +87,48 @@ class Attempt:
         """
         beaten = time.monotonic()
         stop: Stop | None = None
-        deadline = float("inf")
+        told_to_finish = False
+        measures: list[tuple[float, Callable[[], None]]] = []
         while (code := child.wait(LOOK_SECONDS)) is None:
             now = time.monotonic()
             if now - beaten >= self._settings.beat_seconds:
                 self._job = self._ledger.beat(self._job) or self._job
+                self._note_progress()
                 beaten = now
-            if stop is None and (stop := self._reason_to_stop()):
-                log.info("%s: stopping, %s", self._job.id, stop.name)
-                child.stop()
-                deadline = now + (0 if stop is Stop.TAKEN_AWAY else GRACE_SECONDS)
-            if now >= deadline:
-                child.kill()
+            row = self._ledger.get(self._job.id)
+            reason = self._reason_to_stop(row)
+            if reason and (stop is None or reason > stop):
+                log.info("%s: stopping, %s", self._job.id, reason.name)
+                stop, measures = reason, _measures(child, reason, now)
+            if row.asked == "stop" and not told_to_finish:
+                child.ask("stop")
+                told_to_finish = True
+            while measures and now >= measures[0][0]:
+                measures.pop(0)[1]()
         return code, stop
 
-    def _reason_to_stop(self) -> Stop | None:
-        row = self._ledger.get(self._job.id)
+    def _reason_to_stop(self, row: Job) -> Stop | None:
         if row.state != "running" or row.attempt != self._job.attempt:
             return Stop.TAKEN_AWAY
-        if row.cancel_requested:
+        if silence := self._pulse.silence():
+            self._silence = silence
+            return Stop.HANGS
+        if row.asked == "cancel":
             return Stop.CANCELLED
-        return Stop.WORKER_LEAVES if self._leaving.is_set() else None
+        if self._leaving.is_set():
+            return Stop.WORKER_LEAVES
+        return Stop.PAUSED if row.asked == "pause" else None
+
+    def _furthest(self) -> tuple[int, int]:
+        """Phase and step of the checkpoint that is furthest on."""
+        kept = ((each.phase, each.step) for each in self._folder.checkpoints())
+        return max(kept, default=(0, 0))
+
+    def _note_progress(self) -> None:
+        """A run that got further than ever before may crash as often as a new one."""
+        if (reached := self._furthest()) > self._reached:
+            self._reached = reached
+            self._job = self._ledger.progressed(self._job) or self._job
 
     def _conclude(self, code: int, stop: Stop | None) -> None:
         """The outcome. A child that finished although it was asked to stop is done all the same."""
@@ -105,8 +140,15 @@ class Attempt:
             ours = ledger.finish(job, "failed", failure)
         elif code == Exit.FENCED or stop is Stop.TAKEN_AWAY:
             ours = False
+        elif stop is Stop.HANGS:
+            problem = f"it took no step for {self._silence:.0f} seconds."
+            ours = ledger.crashed(job, problem) is not None
         elif stop is Stop.CANCELLED:
             ours = ledger.finish(job, "cancelled")
+        elif code == Exit.TRY_LATER:
+            ours = ledger.wait(job, failure or "The disk is full.")
+        elif stop is Stop.PAUSED:
+            ours = ledger.paused(job)
         elif stop is Stop.WORKER_LEAVES:
             ours = ledger.release(job)
         else:
@@ -114,3 +156,14 @@ class Attempt:
         log.info("%s: exit code %d, now %s", job.id, code, ledger.get(job.id).state)
         if not ours:
             log.warning("%s: attempt %d had been taken away", job.id, job.attempt)
+
+
+def _measures(child: Child, reason: Stop, now: float) -> list[tuple[float, Callable[[], None]]]:
+    """What to do to the child, and when, as long as it does not end."""
+    if reason in (Stop.HANGS, Stop.TAKEN_AWAY):
+        return [(now, child.kill)]
+    if reason is Stop.CANCELLED:
+        return [(now, child.stop), (now + GRACE_SECONDS, child.kill)]
+    late = now + PAUSE_SECONDS
+    ask = lambda: child.ask("pause")  # noqa: E731
+    return [(now, ask), (late, child.stop), (late + GRACE_SECONDS, child.kill)]

@@ -33,10 +33,14 @@ class Child:
 
         It may still be importing: it reads the line when it is ready.
         """
+        self.ask(f"{job.id} {job.attempt}")
+
+    def ask(self, words: str) -> None:
+        """Tell it something more: `pause` or `stop` its training at the next step's end."""
         assert self._process.stdin
         # A child that died while it waited has closed the pipe; its exit code will tell.
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(f"{job.id} {job.attempt}\n".encode())
+            self._process.stdin.write(f"{words}\n".encode())
             self._process.stdin.flush()
 
     def wait(self, seconds: float) -> int | None:

@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from core.crash import crash_at
 from core.data.fewshot import FewShotTask
 from core.errors import UserError
 from core.events import Event, Measuring, Step
@@ -92,6 +93,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
     memory = Accumulator(method, trainable, now.parts)
     while now.step < steps and not keeper.wish:
         epoch, done = divmod(now.step, per_epoch)
+        yield Measuring(now.step)
         for batch in _batches(method, epoch, done):
             started = time.perf_counter()
             lr = schedule(now.step) / 2**now.rate_halvings
@@ -103,6 +105,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
             if problem := _problem(loss, norm):
                 now = yield from keeper.go_back(now, problem)
                 break
+            crash_at("mid-epoch")
             optimizer.step()
             method.after_step(now.step, steps)
             now = replace(now, step=now.step + 1, parts=memory.parts)

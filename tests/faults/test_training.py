@@ -1,7 +1,6 @@
 """Faults in the midst of a run: what they cost, and that the result is what it would have been."""
 
 import json
-import os
 
 import pytest
 import torch
@@ -113,7 +112,7 @@ def test_another_config_in_the_same_folder_begins_anew(config, cache, place):
     other = config.model_copy(update={"seed": 1})
     events = go(other, place, cache, until=at_step(1))
     assert not any(isinstance(event, Resumed) for event in events)
-    assert [event["kind"] for event in place.events()][0] == "stage"
+    assert next(event["kind"] for event in place.events()) == "stage"
     assert [event["step"] for event in place.events() if event["kind"] == "step"] == [1]
 
 
