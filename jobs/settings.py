@@ -57,7 +57,19 @@ class Settings(BaseSettings):
     share: bool = False
     """Open a public link to the studio."""
     auth: SecretStr | None = None
-    """`USER:PASSWORD` that the studio asks for."""
+    """`USER:PASSWORD` of the owner, who sees everything. The password may be its argon2 hash."""
+    visitor_auth: SecretStr | None = None
+    """`USER:PASSWORD` for visitors, each of whom has a workspace of their own."""
+    public: bool = False
+    """Let anybody in as a visitor, without a password."""
+    upload_bytes: int = Field(1 << 30, ge=1)
+    """The most that one upload may bring."""
+    kept_bytes: int = Field(2 << 30, ge=1)
+    """The most that a visitor's workspace may keep."""
+    kept_images: int = Field(20_000, ge=1)
+    """How many images a visitor's workspace may keep."""
+    actions_per_minute: int = Field(60, ge=1)
+    """How often a visitor may act in a minute; looking is not counted."""
     workers: int = Field(1, ge=0, le=64)
     """Worker processes that `evenkeel up` starts."""
     spare: bool = True
