@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     """The most that a visitor's workspace may keep."""
     kept_images: int = Field(20_000, ge=1)
     """How many images a visitor's workspace may keep."""
+    disk_reserve_bytes: int = Field(5 << 30, ge=0)
+    """Visitors' uploads leave so much of the disk free."""
     actions_per_minute: int = Field(60, ge=1)
     """How often a visitor may act in a minute; looking is not counted."""
     workers: int = Field(1, ge=0, le=64)

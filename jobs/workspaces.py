@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.errors import UserError
-from jobs.schema import open_database, share, upload, workspace
+from jobs.database import open_database
+from jobs.schema import share, upload, workspace
 from jobs.settings import Settings
 
 LINKS_OF_A_RUN = 20
@@ -35,7 +36,7 @@ class Workspaces:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._engine = open_database(settings.ledger_path)
+        self._engine = open_database(settings)
         self._writing = self._engine.execution_options(writes=True)
 
     # --- visitors --------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ import os
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read by Gradio when it is imported
 
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +16,7 @@ from jobs import logs
 from jobs.settings import Settings
 from studio import theme, words
 from studio.context import Studio
+from studio.guard import Guard, names
 from studio.pages.data import DataPage
 from studio.pages.export import ExportPage
 from studio.pages.lab import LabPage
@@ -25,6 +26,8 @@ from studio.routes import routes
 from studio.session import TABS, Place, Session
 from studio.shell import Shell
 from studio.view import Handler, Page, draw, guarded, outputs
+from studio.visitors import Stranger, Visitor, check_open, is_https
+from studio.workspace import Workspace
 
 TICK_SECONDS = 1.0
 PLACES: dict[str, Callable[[Studio], Page]] = {
@@ -60,15 +63,15 @@ def build(studio: Studio) -> gr.Blocks:
             shell.settle(state)
             shell.announce(state)
             values = draw(views, state)
-            return [state, gr.Timer(active=shell.needs_tick()), *values]
+            return [state, gr.Timer(active=shell.needs_tick(state)), *values]
 
         def open_page(request: gr.Request) -> list[Any]:
-            state = Session(Place.from_query(dict(request.query_params)))
+            state = _opened(studio, request, dict(request.query_params))
             state.open(state.place.tab, opened=0)
             return show(state)
 
         def tick(state: Session | None, request: gr.Request) -> list[Any]:
-            state = state or _again(request)
+            state = _again(studio, state, request)
             with state.turn:
                 return show(state)
 
@@ -76,15 +79,18 @@ def build(studio: Studio) -> gr.Blocks:
         timer.tick(tick, [session], everything, **_QUIET)
         for name, page in zip(("shell", *TABS), pages, strict=True):
             for event, handler in page.events:
-                event(_acting(name, handler, show), [session], everything, **_QUIET)
+                act = _acting(studio, name, handler, show)
+                event(act, [session], everything, **_QUIET)
     return demo
 
 
-def _acting(name: str, handler: Handler, show: Callable[[Session], list[Any]]) -> Any:
+def _acting(
+    studio: Studio, name: str, handler: Handler, show: Callable[[Session], list[Any]]
+) -> Any:
     """A Gradio handler: what the visitor did, then everything that changed by it."""
 
     def act(state: Session | None, event: gr.EventData, request: gr.Request) -> list[Any]:
-        state = state or _again(request)
+        state = _again(studio, state, request)
         detail = dict(event._data or {})
         with state.turn:
             before = state.place.tab
@@ -96,16 +102,38 @@ def _acting(name: str, handler: Handler, show: Callable[[Session], list[Any]]) -
     return act
 
 
-def _again(request: gr.Request) -> Session:
-    """The session of a page that outlived the server: its address says where it is."""
+def _opened(studio: Studio, request: gr.Request, query: dict[str, str]) -> Session:
+    """A new page of whoever sent the request."""
+    mine = Workspace(studio, _required(studio, request))
+    origin = f"{'https' if is_https(request) else 'http'}://{names(request.headers)[0]}"
+    return Session(mine, Place.from_query(query), origin=origin)
+
+
+def _again(studio: Studio, state: Session | None, request: gr.Request) -> Session:
+    """The session of a page, if whoever sent the request opened it.
+
+    Else a new one of theirs: of a page that outlived the server, whose address says where it is,
+    or of somebody who named another's session.
+    """
+    if state is not None and state.mine.visitor == _required(studio, request):
+        return state
     query = parse_qs(urlsplit(request.headers.get("referer", "")).query)
-    return Session(Place.from_query({name: values[0] for name, values in query.items()}))
+    return _opened(studio, request, {name: values[0] for name, values in query.items()})
 
 
-def main(settings: Settings, host: str, port: int, share: bool, auth: str | None) -> None:
+def _required(studio: Studio, request: gr.Request) -> Visitor:
+    try:
+        return studio.visitors.require(request)
+    except Stranger as stranger:
+        raise gr.Error(str(stranger), print_exception=False) from None
+
+
+def main(settings: Settings) -> None:
     """Serve the studio until the process is told to stop."""
-    demo, _ = launch(settings, host, port, share, auth)
+    demo, _ = launch(settings)
     logs.adopt("uvicorn")
+    if link := getattr(demo, "share_url", None):
+        print(f"Others find it at {link}", flush=True)
     try:
         while True:
             time.sleep(3600)
@@ -113,22 +141,27 @@ def main(settings: Settings, host: str, port: int, share: bool, auth: str | None
         demo.close(verbose=False)
 
 
-def launch(
-    settings: Settings, host: str, port: int, share: bool = False, auth: str | None = None
-) -> tuple[gr.Blocks, str]:
+def launch(settings: Settings) -> tuple[gr.Blocks, str]:
     """Start serving and return at once, with the address."""
-    uploads = Path(settings.home) / "tmp" / "gradio"
+    check_open(settings)
+    uploads = settings.home / "tmp" / "uploads"
     uploads.mkdir(parents=True, exist_ok=True)
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.home / "tmp" / "gradio")
     studio = Studio.over(settings, uploads)
     studio.catalogue()
     demo = build(studio)
-    user, _, password = (auth or "").partition(":")
-    app, url, _ = demo.launch(
-        server_name=host,
-        server_port=port,
-        share=share,
-        auth=(user, password) if auth else None,
+
+    @asynccontextmanager
+    async def guard(app: Any) -> AsyncIterator[None]:
+        # Gradio puts middleware of its own around what `app_kwargs` could name; it starts here.
+        app.include_router(routes(studio))
+        app.middleware_stack = Guard(app.middleware_stack, studio.visitors, settings)
+        yield
+
+    _, url, _ = demo.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        share=settings.share,
         theme=theme.theme(),
         css=theme.UNTIL_STYLED,
         head=theme.head(),
@@ -138,6 +171,6 @@ def launch(
         ssr_mode=False,
         prevent_thread_lock=True,
         quiet=True,
+        app_kwargs={"lifespan": guard},
     )
-    app.include_router(routes(studio))
     return demo, url

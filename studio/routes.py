@@ -1,18 +1,35 @@
-"""Files that leave the studio: pictures, run files, exports. Visitors name ids, never paths."""
+"""Files that leave the studio and come to it, and the login. Visitors name ids, never paths."""
 
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, TypeVar
 
 import plotly
-from fastapi import APIRouter, Depends, HTTPException, Request
-from fastapi.responses import FileResponse, Response
+from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
+from starlette.datastructures import UploadFile
 
 from core.embedded import assets, demo_folder
 from core.errors import UserError
 from studio.context import Studio
-from studio.session import is_id
+from studio.login import TOKEN_SECONDS
+from studio.markup import render
+from studio.session import Place, is_id
 from studio.theme import bundles
+from studio.visitors import Stranger, Visitors, is_https
+from studio.workspace import Workspace
+
+T = TypeVar("T")
+FILES_OF_A_REQUEST = 64
 
 RUN_FILES = {
     "config": "config.json",
@@ -38,25 +55,27 @@ _TYPES = {
 }
 
 
-def require_login(request: Request) -> None:
-    """Refuse a visitor without a session when the studio asks for a password."""
-    app = request.app
-    if app.auth is None and app.auth_dependency is None:
-        return
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    if not any(request.cookies.get(name) in app.tokens for name in names):
-        raise HTTPException(401)
-
-
 def routes(studio: Studio) -> APIRouter:
     """The studio's own routes, all of them below `/studio`."""
     router = APIRouter(prefix="/studio")
-    private = APIRouter(dependencies=[Depends(require_login)])
     _add_assets(router)
-    _add_pictures(private, studio)
-    _add_downloads(private, studio)
-    router.include_router(private)
+    _add_login(router, studio.visitors)
+    _add_pictures(router, studio)
+    _add_downloads(router, studio)
+    _add_uploads(router, studio)
     return router
+
+
+def _owning(studio: Studio) -> Callable[[Request], Workspace]:
+    """What the visitor of a request reaches, for `Depends`; 401 for a stranger."""
+
+    def workspace(request: Request) -> Workspace:
+        try:
+            return Workspace(studio, studio.visitors.require(request))
+        except Stranger as error:
+            raise HTTPException(401, str(error)) from None
+
+    return workspace
 
 
 def _add_assets(router: APIRouter) -> None:
@@ -74,12 +93,47 @@ def _add_assets(router: APIRouter) -> None:
         return _file(_found(known.get(name)), _FOR_EVER)
 
 
+def _add_login(router: APIRouter, visitors: Visitors) -> None:
+    logins = visitors.logins
+
+    @router.get("/login", include_in_schema=False)
+    def login_page() -> HTMLResponse:
+        return HTMLResponse(render("login.html", error=""))
+
+    @router.post("/login", include_in_schema=False)
+    def login(
+        request: Request, name: Annotated[str, Form()] = "", password: Annotated[str, Form()] = ""
+    ) -> Response:
+        try:
+            token = logins.enter(name[:200], password[:1000])
+        except UserError as error:
+            return HTMLResponse(render("login.html", error=str(error)), 403)
+        query = Place.from_query(dict(request.query_params)).query()
+        answer = RedirectResponse(f"../{query}", 303)
+        https = is_https(request)
+        answer.set_cookie(
+            visitors.cookie("login", https),
+            token,
+            max_age=int(TOKEN_SECONDS),
+            httponly=True,
+            samesite="lax",
+            secure=https,
+        )
+        return answer
+
+    @router.post("/logout", include_in_schema=False)
+    def logout(request: Request) -> Response:
+        logins.leave(visitors.login_token(request))
+        return RedirectResponse("login", 303)
+
+
 def _add_pictures(router: APIRouter, studio: Studio) -> None:
+    mine = Depends(_owning(studio))
     demo = demo_folder()
     styles = {"train": demo / "train"}
     styles |= {p.name: p for p in sorted((demo / "ood").glob("*")) if p.is_dir()}
 
-    @router.get("/demo/{style}", include_in_schema=False)
+    @router.get("/demo/{style}", include_in_schema=False, dependencies=[mine])
     def demo_picture(style: str) -> FileResponse:
         """One picture of a style of the demo, for the door that opens it."""
         folder = _found(styles.get(style))
@@ -87,27 +141,55 @@ def _add_pictures(router: APIRouter, studio: Studio) -> None:
         return _file(_found(next(iter(pictures), None)), _FOR_A_DAY)
 
     @router.get("/data/{data_id}/thumbs/{sha256}.webp", include_in_schema=False)
-    def thumb(data_id: str, sha256: str) -> FileResponse:
+    def thumb(data_id: str, sha256: str, mine: Workspace = mine) -> FileResponse:
         if not is_id(data_id) or not _SHA256.fullmatch(sha256):
             raise HTTPException(404)
-        return _file(_or_404(lambda: studio.shelf.thumb(data_id, sha256)), _FOR_EVER)
+        return _file(_or_404(lambda: mine.thumb(data_id, sha256)), _FOR_EVER)
 
 
 def _add_downloads(router: APIRouter, studio: Studio) -> None:
+    mine = Depends(_owning(studio))
+
     @router.get("/runs/{run_id}/files/{role}", include_in_schema=False)
-    def run_file(run_id: str, role: str) -> FileResponse:
+    def run_file(run_id: str, role: str, mine: Workspace = mine) -> Response:
         if not is_id(run_id) or role not in RUN_FILES:
             raise HTTPException(404)
-        path = studio.folder(run_id).path / RUN_FILES[role]
-        return _file(path, {}, f"{run_id}-{RUN_FILES[role]}")
+        path, name = _or_404(lambda: mine.folder(run_id).path / RUN_FILES[role]), RUN_FILES[role]
+        if mine.is_owner or not path.is_file():
+            return _file(path, {}, f"{run_id}-{name}")
+        headers = {"Content-Disposition": f'attachment; filename="{run_id}-{name}"'}
+        text = mine.spoken(path.read_text("utf-8"))
+        return Response(text, media_type=_TYPES[path.suffix], headers={**_SAFE, **headers})
 
     @router.get("/exports/{run_id}/{name}", include_in_schema=False)
-    def export(run_id: str, name: str) -> FileResponse:
+    def export(run_id: str, name: str, mine: Workspace = mine) -> FileResponse:
         if not is_id(run_id) or not _NAME.fullmatch(name):
             raise HTTPException(404)
-        folder = Path(studio.settings.home) / "exports" / run_id
+        run = _or_404(lambda: mine.folder(run_id).run_id)
+        folder = Path(studio.settings.home) / "exports" / run
         inside = {p.name: p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()}
         return _file(_found(inside.get(name)), {}, name)
+
+
+def _add_uploads(router: APIRouter, studio: Studio) -> None:
+    mine = Depends(_owning(studio))
+
+    @router.post("/uploads", include_in_schema=False)
+    async def upload(request: Request, mine: Workspace = mine) -> Response:
+        """Ids of the files of a form, in its order: they wait until they are placed."""
+        if mine.is_read_only:
+            raise HTTPException(403)
+        try:
+            mine.check_room(int(request.headers.get("content-length", 0)))
+            async with request.form(max_files=FILES_OF_A_REQUEST, max_fields=0) as form:
+                sent = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
+                ids = [
+                    await run_in_threadpool(mine.receive, part.filename or "", part.file)
+                    for part in sent
+                ]
+        except UserError as error:
+            return PlainTextResponse(str(error), 413)
+        return JSONResponse(ids)
 
 
 def _file(path: Path, headers: dict[str, str], name: str | None = None) -> FileResponse:
@@ -124,7 +206,7 @@ def _found(path: Path | None) -> Path:
     return path
 
 
-def _or_404(find: Callable[[], Path]) -> Path:
+def _or_404(find: Callable[[], T]) -> T:
     try:
         return find()
     except UserError:

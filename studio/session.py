@@ -5,11 +5,15 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from studio.workspace import Workspace
 
 TABS = ("data", "train", "live", "lab", "export")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
+_LINK = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def is_id(text: Any) -> bool:
@@ -24,20 +28,25 @@ class Place:
     data: str | None = None
     run: str | None = None
     tab: str = "data"
+    share: str | None = None
+    """The token of a read-only link, when the visitor came by one."""
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Self:
         """The place that a query string names; what is not an id or a tab is dropped."""
         data, run, tab = query.get("data"), query.get("run"), query.get("tab", "")
+        share = query.get("share")
+        is_link = isinstance(share, str) and _LINK.fullmatch(share)
         return cls(
             data=data if is_id(data) else None,
             run=run if is_id(run) else None,
-            tab=tab if tab in TABS else ("live" if is_id(run) else "data"),
+            tab=tab if tab in TABS else ("live" if is_id(run) or is_link else "data"),
+            share=share if is_link else None,
         )
 
     def query(self) -> str:
         """The query string of this place, empty for the start."""
-        parts = {"data": self.data, "run": self.run}
+        parts = {"share": self.share} if self.share else {"data": self.data, "run": self.run}
         named = {key: value for key, value in parts.items() if value}
         if named or self.tab != "data":
             named["tab"] = self.tab
@@ -71,8 +80,10 @@ class Move:
 
 @dataclass
 class Session:
-    """One open page: where it is, what it shows, and what it was last told."""
+    """One open page: whose it is, where it is, what it shows, and what it was last told."""
 
+    mine: "Workspace"
+    """What the visitor of this page reaches; nothing else is shown on it."""
     place: Place = field(default_factory=Place)
     move: Move | None = None
     seen: dict[int, Any] = field(default_factory=dict)
@@ -81,6 +92,10 @@ class Session:
     """By the place that caused it; `shell` for the header and the drawer."""
     states: dict[str, str] = field(default_factory=dict)
     """Job to its state at the last tick: a change is announced."""
+    origin: str = ""
+    """How the browser calls this studio, as `https://example.org`: links begin with it."""
+    link: tuple[str, str] | None = None
+    """The run and the token of a link that was just made: shown once, only its hash is kept."""
     announcements: tuple[dict[str, str], ...] = ()
     turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     """Ticks and clicks of one page take turns: else an older drawing could cover a newer one."""

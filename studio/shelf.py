@@ -23,6 +23,8 @@ from jobs.uploads.client import Uploads
 from studio import words
 from studio.session import is_id
 
+DEMO = "demo"
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -95,12 +97,12 @@ class Shelf:
 
     def add_demo(self) -> str:
         """The demo as a data set; made once."""
-        if not self.has("demo"):
-            partial = self.folder / f".demo-{secrets.token_hex(4)}"
+        if not self.has(DEMO):
+            partial = self.folder / f".{DEMO}-{secrets.token_hex(4)}"
             self.folder.mkdir(parents=True, exist_ok=True)
             write_demo(partial)
-            partial.rename(self.folder / "demo")
-        return "demo"
+            partial.rename(self.folder / DEMO)
+        return DEMO
 
     def add_upload(
         self,
@@ -109,14 +111,15 @@ class Shelf:
         data_id: str | None,
         folder: str = "",
     ) -> tuple[str, IngestReport]:
-        """Put uploaded files into a data set (a new one without `data_id`), with the report.
+        """Put uploaded files into a data set, with the report.
 
-        `folder` is the dropped folder's name, which an empty one tells in no other way. Raises
-        `UserError` as the command line does when there is nothing to train on.
+        It is a new one without `data_id`, and with one that is not there yet. `folder` is the
+        dropped folder's name, which an empty one tells in no other way. Raises `UserError` as the
+        command line does when there is nothing to train on.
         """
         placed = [(str(file.get("rel", "")), self._uploaded(file)) for file in files]
         new = not self.has(data_id)
-        target = str(data_id) if not new else self._fresh_id(_title(placed))
+        target = data_id or self.fresh_id(files)
         root = self.folder / target
         if new or not placed:
             _check_folder(placed, folder)
@@ -136,14 +139,25 @@ class Shelf:
         return target, report
 
     @contextmanager
-    def photo(self, path: str) -> Iterator[Path]:
+    def photo(self, path: Path) -> Iterator[Path]:
         """An image that the browser just sent, written anew; both files are gone afterwards."""
-        sent = self._uploaded({"path": path})
+        sent = self._uploaded({"path": str(path)})
         try:
             with self._uploads.photo(sent, sent.name) as photo:
                 yield photo
         finally:
             sent.unlink(missing_ok=True)
+
+    def fresh_id(self, files: Sequence[Mapping[str, Any]], exact: bool = True) -> str:
+        """An id for a new data set, after its upload; `exact` when nobody minds that others see
+        which names are taken.
+        """
+        title = _title([(str(file.get("rel", "")), Path()) for file in files])
+        slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:32] or "images"
+        name = slug if exact else f"{slug}-{secrets.token_hex(3)}"
+        while (self.folder / name).exists():
+            name = f"{slug}-{secrets.token_hex(3)}"
+        return name
 
     def thumb(self, data_id: str, sha256: str) -> Path:
         """A small WebP of one image, made on the first request."""
@@ -160,13 +174,6 @@ class Shelf:
         if not path.is_relative_to(self._arrived.resolve()) or not path.is_file():
             raise UserError(words.Data.lost_upload)
         return path
-
-    def _fresh_id(self, title: str) -> str:
-        slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:32] or "images"
-        name = slug
-        while (self.folder / name).exists():
-            name = f"{slug}-{secrets.token_hex(2)}"
-        return name
 
 
 def _title(placed: Sequence[tuple[str, Path]]) -> str:

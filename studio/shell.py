@@ -5,7 +5,6 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from jobs.ledger import Job
-from jobs.queueing import cancel
 from studio import words
 from studio.components.address import address, address_bar
 from studio.components.base import panel
@@ -13,8 +12,10 @@ from studio.components.job_list import job_list
 from studio.components.run_header import share_done
 from studio.context import Studio
 from studio.markup import render
-from studio.session import TABS, Session, is_id
+from studio.session import TABS, Place, Session, is_id
 from studio.view import Handler, View, dispatch
+
+TABS_OF_A_GUEST = ("live", "lab")
 
 
 class Shell:
@@ -43,71 +44,79 @@ class Shell:
             (each.action, act) for each in (header, queue, bar)
         ]
 
-    def needs_tick(self) -> bool:
+    def needs_tick(self, session: Session) -> bool:
         """Whether anything on the page can change by itself."""
-        busy = any(not job.is_over for job in self._studio.jobs())
+        busy = any(not job.is_over for job in session.mine.jobs())
         return busy or self._studio.background.waiting
 
     def announce(self, session: Session) -> None:
         """Note every run that ended since the last tick of this page."""
         known, session.announcements = session.states, ()
-        session.states = {job.id: job.state for job in self._studio.jobs()}
+        jobs = session.mine.jobs()
+        session.states = {job.id: job.state for job in jobs}
         if note := session.notices.pop("shell", None):
             key = f"shell-{time.monotonic_ns()}"
             session.announcements += ({"key": key, "text": note.text, "level": note.level},)
-        for job in self._studio.jobs():
+        for job in jobs:
             if job.is_over and known.get(job.id) in ("queued", "running"):
-                session.announcements += ({"key": f"{job.id}-{job.state}", **self._news(job)},)
+                session.announcements += (
+                    {"key": f"{job.id}-{job.state}", **self._news(session, job)},
+                )
 
     def settle(self, session: Session) -> None:
         """Drop ids that do not exist; take the newest run of a data set when none was chosen."""
-        place = session.place
-        if place.data and not self._studio.shelf.has(place.data):
+        place, mine = session.place, session.mine
+        if mine.visitor.run:
+            tab = place.tab if place.tab in TABS_OF_A_GUEST else "live"
+            place = Place(run=mine.visitor.run, tab=tab, share=mine.visitor.link)
+        if place.data and not mine.has(place.data):
             place = place.at(data=None)
-        job = self._studio.job(place.run)
+        job = mine.job(place.run)
         if job is None:
             place = place.at(run=None)
         elif place.data is None:
-            place = place.at(data=self._studio.data_of(job))
+            place = place.at(data=session.mine.data_of(job))
         if place.run is None and place.data:
-            place = place.at(run=self._studio.newest_run(place.data))
+            place = place.at(run=session.mine.newest_run(place.data))
         session.place = place
 
     # ---- header -----------------------------------------------------------------------------
     def _header_key(self, session: Session) -> Hashable:
         data_id = session.place.data
-        model = self._studio.draft(data_id)["model"] if data_id else ""
-        active = sum(not job.is_over for job in self._studio.jobs())
+        model = session.mine.draft(data_id)["model"] if data_id else ""
+        active = sum(not job.is_over for job in session.mine.jobs())
         answer = self._studio.catalogue()
-        return (data_id, model, active, answer.state, tuple(self._studio.shelf.ids()))
+        return (data_id, model, active, answer.state, tuple(session.mine.data_ids()))
 
     def _draw_header(self, session: Session) -> str:
-        data_id, shelf = session.place.data, self._studio.shelf
+        data_id, mine = session.place.data, session.mine
         answer = self._studio.catalogue()
         device = device_title(answer.value["device"]) if answer.state == "ready" else ""
-        model = str(self._studio.draft(data_id)["model"]) if data_id else ""
+        model = str(mine.draft(data_id)["model"]) if data_id else ""
         return render(
             "header.html",
-            title=shelf.title(data_id) if data_id else "",
+            title=mine.data_title(data_id) if data_id else "",
             data_sets=[
-                {"id": name, "title": shelf.title(name), "current": name == data_id}
-                for name in shelf.ids()[:12]
+                {"id": name, "title": mine.data_title(name), "current": name == data_id}
+                for name in mine.data_ids()[:12]
             ],
             model=self._studio.model_title(model) if model else "",
+            read_only=mine.is_read_only,
+            log_out=mine.visitor.role != "guest" and self._studio.visitors.logins.has_accounts,
             device=device,
-            active=sum(not job.is_over for job in self._studio.jobs()),
+            active=sum(not job.is_over for job in session.mine.jobs()),
         )
 
     # ---- drawer -----------------------------------------------------------------------------
     def _queue_key(self, session: Session) -> Hashable:
         rows = tuple(
-            (job.id, job.state, job.cancel_requested, self._studio.progress(job.id).seq)
-            for job in self._studio.jobs()
+            (job.id, job.state, job.cancel_requested, session.mine.progress(job.id).seq)
+            for job in session.mine.jobs()
         )
         return (rows, session.place.run, self._studio.catalogue().state)
 
     def _draw_queue(self, session: Session) -> str:
-        return job_list(self._studio, self._studio.jobs(), session.place.run)
+        return job_list(session.mine, session.place.run)
 
     # ---- address bar ------------------------------------------------------------------------
     def _bar_key(self, session: Session) -> Hashable:
@@ -115,16 +124,16 @@ class Shell:
         return (session.place, session.move, self._share(session), news)
 
     def _share(self, session: Session) -> float | None:
-        job = self._studio.job(session.place.run)
+        job = session.mine.job(session.place.run)
         if job is None or job.state != "running":
             return None
-        return round(share_done(self._studio.progress(job.id)), 2)
+        return round(share_done(session.mine.progress(job.id)), 2)
 
     def _draw_bar(self, session: Session) -> dict[str, Any]:
         return address(session, self._share(session))
 
-    def _news(self, job: Job) -> dict[str, str]:
-        title = self._studio.title(job.config)
+    def _news(self, session: Session, job: Job) -> dict[str, str]:
+        title = session.mine.title(job.config)
         if job.state == "failed":
             text = words.Queue.announce_failed.format(name=title, error=job.error or "")
             return {"text": text, "level": "error"}
@@ -135,7 +144,7 @@ class Shell:
     # ---- what it does -----------------------------------------------------------------------
     def _open_data(self, session: Session, detail: Mapping[str, Any]) -> None:
         data_id = detail.get("id")
-        if is_id(data_id) and self._studio.shelf.has(data_id):
+        if is_id(data_id) and session.mine.has(data_id):
             session.place = session.place.at(data=data_id, run=None, tab="data")
 
     def _new_data(self, session: Session, detail: Mapping[str, Any]) -> None:
@@ -147,12 +156,12 @@ class Shell:
             session.place = session.place.at(tab=detail["tab"])
 
     def _open_run(self, session: Session, detail: Mapping[str, Any]) -> None:
-        job = self._studio.ledger.get(str(detail.get("id")))
-        data = self._studio.data_of(job) or session.place.data
+        job = session.mine.find(detail.get("id"))
+        data = session.mine.data_of(job) or session.place.data
         session.place = session.place.at(data=data, run=job.id, tab="live")
 
     def _cancel(self, session: Session, detail: Mapping[str, Any]) -> None:
-        cancel(self._studio.settings, str(detail.get("id")))
+        session.mine.cancel(str(detail.get("id")))
 
 
 def device_title(device: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import gradio as gr
 
 from core.embedded import assets
 
-_PLACES = ("data.css", "train.css", "live.css", "lab.css", "export.css")
+_PLACES = ("data.css", "train.css", "live.css", "lab.css", "export.css", "visitors.css")
 _FRAME = ("tokens.css", "shell.css", "header.css", "rail.css", "drawer.css")
 _PARTS = ("parts.css", "figures.css", "fields.css")
 STYLES = (*_FRAME, *_PARTS, *_PLACES, "narrow.css")
@@ -38,7 +38,7 @@ def head() -> str:
     stamp = {name: hashlib.sha256(text.encode()).hexdigest()[:10] for name, text in found.items()}
     return "\n".join(
         [
-            _FIRST_PAINT,
+            f"<script>{FIRST_PAINT}</script>",
             '<link rel="icon" type="image/svg+xml" href="studio/assets/icons/brand.svg">',
             f'<link rel="stylesheet" href="studio/assets/studio.css?{stamp["studio.css"]}">',
             f'<script src="studio/assets/studio.js?{stamp["studio.js"]}"></script>',
@@ -47,8 +47,9 @@ def head() -> str:
     )
 
 
-_FIRST_PAINT = """<script>(function(){
+FIRST_PAINT = """(function(){
 var t=null;try{t=localStorage.getItem("evenkeel-theme")}catch(e){}
 var d=t?t==="dark":matchMedia("(prefers-color-scheme: dark)").matches;
 document.documentElement.style.background=d?"#0c0f14":"#f6f7f9";
-document.documentElement.style.colorScheme=d?"dark":"light";})();</script>"""
+document.documentElement.style.colorScheme=d?"dark":"light";})();"""
+"""The background before any style is there. Its hash is in the policy of `studio.csp`."""

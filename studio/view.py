@@ -13,6 +13,8 @@ from studio.session import Notice, Session
 
 log = logging.getLogger(__name__)
 Handler = Callable[[Session, dict[str, Any]], None]
+LOOKING = ("stay", "open-run", "open-data", "new-data")
+"""What changes nothing but the page: a guest may, and it is not counted."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,11 @@ def guarded(form: str, handler: Handler, session: Session, detail: dict[str, Any
     if detail.get("do") != "draft":  # typing on may overtake the click that it followed
         session.notices.pop(form, None)
     try:
+        if detail.get("do") not in LOOKING:
+            session.mine.act()
         handler(session, detail)
     except UserError as error:
-        session.notices[form] = Notice(str(error))
+        session.notices[form] = Notice(session.mine.spoken(str(error)))
     except Exception as error:
         log.exception("a handler of the page failed")
         sentence = words.Shell.wrong.format(kind=type(error).__name__)

@@ -29,6 +29,13 @@ class Shell:
     device_wait = "Looking for the device"
     local = "Everything stays on this machine"
     skip = "Skip to the content"
+    read_only = "This link only shows a run: nothing can be changed through it."
+    read_only_chip = "Read-only link"
+    too_fast = "A visitor may act {limit} times a minute. Wait a moment and do it again."
+    log_out = "Log out"
+    wrong_host = "This studio answers to this machine only. Open it as http://127.0.0.1."
+    wrong_origin = "Another web site asked for this, and is refused."
+    body_too_large = "A message may have {limit} MB, and this one is larger."
     wrong = "Something went wrong on our side: {kind}. The terminal has the details; try once more."
 
 
@@ -76,6 +83,14 @@ class Data:
     example_ood = "sketches/\n├ tabby cat/   16 jpg\n└ red fox/     16 jpg"
     upload = "the upload"
     lost_upload = "This upload is not on the server any more. Drop the folder again."
+    too_large = "One upload may bring {limit} MB. Send it in parts, or make the images smaller."
+    full = "A workspace may keep {limit} MB, and this upload would be above that."
+    disk_full = "The disk of this studio is full. Tell its owner."
+    demo_is_shared = (
+        "The demo is shared by everybody here, so nothing can be added to it. Drop your images as "
+        "a new data set."
+    )
+    no_demo = "The owner of this studio has changed the demo. Drop images of your own instead."
     unknown_data = "There is no data set {name!r} here. Open another one or drop a folder."
     unknown_image = "There is no such image in this data set."
     summary = "{images} · {classes} · {domains}."
@@ -107,6 +122,20 @@ class Data:
     templates = "Prompts"
     retry = "Try again"
     few = "few images"
+
+
+class Login:
+    """The door."""
+
+    title = "Log in"
+    lead = "This studio asks who you are before it shows anything."
+    name = "Name"
+    password = "Password"
+    button = "Log in"
+    wrong = "Name or password is wrong."
+    too_many = "More than {limit} wrong passwords in a minute: wait a minute, then try again."
+    needed = "Log in to use this studio."
+    no_link = "This link shows nothing, or not any more. Ask for a new one."
 
 
 class Drop:
@@ -141,6 +170,7 @@ class Train:
         "prompts": ("Learned prompts", "Both towers stay CLIP's: only the prompt is learned."),
         "baseline": ("Baselines", "What the others are compared with."),
     }
+    model_of_list = "model: visitors of this studio choose from its list: {models}."
     measured = "On the demo, 16 shots, {seeds} seeds: ID {id}, OOD {ood} against zero-shot."
     dots_note = (
         "Dots are our own measurement on the demo data: gain on ID, and how little is lost on OOD. "
@@ -195,6 +225,12 @@ class Live:
     """The live place."""
 
     title = "Live run"
+    unknown_run = "There is no such run here. Choose one from the queue."
+    share = "Copy read-only link"
+    unshare = "Stop sharing"
+    link = "Whoever has this link sees this run, and nothing else. It is shown only now."
+    shared = "Shared by link ({n})"
+    unshared = "No link shows this run any more."
     empty = "No run yet"
     empty_text = "Queue one, and its curves appear here while it trains."
     to_train = "Go to Train"

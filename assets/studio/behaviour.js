@@ -29,11 +29,23 @@
   }
   systemDark.addEventListener("change", applyTheme);
 
+  // ---- a login that has ended: the page says so by going to the login --------------------------
+  const ask = window.fetch;
+  window.fetch = async (...question) => {
+    const answer = await ask(...question);
+    if (answer.status === 401 && answer.url.includes("/run/predict")) location.reload();
+    return answer;
+  };
+
   // ---- what a click does -----------------------------------------------------------------------
   const local = {
     theme() {
       store.set("theme", document.body.classList.contains("dark") ? "light" : "dark");
       applyTheme();
+    },
+    async logout() {
+      await fetch("studio/logout", { method: "POST" });
+      location.reload();
     },
     queue() {
       const wide = matchMedia("(min-width: 1200px)").matches;
@@ -224,7 +236,8 @@
     };
     const stay = (tab) => tab && trigger("action", { do: "stay", tab, opened: EK.opened });
     const show = () => {
-      const { query, title, move, notices = [] } = props.value || {};
+      const { query, title, move, notices = [], read_only: readOnly } = props.value || {};
+      document.body.classList.toggle("ek-read-only", Boolean(readOnly));
       if (move) obey(move);
       if (query !== undefined && location.search !== query)
         history.replaceState(null, "", query || location.pathname);

@@ -33,9 +33,9 @@
     folder: "",
   });
 
-  /** Paths on the server, in the order of `files`. One request carries up to 48 files. */
+  /** Their ids on the server, in the order of `files`. One request carries up to 48 files. */
   async function send(files, onProgress) {
-    const paths = new Array(files.length);
+    const ids = new Array(files.length);
     let next = 0;
     let done = 0;
     async function lane() {
@@ -46,17 +46,17 @@
         // Equal names in one request are fine: answers come in the order of the parts.
         for (const { file } of files.slice(from, next)) form.append("files", file, file.name);
         const to = next;
-        const answer = await fetch("gradio_api/upload", { method: "POST", body: form });
+        const answer = await fetch("studio/uploads", { method: "POST", body: form });
         if (!answer.ok) throw new Error((await answer.text()).slice(0, 300) || answer.statusText);
-        (await answer.json()).forEach((path, i) => {
-          paths[from + i] = path;
+        (await answer.json()).forEach((id, i) => {
+          ids[from + i] = id;
         });
         done += to - from;
         onProgress(done / files.length);
       }
     }
     await Promise.all(Array.from({ length: LANES }, lane));
-    return files.map(({ rel, file }, i) => ({ rel, path: paths[i], size: file.size }));
+    return files.map(({ rel, file }, i) => ({ rel, id: ids[i], size: file.size }));
   }
   EK.upload = send;
 

@@ -43,8 +43,8 @@
       root.dataset.state = "asking";
       status.textContent = props.value.words.asking;
       try {
-        const [{ path }] = await EK.upload([{ rel: file.name, file }], () => {});
-        const answer = await server.predict(props.value.run, path);
+        const [{ id }] = await EK.upload([{ rel: file.name, file }], () => {});
+        const answer = await server.predict(props.value.run, id);
         if (mine !== asked) return;
         if (answer.error) throw new Error(answer.error);
         status.textContent = "";

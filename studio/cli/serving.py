@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,20 +19,33 @@ def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     share: Annotated[bool | None, typer.Option("--share", help="Open a public link.")] = None,
-    auth: Annotated[str | None, typer.Option(metavar="USER:PASSWORD", help="Ask for it.")] = None,
+    auth: Annotated[
+        str | None, typer.Option(metavar="USER:PASSWORD", help="Who logs in as the owner.")
+    ] = None,
+    public: Annotated[
+        bool | None, typer.Option("--public", help="Let anybody in, without a password.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="How many runs at a time.")] = None,
 ) -> None:
     """Start the studio: the page, its workers and the evaluator. Ctrl-C stops all of them."""
     from jobs import logs, supervise
     from jobs.interpreter import command, environment
+    from studio.visitors import check_open
 
-    flags = {"host": host, "port": port, "share": share, "auth": auth, "workers": workers}
-    settings = _settings(flags)
+    flags = {"host": host, "port": port, "share": share, "auth": auth}
+    flags |= {"public": public, "workers": workers}
+    settings = Settings(**{name: value for name, value in flags.items() if value is not None})
+    check_open(settings)
     logs.set_up(settings, "up")
     given = environment(settings)
+    secrets = _hashed(settings)
+    for name in secrets:  # only the page needs them, and nobody in clear
+        given.pop(name, None)
     studio = ("studio",)
     programs = [
-        supervise.Program("page", command(*studio, "page", "--end-with-parent"), given),
+        supervise.Program(
+            "page", command(*studio, "page", "--end-with-parent"), {**given, **secrets}
+        ),
         supervise.Program(
             "evaluator", command("jobs.evaluator.server", "--end-with-parent"), given
         ),
@@ -81,17 +94,15 @@ def page(end_with_parent: EndWithParent = False) -> None:
     check_port(settings.host, settings.port)
     if end_with_parent:
         _end_with_parent()
-    auth = settings.auth.get_secret_value() if settings.auth else None
-    main(settings, settings.host, settings.port, settings.share, auth)
+    main(settings)
 
 
-def _settings(flags: dict[str, Any]) -> Settings:
-    settings = Settings(**{name: value for name, value in flags.items() if value is not None})
-    if settings.auth:
-        user, colon, password = settings.auth.get_secret_value().partition(":")
-        if not (user and colon and password):
-            raise UserError("auth must be USER:PASSWORD, and one of the two is missing.")
-    return settings
+def _hashed(settings: Settings) -> dict[str, str]:
+    """The accounts as environment variables, with hashes where passwords were."""
+    from studio.login import accounts
+
+    names = {"owner": "EVENKEEL_AUTH", "visitor": "EVENKEEL_VISITOR_AUTH"}
+    return {names[account.role]: account.text for account in accounts(settings)}
 
 
 def _shared_devices(workers: int) -> list[str | None]:

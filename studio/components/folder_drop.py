@@ -25,7 +25,7 @@ _TEMPLATE = """<section class="ek-door ek-drop{small}" data-role="{role}">
 
 
 def folder_drop(role: str, title: str, help: str, example: str, small: bool = False) -> gr.HTML:
-    """Event `action`: `{do: "upload", role, files: [{rel, path, size}]}`."""
+    """Event `action`: `{do: "upload", role, files: [{rel, id, size}]}`."""
     template = _TEMPLATE.format(
         small=" ek-small" if small else "",
         role=role,

@@ -6,39 +6,40 @@ from typing import Any
 from jobs.ledger import Job
 from studio import words
 from studio.components.run_header import gains, share_done
-from studio.context import Studio
 from studio.markup import duration, points, render
+from studio.workspace import Workspace
 
 
-def job_list(studio: Studio, jobs: list[Job], current: str | None) -> str:
+def job_list(mine: Workspace, current: str | None) -> str:
     """The drawer's HTML."""
+    jobs = mine.jobs()
     running = sum(job.state == "running" for job in jobs)
     waiting = sum(job.state == "queued" for job in jobs)
     parts = [words.Queue.running.format(n=running)] if running else []
     parts += [words.Queue.waiting.format(n=waiting)] if waiting else []
-    rows = [_row(studio, job, current) for job in jobs]
+    rows = [_row(mine, job, current) for job in jobs]
     return render(
         "queue.html", jobs=rows, summary=" · ".join(parts) or (words.Queue.idle if jobs else "")
     )
 
 
-def _row(studio: Studio, job: Job, current: str | None) -> dict[str, Any]:
-    progress = studio.progress(job.id)
+def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, Any]:
+    progress = mine.progress(job.id)
     return {
         "id": job.id,
-        "title": studio.title(job.config),
+        "title": mine.title(job.config),
         "state": job.state,
         "percent": round(100 * share_done(progress)),
-        "line": _line(studio, job),
+        "line": _line(mine, job),
         "current": job.id == current,
         "can_cancel": not job.is_over and not job.cancel_requested,
     }
 
 
-def _line(studio: Studio, job: Job) -> str:
-    progress = studio.progress(job.id)
+def _line(mine: Workspace, job: Job) -> str:
+    progress = mine.progress(job.id)
     if job.state == "queued":
-        return words.Live.queued_at.format(n=studio.ledger.position(job.id) or 1)
+        return words.Live.queued_at.format(n=mine.position(job.id) or 1)
     if job.state == "failed":
         return job.error or ""
     if job.state == "cancelled":

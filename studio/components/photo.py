@@ -18,7 +18,7 @@ _TEMPLATE = """<div class="ek-photo" data-state="empty" tabindex="-1">
 
 
 def photo_lab(predict: Any) -> gr.HTML:
-    """Server function `predict([run, path])`."""
+    """Server function `predict([run, id])`, with the id of an upload."""
     w = words.Lab
     template = _TEMPLATE.format(
         alt=text(w.photo_alt), drop=text(w.photo_drop), lead=text(w.photo_lead)

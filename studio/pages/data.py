@@ -64,23 +64,23 @@ class DataPage:
 
     # ---- what it depends on -----------------------------------------------------------------
     def _has_data(self, session: Session) -> bool:
-        return self._studio.shelf.has(session.place.data)
+        return session.mine.has(session.place.data)
 
     def _key(self, session: Session) -> Hashable:
         data_id = session.place.data
         if not self._has_data(session) or data_id is None:
             return None
-        answer = self._studio.zero_shot(data_id)
+        answer = session.mine.zero_shot(data_id)
         ready = self._studio.catalogue().state == "ready"
-        key = self._studio.zero_shot_key(data_id)
+        key = session.mine.zero_shot_key(data_id)
         return (key, answer.state, answer.version, ready, session.notices.get("data"))
 
     def _health_key(self, session: Session) -> Hashable:
         data_id = session.place.data
         if not self._has_data(session) or data_id is None:
             return None
-        answer = self._studio.health(data_id)
-        return (data_id, self._studio.shelf.open(data_id).version, answer.state)
+        answer = session.mine.health(data_id)
+        return (data_id, session.mine.open(data_id).version, answer.state)
 
     # ---- how it looks -----------------------------------------------------------------------
     def _draw_start(self, session: Session) -> str:
@@ -90,8 +90,8 @@ class DataPage:
     def _draw_head(self, session: Session) -> str:
         if not session.place.data or not self._has_data(session):
             return ""
-        dataset = self._studio.shelf.open(session.place.data).dataset
-        answer = self._studio.zero_shot(session.place.data)
+        dataset = session.mine.open(session.place.data).dataset
+        answer = session.mine.zero_shot(session.place.data)
         domains = [look for look in looks(d.name for d in dataset.domains) if look.role == "ood"]
         summary = w.summary.format(
             images=count(sum(len(d.items) for d in dataset.domains), "image"),
@@ -110,8 +110,8 @@ class DataPage:
     def _draw_grid(self, session: Session) -> str:
         if not session.place.data or not self._has_data(session):
             return ""
-        opened = self._studio.shelf.open(session.place.data)
-        answer = self._studio.zero_shot(session.place.data)
+        opened = session.mine.open(session.place.data)
+        answer = session.mine.zero_shot(session.place.data)
         value = answer.value if answer.state == "ready" else None
         return class_grid(opened, value, answer.state == "waiting")
 
@@ -119,13 +119,13 @@ class DataPage:
         if not session.place.data or not self._has_data(session):
             return ""
         data_id = session.place.data
-        dataset = self._studio.shelf.open(data_id).dataset
-        answer = self._studio.zero_shot(data_id)
+        dataset = session.mine.open(data_id).dataset
+        answer = session.mine.zero_shot(data_id)
         scores = answer.value["evaluation"]["domains"] if answer.state == "ready" else {}
         sizes = {domain.name: len(domain.items) for domain in dataset.domains}
         catalogue = self._studio.catalogue()
         known = catalogue.value if catalogue.state == "ready" else {"models": [], "templates": {}}
-        draft = self._studio.draft(data_id)
+        draft = session.mine.draft(data_id)
         own = [("dataset", "data set's")] if dataset.templates else [("dataset", "default")]
         return render(
             "zero_shot.html",
@@ -144,9 +144,9 @@ class DataPage:
     def _draw_health(self, session: Session) -> str:
         if not session.place.data or not self._has_data(session):
             return ""
-        opened = self._studio.shelf.open(session.place.data)
-        reports = [*self._studio.shelf.reports(session.place.data), opened.dataset.report]
-        answer = self._studio.health(session.place.data)
+        opened = session.mine.open(session.place.data)
+        reports = [*session.mine.reports(session.place.data), opened.dataset.report]
+        answer = session.mine.health(session.place.data)
         findings = answer.value.findings if answer.state == "ready" else ()
         levels = [
             (level, sum(f.level == level for f in findings)) for level in ("error", "warning")
@@ -163,8 +163,7 @@ class DataPage:
 
     # ---- what it does -----------------------------------------------------------------------
     def _open_demo(self, session: Session, detail: Mapping[str, Any]) -> None:
-        self._studio.shelf.add_demo()
-        session.place = session.place.at(data="demo", run=None, tab="data")
+        session.place = session.place.at(data=session.mine.open_demo(), run=None, tab="data")
 
     def _upload(self, session: Session, detail: Mapping[str, Any]) -> None:
         role, files = detail.get("role"), detail.get("files")
@@ -172,18 +171,18 @@ class DataPage:
             raise UserError(w.lost_upload)
         data_id = session.place.data if is_id(session.place.data) else None
         folder = str(detail.get("folder", ""))
-        data_id, _ = self._studio.shelf.add_upload(files, role, data_id, folder)
+        data_id = session.mine.upload(files, role, data_id, folder)
         session.place = session.place.at(data=data_id, tab="data")
 
     def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:
         if session.place.data:
-            self._studio.background.forget(self._studio.zero_shot_key(session.place.data))
+            self._studio.background.forget(session.mine.zero_shot_key(session.place.data))
 
     def _measure_with(self, session: Session, detail: Mapping[str, Any]) -> None:
         form = detail.get("form", {})
         if session.place.data and str(form.get("model", "")).strip():
             model, templates = str(form["model"]).strip(), str(form.get("templates", "dataset"))
-            self._studio.drafts.put(session.place.data, model=model, templates=templates)
+            session.mine.keep(session.place.data, model=model, templates=templates)
 
 
 def zero_shot_sentence(answer: Mapping[str, Any]) -> str:

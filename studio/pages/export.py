@@ -31,39 +31,39 @@ class ExportPage:
 
     def _key(self, session: Session) -> Hashable:
         run_id = session.place.run
-        record = self._studio.record(run_id)
+        record = session.mine.record(run_id)
         if record is None or run_id is None:
             return (run_id, None)
-        alpha = self._studio.alpha(run_id)
-        built = self._studio.background.known(("export", run_id, alpha))
+        alpha = session.mine.alpha(run_id)
+        built = session.mine.exported(run_id, alpha)
         state = (built.state, built.version) if built else None
         known = self._studio.catalogue().state
         return (run_id, alpha, state, known, session.notices.get("export"))
 
     def _draw(self, session: Session) -> str:
         run_id = session.place.run
-        record = self._studio.record(run_id)
+        record = session.mine.record(run_id)
         if record is None or run_id is None:
-            run = run_id if self._studio.job(run_id) else None
+            run = run_id if session.mine.job(run_id) else None
             return render("export.html", title="", run=run)
-        alpha = self._studio.alpha(run_id)
-        answer = self._studio.background.known(("export", run_id, alpha))
+        alpha = session.mine.alpha(run_id)
+        answer = session.mine.exported(run_id, alpha)
         ready = answer is not None and answer.state == "ready"
         return render(
             "export.html",
-            title=self._studio.title(record.config),
+            title=session.mine.title(record.config),
             run=run_id,
             alpha=f"{alpha:.2f}",
             checkpoint_text=w.checkpoint_text.format(alpha=f"{alpha:.2f}"),
             built=_artefact(answer.value) if ready and answer else None,
             building=answer is not None and answer.state == "waiting",
             error=answer.error if answer else "",
-            files=self._files(run_id),
+            files=self._files(session, run_id),
             note=session.notices.get("export"),
         )
 
-    def _files(self, run_id: str) -> list[dict[str, Any]]:
-        folder = self._studio.folder(run_id)
+    def _files(self, session: Session, run_id: str) -> list[dict[str, Any]]:
+        folder = session.mine.folder(run_id)
         found = []
         for role, (title, text) in w.files.items():
             path = folder.path / RUN_FILES[role]
@@ -74,14 +74,13 @@ class ExportPage:
 
     def _build(self, session: Session, detail: Mapping[str, Any]) -> None:
         run_id = session.place.run
-        if run_id is None or self._studio.record(run_id) is None:
+        if run_id is None or session.mine.record(run_id) is None:
             raise UserError(w.empty_text)
-        alpha = self._studio.alpha(run_id)
-        key = ("export", run_id, alpha)
-        known = self._studio.background.known(key)
+        alpha = session.mine.alpha(run_id)
+        known = session.mine.exported(run_id, alpha)
         if known and known.state == "failed":
-            self._studio.background.forget(key)
-        self._studio.export(run_id, alpha)
+            self._studio.background.forget(("export", run_id, alpha))
+        session.mine.export(run_id, alpha)
 
 
 def _artefact(value: Mapping[str, Any]) -> dict[str, Any]:

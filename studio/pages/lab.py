@@ -1,6 +1,6 @@
 """Robustness lab: what did I gain, and what did I break?"""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import gradio as gr
@@ -16,6 +16,7 @@ from studio.markup import render
 from studio.pages.live import prototypes_value
 from studio.session import Session
 from studio.view import Handler, View
+from studio.workspace import Workspace
 
 w = words.Lab
 PATIENCE_SECONDS = 40.0
@@ -50,7 +51,7 @@ class LabPage:
         self.events: list[tuple[Any, Handler]] = []
 
     def _record(self, session: Session) -> Any:
-        return self._studio.record(session.place.run)
+        return session.mine.record(session.place.run)
 
     def _key(self, session: Session) -> Hashable:
         done = self._record(session) is not None
@@ -58,19 +59,19 @@ class LabPage:
 
     def _draw_head(self, session: Session) -> str:
         record = self._record(session)
-        title = self._studio.title(record.config) if record else ""
-        run = session.place.run if self._studio.job(session.place.run) else None
+        title = session.mine.title(record.config) if record else ""
+        run = session.place.run if session.mine.job(session.place.run) else None
         return render("lab_head.html", title=title, run=run)
 
     def _draw_wise(self, session: Session) -> Any:
         record = self._record(session)
-        return wise_value(record, self._studio.alpha(record.run_id)) if record else None
+        return wise_value(record, session.mine.alpha(record.run_id)) if record else None
 
     def _draw_prototypes(self, session: Session) -> Any:
         record = self._record(session)
         if record is None:
             return None
-        return prototypes_value(self._studio, record.run_id, w.prototypes_empty)
+        return prototypes_value(session.mine, record.run_id, w.prototypes_empty)
 
     def _draw_photo(self, session: Session) -> Any:
         record = self._record(session)
@@ -80,22 +81,17 @@ class LabPage:
 def measure_with(studio: Studio) -> Any:
     """The exact evaluation at one α, which becomes the run's chosen α: Export takes it then."""
 
-    def measure(question: list[Any]) -> dict[str, Any]:
-        try:
+    def measure(question: list[Any], request: gr.Request) -> dict[str, Any]:
+        def ask(mine: Workspace) -> dict[str, Any]:
             run_id, alpha = str(question[0]), round(float(question[1]), 4)
-            studio.folder(run_id)
             if not 0 <= alpha <= 1:
                 raise UserError(f"α must be between 0 and 1, got {alpha}.")
-            studio.drafts.put(run_id, alpha=alpha)
-            answer = studio.background.patiently(
-                lambda: studio.evaluator.measure(run_id, alpha), PATIENCE_SECONDS
-            )
-        except UserError as error:
-            return {"error": str(error)}
-        fields = ("accuracy", "low", "high")
-        scores = answer["evaluation"]["domains"]
-        domains = {name: {f: score[f] for f in fields} for name, score in scores.items()}
-        return {"alpha": alpha, "domains": domains, "seconds": answer["seconds"]}
+            answer = mine.measure(run_id, alpha, PATIENCE_SECONDS)
+            scores, fields = answer["evaluation"]["domains"], ("accuracy", "low", "high")
+            domains = {name: {f: score[f] for f in fields} for name, score in scores.items()}
+            return {"alpha": alpha, "domains": domains, "seconds": answer["seconds"]}
+
+        return _answered(studio, request, ask)
 
     return measure
 
@@ -103,16 +99,23 @@ def measure_with(studio: Studio) -> Any:
 def predict_with(studio: Studio) -> Any:
     """What zero-shot, the chosen α and the tuned weights say about an uploaded photo."""
 
-    def predict(question: list[Any]) -> dict[str, Any]:
-        try:
-            run_id = str(question[0])
-            studio.folder(run_id)
-            with studio.shelf.photo(str(question[1])) as photo:
-                return studio.background.patiently(
-                    lambda: studio.evaluator.predict(run_id, studio.alpha(run_id), photo),
-                    PATIENCE_SECONDS,
-                )
-        except UserError as error:
-            return {"error": str(error)}
+    def predict(question: list[Any], request: gr.Request) -> dict[str, Any]:
+        run_id, file_id = str(question[0]), str(question[1])
+        return _answered(
+            studio, request, lambda mine: mine.predict(run_id, file_id, PATIENCE_SECONDS)
+        )
 
     return predict
+
+
+def _answered(
+    studio: Studio, request: gr.Request, ask: Callable[[Workspace], dict[str, Any]]
+) -> dict[str, Any]:
+    """The answer to a visitor's question, or the sentence that says why there is none."""
+    mine = None
+    try:
+        mine = Workspace(studio, studio.visitors.require(request))
+        mine.act()
+        return ask(mine)
+    except UserError as error:
+        return {"error": mine.spoken(str(error)) if mine else str(error)}

@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 
 from jobs.ledger import Job
-from jobs.queueing import cancel
 from studio import plots, words
 from studio.components.base import panel
 from studio.components.chart import chart
@@ -15,8 +14,9 @@ from studio.components.knob_form import all_knobs
 from studio.components.run_header import gains, run_header
 from studio.context import Studio
 from studio.markup import render
-from studio.session import Session
+from studio.session import Notice, Place, Session
 from studio.view import Handler, View, dispatch
+from studio.workspace import Workspace
 
 w = words.Live
 LOG_LINES = 300
@@ -47,7 +47,14 @@ class LivePage:
             View(prototypes, self._prototypes_key, self._draw_prototypes),
             View(log, self._log_key, self._draw_log),
         ]
-        act = dispatch({"cancel": self.cancel, "duplicate": self.duplicate})
+        act = dispatch(
+            {
+                "cancel": self.cancel,
+                "duplicate": self.duplicate,
+                "share": self.share,
+                "unshare": self.unshare,
+            }
+        )
         self.events: list[tuple[Any, Handler]] = [(head.action, act)]
 
     # ---- what it depends on -----------------------------------------------------------------
@@ -55,22 +62,22 @@ class LivePage:
         return self._job(session) is not None
 
     def _job(self, session: Session) -> Job | None:
-        return self._studio.job(session.place.run)
+        return session.mine.job(session.place.run)
 
     def _head_key(self, session: Session) -> Hashable:
         job = self._job(session)
         if job is None:
             return None
-        progress = self._studio.progress(job.id)
-        place = self._studio.ledger.position(job.id)
+        progress = session.mine.progress(job.id)
+        place = session.mine.position(job.id)
         known = self._studio.catalogue().state
-        notice = session.notices.get("live")
-        return (job.id, job.state, job.cancel_requested, progress.seq, place, known, notice)
+        said = (session.notices.get("live"), session.link, session.mine.links(job.id))
+        return (job.id, job.state, job.cancel_requested, progress.seq, place, known, said)
 
     def _loss_key(self, session: Session) -> Hashable:
         run_id = session.place.run
         return (
-            (run_id, len(self._studio.progress(run_id).losses))
+            (run_id, len(session.mine.progress(run_id).losses))
             if self._job(session) and run_id
             else None
         )
@@ -79,83 +86,106 @@ class LivePage:
         run_id = session.place.run
         if not run_id or self._job(session) is None:
             return None
-        progress = self._studio.progress(run_id)
+        progress = session.mine.progress(run_id)
         return (run_id, sum(e["alpha"] is None for e in progress.evaluations), _steps(progress))
 
     def _log_key(self, session: Session) -> Hashable:
         run_id = session.place.run
         return (
-            (run_id, self._studio.progress(run_id).seq) if self._job(session) and run_id else None
+            (run_id, session.mine.progress(run_id).seq) if self._job(session) and run_id else None
         )
 
     def _prototypes_key(self, session: Session) -> Hashable:
         run_id = session.place.run
         if not run_id or self._job(session) is None:
             return None
-        path = self._studio.folder(run_id).prototypes_path
+        path = session.mine.folder(run_id).prototypes_path
         return (run_id, path.stat().st_mtime_ns if path.exists() else 0)
 
     # ---- how it looks -----------------------------------------------------------------------
     def _draw_head(self, session: Session) -> str:
         job = self._job(session)
         if job is None:
-            return render("run_header.html", run=None, note=None)
-        progress = self._studio.progress(job.id)
-        title = self._studio.title(job.config)
-        run = run_header(job, title, progress, self._studio.ledger.position(job.id))
-        return render("run_header.html", run=run, note=session.notices.get("live"))
+            return render("run_header.html", run=None, note=None, link="", links=0)
+        progress = session.mine.progress(job.id)
+        title = session.mine.title(job.config)
+        run = run_header(job, title, progress, session.mine.position(job.id))
+        return render(
+            "run_header.html",
+            run=run,
+            note=session.notices.get("live"),
+            link=_link(session, job.id),
+            links=session.mine.links(job.id),
+        )
 
     def _draw_loss(self, session: Session) -> Any:
         if not session.place.run or not self._has_run(session):
             return None
-        progress = self._studio.progress(session.place.run)
+        progress = session.mine.progress(session.place.run)
         return plots.loss_chart(session.place.run, progress.losses, _steps(progress))
 
     def _draw_accuracy(self, session: Session) -> Any:
         if not session.place.run or not self._has_run(session):
             return None
-        progress = self._studio.progress(session.place.run)
+        progress = session.mine.progress(session.place.run)
         return plots.accuracy_chart(session.place.run, progress.evaluations, _steps(progress))
 
     def _draw_table(self, session: Session) -> str:
         if not session.place.run or not self._has_run(session):
             return ""
-        rows = list(gains(self._studio.progress(session.place.run).evaluations).values())
+        rows = list(gains(session.mine.progress(session.place.run).evaluations).values())
         when = f"step {rows[0]['step']}" if rows else ""
         shown = [row for row in rows if row["look"].role in ("id", "ood")]
         return render("domain_table.html", rows=shown, when=when)
 
     def _draw_prototypes(self, session: Session) -> Any:
         run_id = session.place.run
-        return prototypes_value(self._studio, run_id, w.prototypes_empty) if run_id else None
+        return prototypes_value(session.mine, run_id, w.prototypes_empty) if run_id else None
 
     def _draw_log(self, session: Session) -> str:
         run_id = session.place.run
         if not run_id or not self._has_run(session):
             return ""
-        lines = self._studio.progress(run_id).log[-LOG_LINES:]
+        lines = session.mine.progress(run_id).log[-LOG_LINES:]
         return render("log.html", run_id=run_id, lines=lines)
 
     # ---- what it does -----------------------------------------------------------------------
     def cancel(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Ask a run to stop."""
-        cancel(self._studio.settings, str(detail.get("id")))
+        session.mine.cancel(str(detail.get("id")))
+
+    def share(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """Make a read-only link to a run, and show it once."""
+        run_id = str(detail.get("id"))
+        session.link = (run_id, session.mine.share(run_id))
+
+    def unshare(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """End every link to a run."""
+        session.mine.unshare(str(detail.get("id")))
+        session.link = None
+        session.notices["live"] = Notice(w.unshared, "good")
 
     def duplicate(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Put the settings of a run into the form of its data set."""
-        job = self._studio.ledger.get(str(detail.get("id")))
-        data_id = self._studio.data_of(job)
+        job = session.mine.find(detail.get("id"))
+        data_id = session.mine.data_of(job)
         if data_id is None:
             return
         answer = self._studio.catalogue()
         catalogue = answer.value if answer.state == "ready" else None
-        self._studio.drafts.put(data_id, **draft_of(job.config, catalogue), stamp=job.id)
+        session.mine.keep(data_id, **draft_of(job.config, catalogue), stamp=job.id)
         session.place = session.place.at(data=data_id, tab="train")
 
 
-def prototypes_value(studio: Studio, run_id: str, empty: str) -> Any:
+def _link(session: Session, run_id: str) -> str:
+    """The address of the link that was just made to this run, else nothing."""
+    shared, token = session.link or ("", "")
+    return f"{session.origin}/{Place(share=token).query()}" if shared == run_id else ""
+
+
+def prototypes_value(mine: Workspace, run_id: str, empty: str) -> Any:
     """Value of the prototypes chart, read from the run's folder."""
-    path = studio.folder(run_id).prototypes_path
+    path = mine.folder(run_id).prototypes_path
     try:
         found = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):

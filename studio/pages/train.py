@@ -6,8 +6,6 @@ from typing import Any
 import gradio as gr
 
 from core.errors import UserError
-from core.records import RunConfig
-from jobs.queueing import submit
 from studio import words
 from studio.background import Answer
 from studio.components.base import panel
@@ -56,29 +54,29 @@ class TrainPage:
 
     # ---- what it depends on -----------------------------------------------------------------
     def _data(self, session: Session) -> str | None:
-        return session.place.data if self._studio.shelf.has(session.place.data) else None
+        return session.place.data if session.mine.has(session.place.data) else None
 
     def _cards_key(self, session: Session) -> Hashable:
         data_id = self._data(session)
         if data_id is None:
             return None
         answer = self._studio.catalogue()
-        return (data_id, answer.state, answer.version, self._studio.draft(data_id)["method"])
+        return (data_id, answer.state, answer.version, session.mine.draft(data_id)["method"])
 
     def _form_key(self, session: Session) -> Hashable:
         """Typing must not redraw the form: only another method, data set or a duplicate does."""
         data_id = self._data(session)
         if data_id is None:
             return None
-        return (self._cards_key(session), self._studio.draft(data_id).get("stamp"))
+        return (self._cards_key(session), session.mine.draft(data_id).get("stamp"))
 
     def _run_key(self, session: Session) -> Hashable:
         data_id = self._data(session)
         if data_id is None:
             return None
-        zero = self._studio.zero_shot(data_id)
-        ahead = sum(not job.is_over for job in self._studio.jobs())
-        draft = repr(self._studio.draft(data_id))
+        zero = session.mine.zero_shot(data_id)
+        ahead = session.mine.ahead()
+        draft = repr(session.mine.draft(data_id))
         notice = session.notices.get("train")
         return (self._cards_key(session), draft, zero.state, zero.version, ahead, notice)
 
@@ -93,37 +91,39 @@ class TrainPage:
         answer = self._studio.catalogue()
         if answer.state != "ready":
             return method_cards_waiting(answer.error)
-        return method_cards(answer.value["methods"], self._studio.draft(data_id)["method"])
+        return method_cards(answer.value["methods"], session.mine.draft(data_id)["method"])
 
     def _draw_form(self, session: Session) -> str:
         data_id = self._data(session)
         answer = self._studio.catalogue()
         if data_id is None or answer.state != "ready":
             return ""
-        draft = self._studio.draft(data_id)
+        draft = session.mine.draft(data_id)
         return knob_form(answer.value, draft["method"], draft["fields"])
 
     def _draw_run(self, session: Session) -> str:
         data_id = self._data(session)
         if data_id is None:
             return ""
-        draft = self._studio.draft(data_id)
+        draft = session.mine.draft(data_id)
         answer = self._studio.catalogue()
-        ahead = sum(not job.is_over for job in self._studio.jobs())
+        ahead = session.mine.ahead()
         catalogue = answer.value if answer.state == "ready" else None
         return render(
             "this_run.html",
-            facts=self._facts(data_id, draft),
-            codes=codes(config_of(str(self._studio.shelf.path(data_id)), draft, catalogue)),
+            facts=self._facts(session, data_id, draft),
+            codes=codes(config_of(session.mine.shown_path(data_id), draft, catalogue)),
             ready=answer.state == "ready",
             line=f"{w.queue_place.format(n=ahead) if ahead else w.queue_free}.",
             note=session.notices.get("train"),
         )
 
-    def _facts(self, data_id: str, draft: Mapping[str, Any]) -> list[tuple[str, str]]:
-        dataset = self._studio.shelf.open(data_id).dataset
+    def _facts(
+        self, session: Session, data_id: str, draft: Mapping[str, Any]
+    ) -> list[tuple[str, str]]:
+        dataset = session.mine.open(data_id).dataset
         ood = any(domain.role == "ood" for domain in dataset.domains)
-        own, other = to_beat(self._studio.zero_shot(data_id))
+        own, other = to_beat(session.mine.zero_shot(data_id))
         return [
             (words.Shell.data_set, dataset.title),
             (words.Shell.model, str(draft["model"])),
@@ -138,13 +138,13 @@ class TrainPage:
         data_id, answer = self._data(session), self._studio.catalogue()
         names = [m["name"] for m in answer.value["methods"]] if answer.state == "ready" else []
         if data_id and detail.get("name") in names:
-            self._studio.drafts.put(data_id, method=detail["name"])
+            session.mine.keep(data_id, method=detail["name"])
 
     def _keep(self, session: Session, detail: Mapping[str, Any]) -> None:
         if data_id := self._data(session):
             typed = {str(name): str(value)[:500] for name, value in dict(detail["form"]).items()}
-            kept = {**self._studio.draft(data_id)["fields"], **typed}
-            self._studio.drafts.put(data_id, fields=kept)
+            kept = {**session.mine.draft(data_id)["fields"], **typed}
+            session.mine.keep(data_id, fields=kept)
 
     def _queue(self, session: Session, detail: Mapping[str, Any]) -> None:
         data_id, answer = self._data(session), self._studio.catalogue()
@@ -152,13 +152,9 @@ class TrainPage:
             raise UserError(w.no_data)
         if "form" in detail:
             self._keep(session, detail)
-        draft = self._studio.draft(data_id)
-        asked = config_of(str(self._studio.shelf.path(data_id)), draft, answer.value)
-        checked = self._studio.background.patiently(
-            lambda: self._studio.evaluator.check(asked), PATIENCE_SECONDS
-        )
-        config = RunConfig.parse(checked, "run")
-        job = submit(self._studio.settings, config)
+        draft = session.mine.draft(data_id)
+        asked = config_of(session.mine.shown_path(data_id), draft, answer.value)
+        job = session.mine.submit(data_id, asked, PATIENCE_SECONDS)
         session.place = session.place.at(run=job.id, tab="live")
 
     def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:

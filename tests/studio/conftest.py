@@ -20,6 +20,8 @@ from core.records import (
 from core.runs import EventLog, RunFolder
 from jobs.settings import Settings
 from studio.context import Studio
+from studio.visitors import OWNER
+from studio.workspace import Workspace
 
 NASTY = "<img src=x onerror=alert(1)>"
 SIZES = {"val": 40, "test": 100, "ood/noto": 50, "ood/sketch": 50}
@@ -78,9 +80,15 @@ def record() -> RunRecord:
 def studio(tmp_path: Path) -> Studio:
     """The studio of an empty home."""
     settings = Settings(home=tmp_path / "home")
-    uploads = settings.home / "tmp" / "gradio"
+    uploads = settings.home / "tmp" / "uploads"
     uploads.mkdir(parents=True)
     return Studio.over(settings, uploads)
+
+
+@pytest.fixture
+def mine(studio) -> Workspace:
+    """The studio as its owner has it."""
+    return Workspace(studio, OWNER)
 
 
 @pytest.fixture
@@ -90,7 +98,7 @@ def images(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     def make(studio: Studio, *rels: str) -> list[dict[str, Any]]:
         found = []
         for i, rel in enumerate(rels):
-            folder = Path(studio.settings.home) / "tmp" / "gradio" / f"{i:064d}"
+            folder = Path(studio.settings.home) / "tmp" / "uploads" / f"{i:064d}"
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / Path(rel).name
             Image.new("RGB", (40, 40), (7 * i % 255, 90, 200 - i % 200)).save(path)

@@ -45,11 +45,11 @@ def test_class_and_domain_names_are_text(opened):
     assert 'src="x' not in markup
 
 
-def test_errors_logs_and_notices_are_text(studio, run):
+def test_errors_logs_and_notices_are_text(studio, mine, run):
     job = studio.ledger.claim("owner")
     studio.ledger.finish(job, "failed", NASTY)
-    assert "<img" not in job_list(studio, studio.jobs(), run.run_id)
-    lines = studio.progress(run.run_id).log
+    assert "<img" not in job_list(mine, run.run_id)
+    lines = mine.progress(run.run_id).log
     assert any(NASTY in line for line in lines)
     assert "<img" not in render("log.html", run_id=run.run_id, lines=lines)
     assert "<img" not in render("data_start.html", note=Notice(NASTY))
@@ -71,8 +71,8 @@ def pages_of(studio):
         return thread.submit(lambda: asyncio.run(build())).result()
 
 
-def test_every_page_of_a_run_with_nasty_names_holds_no_foreign_element(studio, run):
-    session = Session(Place(run=run.run_id, tab="live"))
+def test_every_page_of_a_run_with_nasty_names_holds_no_foreign_element(studio, mine, run):
+    session = Session(mine, Place(run=run.run_id, tab="live"))
     pages = pages_of(studio)
     for page in pages:
         for view in page.views:

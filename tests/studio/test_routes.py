@@ -4,15 +4,18 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from core.records import RunConfig
+from jobs.ledger import Ledger
+from jobs.settings import Settings
+from studio.context import Studio
 from studio.routes import routes
 
 
 @pytest.fixture
 def client(studio):
     app = FastAPI()
-    app.auth, app.auth_dependency, app.tokens, app.cookie_id = None, None, {}, "c"
     app.include_router(routes(studio))
-    return TestClient(app)
+    return TestClient(app, base_url="http://127.0.0.1")
 
 
 def test_assets_are_served_with_their_type_and_kept_by_the_browser(client):
@@ -80,13 +83,20 @@ def test_a_thumbnail_is_small_made_once_and_only_of_the_data_set(client, studio,
     assert client.get(f"/studio/data/{data_id}/thumbs/{'0' * 64}.webp").status_code == 404
 
 
-def test_with_a_password_only_assets_are_open(client, studio, run):
-    client.app.auth = {"ann": "secret"}
-    client.app.tokens = {"token": "ann"}
-    url = f"/studio/runs/{run.run_id}/files/record"
+def test_with_a_password_only_assets_are_open(tmp_path):
+    settings = Settings(home=tmp_path / "home", auth="ann:secret")
+    app = FastAPI()
+    app.include_router(routes(Studio.over(settings, tmp_path)))
+    client = TestClient(app, follow_redirects=False)
+    run = Ledger(settings).submit(RunConfig(data="/d", method="ft"))
+    settings.run_folder(run.id).create(RunConfig(data="/d", method="ft"))
+    url = f"/studio/runs/{run.id}/files/config"
     assert client.get(url).status_code == 401
     assert client.get("/studio/assets/studio.css").status_code == 200
-    client.cookies.set("access-token-c", "token")
+    wrong = client.post("/studio/login", data={"name": "ann", "password": "guess"})
+    assert wrong.status_code == 403
+    assert client.get(url).status_code == 401
+    client.post("/studio/login", data={"name": "ann", "password": "secret"})
     assert client.get(url).status_code == 200
-    client.cookies.set("access-token-c", "guess")
+    client.post("/studio/logout")
     assert client.get(url).status_code == 401

@@ -13,6 +13,16 @@ def test_an_address_is_read_back_as_it_was_written():
     assert Place().query() == ""
 
 
+class Anything:
+    """A workspace in which everything may be done."""
+
+    def act(self):
+        pass
+
+    def spoken(self, text):
+        return text
+
+
 @pytest.mark.parametrize("bad", ["../x", "a/b", "", "A", "a" * 99, "a.b", "%2e", None, 3, "ä"])
 def test_what_is_no_id_is_dropped(bad):
     assert not is_id(bad)
@@ -24,7 +34,7 @@ def test_a_link_to_a_run_alone_opens_the_live_place():
 
 
 def test_news_of_a_click_that_a_move_has_overtaken_is_old():
-    session = Session()
+    session = Session(Anything())
     assert not session.moved_after(1)
     session.open("live", opened=2)
     assert session.moved_after(2)
@@ -35,7 +45,7 @@ def test_news_of_a_click_that_a_move_has_overtaken_is_old():
 def test_a_view_is_drawn_again_only_when_what_it_depends_on_changed():
     drawn = []
     view = View(None, lambda s: s.place.tab, lambda s: drawn.append(s.place.tab) or s.place.tab)
-    session = Session()
+    session = Session(Anything())
     assert draw([view], session) == ["data"]
     assert draw([view], session) == [{"__type__": "update"}]
     session.place = session.place.at(tab="lab")
@@ -47,7 +57,7 @@ def test_a_bug_becomes_a_sentence_and_a_log_line_but_no_traceback(caplog):
     def fails(session, detail):
         raise ZeroDivisionError("secret detail")
 
-    session = Session()
+    session = Session(Anything())
     guarded("train", fails, session, {})
     notice = session.notices["train"]
     assert isinstance(notice, Notice)

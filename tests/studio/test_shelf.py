@@ -45,7 +45,7 @@ def test_a_path_that_was_not_uploaded_is_refused(studio, path):
 
 
 def test_a_link_out_of_the_upload_folder_is_refused(studio):
-    link = studio.settings.home / "tmp" / "gradio" / "link.png"
+    link = studio.settings.home / "tmp" / "uploads" / "link.png"
     link.symlink_to("/etc/passwd")
     with pytest.raises(UserError, match="not on the server"):
         studio.shelf.photo(str(link)).__enter__()

@@ -99,5 +99,5 @@ def test_the_verdict_of_alpha_zero_is_to_keep_zero_shot(record):
     assert f"+20.0{SPACE}pp on your images and −14.0{SPACE}pp" in sentence
 
 
-def test_progress_of_a_run_never_goes_back(studio, run):
-    assert share_done(studio.progress(run.run_id)) == 1.0
+def test_progress_of_a_run_never_goes_back(mine, run):
+    assert share_done(mine.progress(run.run_id)) == 1.0

@@ -1,0 +1,46 @@
+"""How often something may happen in a minute, by who does it."""
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+
+_KEYS = 4096
+"""Who was not seen for longest is forgotten first; what counts for all together is kept apart."""
+
+
+class Rate:
+    """At most `limit` in any `seconds`, counted for each key by itself."""
+
+    def __init__(
+        self, limit: int, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.limit = limit
+        self._seconds = seconds
+        self._clock = clock
+        self._times: OrderedDict[Hashable, deque[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def is_full(self, key: Hashable) -> bool:
+        """Whether one more would be too many."""
+        with self._lock:
+            return len(self._recent(key)) >= self.limit
+
+    def count(self, key: Hashable) -> bool:
+        """Count one, unless it is one too many: then False."""
+        with self._lock:
+            times = self._recent(key)
+            if len(times) >= self.limit:
+                return False
+            times.append(self._clock())
+            return True
+
+    def _recent(self, key: Hashable) -> deque[float]:
+        times = self._times.setdefault(key, deque())
+        self._times.move_to_end(key)
+        while len(self._times) > _KEYS:
+            self._times.popitem(last=False)
+        oldest = self._clock() - self._seconds
+        while times and times[0] <= oldest:
+            times.popleft()
+        return times
