@@ -1,33 +1,59 @@
-"""Putting a run in the line and taking it out again: what the page and the command line call."""
+"""Putting a run in the line, moving it there, and taking it out: what page and command line call.
 
-import logging
-import sqlite3
+The ledger decides; the bell is rung so that a worker looks at once.
+"""
+
+import shutil
 
 from core.records import RunConfig
 from jobs.doorbell import Doorbell
 from jobs.ledger import Job, Ledger
 from jobs.settings import Settings
 
-log = logging.getLogger(__name__)
 
-
-def submit(settings: Settings, config: RunConfig) -> Job:
+def submit(
+    settings: Settings, config: RunConfig, workspace: str | None = None, key: str | None = None
+) -> Job:
     """Queue a run whose config has been checked (`jobs.check`, or the evaluator's `check`).
 
-    First the row, then the folder, then the bell. A worker that is faster than the folder finds the
-    config in the row; a ring that cannot be heard is made up for by the worker's own look at the
-    ledger.
+    A `key` that was used before gives the run of that time. First the row, then the folder, then
+    the bell. A worker that is faster than the folder finds the config in the row; a ring that
+    cannot be heard is made up for by the worker's own look at the ledger.
     """
-    job = Ledger(settings).submit(config)
-    settings.run_folder(job.id).create(config)
-    try:
-        with Doorbell(settings) as bell:
-            bell.ring(job.id)
-    except sqlite3.Error as error:
-        log.warning("%s is queued, the bell did not ring: %s", job.id, error)
-    return job
+    job = Ledger(settings).submit(config, workspace, key)
+    if job.state == "queued" and job.attempt == 0:
+        settings.run_folder(job.id).create(RunConfig.model_validate(job.config))
+    return _ring_for(settings, job)
 
 
 def cancel(settings: Settings, job_id: str) -> Job:
-    """Cancel a queued run at once, ask a running one to stop; a `UserError` when it is over."""
+    """Cancel a waiting run at once, ask a running one to stop; a `UserError` when it is over."""
     return Ledger(settings).request_cancel(job_id)
+
+
+def pause(settings: Settings, job_id: str) -> Job:
+    """Lay a run aside; a running one keeps where it is first."""
+    return Ledger(settings).request_pause(job_id)
+
+
+def resume(settings: Settings, job_id: str) -> Job:
+    """Back into the line from where it was laid aside."""
+    return _ring_for(settings, Ledger(settings).resume(job_id))
+
+
+def retry(settings: Settings, job_id: str) -> Job:
+    """A failed or cancelled run once more."""
+    return _ring_for(settings, Ledger(settings).retry(job_id))
+
+
+def delete(settings: Settings, job_id: str) -> None:
+    """Forget a run and its files; a `UserError` while it runs."""
+    Ledger(settings).delete(job_id)
+    shutil.rmtree(settings.run_folder(job_id).path, ignore_errors=True)
+
+
+def _ring_for(settings: Settings, job: Job) -> Job:
+    if job.state == "queued":
+        with Doorbell(settings) as bell:
+            bell.ring(job.id)
+    return job

@@ -1,11 +1,11 @@
-"""Makes up for whatever was lost: runs whose owner died, runs whose bell nobody heard."""
+"""Makes up for what was lost: runs whose owner died, runs that wait, bells that nobody heard."""
 
 import logging
 import time
 from collections.abc import Callable, Set
 from typing import NamedTuple
 
-from jobs.doorbell import Doorbell
+from jobs.doorbell import OUT_OF_REACH, Doorbell
 from jobs.ledger import Job, Ledger
 from jobs.logs import serving
 from jobs.owner import is_gone
@@ -36,6 +36,7 @@ class Reconciler:
         owner: str,
         busy_with: Callable[[], Set[str]],
         lease_seconds: float,
+        wait_seconds: float,
     ) -> None:
         """`busy_with` says which jobs the observer's own process is really working on."""
         self._ledger = ledger
@@ -43,11 +44,13 @@ class Reconciler:
         self._owner = owner
         self._busy_with = busy_with
         self._lease_seconds = lease_seconds
+        self._wait_seconds = wait_seconds
         self._seen: dict[str, _Seen] = {}
-        self._waiting_since: dict[str, float] = {}
+        self._waiting_since: dict[tuple[str, int], float] = {}
+        self._queued_since: dict[str, float] = {}
 
     def look(self) -> None:
-        """One look: free what died, then ring for what waits unheard."""
+        """One look: free what died, let try again what waited, ring for what nobody heard."""
         # `running` first: a job claimed in between is then in neither list, never taken for dead.
         running = self._ledger.running()
         busy = self._busy_with()
@@ -59,6 +62,7 @@ class Reconciler:
                 freed = self._ledger.crashed(job, reason)
                 if freed and freed.state == "queued":
                     self._doorbell.ring(job.id)
+        self._let_try_again()
         self._ring_again()
 
     def _sign_of_life(self, job: Job) -> _Seen:
@@ -78,14 +82,25 @@ class Reconciler:
             return f"its worker gave no sign of life for {silent:.0f} seconds."
         return None
 
+    def _let_try_again(self) -> None:
+        now = time.monotonic()
+        waiting = {(job.id, job.attempt): job for job in self._ledger.waiting()}
+        self._waiting_since = {one: self._waiting_since.get(one, now) for one in waiting}
+        for one, since in self._waiting_since.items():
+            if now - since >= self._wait_seconds and self._ledger.waited(waiting[one]):
+                self._doorbell.ring(waiting[one].id)
+
     def _ring_again(self) -> None:
         now = time.monotonic()
         queued = [job.id for job in self._ledger.queued()]
-        self._waiting_since = {name: self._waiting_since.get(name, now) for name in queued}
-        overdue = [name for name in queued if now - self._waiting_since[name] > RING_AGAIN_SECONDS]
+        self._queued_since = {name: self._queued_since.get(name, now) for name in queued}
+        overdue = [name for name in queued if now - self._queued_since[name] > RING_AGAIN_SECONDS]
         if not overdue:
             return
-        rung = self._doorbell.rung()
+        try:
+            rung = self._doorbell.rung()
+        except OUT_OF_REACH:
+            return  # Huey's consumer has said so, and these runs are overdue at the next look too
         for name in overdue:
             if name not in rung:
                 self._doorbell.ring(name)

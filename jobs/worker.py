@@ -102,6 +102,7 @@ class Worker:
             self._owner,
             self._busy_with,
             self._settings.lease_seconds,
+            self._settings.wait_seconds,
         )
         while not self._leaving.is_set():
             try:

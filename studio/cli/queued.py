@@ -1,4 +1,7 @@
-"""`submit`, `jobs`, `cancel`, `logs`: runs through the queue. Only `submit` may need torch."""
+"""Runs through the queue: `submit`, `jobs`, `cancel`, `pause`, `resume`, `retry`, `move`, `logs`.
+
+Only `submit` may need torch.
+"""
 
 import sys
 import time
@@ -10,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from core.errors import UserError
 from core.records import RunConfig
 from jobs.ledger import Job, Ledger
 from jobs.logs import read_logs
@@ -56,14 +60,66 @@ def jobs(as_json: AsJson = False) -> None:
 @app.command()
 def cancel(job_id: JobId, as_json: AsJson = False) -> None:
     """Take a run out of the queue, or stop it."""
-    from jobs.queueing import cancel as withdraw
+    from jobs import queueing
 
+    job = queueing.cancel(Settings(), job_id)
+    _say(job, "stopping" if job.state == "running" else job.state, as_json)
+
+
+@app.command()
+def pause(job_id: JobId, as_json: AsJson = False) -> None:
+    """Lay a run aside; it keeps what it has learned so far."""
+    from jobs import queueing
+
+    job = queueing.pause(Settings(), job_id)
+    _say(job, "pausing" if job.state == "running" else job.state, as_json)
+
+
+@app.command()
+def resume(job_id: JobId, as_json: AsJson = False) -> None:
+    """Go on with a run that was paused, or that waits for room."""
+    from jobs import queueing
+
+    job = queueing.resume(Settings(), job_id)
+    _say(job, f"{job.state} again", as_json)
+
+
+@app.command()
+def retry(job_id: JobId, as_json: AsJson = False) -> None:
+    """Queue a run once more that failed or was cancelled."""
+    from jobs import queueing
+
+    job = queueing.retry(Settings(), job_id)
+    _say(job, f"{job.state} again", as_json)
+
+
+@app.command()
+def move(
+    job_id: JobId,
+    before: Annotated[str | None, typer.Option(metavar="JOB", help="Which it precedes.")] = None,
+    first: Annotated[bool, typer.Option("--first", help="To the head of the queue.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="To its end.")] = False,
+    priority: Annotated[
+        int | None, typer.Option(help="A run with a higher one is taken first; all begin with 0.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a waiting run another place in the queue, or another priority."""
+    if (before is not None) + first + last + (priority is not None) != 1:
+        raise UserError("move needs one of --before JOB, --first, --last and --priority NUMBER.")
+    ledger = Ledger(Settings())
+    if priority is not None:
+        job = ledger.prioritise(job_id, priority)
+    else:
+        head = [job.id for job in ledger.queued()[:1]] if first else [before]
+        job = ledger.move(job_id, before=next(iter(head), None))
+    place = ledger.position(job.id)
+    _say(job, f"number {place} in the queue" if place else job.state, as_json)
+
+
+def _say(job: Job, became: str, as_json: bool) -> None:
     with answering(as_json) as answer:
-        job = withdraw(Settings(), job_id)
-        if as_json:
-            answer(asdict(job))
-        else:
-            print(f"{job.id} is {'stopping' if job.state == 'running' else job.state}.")
+        answer(asdict(job)) if as_json else print(f"{job.id} is {became}.")
 
 
 @app.command()

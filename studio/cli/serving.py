@@ -29,6 +29,7 @@ def up(
 ) -> None:
     """Start the studio: the page, its workers and the evaluator. Ctrl-C stops all of them."""
     from jobs import logs, supervise
+    from jobs.doorbell import check_bell
     from jobs.interpreter import command, environment
     from studio.visitors import check_open
 
@@ -56,6 +57,7 @@ def up(
         programs.append(supervise.Program(f"worker {number}", line, given))
     with supervise.only_one(settings):
         supervise.check_port(settings.host, settings.port)
+        check_bell(settings)
         local = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
         url = f"http://{local}:{settings.port}"
         sys.exit(supervise.Tree(programs).run(url, (local, settings.port)))
@@ -70,6 +72,7 @@ def worker(
 ) -> None:
     """Work on queued runs, without the studio."""
     from jobs import logs
+    from jobs.doorbell import check_bell
     from jobs.worker import Worker
 
     devices = gpus.split(",") if gpus else [None]
@@ -79,6 +82,8 @@ def worker(
     logs.set_up(settings, "worker")
     if end_with_parent:
         _end_with_parent()
+    else:
+        check_bell(settings)  # under `up` a Redis that went away must not end the studio
     Worker(settings, devices).run()
 
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from core.demo import QUICK_CLASSES
+from core.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 
@@ -193,6 +194,39 @@ def test_the_queue_from_the_command_line(evenkeel, options, tiny_data, home):
     assert evenkeel("logs", job["id"], "--json").json["job"]["id"] == job["id"]
     assert evenkeel("cancel", job["id"], "--json").json["state"] == "cancelled"
     assert Ledger(Settings(home=home)).get(job["id"]).state == "cancelled"
+
+
+def test_a_queued_run_is_paused_moved_and_tried_again(evenkeel, home):
+    ledger = Ledger(Settings(home=home))
+    first, second, third = (ledger.submit(RunConfig(data="/images")).id for _ in range(3))
+
+    def line() -> list[str]:
+        return [job.id for job in ledger.queued()]
+
+    assert "number 1 in" in evenkeel("move", third, "--first").out
+    assert line() == [third, first, second]
+    assert evenkeel("move", first, "--last", "--json").json["id"] == first
+    assert line() == [third, second, first]
+    assert evenkeel("move", first, "--before", second).code == 0
+    assert line() == [third, first, second]
+    assert evenkeel("move", second, "--priority", 1).code == 0
+    assert line() == [second, third, first]
+    assert "--first" in evenkeel("move", first).complaint
+    assert "--first" in evenkeel("move", first, "--first", "--last").complaint
+
+    assert evenkeel("pause", second, "--json").json["state"] == "paused"
+    assert line() == [third, first]
+    assert "queued again" in evenkeel("resume", second).out
+    assert line() == [second, third, first]
+    assert "is queued" in evenkeel("resume", second).complaint
+    assert evenkeel("cancel", third).code == 0
+    assert evenkeel("retry", third, "--json").json["state"] == "queued"
+    assert line() == [second, first, third]
+
+
+def test_a_queue_that_does_not_answer_is_said_at_the_start(evenkeel, monkeypatch, tmp_path):
+    monkeypatch.setenv("EVENKEEL_QUEUE", f"unix://{tmp_path}/nobody.sock")
+    assert "EVENKEEL_QUEUE" in evenkeel("worker").complaint
 
 
 def test_a_knob_that_names_a_run_takes_its_id_or_its_folder(

@@ -9,6 +9,7 @@ from jobs.reconcile import Reconciler
 
 CONFIG = RunConfig(data="/images")
 LEASE = 0.3
+WAIT = 0.2
 ELSEWHERE = "another-boot:1:1"
 
 
@@ -25,7 +26,7 @@ def busy():
 
 @pytest.fixture
 def reconciler(ledger, doorbell, busy):
-    return Reconciler(ledger, doorbell, this_process(), lambda: busy, LEASE)
+    return Reconciler(ledger, doorbell, this_process(), lambda: busy, LEASE, WAIT)
 
 
 def claimed(ledger, owner):
@@ -82,6 +83,20 @@ def test_a_job_that_its_own_worker_lost_hold_of_is_freed(reconciler, ledger, bus
     busy.clear()
     reconciler.look()
     assert ledger.get(job.id).state == "queued"
+
+
+def test_a_job_without_room_is_tried_again_after_a_while(reconciler, ledger, doorbell):
+    ledger.wait(claimed(ledger, this_process()), "the disk is full")
+    [job] = ledger.waiting()
+    reconciler.look()
+    assert ledger.get(job.id).state == "waiting"
+    time.sleep(WAIT)
+    reconciler.look()
+    assert ledger.get(job.id).state == "queued"
+    assert doorbell.rung() == {job.id}
+    ledger.wait(ledger.claim(this_process()), "still full")
+    reconciler.look()  # which is another wait
+    assert ledger.get(job.id).state == "waiting"
 
 
 def test_a_ring_that_still_waits_is_not_repeated(reconciler, ledger, doorbell, monkeypatch):

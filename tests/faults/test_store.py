@@ -1,0 +1,295 @@
+"""Faults around the ledger and the bell: races, locks, clocks, lost and doubled rings."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from core.records import RunConfig
+from jobs import schema
+from jobs.database import open_database
+from jobs.doorbell import LONGEST_PAUSE_SECONDS, Doorbell
+from jobs.interpreter import environment
+from jobs.ledger import Ledger
+from jobs.owner import this_process
+from jobs.queueing import submit
+from jobs.reconcile import RING_AGAIN_SECONDS, Reconciler
+from jobs.settings import Settings
+from tests import services
+from tests.jobs.real_worker import WorkerProcess, eventually
+
+CONFIG = RunConfig(data="/there/is/nothing")
+DAY = 86_400.0
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request, tmp_path):
+    """A studio with either ledger."""
+    if request.param == "sqlite":
+        return Settings(home=tmp_path / "home")
+    url = request.getfixturevalue("postgres")
+    services.empty(url)
+    return Settings(home=tmp_path / "home", database=url)
+
+
+@pytest.fixture(params=["file", "redis"])
+def belled(request, tmp_path):
+    """A studio with either bell."""
+    if request.param == "file":
+        return Settings(home=tmp_path / "home")
+    return Settings(home=tmp_path / "home", queue=request.getfixturevalue("redis").url)
+
+
+# --- races ---------------------------------------------------------------------------------------
+
+
+def test_a_hundred_submissions_of_one_key_are_one_job(settings):
+    ledgers = [Ledger(settings) for _ in range(4)]
+    with ThreadPoolExecutor(100) as pool:
+        jobs = list(pool.map(lambda i: ledgers[i % 4].submit(CONFIG, key="click"), range(100)))
+    assert len({job.id for job in jobs}) == 1
+    assert len(ledgers[0].list()) == 1
+    assert len(ledgers[0].history(jobs[0].id)) == 1
+
+
+CLAIM_ALL = """
+import json, sys
+from jobs.ledger import Ledger
+from jobs.settings import Settings
+ledger, claimed = Ledger(Settings()), []
+sys.stdin.readline()
+while job := ledger.claim(sys.argv[1]):
+    claimed.append((job.id, job.attempt))
+print(json.dumps(claimed))
+"""
+
+
+def fill(settings, count):
+    """As many queued jobs, in one transaction: two hundred of them would take seconds."""
+    row = {"state": "queued", "config": CONFIG.model_dump(mode="json"), "created": 0.0}
+    rows = [{**row, "id": f"job-{i}", "seq": i, "place": i} for i in range(count)]
+    with open_database(settings).execution_options(writes=True).begin() as connection:
+        connection.execute(sa.insert(schema.job), rows)
+    return {row["id"] for row in rows}
+
+
+def test_four_processes_that_race_for_two_hundred_jobs_never_claim_one_twice(settings):
+    submitted = fill(settings, 200)
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLAIM_ALL, f"boot:{number}:1"],
+            env=environment(settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for number in range(4)
+    ]
+    for racer in racers:
+        racer.stdin.write(b"go\n")
+        racer.stdin.flush()
+    shares = [json.loads(racer.communicate(timeout=120)[0]) for racer in racers]
+    claimed = [job_id for share in shares for job_id, _ in share]
+    assert len(claimed) == 200
+    assert set(claimed) == submitted
+    assert {attempt for share in shares for _, attempt in share} == {1}
+    assert sum(bool(share) for share in shares) > 1, "nobody raced"
+
+
+# --- locks ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked(path, seconds):
+    """Somebody else writes to a database for so long."""
+    begun, done = threading.Event(), threading.Event()
+
+    def hold():
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            begun.set()
+            done.wait(seconds)
+            connection.execute("ROLLBACK")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    begun.wait()
+    yield
+    done.set()
+    holder.join()
+
+
+def test_a_write_lock_of_seconds_delays_writers_and_no_reader(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    ledger = Ledger(settings)
+    job = ledger.submit(CONFIG)
+    claimed = ledger.claim("boot:1:1")
+    seconds = 2.0
+    with locked(settings.ledger_path, seconds), ThreadPoolExecutor(8) as pool:
+        begun = time.monotonic()
+        beats = [pool.submit(ledger.beat, claimed) for _ in range(4)]
+        more = [pool.submit(ledger.submit, CONFIG) for _ in range(4)]
+        assert ledger.get(job.id).state == "running"
+        assert len(ledger.list()) == 1
+        assert len(Ledger(settings).history(job.id)) == 2
+        assert time.monotonic() - begun < seconds / 2, "a page had to wait"
+        assert all(beat.result() for beat in beats)
+        assert len({each.result().id for each in more}) == 4
+        assert time.monotonic() - begun >= seconds * 0.9, "nobody was locked out"
+    assert ledger.get(job.id).beat == 4
+    assert len(ledger.list()) == 5
+
+
+def test_a_locked_bell_delays_a_submission_and_loses_nothing(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    with Doorbell(settings) as bell, locked(settings.queue_path, 1.0):
+        job = submit(settings, CONFIG)
+        assert bell.rung() == {job.id}
+
+
+# --- clocks --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+def test_a_clock_that_jumps_a_day_changes_no_order_and_ends_no_lease(settings, jump, monkeypatch):
+    ledger, true_time = Ledger(settings), time.time
+    before = [ledger.submit(CONFIG) for _ in range(2)]
+    held = ledger.claim("another-boot:1:1")
+    ledger.submit(CONFIG)
+    waits = ledger.claim("another-boot:1:1")
+    ledger.wait(waits, "the disk is full")
+    with Doorbell(settings) as bell:
+        reconciler = Reconciler(ledger, bell, this_process(), set, 30, 30)
+        reconciler.look()
+        monkeypatch.setattr(time, "time", lambda: true_time() + jump)
+        after = [ledger.submit(CONFIG) for _ in range(2)]
+        reconciler.look()
+    assert ledger.get(held.id) == held
+    assert ledger.get(waits.id).state == "waiting"
+    ledger.finish(held, "done")
+    ids = [job.id for job in (*before, *after)]
+    assert [job.id for job in ledger.list() if job.id in ids] == ids[::-1]
+    line = [job.id for job in ledger.queued()]
+    assert [job_id for job_id in line if job_id in ids] == [i for i in ids if i in line]
+    assert line[-2:] == ids[-2:]
+    history = ledger.history(held.id)
+    assert [entry.kind for entry in history] == ["submitted", "claimed", "finished"]
+    assert (history[2].time > history[1].time) == (jump > 0), "the clock did not jump"
+
+
+# --- the bell ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def at_the_door(settings):
+    """Somebody who answers the bell: takes the first in the line and is done with it at once."""
+    ledger = Ledger(settings)
+    answered = []
+
+    def answer(job_id):
+        answered.append(job_id)
+        if job := ledger.claim(this_process()):
+            ledger.finish(job, "done")
+
+    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    bell = Doorbell(settings, answer)
+    consumer = bell.consumer(2)
+    consumer.start()
+    try:
+        yield bell, ledger, answered
+    finally:
+        consumer.stop(graceful=True)
+        bell.close()
+        for number, handler in handlers.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+
+
+def leave_in(bell, message):
+    bell._huey.storage.enqueue(message)
+
+
+def test_rings_that_are_doubled_unknown_or_garbage_cost_nothing(belled):
+    with at_the_door(belled) as (bell, ledger, answered):
+        leave_in(bell, b"\x80\x04 this is no JSON")
+        leave_in(bell, b'["id-1", "a-task-of-a-later-version", null, 0, 0, [], {}, null, null]')
+        leave_in(bell, b"{}")
+        bell.ring("a-run-that-never-was")
+        job = ledger.submit(CONFIG)
+        assert all(bell.ring(job.id) for _ in range(3))
+        eventually(lambda: answered.count(job.id) == 3, seconds=20)
+        assert ledger.get(job.id).state == "done"
+        assert ledger.get(job.id).attempt == 1
+        assert [e.kind for e in ledger.history(job.id)].count("claimed") == 1
+
+
+def test_a_ring_that_cannot_be_read_does_not_hide_the_others(belled):
+    with Doorbell(belled) as bell:
+        leave_in(bell, b"\x80\x04 this is no JSON")
+        bell.ring("a-run")
+        assert bell.rung() == {"a-run"}
+
+
+def test_lost_rings_are_rung_again(belled, monkeypatch):
+    monkeypatch.setattr("jobs.reconcile.RING_AGAIN_SECONDS", 0.0)
+    ledger = Ledger(belled)
+    jobs = {submit(belled, CONFIG).id for _ in range(3)}
+    with Doorbell(belled) as bell:
+        assert bell.rung() == jobs
+        bell._huey.storage.flush_queue()
+        assert bell.rung() == set()
+        reconciler = Reconciler(ledger, bell, this_process(), set, 30, 30)
+        reconciler.look()
+        time.sleep(0.01)
+        reconciler.look()
+        assert bell.rung() == jobs
+
+
+def test_a_queue_file_that_turns_into_garbage_is_replaced(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    job = submit(settings, CONFIG)
+    for path in settings.home.glob("queue.db*"):
+        path.write_bytes(b"this is no database" * 500)
+    with at_the_door(settings) as (bell, ledger, _):
+        bell.ring(job.id)
+        eventually(lambda: ledger.get(job.id).state == "done", seconds=10)
+
+
+def test_a_redis_that_is_killed_only_delays(redis, tmp_path):
+    settings = Settings(home=tmp_path / "home", queue=redis.url, spare=False)
+    worker = WorkerProcess(settings)
+    try:
+        with Doorbell(settings) as bell:
+            commands = bell._huey.storage.conn.client_list
+            eventually(lambda: any(client["cmd"] == "brpop" for client in commands()))
+            redis.kill()
+            unheard = submit(settings, CONFIG)
+            assert bell.ring(unheard.id) is False
+            time.sleep(2 * LONGEST_PAUSE_SECONDS)
+            assert worker.process.poll() is None
+            assert worker.ledger.get(unheard.id).state == "queued"
+            redis.start()
+            took = eventually(lambda: worker.ledger.get(unheard.id).state == "running")
+        assert took <= RING_AGAIN_SECONDS + 3
+    finally:
+        worker.leave()
+
+
+def test_who_waits_for_a_redis_that_is_away_hears_it_when_it_is_back(redis, tmp_path):
+    settings = Settings(home=tmp_path / "home", queue=redis.url)
+    redis.kill()
+    with at_the_door(settings) as (bell, ledger, answered):
+        job = submit(settings, CONFIG)
+        time.sleep(2 * LONGEST_PAUSE_SECONDS)
+        assert ledger.get(job.id).state == "queued"
+        redis.start()
+        assert bell.ring(job.id)
+        eventually(lambda: ledger.get(job.id).state == "done", seconds=5)
+        assert answered == [job.id]
