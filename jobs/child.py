@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from core.crash import crash_at
+from core.data.limits import MIB
 from core.durable import is_disk_full
 from core.errors import DiskFull, UserError
 from core.runs import EventLog, RunFolder
@@ -110,7 +111,7 @@ def _run(settings: Settings, folder: RunFolder, attempt: int, brake: Brake) -> N
 
     keeping = Keeping(
         attempt,
-        settings.reserve_bytes,
+        settings.run_reserve_mib * MIB,
         settings.checkpoint_least_seconds,
         settings.checkpoint_most_seconds,
     )

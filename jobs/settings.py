@@ -50,6 +50,16 @@ class Settings(BaseSettings):
     """
     artifacts: None = None
     """Runs are kept in the data folder; no other store is supported yet."""
+    workers: int = Field(1, ge=0, le=64)
+    """Worker processes that `evenkeel up` starts."""
+    spare: bool = True
+    """Keep one interpreter with torch imported ready for the next run (about 400 MB)."""
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], BeforeValidator(lambda v: str(v).lower())
+    ] = "info"
+    """How much is logged, on stderr and in the data folder's `logs`."""
+
+    # Who comes in
     host: str = "127.0.0.1"
     """Address the studio listens on."""
     port: int = Field(7860, ge=1, le=65535)
@@ -62,36 +72,55 @@ class Settings(BaseSettings):
     """`USER:PASSWORD` for visitors, each of whom has a workspace of their own."""
     public: bool = False
     """Let anybody in as a visitor, without a password."""
-    upload_bytes: int = Field(1 << 30, ge=1)
-    """The most that one upload may bring."""
-    kept_bytes: int = Field(2 << 30, ge=1)
-    """The most that a visitor's workspace may keep."""
-    kept_images: int = Field(20_000, ge=1)
-    """How many images a visitor's workspace may keep."""
-    disk_reserve_bytes: int = Field(5 << 30, ge=0)
-    """Visitors' uploads leave so much of the disk free."""
+
+    # What they may take
     actions_per_minute: int = Field(60, ge=1)
     """How often a visitor may act in a minute; looking is not counted."""
-    workers: int = Field(1, ge=0, le=64)
-    """Worker processes that `evenkeel up` starts."""
-    spare: bool = True
-    """Keep one interpreter with torch imported ready for the next run (about 400 MB)."""
-    beat_seconds: float = Field(5.0, gt=0)
-    """How often a worker says that its run is alive."""
-    lease_seconds: float = Field(30.0, gt=0)
-    """A run whose worker said nothing for so long, and cannot be looked at, is taken over."""
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], BeforeValidator(lambda v: str(v).lower())
-    ] = "info"
-    """How much is logged, on stderr and in the data folder's `logs`."""
-    wait_seconds: float = Field(20.0, gt=0)
-    """A run that waits for room on the disk or in memory is tried again after so long."""
+    workspace_mib: int = Field(2048, ge=1)
+    """The most that the data sets of one visitor may fill on the disk."""
+    workspace_images: int = Field(20_000, ge=1)
+    """How many images the data sets of one visitor may hold."""
     workspace_running: int = Field(1, ge=1)
     """Runs of one visitor that are worked on at a time."""
     workspace_queued: int = Field(5, ge=1)
     """Runs of one visitor that may wait besides."""
     studio_queued: int = Field(100, ge=1)
     """Runs of everybody together that may wait."""
+
+    # What an upload may be
+    upload_mib: int = Field(1024, ge=1)
+    """The most that one upload may send."""
+    upload_unpacked_mib: int = Field(2048, ge=1)
+    """The most that one upload may fill on the disk, unpacked or written anew."""
+    upload_images: int = Field(20_000, ge=1)
+    """The most images of one upload."""
+    upload_reserve_mib: int = Field(5120, ge=0)
+    """Free disk space that visitors' uploads leave."""
+    image_megapixels: float = Field(50.0, gt=0)
+    """The largest image that is read."""
+    decode_mib: int = Field(1536, ge=256)
+    """The most memory that reading one image may take."""
+    decode_seconds: float = Field(30.0, gt=0)
+    """The longest that reading one image may take."""
+
+    # How runs are kept safe
+    run_reserve_mib: int = Field(2048, ge=0)
+    """Free disk space without which no run starts; three checkpoints must fit as well."""
+    wait_seconds: float = Field(20.0, gt=0)
+    """A run that waits for room on the disk or in memory is tried again after so long."""
+    checkpoint_least_seconds: float = Field(5.0, ge=0)
+    """An epoch that ends sooner after the last checkpoint gets none."""
+    checkpoint_most_seconds: float = Field(300.0, ge=0)
+    """In epochs that last longer there are checkpoints on the way."""
+    beat_seconds: float = Field(5.0, gt=0)
+    """How often a worker says that its run is alive."""
+    lease_seconds: float = Field(30.0, gt=0)
+    """A run whose worker said nothing for so long, and cannot be looked at, is taken over."""
+    hang_seconds: float = Field(300.0, gt=0)
+    """A training that takes no step for so long, and for `hang_steps` of its usual steps, hangs:
+    it is ended and tried again."""
+    hang_steps: float = Field(20.0, gt=0)
+    """See `hang_seconds`."""
 
     @field_validator("queue")
     @classmethod
@@ -112,31 +141,6 @@ class Settings(BaseSettings):
             "EVENKEEL_DATABASE must be postgresql+psycopg://USER:PASSWORD@HOST/NAME, or not be set "
             f"for SQLite in the data folder; got {_without_password(value)}."
         )
-
-    upload_mib: int = Field(1024, ge=1)
-    """The most that one upload may send."""
-    upload_kept_mib: int = Field(2048, ge=1)
-    """The most that one upload may fill on the disk, unpacked or written anew."""
-    upload_images: int = Field(20_000, ge=1)
-    """The most images of one upload."""
-    image_megapixels: float = Field(50.0, gt=0)
-    """The largest image that is read."""
-    decode_mib: int = Field(1536, ge=256)
-    """The most memory that reading one image may take."""
-    decode_seconds: float = Field(30.0, gt=0)
-    """The longest that reading one image may take."""
-
-    reserve_bytes: int = Field(2 << 30, ge=0)
-    """Free disk space without which no run starts (2 GiB); three checkpoints must fit as well."""
-    checkpoint_least_seconds: float = Field(5.0, ge=0)
-    """An epoch that ends sooner after the last checkpoint gets none."""
-    checkpoint_most_seconds: float = Field(300.0, ge=0)
-    """In epochs that last longer there are checkpoints on the way."""
-    hang_seconds: float = Field(300.0, gt=0)
-    """A training that takes no step for so long, and for `hang_steps` of its usual steps, hangs:
-    it is ended and tried again."""
-    hang_steps: float = Field(20.0, gt=0)
-    """See `hang_seconds`."""
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -165,7 +169,7 @@ class Settings(BaseSettings):
         """What an upload is held to."""
         return Limits(
             upload_bytes=self.upload_mib * MIB,
-            kept_bytes=self.upload_kept_mib * MIB,
+            kept_bytes=self.upload_unpacked_mib * MIB,
             images=self.upload_images,
             pixels=round(self.image_megapixels * 1e6),
             memory_bytes=self.decode_mib * MIB,

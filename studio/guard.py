@@ -157,7 +157,7 @@ class Guard:
             headers["content-length"] = str(len(body))
             return {**scope, "headers": headers.raw}, _replay(body, receive)
         if path == "/studio/uploads":
-            return scope, _counted(receive, self._settings.upload_bytes)
+            return scope, _counted(receive, self._settings.limits.upload_bytes)
         if scope["method"] == "POST":
             return scope, _counted(receive, 10_000)
         return scope, receive

@@ -83,8 +83,8 @@ class Data:
     example_ood = "sketches/\n├ tabby cat/   16 jpg\n└ red fox/     16 jpg"
     upload = "the upload"
     lost_upload = "This upload is not on the server any more. Drop the folder again."
-    too_large = "One upload may bring {limit} MB. Send it in parts, or make the images smaller."
-    full = "A workspace may keep {limit} MB, and this upload would be above that."
+    too_large = "One upload may bring {limit} MiB. Send it in parts, or make the images smaller."
+    full = "A workspace may keep {limit} MiB, and this upload would be above that."
     disk_full = "The disk of this studio is full. Tell its owner."
     demo_is_shared = (
         "The demo is shared by everybody here, so nothing can be added to it. Drop your images as "

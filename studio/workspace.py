@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from core.data.dataset import IngestReport, Role
 from core.data.health import check
+from core.data.limits import MIB
 from core.errors import UserError
 from core.records import RunConfig, RunRecord
 from core.runs import RunFolder
@@ -226,16 +227,14 @@ class Workspace:
         """A `UserError` when so much more is too much for an upload, the workspace or the disk."""
         settings = self.studio.settings
         waiting = self.studio.incoming.size_bytes(self.visitor.workspace) + size_bytes
-        if waiting > settings.upload_bytes:
-            raise UserError(
-                words.Data.too_large.format(limit=f"{settings.upload_bytes / 1e6:,.0f}")
-            )
+        if waiting > settings.limits.upload_bytes:
+            raise UserError(words.Data.too_large.format(limit=f"{settings.upload_mib:,}"))
         if self.is_owner:
             return
         kept = self.studio.workspaces.kept(self.visitor.workspace).size_bytes
-        if kept + waiting > settings.kept_bytes:
-            raise UserError(words.Data.full.format(limit=f"{settings.kept_bytes / 1e6:,.0f}"))
-        if shutil.disk_usage(settings.home).free < settings.disk_reserve_bytes + size_bytes:
+        if kept + waiting > settings.workspace_mib * MIB:
+            raise UserError(words.Data.full.format(limit=f"{settings.workspace_mib:,}"))
+        if shutil.disk_usage(settings.home).free < settings.upload_reserve_mib * MIB + size_bytes:
             raise UserError(words.Data.disk_full)
 
     def upload(
@@ -249,7 +248,9 @@ class Workspace:
         sent = [{"rel": str(f.get("rel", "")), "path": self._sent(f.get("id"))} for f in files]
         shelf, settings = self.studio.shelf, self.studio.settings
         target = data_id or shelf.fresh_id(sent, exact=self.is_owner)
-        limit = None if self.is_owner else Kept(settings.kept_bytes, settings.kept_images)
+        limit = (
+            None if self.is_owner else Kept(settings.workspace_mib * MIB, settings.workspace_images)
+        )
         workspaces, owner = self.studio.workspaces, self._remembered()
         workspaces.claim(owner, target, target, _brought(sent), limit)
         try:

@@ -13,15 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.data.limits import MIB
 from jobs.backup import HALF_WRITTEN, is_any
 from jobs.doctor.found import Found, address, fail, gibibytes, ok, warn
 from jobs.schema import VERSION
 from jobs.settings import Settings
 
-RESERVE_BYTES = 5 * 2**30
-"""Below it no upload is taken."""
-LEAST_BYTES = 2 * 2**30
-"""Below it no run is started."""
 HALF_WRITTEN_SECONDS = 86_400
 """No write takes so long: what is half-written and older was left by a process that ended."""
 TIMEOUT_SECONDS = 2
@@ -77,10 +74,11 @@ def disk(settings: Settings) -> Found:
     free = shutil.disk_usage(settings.home).free
     sentence = f"{gibibytes(free)} free where {settings.home} lies."
     advice = f"Delete exports and old runs in the studio, or all of {settings.cache}."
-    if free < LEAST_BYTES:
-        return fail(f"{sentence} Runs wait below {gibibytes(LEAST_BYTES)}.", advice)
-    if free < RESERVE_BYTES:
-        return warn(f"{sentence} Uploads are refused below {gibibytes(RESERVE_BYTES)}.", advice)
+    runs, uploads = settings.run_reserve_mib * MIB, settings.upload_reserve_mib * MIB
+    if free < runs:
+        return fail(f"{sentence} Runs wait below {gibibytes(runs)}.", advice)
+    if free < uploads:
+        return warn(f"{sentence} Visitors' uploads are refused below {gibibytes(uploads)}.", advice)
     return ok(sentence)
 
 
