@@ -45,6 +45,9 @@ class ClipModel:
         """
         self.name = name
         self.model = model.eval().requires_grad_(False).to(precision.device)
+        # Laid out as `Classifier` wants it: one first made in inference mode would else replace the
+        # weights by tensors that no later loss can be differentiated through.
+        self.model.to(memory_format=torch.channels_last)
         self.tokenizer = tokenizer
         self.config = config
         self.precision = precision

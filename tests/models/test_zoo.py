@@ -142,6 +142,13 @@ def test_batch_norm_keeps_clips_statistics_in_training(tmp_path):
     assert torch.equal(before, classifier.tower[1].running_mean)
 
 
+def test_the_first_features_asked_for_leave_weights_that_gradients_flow_through(tiny_model):
+    clip = zoo.load(str(tiny_model), device="cpu", precision="fp32")
+    with torch.inference_mode():
+        clip.frozen.features(clip.blank())
+    assert not any(weight.is_inference() for weight in clip.model.parameters())
+
+
 def test_a_device_that_is_not_there_is_a_user_error():
     with pytest.raises(UserError, match="'cuda:7' cannot be used"):
         choose_device("cuda:7")
