@@ -19,7 +19,6 @@ from core.training.cache import (
     cache_keys,
     grid,
     one_hot_labels,
-    scales,
     search,
     unsearched,
 )
@@ -61,6 +60,7 @@ class APE(Method):
         "alpha_end": 7.0,
         "gamma_end": 0.5,
         "gamma_steps": 5,
+        "ties": "first",
     }
     """The official run on ImageNet."""
 
@@ -105,12 +105,11 @@ class APE(Method):
         if not task.val:
             yield Warned(f"{unsearched(params)} γ stays {params.init_gamma:g}.")
             return self.classifier
-        betas, alphas = scales(params)
         gammas = grid(params.gamma_end, params.gamma_steps, start=0.0)
-        sizes = f"{len(betas)} × {len(alphas)} × {len(gammas)}"
+        sizes = f"{params.beta_steps} × {params.alpha_steps} × {params.gamma_steps}"
         yield Stage("training", f"search over {sizes} values of β, α and γ")
         tried = torch.stack([weighted(gamma) for gamma in gammas]).to(head.keys.device)
-        found = search(head, self.classifier, clip, task, tried, betas, alphas)
+        found = search(head, self.classifier, clip, task, tried, params)
         head.alpha.fill_(found.alpha)
         head.beta.fill_(found.beta)
         head.values.copy_(tried[found.which])

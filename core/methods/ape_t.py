@@ -27,7 +27,13 @@ class APET(TrainedCache):
     paper = "Zhu et al. 2023, arXiv 2304.01195"
     summary = "A cache of training images, adapted by one small correction a class; CLIP stays."
 
-    paper_preset: ClassVar = {"ratio": 500 / 1024, "lr": 1e-4, "epochs": 20, "keep": "best"}
+    paper_preset: ClassVar = {
+        "ratio": 500 / 1024,
+        "lr": 1e-4,
+        "epochs": 20,
+        "keep": "best",
+        "ties": "first",
+    }
     """The official run on ImageNet. lr 1e-4 also for food, pets and SUN; epochs 20 for DTD, 60 for
     flowers, 200 for EuroSAT."""
 

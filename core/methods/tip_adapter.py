@@ -1,6 +1,7 @@
 """Tip-Adapter: a cache of the training images beside the zero-shot head; nothing is trained."""
 
 from collections.abc import Generator
+from typing import ClassVar
 
 from core.events import Event
 from core.methods.base import Method
@@ -23,6 +24,8 @@ class TipAdapter(Method):
     title = "Tip-Adapter"
     paper = "Zhang et al. 2021, arXiv 2111.03930"
     summary = "Keeps CLIP as it is and lets the most similar training images vote: no training."
+
+    paper_preset: ClassVar = {"ties": "first"}
 
     Params = CacheParams
     params: CacheParams

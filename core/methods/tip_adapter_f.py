@@ -22,7 +22,7 @@ class TipAdapterF(TrainedCache):
     paper = "Zhang et al. 2021, arXiv 2111.03930"
     summary = "Tip-Adapter whose stored image features are fine-tuned; CLIP itself stays as it is."
 
-    paper_preset: ClassVar = {"keep": "best"}
+    paper_preset: ClassVar = {"keep": "best", "ties": "first"}
     """The official run on ImageNet, with its epoch chosen on validation; EuroSAT had 100 epochs."""
 
     class Params(TrainedCacheParams):

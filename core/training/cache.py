@@ -1,9 +1,8 @@
-"""What cache methods share: keys averaged over views, and the search for α, β and γ on validation
+"""What cache methods share: their knobs, keys averaged over views, and scales chosen on validation
 images.
 """
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator
 from typing import Annotated
 
 import torch
@@ -19,11 +18,10 @@ from core.models.classifier import Classifier
 from core.models.clip import ClipModel, unit
 from core.params import Sensible
 from core.training.frozen import FrozenViews
+from core.training.scale_search import Found, Ties, best_scales
 
 GRID_START = 0.1
 """Where the grids of α and β begin; their ends are not reached. As in Tip-Adapter's code."""
-CHUNK_FLOATS = 1 << 22
-"""Size of the largest array of the search: small enough for a processor's cache and any memory."""
 
 
 class CacheParams(BackboneParams):
@@ -50,22 +48,15 @@ class CacheParams(BackboneParams):
     """Values of α that are tried with every β."""
     beta_steps: Annotated[int, Field(ge=1), Sensible(20, 400)] = 200
     """Values of β that are tried."""
+    ties: Ties = "likelier"
+    """Which scales win among those that get equally many validation images right: the `likelier`,
+    with the lower negative log-likelihood there, or the `first` of the grid, as published. Few
+    images tie often, and the first of the grid hardly differs from zero-shot."""
 
     @property
     def augmentation(self) -> Augmentation:
         """How views are drawn."""
         return Augmentation(self.crop_min, self.flip)
-
-
-@dataclass(frozen=True)
-class Found:
-    """The first best point of a grid, and how many images it gets right."""
-
-    beta: float
-    alpha: float
-    which: int
-    """Index of the key weights (γ)."""
-    hits: int
 
 
 def cache_keys(
@@ -108,10 +99,11 @@ def choose_scales(
     if not task.val:
         yield Warned(unsearched(params))
         return
-    betas, alphas = scales(params)
-    yield Stage("training", f"search over {len(betas)} × {len(alphas)} values of β and α")
+    yield Stage(
+        "training", f"search over {params.beta_steps} × {params.alpha_steps} values of β and α"
+    )
     _, _, values = head.memory()
-    found = search(head, classifier, clip, task, values.detach()[None], betas, alphas)
+    found = search(head, classifier, clip, task, values.detach()[None], params)
     head.alpha.fill_(found.alpha)
     head.beta.fill_(found.beta)
 
@@ -137,99 +129,10 @@ def search(
     clip: ClipModel,
     task: FewShotTask,
     values: Tensor,
-    betas: Sequence[float],
-    alphas: Sequence[float],
+    params: CacheParams,
 ) -> Found:
     """`best_scales` of a head on the task's validation images; `values` are (G, N, C)."""
     features = clip.features_of(classifier, task.root, task.val).to(classifier.mean.device)
     labels = torch.tensor([item.label for item in task.val], device=features.device)
     logits, affinity = head.parts(features)
-    return best_scales(logits, affinity, values, labels, betas, alphas)
-
-
-@torch.inference_mode()
-def best_scales(
-    logits: Tensor,
-    affinity: Tensor,
-    values: Tensor,
-    labels: Tensor,
-    betas: Sequence[float],
-    alphas: Sequence[float],
-) -> Found:
-    """The (β, α, γ) whose logits + α·exp(−β(1 − affinity))·values_γ get the most images right.
-
-    Logits (B, C), affinity (B, N), values (G, N, C) with one class a key, labels (B,); α ascends.
-    The first of equals wins, β changing slowest and γ fastest, as a strict > in the official nested
-    loops does.
-    """
-    hits = grid_hits(logits, affinity, values, labels, betas, alphas)
-    first = int(hits.flatten().argmax())
-    beta, alpha, which = (int(i) for i in torch.unravel_index(torch.tensor(first), hits.shape))
-    return Found(betas[beta], alphas[alpha], which, int(hits[beta, alpha, which]))
-
-
-def grid_hits(
-    logits: Tensor,
-    affinity: Tensor,
-    values: Tensor,
-    labels: Tensor,
-    betas: Sequence[float],
-    alphas: Sequence[float],
-) -> Tensor:
-    """`(len(betas), len(alphas), G)`: how many images each point of the grid gets right. `alphas`
-    ascend.
-
-    For one image and one (β, γ) every other class allows an interval of α, since logits are linear
-    in α; the image is right where all of them overlap. So no α needs logits of its own. A class
-    that shares the highest logit counts as right.
-    """
-    members, weights = _by_class(values)  # (C, K), (C, K, G)
-    classes, per_class, choices = weights.shape
-    steps = torch.tensor(alphas, device=logits.device)
-    counts = torch.zeros(len(betas), len(alphas) + 1, choices, device=logits.device)
-    rows = max(1, CHUNK_FLOATS // (classes * max(per_class, choices)))
-    for start in range(0, len(labels), rows):
-        chunk = slice(start, start + rows)
-        gap = affinity[chunk].T[members].transpose(1, 2) - 1  # (C, B, K)
-        own = labels[chunk][None, :, None]  # (1, B, 1)
-        base = logits[chunk].T[..., None]  # (C, B, 1)
-        ahead = base - base.gather(0, own)
-        for index, beta in enumerate(betas):
-            votes = torch.bmm(torch.exp(beta * gap), weights)  # (C, B, G)
-            rise = votes - votes.gather(0, own.expand(-1, -1, choices))
-            low, high = _interval(ahead, rise)  # (B, G)
-            begin = torch.searchsorted(steps, low, right=False)
-            end = torch.searchsorted(steps, high, right=True)
-            right = (begin < end).float()
-            counts[index].scatter_add_(0, begin, right)
-            counts[index].scatter_add_(0, end, -right)
-    return counts.cumsum(1)[:, :-1].round().long()
-
-
-def _interval(ahead: Tensor, rise: Tensor) -> tuple[Tensor, Tensor]:
-    """The α from `low` to `high` for which ahead + α·rise ≤ 0 in every class (the first dimension);
-    `low` > `high` where there is none.
-    """
-    bound = -ahead / rise
-    low = torch.where(rise < 0, bound, -torch.inf).amax(0)
-    high = torch.where(rise > 0, bound, torch.inf)
-    never = ((rise == 0) & (ahead > 0)).any(0)
-    return low, high.amin(0).masked_fill(never, -torch.inf)
-
-
-def _by_class(values: Tensor) -> tuple[Tensor, Tensor]:
-    """For every class the positions of its keys (C, K) and their weights (C, K, G); a class with
-    fewer keys than K repeats key 0 with weight 0.
-    """
-    choices, keys, classes = values.shape
-    label = values[0].abs().argmax(1)  # (N,)
-    order = torch.argsort(label, stable=True)
-    counts = torch.bincount(label, minlength=classes)
-    first = counts.cumsum(0) - counts
-    place = torch.arange(keys, device=values.device) - first[label[order]]
-    members = torch.zeros(classes, int(counts.max()), dtype=torch.long, device=values.device)
-    weights = torch.zeros(*members.shape, choices, device=values.device)
-    members[label[order], place] = order
-    own = values[:, torch.arange(keys, device=values.device), label]  # (G, N)
-    weights[label[order], place] = own[:, order].T
-    return members, weights
+    return best_scales(logits, affinity, values, labels, *scales(params), params.ties)

@@ -55,7 +55,7 @@ def test_prototypes_and_tower_stay_as_they_are(method, tiny_task):
 @EVERY
 def test_the_scales_are_the_first_best_of_their_grid_on_validation(method, tiny_task):
     clip, task = tiny_task
-    params = quick(method)
+    params = quick(method, ties="first")
     classifier, said = finished(method(params, clip, task))
     head = classifier.head
     features = clip.evaluation_features(task.root, task.val).clone()
@@ -76,6 +76,20 @@ def test_the_scales_are_the_first_best_of_their_grid_on_validation(method, tiny_
     head.beta.fill_(kept[1])
     assert int((classifier.logits_from(features).argmax(1) == labels).sum()) == best
     assert any(isinstance(event, Stage) and "search" in event.detail for event in said)
+
+
+@EVERY
+def test_of_equal_scales_the_likelier_is_kept_unless_the_first_is_asked_for(method, tiny_task):
+    clip, task = tiny_task
+    labels = torch.tensor([item.label for item in task.val])
+    hits, nll = {}, {}
+    for ties in ("likelier", "first"):
+        classifier, _ = finished(method(quick(method, ties=ties), clip, task))
+        logits = classifier.logits_from(clip.evaluation_features(task.root, task.val))
+        hits[ties] = int((logits.argmax(1) == labels).sum())
+        nll[ties] = F.cross_entropy(logits, labels).item()
+    assert hits["likelier"] == hits["first"]
+    assert nll["likelier"] < nll["first"]
 
 
 @EVERY
