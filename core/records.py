@@ -45,7 +45,7 @@ class RunConfig(Params):
     """
     unseen: tuple[str, ...] = ()
     """Class folders that are not trained on but measured like the others (generalised zero-shot).
-    Trained class heads stay fixed then."""
+    Methods that fine-tune do not train a class head then, but for scratch-ft."""
     alphas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = DEFAULT_ALPHAS
     """Mixing weights of the WiSE grid; 0 and 1 are always measured."""
     evaluations: Annotated[int, Field(ge=0), Sensible(0, 12)] = 3
