@@ -46,16 +46,28 @@ def redis(tmp_path: Path) -> Iterator[services.Redis]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random two-layer ViT CLIP as an open_clip folder: trains in milliseconds."""
+    return random_model(tmp_path_factory.mktemp("tiny-clip"), TINY_VIT)
+
+
+@pytest.fixture(scope="session")
+def tiny_resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a small ResNet as its image tower, which has batch norms."""
+    tower = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}
+    config = {**TINY_VIT, "vision_cfg": tower}
+    return random_model(tmp_path_factory.mktemp("tiny-resnet"), config)
+
+
+def random_model(folder: Path, config: dict) -> Path:
+    """Write a random CLIP of this architecture into `folder`, as open_clip lays it out."""
     import open_clip
     import torch
     from safetensors.torch import save_file
 
-    folder = tmp_path_factory.mktemp("tiny-clip")
     (folder / "open_clip_config.json").write_text(
-        json.dumps({"model_cfg": TINY_VIT, "preprocess_cfg": {"size": 32}})
+        json.dumps({"model_cfg": config, "preprocess_cfg": {"size": 32}})
     )
     torch.manual_seed(0)
-    model = open_clip.CLIP(**TINY_VIT)
+    model = open_clip.CLIP(**config)
     save_file(
         {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
         folder / "open_clip_model.safetensors",

@@ -1,5 +1,6 @@
 """What every interpolator promises, tried on every interpolator there is."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,9 @@ MIXING = pytest.mark.parametrize(
 )
 CHOOSING = pytest.mark.parametrize(
     "name", [n for n, i in INTERPOLATORS.items() if "choose_on" in i.Params.model_fields]
+)
+FITTING = pytest.mark.parametrize(
+    "name", [n for n, i in INTERPOLATORS.items() if "steps" in i.Params.model_fields]
 )
 
 
@@ -75,6 +79,25 @@ def test_the_same_members_give_the_same_weights_exactly(name, tiny_task, members
         for _ in range(2)
     )
     assert all(torch.equal(first[key], again[key]) for key in first)
+
+
+@EVERY
+def test_cancelling_midway_leaves_the_members_whole(name, tiny_task, members_of):
+    members = members_of(enough(name))
+    before = [{k: v.clone() for k, v in m.load().state_dict().items()} for m in members]
+    steps = quick(name).combine(members, *tiny_task)
+    assert isinstance(next(steps), Event)
+    steps.close()
+    with pytest.raises(StopIteration):
+        next(steps)
+    for member, old in zip(members, before, strict=True):
+        assert all(torch.equal(old[k], v) for k, v in member.load().state_dict().items())
+
+
+@FITTING
+def test_a_loss_that_is_not_a_number_is_said(name, tiny_task, members_of):
+    with pytest.raises(UserError, match=f"{name}: the loss became nan"):
+        combine(name, members_of(1, scale=math.inf), tiny_task)
 
 
 @EVERY

@@ -90,16 +90,6 @@ def test_the_average_of_adapters_follows_those_that_train(tiny_task):
     assert 0 < moved[smooth] < moved[last]
 
 
-@pytest.mark.parametrize("train_head", [True, False])
-def test_decay_zero_is_fine_tuning_to_the_bit(train_head, tiny_task):
-    plain = FineTuning(FineTuning.Params(**QUICK, train_head=train_head), *tiny_task)
-    other = EMA(EMA.Params(**QUICK, decay=0.0, train_head=train_head), *tiny_task)
-    list(plain.fit())
-    list(other.fit())
-    for name, tensor in plain.classifier.state_dict().items():
-        assert torch.equal(tensor, other.classifier.state_dict()[name]), name
-
-
 MUTANTS = [
     Mutant(
         "core.methods.ema",

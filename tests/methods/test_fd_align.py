@@ -97,19 +97,6 @@ def test_short_template_lists_shrink_both_numbers(count, kept, centres):
     assert len(spurious.centres) == centres
 
 
-def test_weight_zero_is_fine_tuning_with_the_same_head(tiny_task):
-    from core.methods.ft import FineTuning
-
-    clip, task = tiny_task
-    shared = {"epochs": 2, "batch_size": 5, "train_head": False}
-    aligned = FDAlign(FDAlign.Params(**shared, spurious_weight=0.0), clip, task)
-    plain = FineTuning(FineTuning.Params(**shared), clip, task)
-    for method in (aligned, plain):
-        list(method.fit())
-    for name, tensor in plain.classifier.state_dict().items():
-        assert torch.equal(tensor, aligned.classifier.state_dict()[name]), name
-
-
 def test_an_empty_weight_is_the_published_one_for_clip_and_grows_for_softer_models(tiny_task):
     clip, task = tiny_task
     method = FDAlign(FDAlign.Params(), clip, task)

@@ -1,11 +1,9 @@
 """FeatKD: the distance between features against hand-worked numbers and the cosine."""
 
-import pytest
 import torch
 import torch.nn.functional as F
 
 from core.methods.feat_kd import FeatKD, feature_loss
-from core.methods.ft import FineTuning
 from core.training.frozen import FrozenViews
 from core.training.loop import Batch
 from tests.mutants import Mutant
@@ -49,16 +47,6 @@ def test_an_empty_weight_is_a_tenth_of_the_temperature(tiny_task):
     # open_clip starts a fresh model at τ = 1/0.07 = 14.2857.
     assert FeatKD(FeatKD.Params(), *tiny_task).params.feature_weight == 1.429
     assert FeatKD(FeatKD.Params(feature_weight=2), *tiny_task).params.feature_weight == 2
-
-
-@pytest.mark.parametrize("train_head", [True, False])
-def test_feature_weight_zero_is_fine_tuning_to_the_bit(train_head, tiny_task):
-    plain = FineTuning(FineTuning.Params(**QUICK, train_head=train_head), *tiny_task)
-    other = FeatKD(FeatKD.Params(**QUICK, feature_weight=0.0, train_head=train_head), *tiny_task)
-    list(plain.fit())
-    list(other.fit())
-    for name, tensor in plain.classifier.state_dict().items():
-        assert torch.equal(tensor, other.classifier.state_dict()[name]), name
 
 
 MUTANTS = [

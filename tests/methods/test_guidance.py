@@ -9,7 +9,6 @@ import torch.nn.functional as F
 
 from core.errors import UserError
 from core.methods.car_ft import CarFT
-from core.methods.ft import FineTuning
 from core.methods.guidance import TextGuidance, divergence, guidance_loss
 from core.methods.lipsum_ft import LipsumFT
 from core.models.prototypes import context_prototypes
@@ -109,12 +108,6 @@ def test_the_four_cells_of_the_grid_differ(tiny_task):
     ]
     for index, cell in enumerate(cells):
         assert not any(same_weights(cell, other) for other in cells[index + 1 :])
-
-
-@pytest.mark.parametrize("method", [CarFT, LipsumFT])
-def test_weight_zero_is_fine_tuning(method, tiny_task):
-    held = method(method.Params(**QUICK, guidance_weight=0.0), *tiny_task)
-    assert same_weights(trained(FineTuning(FineTuning.Params(**QUICK), *tiny_task)), trained(held))
 
 
 @pytest.mark.parametrize("method", [CarFT, LipsumFT])

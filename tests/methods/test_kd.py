@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from core.methods.ft import FineTuning
 from core.methods.kd import KD, distillation_loss
 from core.training.frozen import FrozenViews
 from core.training.loop import Batch
@@ -56,16 +55,6 @@ def test_the_teacher_is_zero_shot_clip_on_the_same_views(tiny_task):
     entropy = -(teacher * teacher.log()).sum(1)
     expected = 3.0 * (math.log(3) - entropy).mean().item()
     assert method.loss(batch)["distillation"].item() == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.mark.parametrize("train_head", [True, False])
-def test_distillation_weight_zero_is_fine_tuning_to_the_bit(train_head, tiny_task):
-    plain = FineTuning(FineTuning.Params(**QUICK, train_head=train_head), *tiny_task)
-    other = KD(KD.Params(**QUICK, distillation_weight=0.0, train_head=train_head), *tiny_task)
-    list(plain.fit())
-    list(other.fit())
-    for name, tensor in plain.classifier.state_dict().items():
-        assert torch.equal(tensor, other.classifier.state_dict()[name]), name
 
 
 MUTANTS = [

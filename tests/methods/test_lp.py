@@ -69,13 +69,9 @@ def test_fd_align_from_the_probe_with_weight_zero_is_lp_ft(tiny_task):
         assert torch.equal(tensor, aligned.classifier.state_dict()[name]), name
 
 
-def test_the_sgd_probe_lowers_its_loss_and_takes_ragged_batches(tiny_task):
+def test_the_sgd_probe_lowers_its_loss(tiny_task):
     _, said = finished(LinearProbeSGD(LinearProbeSGD.Params(epochs=12, lr_batch=None), *tiny_task))
     assert said[-1].loss < said[0].loss
-    for batch_size in (1, 7):
-        params = LinearProbeSGD.Params(epochs=1, batch_size=batch_size)
-        classifier, _ = finished(LinearProbeSGD(params, *tiny_task))
-        assert classifier.head.weight.isfinite().all()
 
 
 def one_step(clip, task, fold_scale, lr):
