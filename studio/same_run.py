@@ -6,10 +6,11 @@ from typing import Any
 
 import yaml
 
+from core.records import RunConfig
 from studio.components.knob_form import UNSET, all_knobs, parsed
 
 _FLAGS = ("preset", "model", "shots", "seed", "evaluations", "precision", "device", "templates")
-_PLAIN = {"method": "fd-align", "model": "embedded", "templates": "dataset"}
+_PLAIN = {name: RunConfig.model_fields[name].default for name in ("model", "templates")}
 
 
 def config_of(
