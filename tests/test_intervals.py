@@ -3,6 +3,7 @@
 import pytest
 
 from core.intervals import wilson
+from tests.mutants import Mutant
 
 
 def test_wilson_equals_the_textbook_interval():
@@ -21,3 +22,25 @@ def test_wilson_stays_inside_and_knows_nothing_of_nothing():
     assert wilson(0, 5)[0] == 0
     assert wilson(5, 5)[1] == 1
     assert wilson(0, 0) == (0, 1)
+
+
+MUTANTS = [
+    Mutant(
+        "core.intervals",
+        "z2 / (2 * n)",
+        "z2 / n",
+        test_wilson_equals_the_textbook_interval,
+    ),
+    Mutant(
+        "core.intervals",
+        "z2 / (4 * n * n)",
+        "z2 / (4 * n)",
+        test_wilson_equals_the_published_example,
+    ),
+    Mutant(
+        "core.intervals",
+        "half = z / (1 + z2 / n) *",
+        "half = z *",
+        test_wilson_equals_the_textbook_interval,
+    ),
+]

@@ -20,6 +20,7 @@ from core.pipeline import complete, run
 from core.records import Drift, RunConfig, RunRecord, WisePoint
 from core.runs import RunFolder
 from core.zero_shot import measure_zero_shot
+from tests.mutants import Mutant
 
 
 def config_of(tiny_model, tiny_data, **more) -> RunConfig:
@@ -354,3 +355,19 @@ def test_zero_shot_of_a_data_set_counts_every_image_once(tiny_model, tiny_data):
         "ood/night": 12,
     }
     assert all(n == 14 for _, n in answer["id_per_class"].values())
+
+
+MUTANTS = [
+    Mutant(
+        "core.evaluation.frontier",
+        "(-(point.val or 0), point.val_nll",
+        "((point.val or 0), point.val_nll",
+        test_alpha_is_chosen_on_validation_and_ties_go_to_the_likelier_mixture,
+    ),
+    Mutant(
+        "core.evaluation.frontier",
+        "point.val_nll or 0, point.alpha",
+        "-(point.val_nll or 0), point.alpha",
+        test_alpha_is_chosen_on_validation_and_ties_go_to_the_likelier_mixture,
+    ),
+]

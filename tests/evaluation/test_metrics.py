@@ -85,4 +85,22 @@ MUTANTS = [
         "macro=correct / n",
         test_score_counts_and_keeps_its_counts,
     ),
+    Mutant(
+        "core.evaluation.metrics",
+        "nll=float(",
+        "nll=-float(",
+        test_score_counts_and_keeps_its_counts,
+    ),
+    Mutant(
+        "core.evaluation.metrics",
+        "accuracy=correct / n",
+        "accuracy=correct",
+        test_score_counts_and_keeps_its_counts,
+    ),
+    Mutant(
+        "core.evaluation.metrics",
+        "F.softmax(logits.double(), dim=1)",
+        "logits.double()",
+        test_ece_equals_the_hand_worked_number,
+    ),
 ]

@@ -118,4 +118,16 @@ MUTANTS = [
         "a, b = a, b",
         test_the_correlation_equals_the_hand_worked_number,
     ),
+    Mutant(
+        "core.evaluation.robustness",
+        "spread @ y / (spread @ spread)",
+        "spread @ spread / (spread @ y)",
+        test_the_line_is_the_one_of_scipy,
+    ),
+    Mutant(
+        "core.evaluation.robustness",
+        "share / (1 - share)",
+        "share",
+        test_an_accuracy_of_one_or_zero_is_half_an_image_short_of_it,
+    ),
 ]

@@ -79,10 +79,10 @@ def test_fisher_information_is_floored_and_the_ends_stay_the_ends():
     assert fisher_mix(start, end, 1.0, some, zero).item() == 4.0
 
 
-def test_the_fisher_of_a_head_equals_the_closed_form(tiny_task, members_of):
+def test_the_fisher_of_a_head_equals_the_closed_form(tiny_task):
     # ∂(−log p_y)/∂W_c = τ(p_c − 1[c = y])·f̂, so F_c = mean of τ²(p_c − 1[c = y])²·f̂².
     clip, task = tiny_task
-    classifier = members_of(1)[0].load()
+    classifier = clip.classifier(torch.eye(3, clip.embed_dim))
     items = task.train[:5]
     fisher = diagonal_fisher(classifier, clip.pixels(task.root), items)["head.weight"]
     features = clip.features_of(classifier, task.root, items)
@@ -207,5 +207,17 @@ MUTANTS = [
         "(1 - alpha) * fisher_start",
         "alpha * fisher_start",
         test_fisher_information_is_floored_and_the_ends_stay_the_ends,
+    ),
+    Mutant(
+        "core.interpolation.fisher",
+        "gradient.square() / len(items)",
+        "gradient.square()",
+        test_the_fisher_of_a_head_equals_the_closed_form,
+    ),
+    Mutant(
+        "core.interpolation.fisher",
+        "gradient.square() / len(items)",
+        "gradient.abs() / len(items)",
+        test_the_fisher_of_a_head_equals_the_closed_form,
     ),
 ]

@@ -172,4 +172,22 @@ MUTANTS = [
         "torch.softmax(100 * keys @ prototypes.T, dim=1)",
         test_the_divergence_is_in_bits_as_worked_out_by_hand,
     ),
+    Mutant(
+        "core.methods.ape",
+        "torch.exp(gamma * bits)",
+        "torch.exp(-gamma * bits)",
+        test_ape_compares_a_rounded_share_of_the_channels_and_weighs_odd_images,
+    ),
+    Mutant(
+        "core.methods.tip_adapter_f",
+        "return [self.head.keys]",
+        "return [self.head.weight]",
+        test_tip_adapter_f_moves_the_keys_and_leaves_what_it_was_given,
+    ),
+    Mutant(
+        "core.methods.ape_t",
+        "[self.head.residual, self.head.votes]",
+        "[self.head.residual]",
+        test_ape_t_moves_its_residual_and_votes_and_no_key,
+    ),
 ]

@@ -6,8 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from core.data.prompts import OPENAI_80
 from core.methods.fd_align import FDAlign, spurious_loss
+from core.models.prototypes import context_prototypes
 from core.models.spurious import correct
+from core.training.frozen import FrozenViews
+from core.training.loop import Batch
 from tests.mutants import Mutant
 
 # Two prototypes, one image: P₀ = softmax(ln 3, 0) = (3/4, 1/4) and P_t = (1/2, 1/2).
@@ -55,6 +59,24 @@ def test_the_loss_is_zero_where_nothing_moved_and_stays_finite_at_temperature_10
     opposite = spurious_loss(-features, features, prototypes, "paper", "batch-mean")
     assert math.isfinite(opposite.item())
     assert opposite.item() > 1
+
+
+def test_the_term_weighs_the_loss_against_the_frozen_tower_on_the_same_views(tiny_task):
+    clip, task = tiny_task
+    method = FDAlign(FDAlign.Params(spurious_weight=3.0, correction="off"), clip, task)
+    method.setup()
+    index = torch.tensor([5, 0, 2])
+    views = clip.pixels(task.root).training(
+        [task.train[i] for i in index], method.params.augmentation, task.seed, 2
+    )
+    batch = Batch(views, torch.tensor([1, 0, 0]), index, view=2)
+    assert abs(method.loss(batch)["spurious"].item()) < 1e-6
+    torch.nn.init.ones_(method.classifier.tower.ln_post.bias)
+    tuned = method.classifier.features(views)
+    frozen = FrozenViews(clip, task, method.params.augmentation).view(2)[index]
+    prototypes = clip.logit_scale * context_prototypes(clip, task.names, OPENAI_80)
+    whole = spurious_loss(tuned, frozen, prototypes, "code", "mean-over-prototypes")
+    torch.testing.assert_close(method.loss(batch)["spurious"], 3.0 * whole)
 
 
 def test_only_the_tuned_tower_gets_a_gradient_in_training(tiny_task):
@@ -129,5 +151,47 @@ MUTANTS = [
         ".sum(dim=1).mean()",
         ".sum(dim=1).sum()",
         test_the_mean_over_prototypes_is_what_the_official_code_asks_torch_for,
+    ),
+    Mutant(
+        "core.methods.fd_align",
+        "(self.params.spurious_weight or 0.0) * drift",
+        "drift",
+        test_the_term_weighs_the_loss_against_the_frozen_tower_on_the_same_views,
+    ),
+    Mutant(
+        "core.methods.fd_align",
+        ".view(batch.view)[batch.index]",
+        ".view(0)[batch.index]",
+        test_the_term_weighs_the_loss_against_the_frozen_tower_on_the_same_views,
+    ),
+    Mutant(
+        "core.methods.fd_align",
+        "spurious.centres * self.clip.logit_scale",
+        "spurious.centres * 1.0",
+        test_the_term_weighs_the_loss_against_the_frozen_tower_on_the_same_views,
+    ),
+    Mutant(
+        "core.methods.fd_align",
+        "clip.logit_scale) ** 2",
+        "clip.logit_scale)",
+        test_an_empty_weight_is_the_published_one_for_clip_and_grows_for_softer_models,
+    ),
+    Mutant(
+        "core.models.spurious",
+        "np.argsort(-scores",
+        "np.argsort(scores",
+        test_correction_drops_the_template_that_is_far_from_the_others,
+    ),
+    Mutant(
+        "core.models.spurious",
+        "IsolationForest(random_state=seed)",
+        "IsolationForest(random_state=0)",
+        test_correction_is_seeded,
+    ),
+    Mutant(
+        "core.models.spurious",
+        "labels, merged = kmeans.labels_, kmeans.cluster_centers_",
+        "labels, merged = kmeans.labels_, points[:centres]",
+        test_correction_keeps_60_of_80_in_20_clusters_and_does_not_normalise_again,
     ),
 ]

@@ -136,4 +136,10 @@ MUTANTS = [
         "same.float()",
         test_soft_targets_share_the_target_among_captions_of_the_class,
     ),
+    Mutant(
+        "core.methods.flyp",
+        "logit_scale.clamp_(*LOG_SCALE_RANGE)",
+        "logit_scale.clamp_(min=0.0)",
+        test_the_temperature_stays_between_1_and_100,
+    ),
 ]

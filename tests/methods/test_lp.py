@@ -13,6 +13,7 @@ from core.methods.lp_ft import LinearProbeThenFineTuning
 from core.methods.lp_sgd import LinearProbeSGD
 from core.training.frozen import FrozenViews
 from core.training.linear_probe import DEFAULT_STRENGTH, probed_head
+from tests.mutants import Mutant
 
 
 def finished(method):
@@ -108,3 +109,19 @@ def test_a_unit_head_needs_the_rate_over_tau_squared(tiny_task):
     ]
     assert rates[0] == 2.0
     assert rates[1] == pytest.approx(2.0 / clip.logit_scale**2)
+
+
+MUTANTS = [
+    Mutant(
+        "core.methods.lp_sgd",
+        "clip.logit_scale**2)",
+        "clip.logit_scale)",
+        test_a_unit_head_needs_the_rate_over_tau_squared,
+    ),
+    Mutant(
+        "core.methods.lp_sgd",
+        '{"class": self.cross_entropy',
+        '{"class": -self.cross_entropy',
+        test_a_step_of_the_sgd_probe_is_the_gradient_of_softmax_regression,
+    ),
+]

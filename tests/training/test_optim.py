@@ -6,6 +6,7 @@ import torch
 from core.training.frozen import FrozenViews
 from core.training.optim import Schedule
 from core.training.settings import LoopParams, TrainingParams
+from tests.mutants import Mutant
 
 
 def rates(**params) -> list[float]:
@@ -70,3 +71,37 @@ def test_a_small_tower_gets_ten_times_the_published_learning_rate(tiny_task):
     clip, _ = tiny_task
     assert TrainingParams().resolved(clip).lr == 1e-4
     assert TrainingParams(lr=3e-6).resolved(clip).lr == 3e-6
+
+
+MUTANTS = [
+    Mutant(
+        "core.training.optim",
+        "self.peak * (step + first) / rise",
+        "self.peak * step / rise",
+        test_the_schedule_rises_linearly_and_falls_along_half_a_cosine,
+    ),
+    Mutant(
+        "core.training.optim",
+        "peak / 2 * (1 + math.cos",
+        "peak * (1 + math.cos",
+        test_the_schedule_rises_linearly_and_falls_along_half_a_cosine,
+    ),
+    Mutant(
+        "core.training.optim",
+        "(step - rise) / (self.steps - rise)",
+        "step / self.steps",
+        test_the_schedule_rises_linearly_and_falls_along_half_a_cosine,
+    ),
+    Mutant(
+        "core.training.optim",
+        "params.lr * batch / params.lr_batch",
+        "params.lr * params.lr_batch / batch",
+        test_the_rate_is_scaled_to_the_batch_it_is_meant_for,
+    ),
+    Mutant(
+        "core.training.optim",
+        "epoch = step // self.per_epoch",
+        "epoch = step",
+        test_coop_keeps_one_rate_an_epoch_and_begins_small,
+    ),
+]
