@@ -41,7 +41,7 @@ def diagonal_fisher(
     weights = {name: p.detach().requires_grad_() for name, p in classifier.named_parameters()}
     total: dict[str, Tensor] = {}
     for item, image in zip(items, pixels.evaluation_batches(items, 1), strict=True):
-        logits = functional_call(classifier, weights, (image, True))
+        logits = functional_call(classifier, weights, (image,))
         label = torch.tensor([item.label], device=logits.device)
         loss = F.cross_entropy(logits, label)
         gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)

@@ -89,7 +89,7 @@ class Tpgm(Interpolator):
         for step, index in zip(range(1, count + 1), order, strict=False):
             radii.clip()
             images = pixels.evaluation([held_out.items[i] for i in index.tolist()])
-            logits = functional_call(classifier, radii.projected(), (images, True))
+            logits = functional_call(classifier, radii.projected(), (images,))
             labels = held_out.labels[index].to(logits.device)
             terms = {"class": F.cross_entropy(logits, labels), **self.regulariser(radii)}
             loss = torch.stack(list(terms.values())).sum()

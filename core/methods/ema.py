@@ -73,7 +73,7 @@ class EMA(GradientMethod):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross entropy over `(B, C)` logits of θ."""
-        features = self.online.features(batch.images, training=True)  # (B, D)
+        features = self.online.features(batch.images)  # (B, D)
         return {"class": self.cross_entropy(self.online.head(features), batch.labels)}
 
     def after_step(self, step: int, steps: int) -> None:

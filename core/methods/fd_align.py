@@ -125,7 +125,7 @@ class FDAlign(GradientMethod):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross entropy, and the spurious loss against the frozen tower on the same views."""
-        tuned = self.classifier.features(batch.images, training=True)  # (B, D)
+        tuned = self.classifier.features(batch.images)  # (B, D)
         frozen = self.frozen.view(batch.view)[batch.index]  # (B, D)
         drift = spurious_loss(
             tuned, frozen, self.prototypes, self.params.direction, self.params.reduction

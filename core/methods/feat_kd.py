@@ -58,7 +58,7 @@ class FeatKD(GradientMethod):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross entropy, and the distance from the frozen tower on the same views."""
-        tuned = self.classifier.features(batch.images, training=True)  # (B, D)
+        tuned = self.classifier.features(batch.images)  # (B, D)
         frozen = self.frozen.view(batch.view)[batch.index]  # (B, D)
         return {
             "class": self.cross_entropy(self.classifier.head(tuned), batch.labels),

@@ -119,7 +119,7 @@ class FLYP(TowerMethod):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Contrastive against the batch's captions, or cross entropy against one for each class."""
-        images = self.classifier.features(batch.images, training=True)  # (B, D)
+        images = self.classifier.features(batch.images)  # (B, D)
         if self.params.loss == "cross-entropy":
             captions = self._captions(torch.arange(len(self.task.classes)))  # (C, D)
             logits = self.head.scale() * images @ captions.T
@@ -139,5 +139,5 @@ class FLYP(TowerMethod):
         drawn = torch.randint(templates, (len(labels),), generator=self.draws).to(labels.device)
         pairs, which = torch.unique(torch.stack([labels, drawn]), dim=1, return_inverse=True)
         tokens = self.captions[pairs[0], pairs[1]]  # (at most B, L)
-        with self.clip.precision.autocast(training=True):
+        with self.clip.precision.autocast():
             return self.head.encode(tokens)[which]

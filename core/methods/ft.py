@@ -35,5 +35,5 @@ class FineTuning(GradientMethod):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross entropy over `(B, C)` logits."""
-        features = self.classifier.features(batch.images, training=True)  # (B, D)
+        features = self.classifier.features(batch.images)  # (B, D)
         return {"class": self.cross_entropy(self.classifier.head(features), batch.labels)}

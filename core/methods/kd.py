@@ -61,7 +61,7 @@ class KD(GradientMethod):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross entropy, and the divergence from the teacher on the same views."""
-        tuned = self.classifier.features(batch.images, training=True)  # (B, D)
+        tuned = self.classifier.features(batch.images)  # (B, D)
         logits = self.classifier.head(tuned)  # (B, C)
         expected = self.teacher(self.frozen.view(batch.view)[batch.index])  # (B, C)
         loss = distillation_loss(logits, expected, self.params.distillation_temperature)

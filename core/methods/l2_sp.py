@@ -65,7 +65,7 @@ class L2SP(GradientMethod):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross entropy over `(B, C)` logits, and the spring."""
-        features = self.classifier.features(batch.images, training=True)  # (B, D)
+        features = self.classifier.features(batch.images)  # (B, D)
         moved = added(self.classifier.tower)  # none without LoRA; with it the tower's own rest
         start = [*self.start, *map(torch.zeros_like, moved)]
         pull = spring([*self.held, *moved], start, self.params.form)

@@ -46,7 +46,7 @@ class LipsumFT(GradientMethod):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross entropy, and the energy gap to the frozen tower on the same views."""
-        tuned = self.classifier.features(batch.images, training=True)  # (B, D)
+        tuned = self.classifier.features(batch.images)  # (B, D)
         return {
             "class": self.cross_entropy(self.classifier.head(tuned), batch.labels),
             "guidance": self.guidance.term(tuned, batch),

@@ -62,19 +62,19 @@ class Classifier(nn.Module):
         """Always evaluation mode (see the class); gradients do not depend on it."""
         return super().train(False)
 
-    def features(self, images: Tensor, training: bool = False) -> Tensor:
+    def features(self, images: Tensor) -> Tensor:
         """Unit features `(B, D)` in fp32."""
         images = images.to(self.mean.device, non_blocking=True)
         images = images.contiguous(memory_format=torch.channels_last)
         if images.dtype == torch.uint8:
             images = images.float().div_(255).sub_(self.mean).div_(self.std)
-        with self.precision.autocast(training):
+        with self.precision.autocast():
             features = self.tower(images)
         return F.normalize(features.float(), dim=-1)
 
-    def forward(self, images: Tensor, training: bool = False) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Logits `(B, C)` in fp32."""
-        return self.head(self.features(images, training))
+        return self.head(self.features(images))
 
     def outputs_of(
         self, clip: "ClipModel", root: Path, items: Sequence[Item]

@@ -14,23 +14,16 @@ class Precision:
     """The arithmetic of the tower's forward pass. Weights, losses and heads are always fp32."""
 
     device: torch.device
-    training: torch.dtype
-    evaluation: torch.dtype
+    dtype: torch.dtype
 
-    def autocast(self, training: bool) -> AbstractContextManager[None]:
+    def autocast(self) -> AbstractContextManager[None]:
         """Context for a forward pass of the tower."""
-        dtype = self.training if training else self.evaluation
-        return torch.autocast(
-            self.device.type, torch.bfloat16, enabled=dtype is torch.bfloat16, cache_enabled=False
-        )
+        bf16 = self.dtype is torch.bfloat16
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False)
 
     def describe(self) -> dict[str, str]:
         """For the record."""
-        return {
-            "device": str(self.device),
-            "precision_training": str(self.training).removeprefix("torch."),
-            "precision_evaluation": str(self.evaluation).removeprefix("torch."),
-        }
+        return {"device": str(self.device), "precision": str(self.dtype).removeprefix("torch.")}
 
 
 def choose_device(asked: str) -> torch.device:
@@ -60,8 +53,8 @@ def choose_precision(device: torch.device, asked: str, tower: nn.Module) -> Prec
         raise UserError(f"precision: {device} cannot compute in bf16. Use auto or fp32.")
     gains = fast and not (device.type == "cpu" and _is_convolutional(tower))
     if asked == "fp32" or (asked == "auto" and not gains):
-        return Precision(device, torch.float32, torch.float32)
-    return Precision(device, torch.bfloat16, torch.bfloat16)
+        return Precision(device, torch.float32)
+    return Precision(device, torch.bfloat16)
 
 
 def _has_bf16(device: torch.device) -> bool:

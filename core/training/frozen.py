@@ -47,5 +47,5 @@ class FrozenViews:
         for start in range(0, len(items), EVALUATION_BATCH):
             chunk = items[start : start + EVALUATION_BATCH]
             views = pixels.training(chunk, self._augmentation, self._task.seed, number)
-            features.append(self._clip.frozen.features(views, training=True).cpu())
+            features.append(self._clip.frozen.features(views).cpu())
         return torch.cat(features)

@@ -135,7 +135,7 @@ def describe_device() -> dict[str, Any]:
     """The device that `auto` means here: `{"name", "kind", "bf16"}`."""
     device = choose_device("auto")
     precision = choose_precision(device, "auto", nn.Identity())
-    bf16 = precision.evaluation is torch.bfloat16
+    bf16 = precision.dtype is torch.bfloat16
     return {"name": device_name(device), "kind": device.type, "bf16": bf16}
 
 

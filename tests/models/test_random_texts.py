@@ -16,7 +16,7 @@ from tests.conftest import TINY_VIT
 from tests.mutants import Mutant
 
 START, END = 49406, 49407
-CPU = Precision(torch.device("cpu"), torch.float32, torch.float32)
+CPU = Precision(torch.device("cpu"), torch.float32)
 
 
 @functools.cache
