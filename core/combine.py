@@ -7,26 +7,23 @@ from typing import Any
 
 from core.data.fewshot import FewShotTask
 from core.data.shared import shared_task
-from core.environment import Clock, environment
+from core.ending import Beginning, Made, conclude
+from core.environment import Clock
 from core.errors import UserError
-from core.evaluation.evaluate import domains_of, measure, predictions
-from core.evaluation.frontier import measure_frontier
-from core.evaluation.generalised import generalised
-from core.events import Evaluated, Event, Saved, Stage, Step, Warned
+from core.evaluation.evaluate import domains_of, measure
+from core.events import Evaluated, Event, Stage, Step, Warned
 from core.finished import learnt_from, load_clip
 from core.interpolation import Combination, Interpolator, Member, find
 from core.interpolation.held_out import HeldOut
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
-from core.models.weights import load_classifiers, load_prototypes, save_classifier
-from core.pipeline import drift_of
+from core.models.weights import load_classifiers, load_prototypes
 from core.records import (
     DEFAULT_ALPHAS,
     ChosenOn,
     Combined,
     CombinedConfig,
-    Drift,
     Ingredient,
     RunRecord,
     Selection,
@@ -101,75 +98,47 @@ def combine(
     with clock("evaluation_seconds"):
         members = _measured(members, clip, task)
     combination, steps = yield from _timed(interpolator.combine(members, clip, task), clock)
-    with clock("evaluation_seconds"):
-        end = measure(combination.classifier, clip, task)
-    after = end.evaluation
-    yield Evaluated("fine-tuned", max(steps, 1), after.domains)
-
-    alphas = () if isinstance(combination.classifier, Ensemble) else config.alphas
-    yield Stage("wise", f"{len({0.0, 1.0, *alphas})} mixing weights")
-    with clock("wise_seconds"):
-        ends = zero_shot, combination.classifier
-        points = yield from measure_frontier((before, after), ends, clip, task, alphas)
-
-    drift: dict[str, Drift] = {}
-    problem = ""
-    if isinstance(combination.classifier, Classifier):  # an ensemble has no features to drift
-        with clock("drift_seconds"):
-            drift, problem = drift_of(clip, combination.classifier, start, end)
-    if problem:
-        yield Warned(problem)
-
-    yield Stage("saving")
-    prototypes = load_prototypes(sources[0].weights_path)
-    save_classifier(place.weights_path, clip, combination.classifier, prototypes)
-    yield Saved("weights", place.weights_path.name)
-    predictions(start, end, task.classes).write(place.predictions_path)
-    yield Saved("predictions", place.predictions_path.name)
     chosen_on = _chosen_on(interpolator, records)
     if chosen_on == "oracle":
         notes.append(ORACLE)
         yield Warned(ORACLE)
-    evaluations = {"zero-shot": before, "fine-tuned": after}
-    record = RunRecord(
-        run_id=place.run_id,
+    prototypes = load_prototypes(sources[0].weights_path)
+    begun = Beginning(place, clip, task, start, prototypes, clock)
+    ingredients = [
+        Ingredient(
+            run_id=member.name,
+            path=str(source.path),
+            method=record.config["method"],
+            val=member.accuracy,
+            share=share,
+        )
+        for member, source, record, share in zip(
+            members, sources, records, combination.shares, strict=True
+        )
+    ]
+    made = Made(
+        combination.classifier,
         config=config.model_dump(mode="json"),
-        classes=list(task.classes),
-        evaluations=evaluations,
-        generalised=generalised(evaluations, task),
-        wise=points,
-        selection=Selection(
-            checkpoint=f"combined on {chosen_on}",
-            alpha=1.0,
-            alpha_chosen_on="oracle" if chosen_on == "oracle" else "fixed",
-        ),
-        timing=clock.timing(images=0, steps=steps),
-        environment=environment(clip),
-        files=place.files(),
-        drift=drift,
         data={**records[0].data, "counts": _counts(task), "notes": notes},
+        select=lambda _: _as_it_is(chosen_on),
+        steps=steps,
         combined=Combined(
-            members=[
-                Ingredient(
-                    run_id=member.name,
-                    path=str(source.path),
-                    method=record.config["method"],
-                    val=member.accuracy,
-                    share=share,
-                )
-                for member, source, record, share in zip(
-                    members, sources, records, combination.shares, strict=True
-                )
-            ],
+            members=ingredients,
             draws=draws,
             chosen_on=chosen_on,
             facts=dict(combination.facts),
         ),
     )
-    record.write(place.record_path)
-    yield Saved("record", place.record_path.name)
-    yield Stage("done")
-    return record
+    return (yield from conclude(begun, made, config.alphas))
+
+
+def _as_it_is(chosen_on: ChosenOn) -> Selection:
+    """α 1: what was fitted to validation images cannot be chosen on them again."""
+    return Selection(
+        checkpoint=f"combined on {chosen_on}",
+        alpha=1.0,
+        alpha_chosen_on="oracle" if chosen_on == "oracle" else "fixed",
+    )
 
 
 def _measured(members: Sequence[Member], clip: ClipModel, task: FewShotTask) -> list[Member]:

@@ -12,20 +12,16 @@ from core.data.fewshot import FewShotTask, sample_task
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.durable import is_disk_full
-from core.environment import Clock, environment
-from core.errors import DiskFull, UserError
-from core.evaluation.drift import measure_drift, no_drift, random_text_moment
-from core.evaluation.evaluate import Measured, domains_of, measure, predictions
-from core.evaluation.frontier import choose_alpha, measure_frontier
-from core.evaluation.generalised import generalised
-from core.events import Evaluated, Event, Resumed, Saved, Stage, Warned
+from core.ending import Beginning, Made, conclude
+from core.environment import Clock
+from core.errors import DiskFull
+from core.evaluation.evaluate import domains_of, measure
+from core.evaluation.frontier import choose_alpha
+from core.events import Evaluated, Event, Resumed, Stage, Warned
 from core.methods import find
 from core.models import zoo
-from core.models.classifier import Classifier
-from core.models.clip import ClipModel
 from core.models.heads import LinearHead
-from core.models.weights import save_classifier
-from core.records import Drift, RunConfig, RunRecord, StoppedEarly
+from core.records import RunConfig, RunRecord, StoppedEarly
 from core.runs import RunFolder
 from core.training.brake import Brake
 from core.training.checkpoints import Checkpoints, Keeping
@@ -124,65 +120,23 @@ def _run(
     tuned = yield from watch.follow(clock)
     checkpoints.may_resume = False  # a method without steps has looked for none
     clock.add(checkpoints.spent_before)
-    with clock("evaluation_seconds"):
-        end = measure(tuned, clip, task)
-    after = end.evaluation
-    yield Evaluated("fine-tuned", watch.step, after.domains)
-
-    yield Stage("wise", f"{len(config.alphas)} mixing weights")
-    with clock("wise_seconds"):
-        ends = clip.origin(tuned, prototypes), tuned
-        points = yield from measure_frontier((before, after), ends, clip, task, config.alphas)
-
-    with clock("drift_seconds"):
-        drift, problem = drift_of(clip, tuned, start, end)
-    if problem:
-        yield Warned(problem)
-
-    yield Stage("saving")
-    save_classifier(place.weights_path, clip, tuned, prototypes)
-    yield Saved("weights", place.weights_path.name)
-    predictions(start, end, task.classes).write(place.predictions_path)
-    yield Saved("predictions", place.predictions_path.name)
-    evaluations = {"zero-shot": before, "fine-tuned": after}
-    record = RunRecord(
-        run_id=place.run_id,
+    begun = Beginning(place, clip, task, start, prototypes, clock)
+    made = Made(
+        tuned,
         config={**config.model_dump(mode="json"), "params": method.params.model_dump(mode="json")},
-        classes=list(task.classes),
-        evaluations=evaluations,
-        generalised=generalised(evaluations, task),
-        wise=points,
-        selection=choose_alpha(points, getattr(params, "keep", "last")),
-        timing=clock.timing(images=watch.images, steps=watch.step),
-        environment=environment(clip),
-        files=place.files(),
-        drift=drift,
         data=_data(task),
+        select=lambda points: choose_alpha(points, getattr(params, "keep", "last")),
+        steps=watch.step,
+        images=watch.images,
         stopped_early=_stopped_early(watch),
     )
-    record.write(place.record_path)
-    yield Saved("record", place.record_path.name)
-    yield Stage("done")
-    return record
+    return (yield from conclude(begun, made, config.alphas))
 
 
 def _task(config: RunConfig, cache: Path | None) -> FewShotTask:
     dataset = open_dataset(Path(config.data), cache)
     task = sample_task(dataset, config.shots, config.seed, config.allow_fewer, config.unseen)
     return replace(task, templates=resolve_templates(config.templates, dataset.templates))
-
-
-def drift_of(
-    clip: ClipModel, tuned: Classifier, start: Measured, end: Measured
-) -> tuple[dict[str, Drift], str]:
-    """By domain, and what could not be measured."""
-    if clip.owns(tuned):
-        return no_drift(start), ""
-    try:
-        return measure_drift(start, end, random_text_moment(clip), clip.logit_scale), ""
-    except UserError as error:
-        problem = f"The energy gap is left out. {error}"
-        return measure_drift(start, end, None, clip.logit_scale), problem
 
 
 def _stopped_early(watch: Watch) -> StoppedEarly | None:

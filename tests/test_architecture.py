@@ -23,6 +23,7 @@ LAYERS = (
     {"methods", "interpolation"},
     {"evaluation", "export"},
     {
+        "ending",
         "environment",
         "finished",
         "pipeline",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core import pipeline
+from core import ending
 from core.errors import UserError
 from core.evaluation.calibration import calibration_error, reliability
 from core.evaluation.drift import random_text_moment
@@ -126,7 +126,7 @@ def test_the_record_says_how_far_every_domain_drifted(done):
 def test_a_shared_tower_has_not_drifted_and_nothing_is_computed(
     tiny_model, tiny_data, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(pipeline, "random_text_moment", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr(ending, "random_text_moment", lambda *_: pytest.fail("computed"))
     asked = config_of(tiny_model, tiny_data, method="zero-shot")
     record, _ = finish(run(asked.model_copy(update={"params": {}}), tmp_path, None))
     assert set(record.drift) == set(record.evaluations["zero-shot"].domains)
@@ -139,7 +139,7 @@ def test_a_text_tower_that_reads_no_random_tokens_costs_the_energy_gap_and_not_t
     def refuse(clip):
         raise UserError("random texts: not with this tower.")
 
-    monkeypatch.setattr(pipeline, "random_text_moment", refuse)
+    monkeypatch.setattr(ending, "random_text_moment", refuse)
     asked = config_of(tiny_model, tiny_data, method="ft", params={"epochs": 1}, alphas=(0, 1))
     record, events = finish(run(asked, tmp_path, None))
     assert record.drift["test"].energy_gap is None

@@ -32,7 +32,7 @@ def processor() -> Found:
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     precision = choose_precision(torch.device("cpu"), "auto", nn.Identity())
-    fast = precision.training is torch.bfloat16
+    fast = precision.dtype is torch.bfloat16
     arithmetic = "with bf16 instructions" if fast else "without bf16 instructions, so fp32"
     return ok(f"{cores} cores {arithmetic}.")
 
