@@ -1,7 +1,9 @@
 """`evenkeel bench`: the figures in the docs, reproduced."""
 
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -73,6 +75,33 @@ def methods(
             answer(payload)
         else:
             print(text)
+
+
+@bench.command()
+def faults(
+    faults: Annotated[int, typer.Option(min=1, help="How many things go wrong.")] = 100,
+    jobs: Annotated[int, typer.Option(min=1, help="How many runs.")] = 12,
+    seed: Annotated[int, typer.Option(help="Draws what goes wrong, when, and under whom.")] = 0,
+    out: Annotated[
+        Path, typer.Option(help="Folder of the runs; one that does not exist yet.")
+    ] = Path("bench-faults"),
+    as_json: AsJson = False,
+) -> None:
+    """Runs under random faults: none may be lost, done twice, or have other weights."""
+    from core.demo import write_demo
+    from jobs.soak.soak import plan, soak
+
+    if out.exists():
+        raise UserError(f"out: {out} is there already. Name a folder that does not exist yet.")
+    data = write_demo(out / "demo")
+    with answering(as_json) as answer:
+        outcome = soak(out, plan(data, jobs), faults, seed, partial(print, file=sys.stderr))
+        if as_json:
+            answer(outcome.to_json())
+        else:
+            print(outcome.in_words())
+    if not outcome.is_good:
+        raise typer.Exit(1)
 
 
 def _run(plan: "Plan", as_json: bool) -> "dict[str, list[Result]]":
