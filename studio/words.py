@@ -246,6 +246,8 @@ class Live:
     states: ClassVar = {
         "queued": "queued",
         "running": "running",
+        "paused": "paused",
+        "waiting": "waiting for room",
         "done": "done",
         "failed": "failed",
         "cancelled": "cancelled",

@@ -42,8 +42,8 @@ def _line(mine: Workspace, job: Job) -> str:
         return words.Live.queued_at.format(n=mine.position(job.id) or 1)
     if job.state == "failed":
         return job.error or ""
-    if job.state == "cancelled":
-        return words.Live.states["cancelled"]
+    if job.state in ("cancelled", "paused", "waiting"):
+        return ": ".join(filter(None, (words.Live.states[job.state], job.error)))
     if job.state == "running":
         phase = words.Live.phases.get(progress.phase, progress.phase)
         if job.cancel_requested:

@@ -103,6 +103,8 @@ def _line(job: Job, progress: Progress, place: int | None) -> str:
         return words.Live.queued_at.format(n=place) if place else words.Live.queued
     if job.state in ("failed", "cancelled"):
         return ""
+    if job.state in ("paused", "waiting"):
+        return ": ".join(filter(None, (words.Live.states[job.state], job.error)))
     parts = [words.Live.phases.get(progress.phase, progress.phase)]
     if progress.phase == "training" and progress.epochs:
         parts.append(words.Live.epoch.format(epoch=progress.epoch, epochs=progress.epochs))

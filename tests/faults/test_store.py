@@ -60,16 +60,46 @@ def test_a_hundred_submissions_of_one_key_are_one_job(settings):
     assert len(ledgers[0].history(jobs[0].id)) == 1
 
 
-CLAIM_ALL = """
-import json, sys
+FOUR_RACERS = """
+import json, os, sys, time
+from pathlib import Path
+import sqlalchemy as sa
+from jobs import schema
 from jobs.ledger import Ledger
 from jobs.settings import Settings
-ledger, claimed = Ledger(Settings()), []
-sys.stdin.readline()
-while job := ledger.claim(sys.argv[1]):
-    claimed.append((job.id, job.attempt))
-print(json.dumps(claimed))
+
+def claim_blindly(ledger, owner):
+    "What the ledger must not do: look, then write whatever has happened since."
+    if not (line := ledger.queued()):
+        return None
+    time.sleep(0.005)
+    job = schema.job
+    with ledger._writing.begin() as connection:
+        taken = sa.update(job).where(job.c.id == line[0].id).values(state="running", owner=owner)
+        connection.execute(taken)
+    return line[0]
+
+claim = claim_blindly if sys.argv[2:] else Ledger.claim
+for racer in range(4):
+    if not os.fork():
+        ledger, claimed = Ledger(Settings()), []
+        Path(sys.argv[1], f"ready-{racer}").touch()
+        while len(list(Path(sys.argv[1]).glob("ready-*"))) < 4:
+            time.sleep(0.002)
+        while job := claim(ledger, f"boot:{racer}:1"):
+            claimed.append(job.id)
+        Path(sys.argv[1], f"claimed-{racer}").write_text(json.dumps(claimed))
+        os._exit(0)
+for _ in range(4):
+    assert os.wait()[1] == 0
 """
+
+
+def race(settings, folder, *how):
+    """What each of four processes claimed that started together."""
+    command = [sys.executable, "-c", FOUR_RACERS, folder, *how]
+    subprocess.run(command, env=environment(settings), check=True, timeout=120)
+    return [json.loads(path.read_text()) for path in folder.glob("claimed-*")]
 
 
 def fill(settings, count):
@@ -81,26 +111,22 @@ def fill(settings, count):
     return {row["id"] for row in rows}
 
 
-def test_four_processes_that_race_for_two_hundred_jobs_never_claim_one_twice(settings):
+def test_four_processes_that_race_for_two_hundred_jobs_never_claim_one_twice(settings, tmp_path):
     submitted = fill(settings, 200)
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", CLAIM_ALL, f"boot:{number}:1"],
-            env=environment(settings),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        for number in range(4)
-    ]
-    for racer in racers:
-        racer.stdin.write(b"go\n")
-        racer.stdin.flush()
-    shares = [json.loads(racer.communicate(timeout=120)[0]) for racer in racers]
-    claimed = [job_id for share in shares for job_id, _ in share]
+    shares = race(settings, tmp_path)
+    claimed = [job_id for share in shares for job_id in share]
     assert len(claimed) == 200
     assert set(claimed) == submitted
-    assert {attempt for share in shares for _, attempt in share} == {1}
     assert sum(bool(share) for share in shares) > 1, "nobody raced"
+    assert {job.attempt for job in Ledger(settings).list()} == {1}
+
+
+def test_the_race_would_show_a_claim_that_is_not_conditional(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    submitted = fill(settings, 40)
+    claimed = [job_id for share in race(settings, tmp_path, "blindly") for job_id in share]
+    assert set(claimed) == submitted
+    assert len(claimed) > 40
 
 
 # --- locks ---------------------------------------------------------------------------------------
@@ -121,9 +147,11 @@ def locked(path, seconds):
     holder = threading.Thread(target=hold)
     holder.start()
     begun.wait()
-    yield
-    done.set()
-    holder.join()
+    try:
+        yield
+    finally:
+        done.set()
+        holder.join()
 
 
 def test_a_write_lock_of_seconds_delays_writers_and_no_reader(tmp_path):
@@ -145,6 +173,17 @@ def test_a_write_lock_of_seconds_delays_writers_and_no_reader(tmp_path):
         assert time.monotonic() - begun >= seconds * 0.9, "nobody was locked out"
     assert ledger.get(job.id).beat == 4
     assert len(ledger.list()) == 5
+
+
+def test_a_writer_without_patience_would_fail_at_that_lock(tmp_path, monkeypatch):
+    settings = Settings(home=tmp_path / "home")
+    ledger = Ledger(settings)
+    monkeypatch.setattr("jobs.database.PATIENCE_SECONDS", 0)
+    with (
+        locked(settings.ledger_path, 5.0),
+        pytest.raises(sa.exc.OperationalError, match="database is locked"),
+    ):
+        ledger.submit(CONFIG)
 
 
 def test_a_locked_bell_delays_a_submission_and_loses_nothing(tmp_path):
