@@ -216,6 +216,8 @@ def _check_overlap(infos: Iterable[zipfile.ZipInfo]) -> None:
     """Members that share bytes are how a small zip holds petabytes."""
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
+        if info.header_offset < 0:
+            raise _Refused("its beginning is missing")
         if info.header_offset < end:
             raise _Refused(f"'{_shown(_name(info))}' overlaps with another file in it")
         end = info.header_offset + info.compress_size

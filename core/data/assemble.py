@@ -166,6 +166,9 @@ def _safe_sources(
                 safe_of[path] = _free(safe_of[parent], safe_name(parts[depth - 1]), taken)
                 taken.add(safe_of[path])
         path = safe_of["/".join(parts)]
+        if raw.endswith("/"):  # an empty folder of a zip
+            sources[f"{path}/"] = source
+            continue
         if path in sources:  # two names that differ in the encoding of their accents
             path = _free(safe_of["/".join(parts[:-1])], safe_name(parts[-1]), taken)
             taken.add(path)
