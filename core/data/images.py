@@ -26,6 +26,7 @@ MAX_ASPECT = 100
 """A 1 x 50,000,000 strip is small until a resize makes its short side 224."""
 
 _CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PIXELS_AT_ONCE = 1 << 20
 _ORIENTATION_TAG = 0x0112
 _OTHER_FILES = {
     "a web page": re.compile(rb"(?i)<(!doctype html|html|head|body|script)"),
@@ -160,12 +161,20 @@ def _to_8_bits(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         white = 65535.0
     else:
-        brightest = float(np.nan_to_num(values, posinf=0, neginf=0).max())
+        brightest = max(float(np.nan_to_num(p, posinf=0, neginf=0).max()) for p in _parts(values))
         usual = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (255.0, 65535.0)
         white = next((level for level in usual if brightest <= level), brightest)
-    grey = np.nan_to_num(values.astype(np.float32), posinf=white, neginf=0)
-    scaled: np.ndarray = np.rint(np.clip(grey / white, 0, 1) * 255).astype(np.uint8)
+    scaled = np.empty(values.shape, np.uint8)
+    for part, target in zip(_parts(values), _parts(scaled), strict=True):
+        grey = np.nan_to_num(part.astype(np.float32), posinf=white, neginf=0)
+        target[:] = np.rint(np.clip(grey / white, 0, 1) * 255)
     return scaled
+
+
+def _parts(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Some rows at a time: in one piece, 50 megapixels of floats would be there five times."""
+    rows = max(1, _PIXELS_AT_ONCE // values.shape[1])
+    return (values[top : top + rows] for top in range(0, len(values), rows))
 
 
 def orientation(image: Image.Image) -> int:

@@ -1,20 +1,23 @@
 """What a process gives up before it touches a visitor's bytes."""
 
 import resource
+import sys
 from math import ceil
+from pathlib import Path
+
+_MACOS = sys.platform == "darwin"
 
 
 def confine(memory_bytes: int, file_bytes: int) -> None:
     """Limit this process for good: address space, size of a file it writes, no core dump.
 
     Over the first, an allocation raises `MemoryError`; over the second, a write raises `OSError`.
-    macOS does not enforce the first.
+    macOS knows no limit on address space.
     """
-    for kind, most in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_FSIZE, file_bytes),
-        (resource.RLIMIT_CORE, 0),
-    ):
+    limits = {resource.RLIMIT_FSIZE: file_bytes, resource.RLIMIT_CORE: 0}
+    if not _MACOS:
+        limits[resource.RLIMIT_AS] = memory_bytes
+    for kind, most in limits.items():
         _, hard = resource.getrlimit(kind)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
@@ -29,6 +32,10 @@ def allow_seconds(seconds: float) -> None:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process and the children it has waited for ever held, each."""
-    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return 1024 * max(resource.getrusage(who).ru_maxrss for who in whose)
+    """The most memory that this process ever held."""
+    if _MACOS:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # What `getrusage` tells begins with the size of the process that started this one.
+    status = Path("/proc/self/status").read_text("ascii")
+    (kibibytes,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return 1024 * int(kibibytes)

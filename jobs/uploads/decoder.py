@@ -16,7 +16,7 @@ from typing import Any
 from core.data.images import UnreadableImage, read_image
 from core.data.limits import Limits, in_gib
 from core.data.reencode import reencode, write_thumbnail
-from jobs.uploads.confined import allow_seconds, confine
+from jobs.uploads.confined import allow_seconds, confine, peak_bytes
 
 IDLE_SECONDS = 60.0
 LARGEST_FILE_BYTES = 256 * 1024**2
@@ -72,7 +72,8 @@ _VERBS: dict[str, Callable[[dict[str, str], Limits], Answer]] = {
 
 
 def _say(answer: Answer) -> None:
-    os.write(sys.stdout.fileno(), json.dumps(answer).encode() + b"\n")
+    line = json.dumps({**answer, "peak_bytes": peak_bytes()})
+    os.write(sys.stdout.fileno(), line.encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ class Decoders:
         for _ in range(count):
             self._free.put(None)
         self._count = count
+        self.peak_bytes = 0
+        """The most memory that one of them ever held."""
 
     def reencode(self, source: Path, target: Path, name: str) -> Picture:
         """`core.data.reencode.reencode`, elsewhere."""
@@ -69,6 +71,7 @@ class Decoders:
                 raise UnreadableImage(name, decoder.epitaph())
         finally:
             self._free.put(decoder)
+        self.peak_bytes = max(self.peak_bytes, answer.pop("peak_bytes"))
         if "refused" in answer:
             raise UnreadableImage(name, answer["refused"])
         if "errno" in answer:

@@ -48,7 +48,7 @@ def main() -> None:
     decoders = Decoders(limits, DECODERS)
     answer = _answer(request, limits, decoders)
     decoders.close()
-    _say({**answer, "peak_bytes": peak_bytes()})
+    _say({**answer, "peak_bytes": max(peak_bytes(), decoders.peak_bytes)})
 
 
 def _answer(request: Request, limits: Limits, decoders: Decoders) -> dict[str, Any]:

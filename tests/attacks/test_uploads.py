@@ -20,7 +20,7 @@ from tests.attacks.names import FOLDERS, REFUSED
 from tests.attacks.pictures import PICTURES, many_scans, red, saved
 
 SECONDS = 30
-PEAK_BYTES = 1536 * 1024**2
+PEAK_BYTES = 800 * 1024**2
 ABOUT = 6
 """How far a colour may be off after JPEG."""
 
