@@ -96,6 +96,8 @@ class RunFolder:
         if self.record_path.exists():
             raise UserError(f"{self.path} already holds a finished run. Name another folder.")
         self.path.mkdir(parents=True, exist_ok=True)
+        for leftover in self.path.glob(".*.tmp"):  # of a process that was killed while it wrote
+            leftover.unlink(missing_ok=True)
         write_json(self.config_path, config.model_dump(mode="json"))
 
     def config(self) -> RunConfig:

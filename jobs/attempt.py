@@ -134,7 +134,7 @@ class Attempt:
         """The outcome. A child that finished although it was asked to stop is done all the same."""
         job, ledger = self._job, self._ledger
         failure = traces.read_failure(self._folder, job.attempt)
-        if code == Exit.DONE and self._folder.record_path.exists():
+        if self._folder.record_path.exists():  # the last file of all: whatever the code says
             ours = ledger.finish(job, "done")
         elif code in (Exit.REFUSED, Exit.BROKEN) and failure:
             ours = ledger.finish(job, "failed", failure)

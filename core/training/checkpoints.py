@@ -26,6 +26,8 @@ from core.runs import Kept, RunFolder
 from core.training.brake import Brake
 
 KEPT = 2
+LARGEST_SHARE = 0.02
+"""Of the time, that writing checkpoints at the ends of epochs may take."""
 TENSORS, POSITION, SUMS = "tensors.safetensors", "position.json", "SHA256SUMS"
 GIB = 1 << 30
 
@@ -39,7 +41,8 @@ class Keeping:
     reserve_bytes: int = 2 * GIB
     """Free space without which nothing starts; three checkpoints must fit too."""
     least_seconds: float = 5.0
-    """An epoch that ends sooner after the last checkpoint gets none."""
+    """An epoch that ends sooner after the last checkpoint gets none; nor does one that ends before
+    50 times what writing took, so that keeping costs at most 2 % of the time."""
     most_seconds: float = 300.0
     """In epochs that last longer there are checkpoints on the way."""
 
@@ -98,6 +101,7 @@ class Checkpoints:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
         self._written = time.monotonic()
+        self._cost = 0.0
         self._phase = -1
         self._found: Checkpoint | None = None
         self._complaints: list[str] = []
@@ -154,12 +158,15 @@ class Checkpoints:
         return said
 
     def is_due(self, epoch_ended: bool) -> bool:
-        """Whether it is time for the next."""
+        """Whether it is time for the next: at the end of an epoch, unless they would come so often
+        that they cost too much, and in long epochs on the way.
+        """
         since = time.monotonic() - self._written
         if since >= self._keeping.most_seconds:
             return True
         busy = self._pending is not None and not self._pending.done()
-        return epoch_ended and since >= self._keeping.least_seconds and not busy
+        least = max(self._keeping.least_seconds, self._cost / LARGEST_SHARE)
+        return epoch_ended and since >= least and not busy
 
     def save(self, position: Position, state: dict[str, Tensor], made_of: str) -> None:
         """Write a checkpoint beside the training. What goes wrong is raised by the next call."""
@@ -189,6 +196,7 @@ class Checkpoints:
         shutil.rmtree(self._folder.attempts_path, ignore_errors=True)
 
     def _write(self, position: Position, state: dict[str, Tensor], made_of: str) -> None:
+        started = time.monotonic()
         if self._folder.events_path.exists():
             sync(self._folder.events_path)  # the log is never shorter than a checkpoint says
         told = {"config": self._config, "made_of": made_of, **asdict(position)}
@@ -206,6 +214,7 @@ class Checkpoints:
         publish_folder(path, write)
         for old in self._folder.checkpoints()[KEPT:]:
             discard_folder(old.path)
+        self._cost = time.monotonic() - started
         crash_at("after-checkpoint")
 
     def _read(self, kept: Kept, made_of: str) -> Checkpoint:

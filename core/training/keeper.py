@@ -69,7 +69,7 @@ class Keeper:
         last = now.step == self._schedule.steps
         due = self._store is not None and (self._store.is_due(epoch_ended) or bool(self.wish))
         if (last or due) and not self._is_finite():
-            return (yield from self.go_back(now, "weights are not finite"))
+            return (yield from self.go_back(now, f"weights are not finite after step {now.step}"))
         if due:
             self._save(now)
         if self._store and self.wish == "pause" and not last:
@@ -91,13 +91,13 @@ class Keeper:
         if not found or found.position.phase != phase:
             tried = f", at {2**-now.rate_halvings:g} of the learning rate" * (now.rate_halvings > 0)
             raise UserError(
-                f"training: the {problem} at step {now.step + 1}{tried}. "
+                f"training: the {problem}{tried}. "
                 f"Lower lr (it is {self._schedule.peak:g}), or train in fp32."
             )
         halvings = now.rate_halvings + 1
         back = yield from self._go_on(found)
         yield Warned(
-            f"The {problem} at step {now.step + 1}. Training went back to step {back.step}, with "
+            f"The {problem}. Training went back to step {back.step}, with "
             f"{2**-halvings:g} of the learning rate."
         )
         return replace(back, rate_halvings=halvings, parts=now.parts)

@@ -103,7 +103,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
             loss, terms = yield from memory.backward(batch, now.step + 1)
             norm = nn.utils.clip_grad_norm_(trainable, params.clip_norm or math.inf).item()
             if problem := _problem(loss, norm):
-                now = yield from keeper.go_back(now, problem)
+                now = yield from keeper.go_back(now, f"{problem} at step {now.step + 1}")
                 break
             crash_at("mid-epoch")
             optimizer.step()

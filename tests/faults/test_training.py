@@ -1,15 +1,23 @@
 """Faults in the midst of a run: what they cost, and that the result is what it would have been."""
 
+import contextlib
+import errno
+import io
 import json
+from contextlib import closing
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from core import pipeline
+from core import durable, pipeline
+from core.errors import DiskFull, UserError
 from core.events import Resumed, Stage, Step, Warned
+from core.methods.ft import FineTuning
+from core.models.weights import save_classifier
 from core.records import RunConfig
-from core.runs import EventLog, RunFolder
+from core.runs import EventLog, RunFolder, _append
+from core.training.brake import Brake, Paused
 from core.training.checkpoints import Keeping
 
 EVERY_STEP = Keeping(reserve_bytes=0, most_seconds=0.0)
@@ -26,6 +34,7 @@ def config(tiny_model, tiny_data) -> RunConfig:
         data=str(tiny_data),
         model=str(tiny_model),
         device="cpu",
+        precision="fp32",
         method="ft",
         shots=4,
         evaluations=3,
@@ -44,15 +53,13 @@ def go(config, place, cache, until=None, **more):
     """All events of a run, or those up to the one that `until` says yes to; logged as usual."""
     events = []
     place.path.mkdir(exist_ok=True)
-    log = EventLog(place)
     run = pipeline.run(config, place.path, cache, **{"keeping": EVERY_STEP, **more})
-    for event in run:
-        log.append(event)
-        events.append(event)
-        if until and until(event):
-            break
-    run.close()
-    log.close()
+    with closing(EventLog(place)) as log, closing(run):
+        for event in run:
+            log.append(event)
+            events.append(event)
+            if until and until(event):
+                break
     return events
 
 
@@ -75,7 +82,7 @@ def said(place):
     return [
         {k: v for k, v in entry.items() if k not in changing}
         for entry in place.events()
-        if entry["kind"] not in ("resumed", "warned")
+        if entry["kind"] not in ("resumed", "warned", "measuring")
     ]
 
 
@@ -139,3 +146,217 @@ def test_with_every_checkpoint_damaged_a_run_begins_anew_and_says_why(config, ca
     assert sum("its checksums are missing" in message for message in warnings) == 2
     assert same_weights(place, whole)
     assert said(place) == said(whole)
+
+
+# --- losses and weights that are not numbers ------------------------------------------------------
+
+
+def not_a_number_at(monkeypatch, step, times):
+    """The loss of this step is NaN, so many times that it is asked for."""
+    real, left = FineTuning.loss, [times]
+    done = [0]
+    monkeypatch.setattr(
+        FineTuning, "after_step", lambda self, step, steps: done.__setitem__(0, step + 1)
+    )
+
+    def loss(self, batch):
+        terms = real(self, batch)
+        if done[0] == step - 1 and left[0]:
+            left[0] -= 1
+            done[0] -= 1  # it goes back by one
+            return {name: term * torch.nan for name, term in terms.items()}
+        return terms
+
+    monkeypatch.setattr(FineTuning, "loss", loss)
+
+
+def test_a_loss_that_is_not_a_number_costs_a_step_and_half_the_rate(
+    config, cache, place, whole, monkeypatch
+):
+    not_a_number_at(monkeypatch, step=6, times=1)
+    events = go(config, place, cache)
+    [warning] = [event.message for event in events if isinstance(event, Warned)]
+    assert warning.startswith(
+        "The loss became nan at step 6. Training went back to step 5, with 0.5"
+    )
+    before = [entry["lr"] for entry in whole.events() if entry["kind"] == "step"]
+    now = [entry["lr"] for entry in place.events() if entry["kind"] == "step"]
+    assert now == [*before[:5], *(lr / 2 for lr in before[5:])]
+    assert all(tensor.isfinite().all() for tensor in weights(place).values())
+    assert place.record().timing["steps"] == 9
+
+
+def test_a_loss_that_stays_not_a_number_fails_after_two_tries_and_publishes_nothing(
+    config, cache, place, monkeypatch
+):
+    monkeypatch.setattr(
+        FineTuning, "loss", lambda self, batch: {"class": self.classifier.head.tau * torch.nan}
+    )
+    monkeypatch.setattr(torch.Tensor, "backward", lambda self: None)
+    with pytest.raises(
+        UserError, match=r"became nan at step 1, at 0\.25 of the learning rate\. Lo"
+    ):
+        go(config, place, cache)
+    assert not place.weights_path.exists()
+    assert not place.record_path.exists()
+
+
+def broken_by_the_last_step(monkeypatch, times):
+    left = [times]
+
+    @torch.no_grad()
+    def after_step(self, step, steps):
+        if step == steps - 1 and left[0]:
+            left[0] -= 1
+            self.classifier.head.weight[0, 0] = torch.inf
+
+    monkeypatch.setattr(FineTuning, "after_step", after_step)
+
+
+def test_weights_that_the_last_step_breaks_are_noticed(config, cache, place, monkeypatch):
+    broken_by_the_last_step(monkeypatch, times=1)
+    events = go(config, place, cache)
+    [warning] = [event.message for event in events if isinstance(event, Warned)]
+    assert warning.startswith("The weights are not finite after step 9. Training went")
+    assert all(tensor.isfinite().all() for tensor in weights(place).values())
+
+
+def test_weights_that_are_not_finite_are_never_published(tiny_task, tmp_path):
+    clip, task = tiny_task
+    prototypes = torch.nn.functional.normalize(torch.ones(len(task.classes), clip.embed_dim))
+    broken = clip.classifier(prototypes)
+    with torch.no_grad():
+        broken.head.weight[0, 0] = torch.nan
+    with pytest.raises(UserError, match=r"weights: head\.weight is not finite"):
+        save_classifier(tmp_path / "weights", clip, broken, prototypes)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def test_a_run_that_runs_out_of_memory_takes_the_same_steps_and_remembers_how(
+    config, cache, place, whole, monkeypatch
+):
+    real, sizes = FineTuning.loss, []
+
+    def loss(self, batch):
+        sizes.append(len(batch.labels))
+        if len(batch.labels) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(self, batch)
+
+    monkeypatch.setattr(FineTuning, "loss", loss)
+    go(config, place, cache, until=at_step(4))
+    first, sizes[:] = sizes.count(5), []
+    go(config, place, cache)
+    assert (first, sizes.count(5)) == (1, 0)
+    assert [entry["kind"] for entry in place.events()].count("step") == 9
+    losses, expected = (
+        [entry["loss"] for entry in each.events() if entry["kind"] == "step"]
+        for each in (place, whole)
+    )
+    assert losses == pytest.approx(expected, rel=1e-3)  # rounding, over nine steps of Adam
+
+
+# --- the disk -------------------------------------------------------------------------------------
+
+
+def full_at(monkeypatch, number):
+    """The disk is full when the `number`-th file or folder is to be published; counts them."""
+    real, count = durable.sync, [0]
+
+    def sync(path):
+        if path.name.endswith(".tmp"):
+            count[0] += 1
+            if count[0] == number:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        real(path)
+
+    monkeypatch.setattr(durable, "sync", sync)
+    return count
+
+
+def test_a_disk_that_is_full_at_any_write_loses_nothing(config, cache, tmp_path, monkeypatch):
+    quick = config.model_copy(
+        update={"method": "lp-sgd", "params": {"epochs": 1, "batch_size": 6}, "evaluations": 0}
+    )
+    undisturbed = RunFolder(tmp_path / "undisturbed")
+    with monkeypatch.context() as patch:
+        writes = full_at(patch, number=None)
+        go(quick, undisturbed, cache)
+    assert writes[0] >= 10
+    survived = []
+    for number in range(1, writes[0] + 1):
+        place = RunFolder(tmp_path / str(number))
+        with monkeypatch.context() as patch:
+            full_at(patch, number)
+            with contextlib.suppress(DiskFull, OSError):
+                go(quick, place, cache)
+        assert not list(place.path.rglob(".*")), "a part of a file was left"
+        if place.record_path.exists():
+            survived.append(number)
+        else:
+            go(quick, place, cache)
+        assert same_weights(place, undisturbed)
+        assert said(place) == said(undisturbed)
+    assert len(survived) <= 1  # the last checkpoint: the run was done without it
+
+
+def test_a_full_disk_leaves_no_half_line_in_the_log(tmp_path):
+    class Full(io.FileIO):
+        def write(self, data):
+            if len(data) < 20:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data[:10])
+
+    path = tmp_path / "events.jsonl"
+    path.write_text("whole\n")
+    with Full(path, "ab") as file, pytest.raises(OSError, match="No space"):
+        _append(file, b"x" * 25)
+    assert path.read_text() == "whole\n"
+
+
+def test_a_run_does_not_start_without_the_reserve(config, cache, place):
+    with pytest.raises(DiskFull, match="Free some space"):
+        go(config, place, cache, keeping=Keeping(reserve_bytes=1 << 50))
+
+
+# --- ending early ---------------------------------------------------------------------------------
+
+
+def pulling(brake, wish, step):
+    """Never ends the run; pulls the brake at a step."""
+
+    def look(event):
+        if at_step(step)(event):
+            brake.pull(wish)
+        return False
+
+    return look
+
+
+def test_a_pause_keeps_where_it_is_and_nothing_is_repeated(config, cache, place, whole):
+    brake = Brake()
+    seldom = Keeping(reserve_bytes=0, least_seconds=1e9, most_seconds=1e9)
+    with pytest.raises(Paused):
+        go(config, place, cache, pulling(brake, "pause", 4), keeping=seldom, brake=brake)
+    assert place.checkpoints()[0].step == 4
+    assert not brake.holds or not place.record_path.exists()
+    events = go(config, place, cache, keeping=seldom)
+    assert isinstance(events[0], Resumed)
+    assert events[0].step == 4
+    assert same_weights(place, whole)
+    assert said(place) == said(whole)
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_a_stop_makes_a_run_of_what_was_trained(config, cache, place, keep):
+    brake = Brake()
+    asked = config.model_copy(update={"params": {**config.params, "keep": keep}})
+    events = go(asked, place, cache, pulling(brake, "stop", 4), brake=brake)
+    record = place.record()
+    assert (record.stopped_early.steps, record.stopped_early.planned) == (4, 9)
+    assert record.timing["steps"] == 4
+    assert [point.alpha for point in record.wise] == [0.0, 1.0]
+    assert "Stopped after 4 of 9 steps, as asked." in [getattr(e, "message", "") for e in events]

@@ -132,6 +132,21 @@ def test_epochs_get_a_checkpoint_unless_they_are_short_and_long_ones_several(tmp
     assert store.is_due(epoch_ended=False)
 
 
+def test_what_is_slow_to_write_is_written_seldom(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    store = opened(tmp_path)
+    monkeypatch.setattr(durable, "sync", lambda path: now.__setitem__(0, now[0] + 0.2))
+    store.save(Position(step=1), STATE, "images")
+    store.settle()
+    written = now[0]
+    assert written == pytest.approx(1.0)  # three files and two folders
+    now[0] += 48
+    assert not store.is_due(epoch_ended=True)
+    now[0] += 2
+    assert store.is_due(epoch_ended=True)
+
+
 def test_everything_is_synced_and_renamed_in_this_order(tmp_path, monkeypatch):
     said = []
 

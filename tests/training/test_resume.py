@@ -1,19 +1,17 @@
 """A training that was interrupted ends where an undisturbed one does, whatever the method."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from core.events import Resumed, Step
-from core.methods import METHODS, LoopMethod
 from core.records import RunConfig
 from core.runs import RunFolder
 from core.training.checkpoints import Checkpoints, Keeping
+from tests.training.quick import NAMES, finish, method_of
 
 EVERY_STEP = Keeping(most_seconds=0.0)
-NAMES = [name for name, method in METHODS.items() if issubclass(method, LoopMethod)]
 VARIANTS = [
     *[(name, {}) for name in NAMES],
     *[(name, {"keep": "best"}) for name in ("ft", "ema", "coop", "tip-adapter-f")],
@@ -25,41 +23,8 @@ VARIANTS = [
 ]
 
 
-QUICK = {
-    "epochs": 2,
-    "batch_size": 5,
-    "lr": 1e-3,
-    "generator_epochs": 2,
-    "views": 1,
-    "beta_steps": 2,
-    "contexts": "dataset",
-    "prototypes": "dataset",
-    "correction": "off",
-}
-
-
-def method_of(name, tiny_task, **more):
-    kind, (clip, task) = METHODS[name], tiny_task
-    known = {k: v for k, v in (QUICK | more).items() if k in kind.Params.model_fields}
-    few = replace(task, templates=("a photo of a {}.", "a {}."))
-    if "unseen" in more:
-        train = tuple(item for item in task.train if item.label != 0)
-        few = replace(few, train=train, unseen=(task.classes[0],))
-    return kind(kind.Params(**known), clip, few)
-
-
 def checkpoints_of(folder: Path) -> Checkpoints:
     return Checkpoints(RunFolder(folder), RunConfig(data="here"), EVERY_STEP)
-
-
-def finish(fit):
-    """(classifier, events)"""
-    events = []
-    while True:
-        try:
-            events.append(next(fit))
-        except StopIteration as stop:
-            return stop.value, events
 
 
 def killed_after(steps: int, method, folder: Path) -> None:
