@@ -67,6 +67,7 @@ def build(studio: Studio) -> gr.Blocks:
 
         def open_page(request: gr.Request) -> list[Any]:
             state = _opened(studio, request, dict(request.query_params))
+            shell.settle(state)
             state.open(state.place.tab, opened=0)
             return show(state)
 

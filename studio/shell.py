@@ -102,7 +102,7 @@ class Shell:
             ],
             model=self._studio.model_title(model) if model else "",
             read_only=mine.is_read_only,
-            log_out=mine.visitor.role != "guest" and self._studio.visitors.logins.has_accounts,
+            **self._studio.visitors.offers(mine.visitor),
             device=device,
             active=sum(not job.is_over for job in session.mine.jobs()),
         )

@@ -67,7 +67,10 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
     """One handler for a panel's `action`: `data-do` names which of these is meant."""
 
     def handle(session: Session, detail: dict[str, Any]) -> None:
-        handlers[str(detail.get("do"))](session, detail)
+        handler = handlers.get(str(detail.get("do")))
+        if handler is None:  # no page of ours sends it
+            raise UserError(words.Shell.unknown_action)
+        handler(session, detail)
 
     return handle
 

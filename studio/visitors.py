@@ -77,6 +77,12 @@ class Visitors:
             return Visitor("visitor", workspace_id(token), token=token)
         raise Stranger(words.Login.needed)
 
+    def offers(self, visitor: Visitor) -> dict[str, bool]:
+        """Whether the page offers to log in, and to log out."""
+        may = self.logins.has_accounts and visitor.role != "guest"
+        unknown = self._public and visitor.role == "visitor"
+        return {"log_in": may and unknown, "log_out": may and not unknown}
+
     def count(self, visitor: Visitor) -> None:
         """Count an action of a visitor; a `UserError` when there were too many in this minute."""
         if visitor.role != "owner" and not self._actions.count(visitor.workspace or visitor.run):

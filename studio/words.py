@@ -32,6 +32,7 @@ class Shell:
     read_only = "This link only shows a run: nothing can be changed through it."
     read_only_chip = "Read-only link"
     too_fast = "A visitor may act {limit} times a minute. Wait a moment and do it again."
+    unknown_action = "This page has no such action. Load it anew."
     log_out = "Log out"
     wrong_host = "This studio answers to this machine only. Open it as http://127.0.0.1."
     wrong_origin = "Another web site asked for this, and is refused."

@@ -7,7 +7,7 @@ shown by forgetting to ask. An id that is another's and one that does not exist 
 import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,6 +37,8 @@ class Workspace:
 
     studio: Studio
     visitor: Visitor
+    _own: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Runs that were found to be of this workspace, which stays true."""
 
     @property
     def is_owner(self) -> bool:
@@ -64,6 +66,7 @@ class Workspace:
         if self.visitor.run is not None:
             return [job] if (job := self.job(self.visitor.run)) else []
         found = self.studio.ledger.list(limit=60, workspace=self.visitor.workspace)
+        self._own.update(job.id for job in found)
         return [self._shown(job) for job in found]
 
     def job(self, run_id: str | None) -> Job | None:
@@ -84,8 +87,8 @@ class Workspace:
 
     def folder(self, run_id: str) -> RunFolder:
         """The folder of a run of this workspace."""
-        if not self.is_owner:  # theirs are also runs that no queue knows
-            self.find(run_id)
+        if not self.is_owner and run_id not in self._own:  # the owner's need not be in the queue
+            self._own.add(self.find(run_id).id)
         return self.studio.folder(run_id)
 
     def ahead(self) -> int:

@@ -104,6 +104,10 @@
       const chosen = group.querySelector(`[data-local=show][data-to="${group.dataset.shown}"]`);
       if (chosen) local.show(chosen);
     }
+    for (const link of event.target.querySelectorAll("[data-copy-once]:not([data-keep])")) {
+      link.dataset.keep = ""; // the click that asked for it still allows to copy
+      navigator.clipboard?.writeText(link.textContent).catch(() => {});
+    }
     for (const log of event.target.querySelectorAll("[data-follow]")) {
       if (log.dataset.left !== "1") log.scrollTop = log.scrollHeight;
     }

@@ -180,7 +180,8 @@ class LivePage:
 def _link(session: Session, run_id: str) -> str:
     """The address of the link that was just made to this run, else nothing."""
     shared, token = session.link or ("", "")
-    return f"{session.origin}/{Place(share=token).query()}" if shared == run_id else ""
+    query = Place(share=token, tab="live").query()
+    return f"{session.origin}/{query}" if shared == run_id else ""
 
 
 def prototypes_value(mine: Workspace, run_id: str, empty: str) -> Any:

@@ -1,0 +1,252 @@
+"""A real studio that strangers reach, two visitors in it, and what each of them owns.
+
+Only the evaluator is a stand-in: it takes seconds, and nothing here is about its answers.
+"""
+
+import asyncio
+import contextlib
+import io
+import re
+import socket
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+import studio.app
+import studio.context
+from core.events import Evaluated, Stage, Warned
+from core.methods import catalogue as methods
+from core.models import zoo
+from core.pipeline import complete
+from core.records import RunConfig, RunRecord, Selection
+from core.runs import EventLog
+from jobs.ledger import Ledger
+from jobs.settings import Settings
+from jobs.workspaces import Workspaces
+from tests.studio.conftest import TUNED, ZERO, point
+
+OWNER = "owner:correct horse"
+LOAD, TICK, HEADER, DATA, TRAIN, LIVE = 0, 1, 2, 5, 10, 13
+"""Numbers of some of the page's events, in the order in which `studio.app.build` makes them."""
+
+
+class Evaluator:
+    """Answers at once, and says what it was asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def catalogue(self) -> dict[str, Any]:
+        device = {"name": "a processor", "kind": "cpu", "bf16": False}
+        found = {"methods": methods(), "run_knobs": RunConfig.knobs(), "models": zoo.catalogue()}
+        return {**found, "templates": {}, "device": device}
+
+    def check(self, config: dict[str, Any]) -> dict[str, Any]:
+        return complete(RunConfig.parse(config, "run")).model_dump(mode="json")
+
+    def zero_shot(self, *asked: Any, **more: Any) -> dict[str, Any]:
+        return {"evaluation": ZERO.model_dump(mode="json"), "id_per_class": {}}
+
+    def measure(self, run_id: str, alpha: float) -> dict[str, Any]:
+        self.asked.append((run_id, alpha))
+        return {"evaluation": TUNED.model_dump(mode="json"), "seconds": 0.1}
+
+    def predict(self, run_id: str, alpha: float, image: Path) -> dict[str, Any]:
+        self.asked.append((run_id, image))
+        return {"columns": []}
+
+    def export(self, *asked: Any) -> dict[str, Any]:
+        raise AssertionError("not asked for in these tests")
+
+
+@dataclass
+class Person:
+    """A browser, and what belongs to whom sits before it."""
+
+    name: str
+    client: httpx.Client
+    data_id: str = ""
+    sha256: str = ""
+    run_id: str = ""
+    upload: str = ""
+    session: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    def fire(
+        self, fn: int, detail: dict[str, Any] | None = None, query: str = "", **changes: Any
+    ) -> httpx.Response:
+        """One event of the page, as its script sends it."""
+        body = {"data": [None], "event_data": detail, "fn_index": fn, "trigger_id": 1}
+        body |= {"session_hash": self.session} | changes
+        if fn == LOAD:
+            body["data"] = []
+        return self.client.post(f"/gradio_api/run/predict{query}", json=body)
+
+    def serve(self, name: str, *question: Any, **changes: Any) -> httpx.Response:
+        """A call of a server function, at every component that might have it."""
+        answers = []
+        for component in self.client.get("/config").json()["components"]:
+            if component["type"] != "html":
+                continue
+            body = {"data": list(question), "fn_name": name, "component_id": component["id"]}
+            body |= {"session_hash": self.session} | changes
+            answer = self.client.post("/gradio_api/component_server", json=body)
+            if answer.status_code != 404:
+                return answer
+            answers.append(answer)
+        return answers[-1]
+
+    def send(self, *files: tuple[str, bytes]) -> httpx.Response:
+        """Files as the drop zone sends them."""
+        parts = [("files", (name, content)) for name, content in files]
+        return self.client.post("/studio/uploads", files=parts)
+
+
+@dataclass
+class Town:
+    """The studio, its settings and the people."""
+
+    url: str
+    settings: Settings
+    demo: Any
+    people: list[Person] = field(default_factory=list)
+
+    def browser(self, name: str, **options: Any) -> Person:
+        """Somebody new: no cookie yet."""
+        person = Person(name, httpx.Client(base_url=self.url, timeout=60, **options))
+        self.people.append(person)
+        return person
+
+    def visitor(self, name: str) -> Person:
+        """Somebody who has opened the page."""
+        person = self.browser(name)
+        assert person.client.get("/").status_code == 200
+        return person
+
+    def resident(self, name: str) -> Person:
+        """A visitor with a data set, a photo that waits, and a finished run with an export."""
+        person = self.visitor(name)
+        pictures = [picture(i) for i in range(4)]
+        ids = person.send(*((f"{i}.png", data) for i, data in enumerate(pictures))).json()
+        rels = [f"{name}-holiday/{name}-{c}/{i}.png" for c in ("cat", "dog") for i in range(2)]
+        files = [{"rel": rel, "id": file_id} for rel, file_id in zip(rels, ids, strict=True)]
+        before = set(self._data_sets())
+        answer = person.fire(DATA, {"do": "upload", "role": "train", "files": files})
+        assert answer.status_code == 200, answer.text
+        (person.data_id,) = set(self._data_sets()) - before
+        person.sha256 = re.search(r"thumbs/([0-9a-f]{64})\.webp", answer.text)[1]
+        person.upload = person.send(("photo.png", picture(9))).json()[0]
+        person.run_id = self._finished_run(person)
+        return person
+
+    def owner(self) -> Person:
+        """Who knows the password."""
+        person = self.browser("owner", follow_redirects=True)
+        name, _, password = OWNER.partition(":")
+        person.client.post("/studio/login", data={"name": name, "password": password})
+        return person
+
+    def _data_sets(self) -> list[str]:
+        folder = self.settings.home / "datasets"
+        return [path.name for path in folder.iterdir() if path.is_dir()]
+
+    def _finished_run(self, person: Person) -> str:
+        workspace = Workspaces(self.settings).remember(token(person))
+        config = RunConfig(data=str(self.settings.home / "datasets" / person.data_id), method="ft")
+        ledger = Ledger(self.settings)
+        run = ledger.submit(config, workspace)
+        folder = self.settings.run_folder(run.id)
+        folder.create(config)
+        log = EventLog(folder)
+        secret = f"{person.name}-secret in {self.settings.home}/runs/{run.id}/x.json"
+        for event in (Stage("data"), Evaluated("zero-shot", 0, ZERO.domains), Warned(secret)):
+            log.append(event)
+        log.close()
+        record = RunRecord(
+            run_id=run.id,
+            config=config.model_dump(mode="json"),
+            classes=[f"{person.name}-cat", f"{person.name}-dog"],
+            evaluations={"zero-shot": ZERO, "fine-tuned": TUNED},
+            wise=[point(round(0.05 * i, 2)) for i in range(21)],
+            selection=Selection(checkpoint="last", alpha=0.3, alpha_chosen_on="val"),
+            timing={"train_seconds": 1.0},
+            environment={},
+            files={},
+        )
+        record.write(folder.record_path)
+        claimed = ledger.claim("owner")
+        assert claimed is not None
+        ledger.finish(claimed, "done")
+        exports = self.settings.home / "exports" / run.id
+        exports.mkdir(parents=True)
+        (exports / "model.zip").write_bytes(f"{person.name}-secret".encode())
+        return run.id
+
+
+def picture(shade: int) -> bytes:
+    """A small PNG."""
+    kept = io.BytesIO()
+    Image.new("RGB", (24, 24), (20 * shade, 90, 200)).save(kept, "PNG")
+    return kept.getvalue()
+
+
+def token(person: Person) -> str:
+    """The secret of a person's cookie."""
+    return next(c.value for c in person.client.cookies.jar if "ek-visitor" in c.name)
+
+
+def launched(settings: Settings) -> tuple[Any, str]:
+    """The studio, started where a loop runs: else Gradio makes loops and never closes them."""
+
+    async def start() -> tuple[Any, str]:
+        return studio.app.launch(settings)
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(lambda: asyncio.run(start())).result()
+
+
+@contextmanager
+def town(home: Path, **given: Any) -> Iterator[Town]:
+    """A studio on a free port; `given` are settings."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    usual = {"public": True, "auth": OWNER, "disk_reserve_bytes": 0, "actions_per_minute": 10**6}
+    settings = Settings(home=home, port=port, **{**usual, **given})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studio.context, "EvaluatorClient", Evaluator)
+        demo, url = launched(settings)
+        here = Town(url.rstrip("/"), settings, demo)
+        try:
+            yield here
+        finally:
+            for person in here.people:
+                person.client.close()
+            with contextlib.redirect_stdout(io.StringIO()):
+                demo.close()
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory) -> Iterator[Town]:
+    """The studio of most attacks."""
+    with town(tmp_path_factory.mktemp("attacks")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def ann(here) -> Person:
+    """Who is attacked."""
+    return here.resident("ann")
+
+
+@pytest.fixture(scope="session")
+def bob(here) -> Person:
+    """Who attacks."""
+    return here.resident("bob")
