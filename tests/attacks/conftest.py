@@ -218,7 +218,7 @@ def town(home: Path, **given: Any) -> Iterator[Town]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    usual = {"public": True, "auth": OWNER, "disk_reserve_bytes": 0, "actions_per_minute": 10**6}
+    usual = {"public": True, "auth": OWNER, "upload_reserve_mib": 0, "actions_per_minute": 10**6}
     settings = Settings(home=home, port=port, **{**usual, **given})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(studio.context, "EvaluatorClient", Evaluator)

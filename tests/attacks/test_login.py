@@ -7,8 +7,8 @@ import pytest
 
 from core.errors import UserError
 from jobs.settings import Settings
-from studio.login import FAILURES_OF_AN_ACCOUNT as OF_ACCOUNT
 from studio.login import FAILURES_OF_ALL, TOKEN_SECONDS, Account, Logins
+from studio.login import FAILURES_OF_AN_ACCOUNT as OF_ACCOUNT
 from studio.rates import Rate
 from studio.visitors import check_open, is_private
 from tests.attacks.conftest import LOAD, town

@@ -17,7 +17,7 @@ from jobs.ledger import Ledger
 from jobs.settings import Settings
 from tests.jobs.real_worker import child_of, eventually
 
-EVERY_STEP = {"reserve_bytes": 0, "checkpoint_most_seconds": 0.0, "spare": False}
+EVERY_STEP = {"run_reserve_mib": 0, "checkpoint_most_seconds": 0.0, "spare": False}
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +152,7 @@ def test_a_frozen_child_counts_as_a_crash_and_a_full_disk_does_not(config, tmp_p
     assert (crashed.state, crashed.crashes) == ("queued", 1)
     assert crashed.error.startswith("it took no step for ")
 
-    starved = Settings(home=settings.home, **{**EVERY_STEP, "reserve_bytes": 1 << 50})
+    starved = Settings(home=settings.home, **{**EVERY_STEP, "run_reserve_mib": 1 << 30})
     attempt_at(starved, ledger).run()
     waiting = ledger.get(job.id)
     assert (waiting.state, waiting.crashes) == ("waiting", 1)
