@@ -50,8 +50,8 @@ class CacheParams(BackboneParams):
     """Values of β that are tried."""
     ties: Ties = "likelier"
     """Which scales win among those that get equally many validation images right: the `likelier`,
-    with the lower negative log-likelihood there, or the `first` of the grid, as published. Few
-    images tie often, and the first of the grid hardly differs from zero-shot."""
+    with the lower negative log-likelihood there, or the `first` of the grid, as published. With few
+    images many tie, and coming first says nothing for them."""
 
     @property
     def augmentation(self) -> Augmentation:

@@ -119,7 +119,7 @@ def test_pause_lays_a_run_aside_and_stop_finishes_it_with_what_there_is(config, 
     attempt = attempt_at(settings, ledger)
     thread = in_thread(attempt)
     eventually(training(place))
-    ledger.ask(job.id, "pause")
+    ledger.request_pause(job.id)
     thread.join()
     paused = ledger.get(job.id)
     assert (paused.state, paused.crashes, paused.owner) == ("paused", 0, None)
@@ -131,7 +131,7 @@ def test_pause_lays_a_run_aside_and_stop_finishes_it_with_what_there_is(config, 
     attempt = attempt_at(settings, ledger)
     thread = in_thread(attempt)
     eventually(lambda: any(entry["kind"] == "resumed" for entry in place.events()))
-    ledger.ask(job.id, "stop")
+    ledger.request_stop(job.id)
     thread.join()
     assert ledger.get(job.id).state == "done"
     stopped = place.record().stopped_early
