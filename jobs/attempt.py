@@ -135,7 +135,7 @@ class Attempt:
         job, ledger = self._job, self._ledger
         failure = traces.read_failure(self._folder, job.attempt)
         if self._folder.record_path.exists():  # the last file of all: whatever the code says
-            ours = ledger.finish(job, "done")
+            ours = ledger.finish(job, "done", artifacts=traces.published(self._folder))
         elif code in (Exit.REFUSED, Exit.BROKEN) and failure:
             ours = ledger.finish(job, "failed", failure)
         elif code == Exit.FENCED or stop is Stop.TAKEN_AWAY:

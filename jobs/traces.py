@@ -6,10 +6,12 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import file_digest
 from pathlib import Path
 
 from core.records import write_json
 from core.runs import RunFolder
+from jobs.job import Artifact
 from jobs.owner import is_gone, this_process
 
 
@@ -48,6 +50,16 @@ def _end(holder: str, attempt: int) -> None:
         raise Superseded
     if process and is_gone(process) is False:
         os.kill(int(process.split(":")[1]), signal.SIGKILL)
+
+
+def published(folder: RunFolder) -> list[Artifact]:
+    """The files of a finished run as they lie on the disk, for the ledger."""
+    found = []
+    for role, name in {**folder.files(), "record": folder.record_path.name}.items():
+        with open(folder.path / name, "rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+            found.append(Artifact(role, name, digest, os.fstat(file.fileno()).st_size))
+    return found
 
 
 def failure_path(folder: RunFolder) -> Path:

@@ -1,3 +1,4 @@
+import hashlib
 import subprocess
 import sys
 
@@ -62,3 +63,14 @@ def test_an_attempt_starts_without_the_end_of_an_earlier_one_but_with_its_log(fo
 def test_what_an_earlier_attempt_said_is_not_taken_for_this_one(folder):
     traces.write_failure(folder, 1, "it failed")
     assert traces.read_failure(folder, 2) is None
+
+
+def test_what_a_run_published_is_named_with_its_checksum(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.record_path.write_text("{}")
+    folder.weights_path.write_bytes(b"weights")
+    found = {each.role: each for each in traces.published(folder)}
+    assert set(found) == {"record", "weights"}
+    weights = found["weights"]
+    assert (weights.path, weights.size_bytes) == ("classifier.safetensors", 7)
+    assert weights.sha256 == hashlib.sha256(b"weights").hexdigest()

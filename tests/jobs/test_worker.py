@@ -3,6 +3,7 @@
 Every run costs a fresh interpreter's imports, so several claims are tested on one run.
 """
 
+import hashlib
 import os
 import signal
 import sqlite3
@@ -83,6 +84,13 @@ def test_a_submitted_run_is_done_and_leaves_its_record(shared_settings, done):
     assert record.run_id == done.id
     assert [point.alpha for point in record.wise] == [0.0, 0.5, 1.0]
     assert read_progress(shared_settings.run_folder(done.id)).phase == "done"
+
+
+def test_the_ledger_knows_what_a_run_published(worker, shared_settings, done):
+    found = {each.role: each for each in worker.ledger.artifacts(done.id)}
+    assert {"weights", "record", "predictions", "events"} <= set(found)
+    weights = shared_settings.run_folder(done.id).weights_path.read_bytes()
+    assert found["weights"].sha256 == hashlib.sha256(weights).hexdigest()
 
 
 def test_what_the_worker_said_about_a_run_names_it(shared_settings, done):
