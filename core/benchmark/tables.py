@@ -15,6 +15,7 @@ TITLES = {
     "prototypes": "Where FD-Align's spurious prototypes come from",
     "texts": "Length (L) and number (M) of Lipsum-FT's random texts",
     "plug-in": "Training-free adapters on FD-Align's image tower",
+    "shots": "Adapters",
     "interpolation": "Interpolation on top of fine-tuning",
     "references": "Another reference domain",
 }

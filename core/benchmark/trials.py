@@ -12,6 +12,9 @@ ALPHAS = tuple(round(i * 0.1, 1) for i in range(11))
 """The mixing weights that are measured of every run: a coarser grid than a run's own, for time."""
 
 
+ADAPTERS = ("tip-adapter", "tip-adapter-f", "ape", "ape-t")
+
+
 @dataclass(frozen=True)
 class Trial:
     """One row of a table: a method, or an interpolator over a method's runs, with some knobs
@@ -101,12 +104,16 @@ def random_texts() -> list[Trial]:
     return [*lengths, *numbers]
 
 
+def adapter_shots() -> list[Trial]:
+    """What adapters make of 1 to 16 shots; quick, so that a processor can do it in minutes."""
+    return [Trial(name, name, shots=k) for k in (1, 2, 4, 8, FULL_SHOTS) for name in ADAPTERS]
+
+
 def plug_in() -> list[Trial]:
     """Tip-Adapter and APE on CLIP's own image tower and on FD-Align's (FD-Align, Table 2)."""
-    adapters = ("tip-adapter", "tip-adapter-f", "ape", "ape-t")
     return [
         trial
-        for name in adapters
+        for name in ADAPTERS
         for trial in (Trial(name, name), Trial(f"{name} on FD-Align", name, backbone="fd-align"))
     ]
 
@@ -141,6 +148,7 @@ EXPERIMENTS: dict[str, Callable[[], list[Trial]]] = {
     "prototypes": prototype_sources,
     "texts": random_texts,
     "plug-in": plug_in,
+    "shots": adapter_shots,
     "interpolation": interpolation,
 }
 """The ablations of the papers by name; `shots` and `references` depend on what is asked."""

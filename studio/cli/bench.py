@@ -22,7 +22,7 @@ app = typer.Typer()
 bench = typer.Typer(help="Reproduce the figures that the docs state.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
-EVERYTHING = "methods,heads,guidance,prototypes,texts,plug-in,interpolation,references"
+EVERYTHING = "methods,heads,guidance,prototypes,texts,plug-in,shots,interpolation,references"
 T = TypeVar("T")
 
 
