@@ -104,6 +104,24 @@ def faults(
         raise typer.Exit(1)
 
 
+@bench.command()
+def visitors(
+    url: Annotated[str, typer.Option(help="A studio that is up.")] = "http://127.0.0.1:7860",
+    visitors: Annotated[int, typer.Option(min=1, max=500, help="How many at a time.")] = 50,
+    minutes: Annotated[float, typer.Option(min=0.01, help="For how long.")] = 10.0,
+    run: Annotated[
+        str | None, typer.Option(help="A finished run that they may see, whose α they move.")
+    ] = None,
+) -> None:
+    """How a running studio bears visitors: p95, errors and the memory of its page, as JSON."""
+    import json
+
+    from studio.visits import check_answers, visit
+
+    check_answers(url)
+    print(json.dumps(visit(url, visitors, 60 * minutes, run), indent=2))
+
+
 def _run(plan: "Plan", as_json: bool) -> "dict[str, list[Result]]":
     with closing(plan.run(Settings().cache)) as runs, display(as_json) as shown:
         while True:
