@@ -9,7 +9,7 @@ from tests.attacks.conftest import DATA, LOAD, TICK, picture, token, town
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    given = {"actions_per_minute": 5, "kept_images": 6, "upload_bytes": 40_000}
+    given = {"actions_per_minute": 5, "workspace_images": 6, "upload_mib": 1}
     with town(tmp_path_factory.mktemp("small"), **given) as running:
         yield running
 
@@ -31,11 +31,11 @@ def test_images_above_the_quota_are_refused_with_the_number(small):
 
 def test_an_upload_above_the_limit_is_refused_whether_it_says_its_size_or_not(small):
     person = small.visitor("heavy")
-    told = person.send(("a.png", b"x" * 50_000))
+    told = person.send(("a.png", b"x" * 1_200_000))
     assert told.status_code == 413
-    assert "0 MB" in told.text
+    assert "1 MiB" in told.text
     head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
-    parts = iter([head, b"x" * 50_000, b"\r\n--b--\r\n"])
+    parts = iter([head, b"x" * 1_200_000, b"\r\n--b--\r\n"])
     kind = {"Content-Type": "multipart/form-data; boundary=b"}
     try:
         status = person.client.post("/studio/uploads", content=parts, headers=kind).status_code
@@ -46,7 +46,7 @@ def test_an_upload_above_the_limit_is_refused_whether_it_says_its_size_or_not(sm
 
 
 def _big(path):
-    return path.is_file() and path.stat().st_size > 40_000
+    return path.is_file() and path.stat().st_size > 1 << 20
 
 
 def test_acting_too_often_is_refused_and_looking_is_not(small):
@@ -67,7 +67,7 @@ def test_a_flood_of_calls_is_cut_off(small):
 
 
 def test_a_full_disk_is_said(tmp_path):
-    with town(tmp_path, disk_reserve_bytes=1 << 60) as full:
+    with town(tmp_path, upload_reserve_mib=1 << 40) as full:
         answer = full.visitor("late").send(("a.png", picture(1)))
         assert answer.status_code == 413
         assert "disk" in answer.text

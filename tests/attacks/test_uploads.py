@@ -78,7 +78,7 @@ class Arena:
 
 
 def _canary(folder: Path) -> bool:
-    return any("canary" in path.name for path in folder.iterdir())
+    return any(path.name.startswith("canary") and path.is_file() for path in folder.iterdir())
 
 
 @pytest.fixture(scope="module")
