@@ -27,7 +27,7 @@ from studio.visitors import Stranger, Visitor, Visitors, is_https, is_loopback, 
 
 JSON_BYTES = 5_000_000
 CALLS_PER_ACTION = 10
-"""Ticks and pictures are not actions, but a page of ours asks no more often than this."""
+"""Ticks and parts of uploads are no actions, but a page of ours sends no more than this."""
 VISITOR_SECONDS = 180 * 24 * 3600
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -126,7 +126,8 @@ class Guard:
         if path == "/" and not self._visitors.is_private and not self._visitors.token(request):
             self._greet(request, answer)
         visitor = self._visitors.require(request)
-        if visitor.role != "owner" and not self._calls.count(_key(visitor)):
+        counts = method == "POST" and visitor.role != "owner"
+        if counts and not self._calls.count(_key(visitor)):
             raise Refused(429, words.Shell.too_fast.format(limit=self._calls.limit))
 
     def _greet(self, request: HTTPConnection, answer: "_Answer") -> None:

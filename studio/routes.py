@@ -154,7 +154,7 @@ def _add_downloads(router: APIRouter, studio: Studio) -> None:
     def run_file(run_id: str, role: str, mine: Workspace = mine) -> Response:
         if not is_id(run_id) or role not in RUN_FILES:
             raise HTTPException(404)
-        path, name = _or_404(lambda: mine.folder(run_id).path / RUN_FILES[role]), RUN_FILES[role]
+        path, name = _or_404(lambda: mine.downloads(run_id).path / RUN_FILES[role]), RUN_FILES[role]
         if mine.is_owner or not path.is_file():
             return _file(path, {}, f"{run_id}-{name}")
         headers = {"Content-Disposition": f'attachment; filename="{run_id}-{name}"'}
@@ -165,7 +165,7 @@ def _add_downloads(router: APIRouter, studio: Studio) -> None:
     def export(run_id: str, name: str, mine: Workspace = mine) -> FileResponse:
         if not is_id(run_id) or not _NAME.fullmatch(name):
             raise HTTPException(404)
-        run = _or_404(lambda: mine.folder(run_id).run_id)
+        run = _or_404(lambda: mine.downloads(run_id).run_id)
         folder = Path(studio.settings.home) / "exports" / run
         inside = {p.name: p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()}
         return _file(_found(inside.get(name)), {}, name)

@@ -91,6 +91,12 @@ class Workspace:
             self._own.add(self.find(run_id).id)
         return self.studio.folder(run_id)
 
+    def downloads(self, run_id: str) -> RunFolder:
+        """The folder of a run whose files may leave: a guest looks, but takes nothing along."""
+        if self.is_read_only:
+            raise UserError(words.Shell.read_only)
+        return self.folder(run_id)
+
     def ahead(self) -> int:
         """How many runs of the whole studio would be before a new one."""
         ledger = self.studio.ledger
@@ -132,6 +138,8 @@ class Workspace:
         """The mixing weight that the visitor chose, else the one chosen on validation."""
         record = self.record(run_id)
         chosen = record.selection.alpha if record else 1.0
+        if self.is_read_only:
+            return chosen
         kept = self._drafts.get(run_id).get("alpha", chosen)
         return float(kept)
 
@@ -264,6 +272,8 @@ class Workspace:
 
     def uploaded(self, file_id: str) -> Path:
         """A file that this visitor's browser sent."""
+        if self.is_read_only:
+            raise UserError(words.Shell.read_only)
         return self.studio.incoming.path(self.visitor.workspace, file_id)
 
     # ---- answers that take a while ----------------------------------------------------------

@@ -61,7 +61,12 @@ def test_a_guest_sees_the_run_and_nothing_else(here, ann, bob, link):
     assert str(here.settings.home) not in text
     text = guest.fire(LOAD, query=f"{query}&run={bob.run_id}&data={bob.data_id}").text
     assert bob.run_id not in text
-    for path in (f"runs/{bob.run_id}/files/record", f"data/{ann.data_id}/thumbs/{ann.sha256}.webp"):
+    for path in (
+        f"runs/{bob.run_id}/files/record",
+        f"runs/{ann.run_id}/files/record",
+        f"exports/{ann.run_id}/model.zip",
+        f"data/{ann.data_id}/thumbs/{ann.sha256}.webp",
+    ):
         assert guest.client.get(f"/studio/{path}{query}").status_code == 404
 
 

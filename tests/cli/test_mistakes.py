@@ -208,5 +208,10 @@ def test_a_password_without_a_user(evenkeel):
     assert "USER:PASSWORD" in evenkeel("up", "--auth", "secret").complaint
 
 
+def test_a_studio_for_others_without_a_password(evenkeel):
+    assert "--public" in evenkeel("up", "--share").complaint
+    assert "--public" in evenkeel("up", "--host", "0.0.0.0").complaint
+
+
 def test_gpus_that_are_no_numbers(evenkeel):
     assert "gpus must be numbers" in evenkeel("worker", "--gpus", "all").complaint
