@@ -47,6 +47,8 @@ class Made:
     """The choice of α, from the measured frontier."""
     steps: int
     """Of the optimiser."""
+    step_seconds: float = 0.0
+    """Their median duration."""
     images: int = 0
     """Training images that were looked at, over all epochs."""
     combined: Combined | None = None
@@ -83,7 +85,7 @@ def conclude(
         generalised=generalised(evaluations, task),
         wise=points,
         selection=made.select(points),
-        timing=clock.timing(images=made.images, steps=made.steps),
+        timing=clock.timing(made.images, made.steps, made.step_seconds),
         environment=environment(clip),
         files=place.files(),
         drift=drift,

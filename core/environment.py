@@ -37,14 +37,15 @@ class Clock:
             spent = time.perf_counter() - start
             self.seconds[name] = self.seconds.get(name, 0.0) + spent
 
-    def timing(self, images: int, steps: int) -> dict[str, float]:
+    def timing(self, images: int, steps: int, step_seconds: float = 0.0) -> dict[str, float]:
         """For the record; `images` is how many training views went through the tower, in how many
-        optimiser steps.
+        optimiser steps of what median duration.
         """
         train = self.seconds.get("train_seconds", 0.0)
         timing = {
             **self.seconds,
             "steps": float(steps),
+            "step_seconds": step_seconds,
             "images_per_second": images / train if train else 0.0,
             "total_seconds": time.perf_counter() - self._started,
         }

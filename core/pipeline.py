@@ -127,6 +127,7 @@ def _run(
         data=_data(task),
         select=lambda points: choose_alpha(points, getattr(params, "keep", "last")),
         steps=watch.step,
+        step_seconds=watch.step_seconds,
         images=watch.images,
         stopped_early=_stopped_early(watch),
     )

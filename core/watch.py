@@ -1,6 +1,8 @@
 """Watching a method train: measures its live classifier now and then, without the loop knowing."""
 
 import json
+import statistics
+import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -29,6 +31,7 @@ class Watch:
         self.steps = 0
         """How many were planned; `step` is smaller when the training was stopped."""
         self.images = 0
+        self._durations: list[float] = []
         self._epochs = 0
         self._method = method
         self._folder = folder
@@ -45,12 +48,15 @@ class Watch:
         yield self._look(0, features)
         fit = method.fit()
         while True:
+            started = time.perf_counter()
             try:
                 with clock("train_seconds"):
                     event = next(fit)
             except StopIteration as stop:
                 tuned: Classifier = stop.value
                 break
+            if isinstance(event, Step):
+                self._durations.append(time.perf_counter() - started)
             yield event
             if isinstance(event, Resumed):
                 self._trail.go_back(event.step, earlier)
@@ -65,6 +71,13 @@ class Watch:
         self.images = len(method.task.train) * self._epochs
         yield self._look(self._epochs, self._features(tuned))
         return tuned
+
+    @property
+    def step_seconds(self) -> float:
+        """Median wall clock of a step with its wait for data: what comes once, such as the frozen
+        tower's features, does not count. 0 without steps.
+        """
+        return statistics.median(self._durations) if self._durations else 0.0
 
     def _is_due(self, event: Step) -> bool:
         """Whether an epoch ended that is one of the evenly spaced ones (and not the last)."""

@@ -1,6 +1,7 @@
 """The benchmark: its tables from records whose cells can be worked out, and its way to resume."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def score(ece: float, nll: float) -> DomainScore:
     )
 
 
-def record(seed: int, start: tuple[float, float], mixed: tuple[float, float], end, steps=24.0):
+def record(seed: int, start: tuple[float, float], mixed: tuple[float, float], end, step=0.5):
     """A record with (ID, OOD) at α = 0, 0.5 (chosen) and 1, and nothing else of interest."""
     points = {0.0: start, 0.5: mixed, 1.0: end}
     domains = {"test": score(0.1, 1.0), "ood/a": score(0.2, 2.0), "ood/b": score(0.4, 3.0)}
@@ -36,7 +37,7 @@ def record(seed: int, start: tuple[float, float], mixed: tuple[float, float], en
         },
         wise=[WisePoint(alpha=a, id=i, ood=o, domains={}) for a, (i, o) in points.items()],
         selection=Selection(checkpoint="last", alpha=0.5, alpha_chosen_on="val"),
-        timing={"steps": steps, "train_seconds": 12.0},
+        timing={"step_seconds": step, "train_seconds": 12.0},
         environment={},
         files={},
     )
@@ -94,10 +95,10 @@ def test_the_docs_show_the_tables_of_the_shipped_results():
 
 
 def test_cost_is_time_of_a_step_against_fine_tuning():
-    slow = Result(Trial("kd", "kd"), (record(0, (0, 0), (0, 0), (0, 0), steps=19.2),))
+    slow = Result(Trial("kd", "kd"), (record(0, (0, 0), (0, 0), (0, 0), step=0.625),))
     table = cost([row(FT), row(slow)])
-    assert "| ft | 12.0 | 1.00 |" in table
-    assert "| kd | 12.0 | 1.25 |" in table
+    assert "| ft | 0.500 | 1.00 |" in table
+    assert "| kd | 0.625 | 1.25 |" in table
 
 
 def test_methods_are_shown_once_for_every_number_of_shots():
@@ -159,6 +160,14 @@ def test_the_rate_is_chosen_on_validation_and_a_finished_plan_is_not_run_again(
     again, silence = finish(plan.run(None))
     assert silence == []
     assert again == results
+
+    longer = {
+        "methods": [*trials, Trial("kd", "kd", shots=2)],
+        "heads": [Trial("lp", "lp", shots=2)],
+    }
+    so_far, silence = finish(replace(plan, experiments=longer, finished=True).run(None))
+    assert silence == []
+    assert so_far == results, "what is not finished is left out"
     payload, text = write_results(plan, results, tmp_path / "results.json")
     assert payload["experiments"]["methods"][0]["ood_change"] == 0
     assert (tmp_path / "results.md").read_text() == text

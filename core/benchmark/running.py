@@ -40,6 +40,8 @@ class Plan:
     folder: Path
     model: str = "embedded"
     search: bool = True
+    finished: bool = False
+    """Run nothing: leave out the trials of which a run is missing."""
 
     def run(self, cache: Path | None) -> Generator[Event, None, dict[str, list[Result]]]:
         """All trials, an experiment after the other. A finished run is read, not run again."""
@@ -49,15 +51,22 @@ class Plan:
             results[experiment] = []
             for trial in trials:
                 records = []
-                for seed in self.seeds:
-                    records.append((yield from runner.once(trial, seed)).record())
+                try:
+                    for seed in self.seeds:
+                        records.append((yield from runner.once(trial, seed)).record())
+                except _Unfinished:
+                    continue
                 results[experiment].append(Result(trial, tuple(records)))
-        return results
+        return {experiment: found for experiment, found in results.items() if found}
 
     @property
     def most_shots(self) -> int:
         """Where the rates are searched."""
         return max(trial.shots for trials in self.experiments.values() for trial in trials)
+
+
+class _Unfinished(Exception):
+    """A run is missing, and none is to be run."""
 
 
 class _Runner:
@@ -81,7 +90,7 @@ class _Runner:
             lender = Trial(trial.backbone, trial.backbone, shots=trial.shots)
             lent["backbone"] = str((yield from self.once(lender, seed)).path)
         place = self._place(trial, seed)
-        if not place.record_path.exists():
+        if self._is_missing(place):
             yield Stage("run", place.run_id)
             data = self._plan.folder / trial.data if trial.data else self._plan.data
             config = trial.config(str(data), self._plan.model, seed, **lent)
@@ -98,7 +107,7 @@ class _Runner:
             member = Trial(trial.over, trial.over, params, trial.shots)
             members.append((yield from self.once(member, seed)).path)
         place = self._place(trial, seed)
-        if not place.record_path.exists():
+        if self._is_missing(place):
             yield Stage("run", place.run_id)
             config = ask(trial.method, members, trial.params, alphas=ALPHAS)
             yield from combine(config, place.path, self._cache)
@@ -128,6 +137,13 @@ class _Runner:
         own = params().resolved(self._clip).lr
         assert own, "resolved() fills it"
         return [float(f"{own * factor:.2g}") for factor in SEARCHED]
+
+    def _is_missing(self, place: RunFolder) -> bool:
+        if place.record_path.exists():
+            return False
+        if self._plan.finished:
+            raise _Unfinished
+        return True
 
     def _place(self, trial: Trial, seed: int) -> RunFolder:
         return RunFolder((self._plan.folder / trial.folder(seed)).absolute())

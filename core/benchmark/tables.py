@@ -53,6 +53,8 @@ def markdown(experiments: Mapping[str, Sequence[Row]]) -> str:
     """All tables: trade-off per experiment, then calibration and cost of the methods."""
     parts = []
     for name, rows in experiments.items():
+        if name == "cost":
+            continue
         by_shots = sorted({r["shots"] for r in rows})
         for shots in by_shots:
             more = f", {shots} shots" if len(by_shots) > 1 else ""
@@ -63,7 +65,8 @@ def markdown(experiments: Mapping[str, Sequence[Row]]) -> str:
         shown = [r for r in experiments["methods"] if r["shots"] == most]
         parts.append(f"### Every domain\n\n{by_domain(shown)}")
         parts.append(f"### Calibration\n\n{calibration(shown)}")
-        parts.append(f"### Cost of training\n\n{cost(shown)}")
+    if "cost" in experiments:
+        parts.append(f"### Cost of a step\n\n{cost(experiments['cost'])}")
     return "\n".join(parts)
 
 
@@ -109,17 +112,17 @@ def calibration(rows: Sequence[Row]) -> str:
 
 
 def cost(rows: Sequence[Row]) -> str:
-    """Seconds of training and of an optimiser step, medians over seeds: one busy minute of the
-    machine spoils a mean.
+    """Seconds of an optimiser step, the median over steps and seeds: one busy minute of the machine
+    spoils a mean.
     """
     ft = next((r["step_seconds"] for r in rows if r["label"] == "ft"), 0.0)
     return _table(
-        ("", "training, s", "a step, FT = 1"),
+        ("", "a step, s", "FT = 1"),
         [
             (
                 r["label"],
-                f"{r['train_seconds']:.1f}",
-                f"{r['step_seconds'] / ft:.2f}" if ft and r["step_seconds"] else "–",
+                f"{r['step_seconds']:.3f}",
+                f"{r['step_seconds'] / ft:.2f}" if ft else "–",
             )
             for r in rows
         ],
@@ -176,8 +179,7 @@ def _calibration(evaluations: Sequence[Evaluation]) -> dict[str, float | None]:
 
 def _step_seconds(record: RunRecord) -> float:
     """0 for a run without optimiser steps."""
-    steps = record.timing.get("steps", 0.0)
-    return record.timing.get("train_seconds", 0.0) / steps if steps else 0.0
+    return record.timing.get("step_seconds", 0.0)
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from core.methods import METHODS
 from core.records import RunConfig
+from core.training.settings import LoopParams
 
 FULL_SHOTS = 16
 ALPHAS = tuple(round(i * 0.1, 1) for i in range(11))
@@ -33,6 +34,7 @@ class Trial:
     """The interpolator takes all runs of that method, one for every learning rate searched."""
     data: str | None = None
     """Another data set than the benchmark's, by its name in the benchmark's folder."""
+    alphas: tuple[float, ...] = ALPHAS
 
     def config(self, data: str, model: str, seed: int, **params: Any) -> RunConfig:
         """The run of this trial at one seed; `params` fill in what the trial leaves open."""
@@ -44,7 +46,7 @@ class Trial:
             seed=seed,
             params={**params, **self.params},
             evaluations=1,
-            alphas=ALPHAS,
+            alphas=self.alphas,
         )
 
     def folder(self, seed: int) -> str:
@@ -132,6 +134,15 @@ def interpolation() -> list[Trial]:
     ]
 
 
+def costs() -> list[Trial]:
+    """Two epochs of every method that trains by steps, for its time and nothing else."""
+    return [
+        Trial(name, name, {"epochs": 2}, alphas=())
+        for name, method in METHODS.items()
+        if issubclass(method.Params, LoopParams) and name not in ("ship", "lp-ft")
+    ]
+
+
 def references(domains: Iterable[str]) -> list[Trial]:
     """Each OOD domain in turn as the one that is trained on (Lipsum-FT, Table 10)."""
     return [
@@ -150,5 +161,6 @@ EXPERIMENTS: dict[str, Callable[[], list[Trial]]] = {
     "plug-in": plug_in,
     "shots": adapter_shots,
     "interpolation": interpolation,
+    "cost": costs,
 }
 """The ablations of the papers by name; `shots` and `references` depend on what is asked."""

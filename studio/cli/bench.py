@@ -22,7 +22,7 @@ app = typer.Typer()
 bench = typer.Typer(help="Reproduce the figures that the docs state.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
-EVERYTHING = "methods,heads,guidance,prototypes,texts,plug-in,shots,interpolation,references"
+EVERYTHING = "methods,heads,guidance,prototypes,texts,plug-in,shots,interpolation,cost,references"
 T = TypeVar("T")
 
 
@@ -46,6 +46,9 @@ def methods(
     search: Annotated[
         bool, typer.Option(help="Choose the learning rate of every method on validation.")
     ] = True,
+    finished: Annotated[
+        bool, typer.Option("--finished", help="Run nothing; tables of what is finished.")
+    ] = False,
     out: Annotated[
         Path, typer.Option(help="Folder of the runs, results.json and results.md.")
     ] = Path("bench-methods"),
@@ -67,6 +70,7 @@ def methods(
         folder=out,
         model=model,
         search=search,
+        finished=finished,
     )
     with answering(as_json) as answer:
         results = _run(plan, as_json)
