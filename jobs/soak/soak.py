@@ -10,7 +10,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from core.methods import METHODS
 from core.records import RunConfig
+from core.training.settings import TowerParams
 from jobs.ledger import MAX_CRASHES, Job
 from jobs.progress import read_progress
 from jobs.settings import Settings
@@ -71,8 +73,8 @@ class Outcome:
 
 
 def plan(data: Path, count: int) -> list[RunConfig]:
-    """Short runs of different kinds: head and tower, averaged weights, a second model beside."""
-    methods = ("ft", "ema", "fd-align", "lp-ft", "flyp", "tip-adapter-f")
+    """Short runs of the methods that train a tower, in turn."""
+    methods = [name for name, method in METHODS.items() if issubclass(method.Params, TowerParams)]
     return [
         RunConfig(
             data=str(data),

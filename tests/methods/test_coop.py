@@ -15,6 +15,7 @@ from core.models.heads import LinearHead
 from core.models.prototypes import class_prototypes
 from core.models.soft_prompts import Position, SoftPrompts, room_for_context, word_vectors
 from tests.conftest import TINY_VIT
+from tests.methods.steps import steps_of
 from tests.mutants import Mutant
 
 
@@ -77,7 +78,7 @@ def test_the_four_words_start_as_zero_shot_with_that_template(class_specific, ti
 def test_only_the_context_moves_and_the_result_is_a_linear_head_over_clips_own_tower(tiny_task):
     clip, _ = tiny_task
     coop = method(tiny_task, context="a photo of a", lr=0.1)
-    for _ in coop.fit():
+    for _ in steps_of(coop.fit()):
         pass
     head = coop.classifier.head
     assert type(head) is LinearHead
@@ -90,7 +91,7 @@ def test_only_the_context_moves_and_the_result_is_a_linear_head_over_clips_own_t
 def test_the_live_classifier_follows_the_context_between_two_steps(tiny_task):
     coop = method(tiny_task, lr=0.1, schedule="constant", warmup=0.0)
     seen = []
-    for _ in coop.fit():
+    for _ in steps_of(coop.fit()):
         seen.append(coop.classifier.head.weight.clone())
         assert torch.equal(seen[-1], coop.prompts.encode(coop.context).data)
     assert all(not torch.equal(first, then) for first, then in itertools.pairwise(seen))
@@ -111,7 +112,7 @@ def test_the_loss_falls_and_a_context_of_its_own_for_a_class_helps(tiny_task):
         coop = method(
             tiny_task, class_specific=class_specific, lr=0.05, epochs=20, batch_size=12, flip=False
         )
-        losses = [event.loss for event in coop.fit()]
+        losses = [event.loss for event in steps_of(coop.fit())]
         assert losses[-1] < losses[0]
 
 
@@ -163,7 +164,7 @@ def test_classes_without_images_are_left_out_of_the_loss_and_get_prompts(tiny_ta
     clip, task = tiny_task
     train = tuple(item for item in task.train if item.label != 1)
     coop = CoOp(CoOp.Params(epochs=1), clip, replace(task, train=train, unseen=(task.classes[1],)))
-    losses = [event.loss for event in coop.fit()]
+    losses = [event.loss for event in steps_of(coop.fit())]
     assert losses[0] < 2 * math.log(2)  # near chance between two classes, not three
     assert coop.classifier.head.weight.shape[0] == 3
 

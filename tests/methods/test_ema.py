@@ -5,6 +5,7 @@ import torch
 
 from core.methods.ema import EMA, average, default_decay
 from core.methods.ft import FineTuning
+from tests.methods.steps import steps_of
 from tests.mutants import Mutant
 
 QUICK = {"epochs": 2, "batch_size": 5, "lr": 1e-3, "clip_norm": 0.0}
@@ -35,7 +36,7 @@ def test_the_default_decay_reaches_back_a_tenth_of_the_run():
 def test_ema_is_the_average_of_the_path_that_fine_tuning_takes(tiny_task):
     plain = FineTuning(FineTuning.Params(**QUICK), *tiny_task)
     smooth = EMA(EMA.Params(**QUICK, decay=0.75), *tiny_task)
-    path, mean = plain.fit(), smooth.fit()
+    path, mean = steps_of(plain.fit()), steps_of(smooth.fit())
     expected: dict[str, torch.Tensor] = {}
     for _ in path:
         now = dict(plain.classifier.named_parameters())
@@ -67,7 +68,7 @@ def test_the_best_epoch_of_ema_is_an_epoch_of_the_average(tiny_task):
     method = EMA(EMA.Params(**(QUICK | {"lr": 1e-9}), decay=0.5, keep="best"), *tiny_task)
     list(method.fit())
     three = EMA(EMA.Params(**(QUICK | {"lr": 1e-9}), decay=0.5), *tiny_task)
-    steps = three.fit()
+    steps = steps_of(three.fit())
     for _ in range(3):
         next(steps)
     for name, tensor in three.classifier.state_dict().items():

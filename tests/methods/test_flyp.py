@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.methods.flyp import FLYP, contrastive_loss
+from tests.methods.steps import steps_of
 from tests.mutants import Mutant
 
 # τ = 5·ln 2 and cosines [[1, 0.6], [0, 0.8]] make exp(S) = [[32, 8], [1, 16]].
@@ -46,7 +47,7 @@ def test_soft_targets_share_the_target_among_captions_of_the_class():
 def trained(tiny_task, **knobs):
     clip, task = tiny_task
     method = FLYP(FLYP.Params(**{"epochs": 2, "batch_size": 5, "lr": 1e-3, **knobs}), clip, task)
-    terms = [event.terms for event in method.fit()]
+    terms = [event.terms for event in steps_of(method.fit())]
     start = clip.model.state_dict()
     text = method.classifier.head.text.state_dict()
     moved = {name for name in text if not torch.equal(text[name], start[name])}

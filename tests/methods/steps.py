@@ -1,0 +1,18 @@
+"""The steps of a training, without what else it says."""
+
+from collections.abc import Generator, Iterable
+from typing import Any
+
+from core.events import Event, Step
+
+
+def steps_of(fit: Iterable[Event]) -> Generator[Step, None, Any]:
+    """Only what it says of its steps; returns what it returns."""
+    events = iter(fit)
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as stop:
+            return stop.value
+        if isinstance(event, Step):
+            yield event
