@@ -103,7 +103,7 @@ def test_cost_is_time_of_a_step_against_fine_tuning():
 
 def test_methods_are_shown_once_for_every_number_of_shots():
     text = markdown({"methods": [row(FT), {**row(FT), "shots": 1}]})
-    assert text.index("### Every method, 1 shots") < text.index("### Every method, 16 shots")
+    assert text.index("### Every method, 1 shot\n") < text.index("### Every method, 16 shots")
     assert "### Calibration" in text
 
 
@@ -171,6 +171,7 @@ def test_the_rate_is_chosen_on_validation_and_a_finished_plan_is_not_run_again(
     payload, text = write_results(plan, results, tmp_path / "results.json")
     assert payload["experiments"]["methods"][0]["ood_change"] == 0
     assert (tmp_path / "results.md").read_text() == text
+    assert str(tmp_path) not in json.dumps(payload), "what is shipped names no folder"
 
 
 def test_a_rotated_data_set_teaches_in_another_domain_and_shares_no_name_with_its_tests(

@@ -39,8 +39,19 @@ def write_results(
 def _brief(record: RunRecord) -> dict[str, Any]:
     return {
         "run": record.run_id,
-        "config": record.config | {"data": Path(record.config["data"]).name},
+        "config": _without_folders(record.config),
         "alpha": record.selection.alpha,
         "wise": [[point.alpha, point.id, point.ood, point.val] for point in record.wise],
         "timing": record.timing,
     }
+
+
+def _without_folders(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with names where it has paths: of data, of a lent tower, of combined runs."""
+    plain = dict(config) | {"data": Path(config["data"]).name}
+    params = dict(plain["params"])
+    if params.get("backbone"):
+        params["backbone"] = Path(params["backbone"]).name
+    if "members" in plain:
+        plain["members"] = [Path(member).name for member in plain["members"]]
+    return plain | {"params": params}

@@ -57,7 +57,7 @@ def markdown(experiments: Mapping[str, Sequence[Row]]) -> str:
             continue
         by_shots = sorted({r["shots"] for r in rows})
         for shots in by_shots:
-            more = f", {shots} shots" if len(by_shots) > 1 else ""
+            more = f", {shots} shot{'s' * (shots > 1)}" if len(by_shots) > 1 else ""
             shown = [r for r in rows if r["shots"] == shots]
             parts.append(f"### {TITLES.get(name, name)}{more}\n\n{trade_off(shown)}")
     if "methods" in experiments:
