@@ -51,7 +51,7 @@ INSIDE = (
     ("GET", r"/config"),
     ("GET", r"/gradio_api/app_id"),
     ("POST", r"/gradio_api/run/predict"),
-    ("POST", r"/gradio_api/component_server"),
+    ("POST", r"/gradio_api/component_server/"),
     ("GET", rf"/studio/data/{_NAME}/thumbs/{_NAME}"),
     ("GET", rf"/studio/runs/{_NAME}/files/{_NAME}"),
     ("GET", rf"/studio/exports/{_NAME}/{_NAME}"),
@@ -61,7 +61,7 @@ INSIDE = (
 
 _FIELDS = {
     "/gradio_api/run/predict": ("data", "event_data", "fn_index", "trigger_id", "session_hash"),
-    "/gradio_api/component_server": ("data", "component_id", "fn_name", "session_hash"),
+    "/gradio_api/component_server/": ("data", "component_id", "fn_name", "session_hash"),
 }
 """What is kept of a body; the rest would only be more to attack."""
 _TWO_MEANINGS = (b"..", b"//", b"\\", b"%2e", b"%2f", b"%5c", b"%25")

@@ -85,7 +85,7 @@ class Visitor:
         question = [self._run, round(random.random(), 2)]
         body = {"data": question, "fn_name": "measure", "component_id": self._lab}
         body["session_hash"] = self._session
-        self._ask("alpha", "POST", "/gradio_api/component_server", json=body)
+        self._ask("alpha", "POST", "/gradio_api/component_server/", json=body)
 
     def _ask(self, what: str, verb: str, path: str, **options: Any) -> httpx.Response | None:
         begin, error, answer = time.monotonic(), None, None

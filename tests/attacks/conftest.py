@@ -97,7 +97,7 @@ class Person:
                 continue
             body = {"data": list(question), "fn_name": name, "component_id": component["id"]}
             body |= {"session_hash": self.session} | changes
-            answer = self.client.post("/gradio_api/component_server", json=body)
+            answer = self.client.post("/gradio_api/component_server/", json=body)
             if answer.status_code != 404:
                 return answer
             answers.append(answer)

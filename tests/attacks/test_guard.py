@@ -29,7 +29,7 @@ OPEN_TO_VISITORS = {
     ("GET", "/config"),
     ("GET", "/gradio_api/app_id"),
     ("POST", "/gradio_api/run/predict"),
-    ("POST", "/gradio_api/component_server"),
+    ("POST", "/gradio_api/component_server/"),
     ("GET", "/studio/data/{}/thumbs/{}"),
     ("GET", "/studio/runs/{}/files/{}"),
     ("GET", "/studio/exports/{}/{}"),
