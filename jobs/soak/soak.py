@@ -215,7 +215,7 @@ def _summary(seconds: Sequence[float]) -> dict[str, float]:
         return {}
     return {
         "median": round(median(seconds), 1),
-        "p95": round(quantiles(seconds, n=20)[-1], 1),
+        "p95": round(quantiles(seconds, n=20, method="inclusive")[-1], 1),
         "max": round(max(seconds), 1),
         "n": len(seconds),
     }
