@@ -15,9 +15,7 @@ def rows():
 
 
 def functions(path):
-    return {
-        node.name for node in ast.parse(path.read_text("utf-8")).body if hasattr(node, "name")
-    }
+    return {node.name for node in ast.parse(path.read_text("utf-8")).body if hasattr(node, "name")}
 
 
 def test_every_promise_has_a_row():
