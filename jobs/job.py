@@ -54,11 +54,6 @@ class Job:
         """Whether nothing will happen any more."""
         return self.state in OVER
 
-    @property
-    def cancel_requested(self) -> bool:
-        """Whether it runs and was asked to cancel."""
-        return self.asked == "cancel"
-
 
 @dataclass(frozen=True)
 class Entry:

@@ -41,6 +41,18 @@ def resume(settings: Settings, job_id: str) -> Job:
     return _ring_for(settings, Ledger(settings).resume(job_id))
 
 
+def stop(settings: Settings, job_id: str) -> Job:
+    """Ask a running run to end now and keep what is best so far."""
+    return Ledger(settings).request_stop(job_id)
+
+
+def advance(settings: Settings, job_id: str) -> Job:
+    """One place up in the line; nothing for the first of it and for what does not wait."""
+    ledger = Ledger(settings)
+    place = ledger.position(job_id) or 1
+    return ledger.move(job_id, ledger.queued()[place - 2].id) if place > 1 else ledger.get(job_id)
+
+
 def retry(settings: Settings, job_id: str) -> Job:
     """A failed or cancelled run once more."""
     return _ring_for(settings, Ledger(settings).retry(job_id))

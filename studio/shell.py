@@ -13,6 +13,7 @@ from studio.components.run_header import share_done
 from studio.context import Studio
 from studio.markup import render
 from studio.session import TABS, Place, Session, is_id
+from studio.steering import steering
 from studio.view import Handler, View, dispatch
 
 TABS_OF_A_GUEST = ("live", "lab")
@@ -36,8 +37,8 @@ class Shell:
                 "open-data": self._open_data,
                 "new-data": self._new_data,
                 "open-run": self._open_run,
-                "cancel": self._cancel,
                 "stay": self._stay,
+                **steering(),
             }
         )
         self.events: list[tuple[Any, Handler]] = [
@@ -110,7 +111,7 @@ class Shell:
     # ---- drawer -----------------------------------------------------------------------------
     def _queue_key(self, session: Session) -> Hashable:
         rows = tuple(
-            (job.id, job.state, job.cancel_requested, session.mine.progress(job.id).seq)
+            (job.id, job.state, job.asked, job.place, session.mine.progress(job.id).seq)
             for job in session.mine.jobs()
         )
         return (rows, session.place.run, self._studio.catalogue().state)
@@ -159,9 +160,6 @@ class Shell:
         job = session.mine.find(detail.get("id"))
         data = session.mine.data_of(job) or session.place.data
         session.place = session.place.at(data=data, run=job.id, tab="live")
-
-    def _cancel(self, session: Session, detail: Mapping[str, Any]) -> None:
-        session.mine.cancel(str(detail.get("id")))
 
 
 def device_title(device: Mapping[str, Any]) -> str:

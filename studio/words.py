@@ -263,9 +263,11 @@ class Live:
     elapsed = "elapsed"
     id_gain = "ID vs zero-shot"
     ood_gain = "OOD vs zero-shot"
-    cancel = "Cancel"
-    cancelling = "Cancelling …"
-    cancel_sure = "Stop this run? What it has trained so far is lost."
+    asked: ClassVar = {
+        "pause": "pausing: it keeps what it has learned first",
+        "stop": "ending: it keeps what is best so far",
+        "cancel": "cancelling",
+    }
     duplicate = "Duplicate"
     to_lab = "See what it gained and what it broke"
     safe = "Closing this tab does not stop the run."
@@ -378,13 +380,29 @@ class Export:
     sha = "SHA-256"
 
 
+class Steer:
+    """What can be done to a run."""
+
+    titles: ClassVar = {
+        "advance": "Move up",
+        "pause": "Pause",
+        "resume": "Resume",
+        "stop": "Stop and keep best",
+        "retry": "Try again",
+        "cancel": "Cancel",
+    }
+    sure: ClassVar = {
+        "stop": "End this run now? It keeps its best weights so far and is measured with them.",
+        "cancel": "Cancel this run? What it has trained so far is lost.",
+    }
+
+
 class Queue:
     """The drawer."""
 
     title = "Queue"
     empty = "Nothing queued. A run you queue appears here and goes on when you close the tab."
     open = "Open"
-    cancel = "Cancel"
     left = "{time} left"
     safe = "Runs live in the worker: closing this tab does not stop them."
     running = "{n} running"

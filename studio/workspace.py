@@ -158,10 +158,6 @@ class Workspace:
         config = RunConfig.parse(checked, "run")
         return queueing.submit(self.studio.settings, config, self._remembered())
 
-    def cancel(self, run_id: str) -> None:
-        """Ask a run to stop."""
-        queueing.cancel(self.studio.settings, self.find(run_id).id)
-
     # ---- links ------------------------------------------------------------------------------
     def share(self, run_id: str) -> str:
         """The token of a new read-only link to a run."""

@@ -1,4 +1,4 @@
-"""Runs through the queue: `submit`, `jobs`, `cancel`, `pause`, `resume`, `retry`, `move`, `logs`.
+"""Runs through the queue: `submit`, `jobs`, `logs`, and what steers them.
 
 Only `submit` may need torch.
 """
@@ -82,6 +82,15 @@ def resume(job_id: JobId, as_json: AsJson = False) -> None:
 
     job = queueing.resume(Settings(), job_id)
     _say(job, f"{job.state} again", as_json)
+
+
+@app.command()
+def stop(job_id: JobId, as_json: AsJson = False) -> None:
+    """End a run now and keep what is best so far; `cancel` keeps nothing."""
+    from jobs import queueing
+
+    job = queueing.stop(Settings(), job_id)
+    _say(job, "ending" if job.state == "running" else job.state, as_json)
 
 
 @app.command()

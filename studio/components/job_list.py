@@ -7,6 +7,7 @@ from jobs.ledger import Job
 from studio import words
 from studio.components.run_header import gains, share_done
 from studio.markup import duration, points, render
+from studio.steering import offered
 from studio.workspace import Workspace
 
 
@@ -32,7 +33,7 @@ def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, Any]:
         "percent": round(100 * share_done(progress)),
         "line": _line(mine, job),
         "current": job.id == current,
-        "can_cancel": not job.is_over and not job.cancel_requested,
+        "verbs": offered(mine, job),
     }
 
 
@@ -46,8 +47,8 @@ def _line(mine: Workspace, job: Job) -> str:
         return ": ".join(filter(None, (words.Live.states[job.state], job.error)))
     if job.state == "running":
         phase = words.Live.phases.get(progress.phase, progress.phase)
-        if job.cancel_requested:
-            return words.Live.cancelling
+        if job.asked:
+            return words.Live.asked[job.asked]
         if progress.eta_seconds is None or progress.phase != "training":
             return phase
         return f"{phase} · {words.Queue.left.format(time=duration(progress.eta_seconds))}"

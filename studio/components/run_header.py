@@ -46,8 +46,6 @@ def run_header(job: Job, title: str, progress: Progress, place: int | None) -> d
         "percent": round(100 * share),
         "kpis": _kpis(job, progress),
         "foot": _foot(job),
-        "can_cancel": not job.is_over,
-        "cancelling": job.cancel_requested,
         "error": job.error if job.state == "failed" else "",
         "warnings": progress.warnings + ([] if job.is_over else alarms(progress.evaluations)),
     }
@@ -99,6 +97,8 @@ def _foot(job: Job) -> str:
 
 
 def _line(job: Job, progress: Progress, place: int | None) -> str:
+    if job.state == "running" and job.asked:
+        return words.Live.asked[job.asked]
     if job.state == "queued":
         return words.Live.queued_at.format(n=place) if place else words.Live.queued
     if job.state in ("failed", "cancelled"):

@@ -15,6 +15,7 @@ from studio.components.run_header import gains, run_header
 from studio.context import Studio
 from studio.markup import render
 from studio.session import Notice, Place, Session
+from studio.steering import offered, steering
 from studio.view import Handler, View, dispatch
 from studio.workspace import Workspace
 
@@ -49,10 +50,10 @@ class LivePage:
         ]
         act = dispatch(
             {
-                "cancel": self.cancel,
                 "duplicate": self.duplicate,
                 "share": self.share,
                 "unshare": self.unshare,
+                **steering(),
             }
         )
         self.events: list[tuple[Any, Handler]] = [(head.action, act)]
@@ -72,7 +73,7 @@ class LivePage:
         place = session.mine.position(job.id)
         known = self._studio.catalogue().state
         said = (session.notices.get("live"), session.link, session.mine.links(job.id))
-        return (job.id, job.state, job.cancel_requested, progress.seq, place, known, said)
+        return (job.id, job.state, job.asked, progress.seq, place, known, said)
 
     def _loss_key(self, session: Session) -> Hashable:
         run_id = session.place.run
@@ -110,6 +111,7 @@ class LivePage:
         progress = session.mine.progress(job.id)
         title = session.mine.title(job.config)
         run = run_header(job, title, progress, session.mine.position(job.id))
+        run["verbs"] = offered(session.mine, job)
         return render(
             "run_header.html",
             run=run,
@@ -150,10 +152,6 @@ class LivePage:
         return render("log.html", run_id=run_id, lines=lines)
 
     # ---- what it does -----------------------------------------------------------------------
-    def cancel(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """Ask a run to stop."""
-        session.mine.cancel(str(detail.get("id")))
-
     def share(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Make a read-only link to a run, and show it once."""
         run_id = str(detail.get("id"))

@@ -115,7 +115,20 @@ def test_every_event_and_route_keeps_two_visitors_apart(here, ann, bob):
     events = {name.split()[1] for name, _ in tried if name.startswith("event")}
     assert len(events) == len(bob.client.get("/config").json()["dependencies"])
     known = {name.split()[2] for name, _ in tried if name.startswith("event") and name[-1] != " "}
-    assert known >= {"cancel", "duplicate", "share", "unshare", "upload", "queue", "export"}
+    assert known >= {
+        "cancel",
+        "pause",
+        "resume",
+        "stop",
+        "retry",
+        "advance",
+        "duplicate",
+        "share",
+        "unshare",
+        "upload",
+        "queue",
+        "export",
+    }
 
 
 def test_without_require_the_matrix_finds_leaks(here, ann, bob, monkeypatch):

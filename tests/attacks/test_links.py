@@ -70,7 +70,9 @@ def test_a_guest_sees_the_run_and_nothing_else(here, ann, bob, link):
         assert guest.client.get(f"/studio/{path}{query}").status_code == 404
 
 
-@pytest.mark.parametrize("action", ["cancel", "duplicate", "share", "unshare", "upload", "queue"])
+@pytest.mark.parametrize(
+    "action", ["cancel", "pause", "retry", "duplicate", "share", "unshare", "upload", "queue"]
+)
 def test_a_guest_does_nothing(here, ann, link, action):
     guest, query = here.browser("guest"), f"?share={link}"
     guest.fire(LOAD, query=query)

@@ -209,7 +209,7 @@ def test_a_running_job_is_asked_to_stop(ledger):
     job = ledger.submit(CONFIG)
     claimed = ledger.claim(ME)
     assert ledger.request_cancel(job.id).state == "running"
-    assert ledger.beat(claimed).cancel_requested
+    assert ledger.beat(claimed).asked == "cancel"
 
 
 @pytest.mark.parametrize(
