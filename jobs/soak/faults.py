@@ -56,7 +56,8 @@ def damage_checkpoint(scene: Scene, job: Job, chance: random.Random) -> bool:
     if not send(child, signal.SIGSTOP):  # else it may write a good one meanwhile
         return False
     attempts = scene.settings.run_folder(job.id).attempts_path
-    files = [path for path in attempts.rglob("*.safetensors") if path.is_file()]
+    # An empty one was damaged before, or is about to be written.
+    files = [path for path in attempts.rglob("*.safetensors") if path.stat().st_size]
     if files:
         _damage(max(files, key=lambda path: path.stat().st_mtime_ns), chance)
     send(child, signal.SIGKILL)
