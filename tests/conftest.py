@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,17 @@ TINY_VIT = {
 COLOURS = {"red_fox": (200, 60, 30), "snow owl": (220, 225, 235), "otter": (90, 60, 40)}
 
 
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """`figure("0.6 s")`: what this test measured, for the table in docs/reliability.md."""
+    return lambda text: record_property("figure", text)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The address of a real PostgreSQL."""
-    with services.postgres() as url:
-        yield url
+    with services.postgres() as server:
+        yield server.url
 
 
 @pytest.fixture

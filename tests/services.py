@@ -29,27 +29,50 @@ def _program(name: str, package: str) -> str:
     return str(kept_apart[-1]) if kept_apart else shutil.which(name) or _missing(name, package)
 
 
-@contextmanager
-def postgres() -> Iterator[str]:
-    """A server's address. Root may not run one: then it is the user `nobody`'s."""
-    initdb, server = (_program(name, "postgresql") for name in ("initdb", "postgres"))
-    with tempfile.TemporaryDirectory(prefix="evenkeel-pg-") as name:
-        run_as: dict[str, Any] = {"cwd": name}
+class Postgres:
+    """A server that can be killed and started again. Under root it is the user `nobody`'s."""
+
+    def __init__(self, folder: Path) -> None:
+        initdb, self._server = (_program(name, "postgresql") for name in ("initdb", "postgres"))
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._run_as: dict[str, Any] = {"cwd": folder}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
-            os.chown(name, nobody.pw_uid, nobody.pw_gid)
-            run_as |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        data = f"{name}/data"
-        make = [initdb, "-D", data, "-U", "evenkeel", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run(make, check=True, capture_output=True, **run_as)
-        start = [server, "-D", data, "-k", name, "-c", "listen_addresses=", "-c", "fsync=off"]
-        url = f"postgresql+psycopg://evenkeel@/postgres?host={name}"
-        with _running(start, **run_as) as process:
-            _wait_for(process, Path(name, ".s.PGSQL.5432"))
-            _wait_until_it_answers(url)
-            yield url
-            process.send_signal(signal.SIGQUIT)  # at once, but takes its shared memory along
-            process.wait(START_SECONDS)
+            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+            self._run_as |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        self._data = f"{folder}/data"
+        make = [initdb, "-D", self._data, "-U", "evenkeel", "-A", "trust", "-E", "UTF8"]
+        subprocess.run([*make, "--no-sync"], check=True, capture_output=True, **self._run_as)
+        self.url = f"postgresql+psycopg://evenkeel@/postgres?host={folder}"
+        self.start()
+
+    def start(self) -> None:
+        """Start it on the data that it has."""
+        options = ["-k", str(self._folder), "-c", "listen_addresses=", "-c", "fsync=off"]
+        command = [self._server, "-D", self._data, *options]
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdout=quiet, stderr=quiet, **self._run_as)
+        _wait_for(self._process, Path(self._folder, ".s.PGSQL.5432"))
+        _wait_until_it_answers(self.url)
+
+    def kill(self) -> None:
+        """End it and all its connections at once, without a word to anybody."""
+        if self._process:
+            self._process.send_signal(signal.SIGQUIT)  # takes its shared memory along
+            self._process.wait(START_SECONDS)
+        self._process = None
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A server in a folder of its own, which `nobody` can reach."""
+    with tempfile.TemporaryDirectory(prefix="evenkeel-pg-") as name:
+        server = Postgres(Path(name))
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 def _wait_until_it_answers(url: str) -> None:
@@ -100,17 +123,6 @@ class Redis:
             self._process.wait()
         self._process = None
         self._socket.unlink(missing_ok=True)
-
-
-@contextmanager
-def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    output = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=output, stderr=output, **options)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _wait_for(process: subprocess.Popen[bytes], path: Path) -> None:

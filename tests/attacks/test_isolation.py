@@ -106,7 +106,7 @@ def everything_of(here, person):
     return files, job, Workspaces(here.settings).links(person.run_id)
 
 
-def test_every_event_and_route_keeps_two_visitors_apart(here, ann, bob):
+def test_every_event_and_route_keeps_two_visitors_apart(here, ann, bob, figure):
     before = everything_of(here, ann)
     tried = list(leaks(here, ann, bob))
     assert [(name, found) for name, found in tried if found] == []
@@ -129,6 +129,7 @@ def test_every_event_and_route_keeps_two_visitors_apart(here, ann, bob):
         "queue",
         "export",
     }
+    figure(f"{2 * len(tried)} answers compared: 0 leaks")
 
 
 def test_without_require_the_matrix_finds_leaks(here, ann, bob, monkeypatch):

@@ -92,7 +92,7 @@ def test_all_accounts_together_are_closed_after_a_hundred(clock, monkeypatch):
     assert "wait" in refused(logins, "user-11", "secret")
 
 
-def test_guessing_over_http_stops_after_ten(tmp_path):
+def test_guessing_over_http_stops_after_ten(tmp_path, figure):
     with town(tmp_path, public=False) as closed:
         client = closed.browser("thief").client
         begin, answers = time.monotonic(), []
@@ -105,6 +105,7 @@ def test_guessing_over_http_stops_after_ten(tmp_path):
         assert client.get("/").headers["location"].startswith("studio/login")
         closed.people[0].session = "a"
         assert closed.people[0].fire(LOAD).status_code == 401
+    figure(f"30 guesses: {OF_ACCOUNT} were looked at")
 
 
 def test_a_token_ends_with_time_and_with_leaving(logins, clock):

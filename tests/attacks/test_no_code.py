@@ -67,11 +67,12 @@ def _call_faults(node: ast.Call) -> Iterator[str]:
             yield f"{argument} is not {safe}"
 
 
-def test_no_source_of_ours_runs_data():
+def test_no_source_of_ours_runs_data(figure):
     assert len(SOURCES) > 100
     assert {
         str(path): found for path in SOURCES if (found := [*faults(path.read_text("utf-8"))])
     } == {}
+    figure(f"{len(SOURCES)} sources: 0 places")
 
 
 @pytest.mark.parametrize(

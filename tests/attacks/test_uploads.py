@@ -190,7 +190,7 @@ def _close(a, b):
     return all(abs(x - y) <= ABOUT for x, y in zip(a, b, strict=True))
 
 
-def test_the_pictures_together_behave(pictures):
+def test_the_pictures_together_behave(pictures, figure):
     assert_well_behaved(pictures, len(PICTURES))
     taken = [case for case in PICTURES if not case.refused]
     assert len(list(pictures.images())) == len(taken) - sum(
@@ -199,6 +199,7 @@ def test_the_pictures_together_behave(pictures):
     assert any("several frames or pages" in line for line in pictures.report.understood)
     for path in pictures.images():
         assert b"<script" not in path.read_bytes()
+    figure(f"{len(PICTURES)} pictures in one upload")
 
 
 @pytest.mark.parametrize("rel", FOLDERS)

@@ -55,7 +55,7 @@ def same(place, whole):
 
 
 def test_a_run_killed_at_every_place_ends_with_the_same_weights(
-    config, whole, tmp_path, monkeypatch
+    config, whole, tmp_path, monkeypatch, figure
 ):
     settings = Settings(home=tmp_path / "home", **EVERY_STEP)
     ledger = Ledger(settings)
@@ -85,6 +85,7 @@ def test_a_run_killed_at_every_place_ends_with_the_same_weights(
     steps = [entry["step"] for entry in place.events() if entry["kind"] == "step"]
     assert steps == list(range(1, 13))
     assert not list(place.path.rglob(".*")), "a part of a file was left"
+    figure(f"killed at {len(places) + 1} places: one run, the same weights")
 
 
 def test_a_run_whose_worker_died_before_it_wrote_the_row_is_done(config, tmp_path):

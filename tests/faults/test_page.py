@@ -53,7 +53,7 @@ def answers(settings):
         return False
 
 
-def test_a_page_that_is_killed_costs_no_run_a_step(settings, long_config):
+def test_a_page_that_is_killed_costs_no_run_a_step(settings, long_config, figure):
     worker = WorkerProcess(settings)
     first, _ = page(settings)
     job = submit(settings, long_config)
@@ -70,6 +70,9 @@ def test_a_page_that_is_killed_costs_no_run_a_step(settings, long_config):
         assert ledger.get(job.id).state == "running"
         steps = [entry["step"] for entry in folder.events() if entry["kind"] == "step"]
         assert steps == list(range(1, len(steps) + 1))
+        figure(
+            f"{len(steps)} steps without gap or repetition; the page was back after {took:.1f} s"
+        )
     finally:
         ledger.request_cancel(job.id)
         second.kill()

@@ -20,6 +20,7 @@ from jobs.doorbell import LONGEST_PAUSE_SECONDS, Doorbell
 from jobs.interpreter import environment
 from jobs.ledger import Ledger
 from jobs.owner import this_process
+from jobs.progress import read_progress
 from jobs.queueing import submit
 from jobs.reconcile import RING_AGAIN_SECONDS, Reconciler
 from jobs.settings import Settings
@@ -51,13 +52,14 @@ def belled(request, tmp_path):
 # --- races ---------------------------------------------------------------------------------------
 
 
-def test_a_hundred_submissions_of_one_key_are_one_job(settings):
+def test_a_hundred_submissions_of_one_key_are_one_job(settings, figure):
     ledgers = [Ledger(settings) for _ in range(4)]
     with ThreadPoolExecutor(100) as pool:
         jobs = list(pool.map(lambda i: ledgers[i % 4].submit(CONFIG, key="click"), range(100)))
     assert len({job.id for job in jobs}) == 1
     assert len(ledgers[0].list()) == 1
     assert len(ledgers[0].history(jobs[0].id)) == 1
+    figure("100 threads: 1 run")
 
 
 FOUR_RACERS = """
@@ -111,7 +113,9 @@ def fill(settings, count):
     return {row["id"] for row in rows}
 
 
-def test_four_processes_that_race_for_two_hundred_jobs_never_claim_one_twice(settings, tmp_path):
+def test_four_processes_that_race_for_two_hundred_jobs_never_claim_one_twice(
+    settings, tmp_path, figure
+):
     submitted = fill(settings, 200)
     shares = race(settings, tmp_path)
     claimed = [job_id for share in shares for job_id in share]
@@ -119,6 +123,7 @@ def test_four_processes_that_race_for_two_hundred_jobs_never_claim_one_twice(set
     assert set(claimed) == submitted
     assert sum(bool(share) for share in shares) > 1, "nobody raced"
     assert {job.attempt for job in Ledger(settings).list()} == {1}
+    figure(f"4 processes, {len(claimed)} runs: {len(claimed) - len(set(claimed))} twice")
 
 
 def test_the_race_would_show_a_claim_that_is_not_conditional(tmp_path):
@@ -197,7 +202,9 @@ def test_a_locked_bell_delays_a_submission_and_loses_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY])
-def test_a_clock_that_jumps_a_day_changes_no_order_and_ends_no_lease(settings, jump, monkeypatch):
+def test_a_clock_that_jumps_a_day_changes_no_order_and_ends_no_lease(
+    settings, jump, monkeypatch, figure
+):
     ledger, true_time = Ledger(settings), time.time
     before = [ledger.submit(CONFIG) for _ in range(2)]
     held = ledger.claim("another-boot:1:1")
@@ -221,6 +228,7 @@ def test_a_clock_that_jumps_a_day_changes_no_order_and_ends_no_lease(settings, j
     history = ledger.history(held.id)
     assert [entry.kind for entry in history] == ["submitted", "claimed", "finished"]
     assert (history[2].time > history[1].time) == (jump > 0), "the clock did not jump"
+    figure("±1 day: 0 leases ended, the same order")
 
 
 # --- the bell ------------------------------------------------------------------------------------
@@ -301,7 +309,7 @@ def test_a_queue_file_that_turns_into_garbage_is_replaced(tmp_path):
         eventually(lambda: ledger.get(job.id).state == "done", seconds=10)
 
 
-def test_a_redis_that_is_killed_only_delays(redis, tmp_path):
+def test_a_redis_that_is_killed_only_delays(redis, tmp_path, figure):
     settings = Settings(home=tmp_path / "home", queue=redis.url, spare=False)
     worker = WorkerProcess(settings)
     try:
@@ -317,8 +325,36 @@ def test_a_redis_that_is_killed_only_delays(redis, tmp_path):
             redis.start()
             took = eventually(lambda: worker.ledger.get(unheard.id).state == "running")
         assert took <= RING_AGAIN_SECONDS + 3
+        figure(f"a run began {took:.1f} s after its return")
     finally:
         worker.leave()
+
+
+def test_a_postgres_that_is_killed_in_mid_run_only_delays(tmp_path, tiny_model, tiny_data, figure):
+    params = {"epochs": 100_000, "batch_size": 4}
+    work = RunConfig(data=str(tiny_data), model=str(tiny_model), shots=2, params=params)
+    with services.postgres() as server:
+        home = tmp_path / "home"
+        settings = Settings(home=home, database=server.url, spare=False, beat_seconds=0.5)
+        worker, ledger = WorkerProcess(settings), Ledger(settings)
+        try:
+            job = submit(settings, work)
+            folder = settings.run_folder(job.id)
+            eventually(lambda: read_progress(folder).losses)
+            server.kill()
+            time.sleep(2.0)
+            before = read_progress(folder).step
+            server.start()
+            took = eventually(lambda: read_progress(folder).step > before + 1)
+            running = ledger.get(job.id)
+            assert (running.state, running.error) == ("running", None)
+            figure(f"training {took:.1f} s after PostgreSQL is back, attempt {running.attempt}")
+            steps = [entry["step"] for entry in folder.events() if entry["kind"] == "step"]
+            assert steps == list(range(1, len(steps) + 1))
+            ledger.request_cancel(job.id)
+            eventually(lambda: ledger.get(job.id).is_over)
+        finally:
+            worker.leave()
 
 
 def test_who_waits_for_a_redis_that_is_away_hears_it_when_it_is_back(redis, tmp_path):

@@ -123,7 +123,7 @@ def test_another_config_in_the_same_folder_begins_anew(config, cache, place):
     assert [event["step"] for event in place.events() if event["kind"] == "step"] == [1]
 
 
-def test_a_damaged_checkpoint_costs_one_step_and_is_said(config, cache, place, whole):
+def test_a_damaged_checkpoint_costs_one_step_and_is_said(config, cache, place, whole, figure):
     go(config, place, cache, until=at_step(6))
     newest, before = place.checkpoints()
     tensors = newest.path / "tensors.safetensors"
@@ -134,6 +134,7 @@ def test_a_damaged_checkpoint_costs_one_step_and_is_said(config, cache, place, w
     assert isinstance(events[1], Warned)
     assert "was skipped: tensors.safetensors is not what was written" in events[1].message
     assert same_weights(place, whole)
+    figure(f"a damaged checkpoint cost {newest.step - before.step} step")
 
 
 def test_with_every_checkpoint_damaged_a_run_begins_anew_and_says_why(config, cache, place, whole):
@@ -171,7 +172,7 @@ def not_a_number_at(monkeypatch, step, times):
 
 
 def test_a_loss_that_is_not_a_number_costs_a_step_and_half_the_rate(
-    config, cache, place, whole, monkeypatch
+    config, cache, place, whole, monkeypatch, figure
 ):
     not_a_number_at(monkeypatch, step=6, times=1)
     events = go(config, place, cache)
@@ -184,10 +185,11 @@ def test_a_loss_that_is_not_a_number_costs_a_step_and_half_the_rate(
     assert now == [*before[:5], *(lr / 2 for lr in before[5:])]
     assert all(tensor.isfinite().all() for tensor in weights(place).values())
     assert place.record().timing["steps"] == 9
+    figure("back 1 step, at half the rate")
 
 
 def test_a_loss_that_stays_not_a_number_fails_after_two_tries_and_publishes_nothing(
-    config, cache, place, monkeypatch
+    config, cache, place, monkeypatch, figure
 ):
     monkeypatch.setattr(
         FineTuning, "loss", lambda self, batch: {"class": self.classifier.head.tau * torch.nan}
@@ -199,6 +201,7 @@ def test_a_loss_that_stays_not_a_number_fails_after_two_tries_and_publishes_noth
         go(config, place, cache)
     assert not place.weights_path.exists()
     assert not place.record_path.exists()
+    figure("fails after 2 tries, 0 files published")
 
 
 def broken_by_the_last_step(monkeypatch, times):
@@ -277,7 +280,9 @@ def full_at(monkeypatch, number):
     return count
 
 
-def test_a_disk_that_is_full_at_any_write_loses_nothing(config, cache, tmp_path, monkeypatch):
+def test_a_disk_that_is_full_at_any_write_loses_nothing(
+    config, cache, tmp_path, monkeypatch, figure
+):
     quick = config.model_copy(
         update={"method": "lp-sgd", "params": {"epochs": 1, "batch_size": 6}, "evaluations": 0}
     )
@@ -301,6 +306,7 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing(config, cache, tmp_path,
         assert same_weights(place, undisturbed)
         assert said(place) == said(undisturbed)
     assert len(survived) <= 1  # the last checkpoint: the run was done without it
+    figure(f"each of {writes[0]} writes failed in turn: 0 half files, the same weights")
 
 
 def test_a_full_disk_leaves_no_half_line_in_the_log(tmp_path):

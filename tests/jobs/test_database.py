@@ -167,7 +167,7 @@ while True:
 """
 
 
-def test_a_migration_that_is_killed_anywhere_leaves_the_old_store(old, tmp_path):
+def test_a_migration_that_is_killed_anywhere_leaves_the_old_store(old, tmp_path, figure):
     subprocess.run([sys.executable, "-c", KILLED, old.home], check=True, env=environment(old))
     homes = sorted(tmp_path.glob("killed-*"))
     whole = 0
@@ -182,6 +182,7 @@ def test_a_migration_that_is_killed_anywhere_leaves_the_old_store(old, tmp_path)
     assert len(homes) > 15
     assert whole == 1  # the one that was left alone
     assert len(Ledger(Settings(home=homes[0])).list()) == 4  # and the next start goes through
+    figure(f"killed at {len(homes) - 1} statements: the old store each time")
 
 
 def test_two_processes_that_open_an_old_store_at_once_migrate_it_once(old):

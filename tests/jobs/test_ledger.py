@@ -394,7 +394,7 @@ def test_a_studio_has_a_longest_line(settings, visitors):
             ledger.submit(CONFIG, workspace=workspace)
 
 
-def test_limits_hold_when_everybody_comes_at_once(settings, ledger, visitors):
+def test_limits_hold_when_everybody_comes_at_once(settings, ledger, visitors, figure):
     def submit(_: int) -> bool:
         try:
             ledger.submit(CONFIG, workspace=ANN)
@@ -404,6 +404,7 @@ def test_limits_hold_when_everybody_comes_at_once(settings, ledger, visitors):
 
     with ThreadPoolExecutor(12) as pool:
         assert sum(pool.map(submit, range(24))) == 5
+    figure("24 submissions at once, 5 allowed: 5 taken")
 
 
 def test_a_visitor_has_one_run_at_a_time_and_holds_nobody_up(ledger, visitors):

@@ -121,9 +121,10 @@ def test_a_hostile_message_is_dropped_and_the_worker_goes_on(done_again):
     assert not canary.exists()
 
 
-def test_an_idle_worker_picks_a_run_up_within_two_seconds(done_again):
+def test_an_idle_worker_picks_a_run_up_within_two_seconds(done_again, figure):
     job, rung, _ = done_again
     assert job.started - rung <= 2.0
+    figure(f"{job.started - rung:.2f} s")
 
 
 def test_a_lost_ring_only_costs_seconds(mistaken):
@@ -146,19 +147,23 @@ def test_a_bug_fails_the_run_and_keeps_the_whole_traceback(worker, shared_settin
     assert "Traceback" in (folder.path / "traceback.txt").read_text()
 
 
-def test_a_running_run_is_cancelled_within_three_seconds(worker, shared_settings, long_config):
+def test_a_running_run_is_cancelled_within_three_seconds(
+    worker, shared_settings, long_config, figure
+):
     job = submit(shared_settings, long_config)
     training_of(job, shared_settings)
     child = child_of(job, shared_settings)
     cancel(shared_settings, job.id)
-    assert eventually(lambda: worker.ledger.get(job.id).is_over) <= 3.0
+    took = eventually(lambda: worker.ledger.get(job.id).is_over)
+    assert took <= 3.0
     assert worker.ledger.get(job.id).state == "cancelled"
     assert not is_alive(child)
     assert not shared_settings.run_folder(job.id).record_path.exists()
+    figure(f"{took:.1f} s")
 
 
 def test_a_run_whose_process_keeps_dying_fails_with_the_reason(
-    worker, shared_settings, long_config
+    worker, shared_settings, long_config, figure
 ):
     job = submit(shared_settings, long_config)
 
@@ -173,6 +178,7 @@ def test_a_run_whose_process_keeps_dying_fails_with_the_reason(
     assert (failed.state, failed.attempt, failed.crashes) == ("failed", 3, 3)
     assert "died 3 times" in failed.error
     assert "SIGKILL" in failed.error
+    figure(f"failed after {failed.attempt} attempts")
 
 
 def test_a_run_is_taken_up_again_when_its_worker_is_killed_or_leaves(settings, long_config):

@@ -147,7 +147,7 @@ def test_what_is_slow_to_write_is_written_seldom(tmp_path, monkeypatch):
     assert store.is_due(epoch_ended=True)
 
 
-def test_everything_is_synced_and_renamed_in_this_order(tmp_path, monkeypatch):
+def test_everything_is_synced_and_renamed_in_this_order(tmp_path, monkeypatch, figure):
     said = []
 
     def tell(name, real):
@@ -165,3 +165,4 @@ def test_everything_is_synced_and_renamed_in_this_order(tmp_path, monkeypatch):
     partial = f".0-00000007.{os.getpid()}.tmp"
     assert set(said[:3]) == {("sync", name) for name in (TENSORS, POSITION, SUMS)}
     assert said[3:] == [("sync", partial), ("rename", partial), ("sync", "checkpoints")]
+    figure(" → ".join([f"sync {len(said) - 3} files", *(name for name, _ in said[3:])]))
