@@ -160,6 +160,7 @@ def draws_of(record: RunRecord) -> list[Draw]:
             seed=config.seed,
             allow_fewer=config.allow_fewer,
             unseen=config.unseen,
+            group_by=config.group_by,
         )
     ]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.data.cache import ArrayCache
 from core.data.fewshot import FewShotTask, sample_task
+from core.data.health.copies import refuse_leaks
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.durable import is_disk_full
@@ -123,7 +124,11 @@ def _run(
     begun = Beginning(place, clip, task, start, prototypes, clock)
     made = Made(
         tuned,
-        config={**config.model_dump(mode="json"), "params": method.params.model_dump(mode="json")},
+        config={
+            **config.model_dump(mode="json"),
+            "params": method.params.model_dump(mode="json"),
+            "group_by": task.group_by,  # whatever the data set says later
+        },
         data=_data(task),
         select=lambda points: choose_alpha(points, getattr(params, "keep", "last")),
         steps=watch.step,
@@ -136,8 +141,12 @@ def _run(
 
 def _task(config: RunConfig, cache: Path | None) -> FewShotTask:
     dataset = open_dataset(Path(config.data), cache)
-    task = sample_task(dataset, config.shots, config.seed, config.allow_fewer, config.unseen)
-    return replace(task, templates=resolve_templates(config.templates, dataset.templates))
+    allowed = refuse_leaks(dataset, config.allow_leaks)
+    task = sample_task(
+        dataset, config.shots, config.seed, config.allow_fewer, config.unseen, config.group_by
+    )
+    templates = resolve_templates(config.templates, dataset.templates)
+    return replace(task, templates=templates, notes=(*allowed, *task.notes))
 
 
 def _stopped_early(watch: Watch) -> StoppedEarly | None:

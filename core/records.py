@@ -15,6 +15,9 @@ SCHEMA = 1
 DEFAULT_ALPHAS = tuple(round(i * 0.05, 2) for i in range(21))
 """The 21 mixing weights that every run measures: 0, 0.05, …, 1."""
 
+GroupBy = Literal["none", "prefix", "folder", "time"]
+"""By what images belong together (see `core.data.groups`)."""
+
 
 class RunConfig(Params):
     """Everything a run is asked for. Frozen when it is queued."""
@@ -46,6 +49,12 @@ class RunConfig(Params):
     unseen: tuple[str, ...] = ()
     """Class folders that are not trained on but measured like the others (generalised zero-shot).
     Methods that fine-tune do not train a class head then, but for scratch-ft."""
+    group_by: GroupBy | None = None
+    """Which images are never split between train, val and test: those of one file-name `prefix`,
+    `folder` or `time` of capture. None: as the data set says."""
+    allow_leaks: bool = False
+    """Train although images to learn from are also in test or an OOD domain. They are left out of
+    training, and the record says so."""
     alphas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = DEFAULT_ALPHAS
     """Mixing weights of the WiSE grid; 0 and 1 are always measured."""
     evaluations: Annotated[int, Field(ge=0), Sensible(0, 12)] = 3
@@ -201,6 +210,7 @@ class Draw(Json):
     seed: int
     allow_fewer: bool | None = None
     unseen: tuple[str, ...] = ()
+    group_by: GroupBy | None = None
 
 
 class Ingredient(Json):

@@ -50,6 +50,10 @@ def command(config: Mapping[str, Any]) -> str:
     words += [f"--{name} {_word(config[name])}" for name in _FLAGS if name in config]
     if "allow_fewer" in config:
         words.append("--allow-fewer" if config["allow_fewer"] is True else "--no-allow-fewer")
+    if "group_by" in config:
+        words.append(f"--group-by {_word(config['group_by'])}")
+    if config.get("allow_leaks") is True:
+        words.append("--allow-leaks")
     if "alphas" in config:
         words.append(f"--alphas {','.join(_word(alpha) for alpha in config['alphas'])}")
     words += [f"--unseen {_word(name)}" for name in config.get("unseen", ())]

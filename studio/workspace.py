@@ -290,7 +290,7 @@ class Workspace:
         opened = self.open(data_id)
         return self._ask(
             ("health", data_id, opened.version),
-            lambda: check(opened.dataset, self.studio.uploads.size),
+            lambda: check(opened.dataset, self.studio.uploads.glance),
         )
 
     def export(self, run_id: str, alpha: float) -> Answer:

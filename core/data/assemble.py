@@ -317,13 +317,17 @@ def _update_settings(root: Path, layout: Layout, dropped: Path | None) -> tuple[
         except UserError as error:
             problems = (f"The upload's {SETTINGS_NAME} was not used. {error}",)
     wrapper = layout.base.rpartition("/")[2]
-    DatasetSettings(
-        title=old.title or new.title or (display_name(wrapper) if wrapper else ""),
-        classes={
+    if new.exclude or new.relabel:  # they name paths of the drop, and its files have new ones
+        problems += (f"Which images the upload's {SETTINGS_NAME} excludes or moves was not used.",)
+    changes = {
+        "title": old.title or new.title or (display_name(wrapper) if wrapper else ""),
+        "classes": {
             folder: new.classes.get(folder) or old.classes.get(folder) or display_name(folder)
             for folder in folders
         },
-        templates=new.templates or old.templates,
-        allow_fewer=new.allow_fewer or old.allow_fewer,
-    ).write(root / SETTINGS_NAME)
+        "templates": new.templates or old.templates,
+        "allow_fewer": new.allow_fewer or old.allow_fewer,
+        "group_by": new.group_by if new.group_by != "none" else old.group_by,
+    }
+    old.model_copy(update=changes).write(root / SETTINGS_NAME)
     return problems

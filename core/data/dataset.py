@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import unknown
+from core.records import GroupBy
 
 Role = Literal["train", "val", "test", "ood"]
 
@@ -74,6 +75,10 @@ class Dataset:
     domains: tuple[Domain, ...]
     """`train` first, then `val` and `test` where they exist, then `ood/…` by name."""
     report: IngestReport
+    excluded: tuple[Item, ...] = ()
+    """Images that `dataset.yaml` leaves out. No domain holds them."""
+    group_by: GroupBy = "none"
+    """Which images belong together: a group is never split between train, val and test."""
 
     def domain(self, name: str) -> Domain:
         """The domain called so, or a `UserError` that names those there are."""

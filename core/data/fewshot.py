@@ -1,5 +1,6 @@
 """From a data set to a C-way K-shot task: which images teach, which choose, which measure."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -8,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from core.data.dataset import Dataset, Item
+from core.data.grouped import Groups, unused
 from core.data.prompts import resolve_templates
 from core.errors import UserError, unknown
+from core.records import GroupBy
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class FewShotTask:
     """What was left out or cut short, in sentences."""
     unseen: tuple[str, ...] = ()
     """Classes that have no training images on purpose (generalised zero-shot)."""
+    group_by: GroupBy = "none"
+    """What was kept together."""
 
     @property
     def seen(self) -> tuple[int, ...]:
@@ -47,11 +52,13 @@ def sample_task(
     seed: int,
     allow_fewer: bool | None = None,
     unseen: Sequence[str] = (),
+    group_by: GroupBy | None = None,
 ) -> FewShotTask:
     """Draw `shots` images per class by seed; what is left gives val and test where none are given.
 
     A class draws by (seed, class name, content), so neither more classes, nor more shots, nor
-    other file names change what comes first. `allow_fewer` None means as the data set says.
+    other file names change what comes first. `allow_fewer` and `group_by` None mean as the data set
+    says; of a group that images are kept together by, all are on one side whatever the shots are.
     Classes named in `unseen` give no shots and are measured like the others. Raises `UserError`
     when a class is short.
     """
@@ -62,22 +69,39 @@ def sample_task(
     allow_fewer = dataset.allow_fewer if allow_fewer is None else allow_fewer
     notes: list[str] = []
     unseen = _unseen(dataset, unseen, notes)
-    pool = _training_pool(dataset, notes)
-    given_val = _validation(dataset, pool, notes)
+    by = dataset.group_by if group_by is None else group_by
+    groups = Groups.of(dataset, by)
     given_test = dataset.items("test")
+    pool = _training_pool(dataset, notes)
+    pool = {name: groups.apart_from(pool[name], given_test, name, notes) for name in pool}
+    elsewhere = [*itertools.chain(*pool.values()), *given_test]
+    clean_val = _validation(dataset, pool, notes)
+    given_val = groups.apart_from(clean_val, elsewhere, "validation", notes)
     drawn = _draw(pool, dataset.classes, seed)
-    taught = {name: items for name, items in drawn.items() if name not in unseen}
-    counts = _shots_per_class(taught, dataset, shots, allow_fewer, notes)
+    sides = groups.sides(pool, seed, unseen, bool(given_test), bool(given_val))
+    may_teach = {
+        name: [item for item in order if sides.get(item.path, "train") == "train"]
+        for name, order in drawn.items()
+    }
+    taught = {name: items for name, items in may_teach.items() if name not in unseen}
+    has_test = bool(given_test or sides)
+    counts = _shots_per_class(taught, dataset, shots, allow_fewer, has_test, notes)
     counts |= dict.fromkeys(unseen, 0)
 
     train, val, test = [], list(given_val), list(given_test)
     for name, order in drawn.items():
-        train += order[: counts[name]]
+        train += may_teach[name][: counts[name]]
+        if sides:
+            test += [item for item in order if sides[item.path] == "test"]
+            val += [item for item in order if sides[item.path] == "val"]
+            continue
         rest = order[counts[name] :]
         # Test takes from the end, so that more shots only take images away from it.
         n_test = 0 if given_test else len(rest) if given_val else (len(rest) + 1) // 2
         test += rest[len(rest) - n_test :]
         val += [] if given_val else rest[: len(rest) - n_test]
+    if sides and (idle := sum(map(len, may_teach.values())) - len(train)):
+        notes.append(unused(idle))
     if not val:
         notes.append("No validation images are left: alpha cannot be chosen on validation.")
     return FewShotTask(
@@ -93,6 +117,7 @@ def sample_task(
         ood={d.name: d.items for d in dataset.domains if d.role == "ood"},
         notes=tuple(notes),
         unseen=unseen,
+        group_by=by,
     )
 
 
@@ -168,10 +193,11 @@ def _shots_per_class(
     dataset: Dataset,
     shots: int,
     allow_fewer: bool,
+    has_test: bool,
     notes: list[str],
 ) -> dict[str, int]:
     """How many shots each class gives; a `UserError` when one is short and may not be."""
-    kept_for_test = 0 if dataset.items("test") else 1
+    kept_for_test = 0 if has_test else 1
     usable = {name: len(items) - kept_for_test for name, items in drawn.items()}
     short = {name: n for name, n in usable.items() if n < shots}
     if short:

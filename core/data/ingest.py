@@ -10,7 +10,7 @@ from zipfile import is_zipfile
 import platformdirs
 
 from core.data.archive import unpack
-from core.data.dataset import Dataset, Domain, IngestReport, Item, left_out
+from core.data.dataset import Dataset, Domain, IngestReport, Item, Role, left_out
 from core.data.layout import read_layout
 from core.data.names import SETTINGS_NAME
 from core.data.prompts import display_name
@@ -82,16 +82,21 @@ def _read(
     settings = DatasetSettings.read(root / SETTINGS_NAME, layout.classes)
     names = tuple(settings.classes.get(folder, display_name(folder)) for folder in layout.classes)
     hashes = _hash_all([root / place.path for place in layout.placed])
+    left_out_by_hand = frozenset(settings.exclude)
     index = {folder: label for label, folder in enumerate(layout.classes)}
-    items: dict[str, list[Item]] = {}
+    items: dict[str, list[Item]] = {"train": []}
+    excluded: list[Item] = []
     unread: list[tuple[str, str]] = []
     for place, sha256 in zip(layout.placed, hashes, strict=True):
         if sha256 is None:
             unread.append((place.path, _EMPTY))
             continue
-        item = Item(place.path, index[place.class_name], sha256)
-        items.setdefault(place.domain, []).append(item)
-    roles = {place.domain: place.role for place in layout.placed}
+        class_name = settings.relabel.get(place.path, place.class_name)
+        item = Item(place.path, index[class_name], sha256)
+        kept = excluded if place.path in left_out_by_hand else items.setdefault(place.domain, [])
+        kept.append(item)
+    roles: dict[str, Role] = {"train": "train"}
+    roles |= {place.domain: place.role for place in layout.placed}
     ordered = sorted(items, key=lambda name: (_ORDER.index(roles[name]), name))
     report = IngestReport(
         understood=layout.report.understood,
@@ -100,6 +105,7 @@ def _read(
             *layout.report.warnings,
             *left_out(refused),
             *_same_names(layout.classes, names),
+            *_not_there(settings, {place.path for place in layout.placed}),
         ),
     )
     return Dataset(
@@ -111,6 +117,8 @@ def _read(
         allow_fewer=settings.allow_fewer,
         domains=tuple(Domain(name, roles[name], tuple(items[name])) for name in ordered),
         report=report,
+        excluded=tuple(excluded),
+        group_by=settings.group_by,
     )
 
 
@@ -127,6 +135,17 @@ def _sha256(path: Path) -> str | None:
             return digest if file.tell() else None
     except FileNotFoundError:
         return None
+
+
+def _not_there(settings: DatasetSettings, paths: set[str]) -> tuple[str, ...]:
+    """A warning for images that `dataset.yaml` speaks of and that are gone."""
+    gone = [path for path in (*settings.exclude, *settings.relabel) if path not in paths]
+    if not gone:
+        return ()
+    more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+    return (
+        f"{SETTINGS_NAME} speaks of '{gone[0]}'{more}, and no image of the data set has that path.",
+    )
 
 
 def _same_names(classes: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`dataset.yaml`: a data set's title, the display names of its classes and its templates."""
+"""`dataset.yaml`: what a person says about a data set: names, prompts, and which images count."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from core.data.names import SETTINGS_NAME, same_name
 from core.data.prompts import checked_templates
 from core.errors import UserError, unknown
 from core.params import Params
+from core.records import GroupBy
 
 _LARGEST_BYTES = 1_000_000
 
@@ -28,6 +29,13 @@ class DatasetSettings(Params):
     """The data set's own prompt templates, each with {} where the class name goes."""
     allow_fewer: bool = False
     """Use all images of a class that has fewer than the shots asked for."""
+    group_by: GroupBy = "none"
+    """What images of one group have in common: their file name up to its last number (`prefix`),
+    their folder inside the class (`folder`), or the minute they were taken in (`time`)."""
+    exclude: tuple[str, ...] = ()
+    """Images that are left out, by their path in the data set. They stay where they are."""
+    relabel: dict[str, str] = Field(default_factory=dict)
+    """Image to the class folder that it counts to instead of the one it lies in."""
 
     @field_validator("classes")
     @classmethod
@@ -48,10 +56,6 @@ class DatasetSettings(Params):
         if path.stat().st_size > _LARGEST_BYTES:
             raise UserError(f"{SETTINGS_NAME} is larger than {_LARGEST_BYTES // 1_000_000} MB.")
         values = _parse(path.read_bytes())
-        if "group_by" in values:
-            raise UserError(
-                f"{SETTINGS_NAME}: group_by is reserved and does nothing yet. Remove the line."
-            )
         for key in values:
             if key not in cls.model_fields:
                 raise unknown(f"{SETTINGS_NAME}: unknown key", key, cls.model_fields)
@@ -70,15 +74,17 @@ class DatasetSettings(Params):
         partial.replace(path)
 
     def _keyed_by(self, folders: Sequence[str]) -> Self:
-        names = {}
-        for key, name in self.classes.items():
-            folder = (
-                key if key in folders else next((f for f in folders if same_name(f, key)), None)
-            )
-            if folder is None:
-                raise unknown(f"{SETTINGS_NAME}: classes", key, folders)
-            names[folder] = name
-        return self.model_copy(update={"classes": names})
+        names = {_known(key, folders, "classes"): name for key, name in self.classes.items()}
+        moved = {path: _known(key, folders, "relabel") for path, key in self.relabel.items()}
+        return self.model_copy(update={"classes": names, "relabel": moved})
+
+
+def _known(key: str, folders: Sequence[str], where: str) -> str:
+    """The class folder that is called so, however it is spelled."""
+    folder = key if key in folders else next((f for f in folders if same_name(f, key)), None)
+    if folder is None:
+        raise unknown(f"{SETTINGS_NAME}: {where}", key, folders)
+    return folder
 
 
 class _Loader(yaml.SafeLoader):
@@ -101,6 +107,6 @@ def _parse(text: bytes) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError(
             f"{SETTINGS_NAME} must be lines of 'key: value' (title, classes, templates, "
-            f"allow_fewer), got a {type(values).__name__}."
+            f"allow_fewer, group_by, exclude, relabel), got a {type(values).__name__}."
         )
     return {str(key): value for key, value in values.items()}

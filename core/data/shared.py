@@ -57,4 +57,4 @@ def _sampled(draw: Draw, cache: Path | None) -> FewShotTask:
             "Put it back, or measure on another folder with `evenkeel evaluate RUN DATA`."
         )
     dataset = open_dataset(root, cache)
-    return sample_task(dataset, draw.shots, draw.seed, draw.allow_fewer, draw.unseen)
+    return sample_task(dataset, draw.shots, draw.seed, draw.allow_fewer, draw.unseen, draw.group_by)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data.dataset import IngestReport, Role
+from core.data.glance import Glance
 from core.data.images import UnreadableImage
 from core.data.limits import in_gib
 from core.errors import UserError
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 _SILENT_SECONDS = 120.0
 """On top of the limit of one image: unpacking and sorting take a while in silence."""
 _PAGE_DECODERS = 2
+_GLANCES_KEPT = 50_000
+"""About 1 kB each."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Uploads:
         self._limits = settings.limits
         self._folder = settings.home / "tmp" / "arriving"
         self._decoders = Decoders(self._limits, _PAGE_DECODERS)
+        self._glances: dict[tuple[str, int, int], Glance] = {}
         # What a page process that was killed has left behind.
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -105,9 +109,21 @@ class Uploads:
         finally:
             partial.unlink(missing_ok=True)
 
-    def size(self, source: Path, name: str) -> tuple[int, int]:
-        """Width and height of an image that decodes. Raises `UnreadableImage`."""
-        return self._decoders.size(source, name)
+    def glance(self, source: Path, name: str) -> Glance:
+        """What one look at an image tells; each file is looked at once. Raises `UnreadableImage`.
+
+        A data set is checked again after each image that is left out of it.
+        """
+        try:
+            file = source.stat()
+        except FileNotFoundError:
+            raise UnreadableImage(name, "there is no such file") from None
+        key = (str(source), file.st_mtime_ns, file.st_size)
+        if key not in self._glances:
+            while len(self._glances) >= _GLANCES_KEPT:
+                self._glances.pop(next(iter(self._glances)), None)
+            self._glances[key] = self._decoders.glance(source, name)
+        return self._glances[key]
 
     def close(self) -> None:
         """End the processes that wait for an image."""

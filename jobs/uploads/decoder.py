@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from core.data.glance import glance
 from core.data.images import UnreadableImage, read_image
 from core.data.limits import Limits, in_gib
 from core.data.reencode import reencode, write_thumbnail
@@ -60,14 +61,14 @@ def _thumbnail(request: dict[str, str], limits: Limits) -> Answer:
     return {}
 
 
-def _size(request: dict[str, str], limits: Limits) -> Answer:
-    return {"size": read_image(Path(request["source"]), request["name"], limits).size}
+def _glance(request: dict[str, str], limits: Limits) -> Answer:
+    return glance(read_image(Path(request["source"]), request["name"], limits)).to_json()
 
 
 _VERBS: dict[str, Callable[[dict[str, str], Limits], Answer]] = {
     "reencode": _reencode,
     "thumbnail": _thumbnail,
-    "size": _size,
+    "glance": _glance,
 }
 
 

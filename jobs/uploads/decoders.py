@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from core.data.glance import Glance
 from core.data.images import UnreadableImage
 from core.data.limits import Limits
 from core.data.reencode import Picture
@@ -43,10 +44,9 @@ class Decoders:
         """`core.data.reencode.write_thumbnail`, elsewhere."""
         self._ask("thumbnail", source, name, target)
 
-    def size(self, source: Path, name: str) -> tuple[int, int]:
-        """Width and height of an image that decodes."""
-        width, height = self._ask("size", source, name)["size"]
-        return width, height
+    def glance(self, source: Path, name: str) -> Glance:
+        """`core.data.glance.glance`, elsewhere."""
+        return Glance.from_json(self._ask("glance", source, name))
 
     def close(self) -> None:
         """End those that are not at work, and wait until they are gone."""

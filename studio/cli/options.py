@@ -47,6 +47,17 @@ Unseen = Annotated[
         help="Class folders to measure without training on them: a,b or repeated.",
     ),
 ]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(help="Keep images together: none, prefix (of file names), folder or time (EXIF)."),
+]
+AllowLeaks = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-leaks",
+        help="Train although images to learn from are also measured; they are left out.",
+    ),
+]
 Evaluations = Annotated[int | None, typer.Option(help="Measurements during training.")]
 Alphas = Annotated[
     str | None, typer.Option(help="Mixing weights, as 0:1:0.05 or as 0,0.3,1.", metavar="GRID")
@@ -75,6 +86,8 @@ def describing_a_run(command: Callable[..., None]) -> Callable[..., None]:
         templates: Templates = None,
         allow_fewer: AllowFewer = None,
         unseen: Unseen = None,
+        group_by: GroupBy = None,
+        allow_leaks: AllowLeaks = None,
         evaluations: Evaluations = None,
         alphas: Alphas = None,
         precision: Precision = None,

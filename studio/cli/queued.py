@@ -161,11 +161,15 @@ def logs(
 def _checked(settings: Settings, config: RunConfig) -> RunConfig:
     """The config complete and its data looked at: a mistake is said now, not in an hour."""
     from core.data.fewshot import sample_task
+    from core.data.health.copies import refuse_leaks
     from core.data.ingest import open_dataset
     from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 
     dataset = open_dataset(Path(config.data), settings.cache)
-    sample_task(dataset, config.shots, config.seed, config.allow_fewer, config.unseen)
+    refuse_leaks(dataset, config.allow_leaks)
+    sample_task(
+        dataset, config.shots, config.seed, config.allow_fewer, config.unseen, config.group_by
+    )
     evaluator = EvaluatorClient(settings)
     try:
         # A relative folder means this process's, so runs are looked up before the evaluator sees

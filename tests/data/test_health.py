@@ -3,11 +3,15 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from core.data.curation import exclude
 from core.data.health import check
+from core.data.health.copies import refuse_leaks
 from core.data.ingest import open_dataset
+from core.errors import UserError
 
 GOOD = {
     "train/fox": 8,
@@ -30,6 +34,7 @@ def test_a_healthy_data_set_only_passes(tree):
         "unreadable",
         "size",
         "duplicate",
+        "near-duplicate",
         "few-images",
         "unbalanced",
     }
@@ -129,3 +134,115 @@ def test_errors_come_first_and_the_report_is_json(tree):
     assert report["counts"]["error"] == 1
     assert report["findings"][0]["kind"] == "unreadable"
     assert report["findings"][0]["paths"] == ["train/fox/img0.png"]
+
+
+def picture(seed, size=(64, 48)):
+    """A picture with something on it, and another one for every seed."""
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    return coarse.resize(size, Image.Resampling.BICUBIC)
+
+
+def pictures(root, folder, seeds, size=(64, 48)):
+    for seed in seeds:
+        path = root / folder / f"{folder.replace('/', '-')}{'abcdefghij'[seed % 10]}{seed}x.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture(seed, size).save(path)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A data set of 28 different pictures."""
+    root = tmp_path / "photos"
+    for number, folder in enumerate(("train/fox", "train/owl")):
+        pictures(root, folder, range(100 * number, 100 * number + 12))
+    pictures(root, "test/fox", (300, 301))
+    pictures(root, "test/owl", (400, 401))
+    return root
+
+
+def test_a_recompressed_copy_of_a_test_image_is_a_near_leak_that_the_training_side_mends(photos):
+    assert findings(photos)["near-duplicate"].level == "pass", "the control: all differ"
+    copy = photos / "train/fox/again.jpg"
+    picture(300).save(copy, quality=85, subsampling=0)
+    found = findings(photos)["near-leak"]
+    assert found.level == "warning"
+    assert found.exclude == ("train/fox/again.jpg",)
+    assert set(found.groups[0]) == {"train/fox/again.jpg", "test/fox/test-foxa300x.png"}
+    assert "0.996" in found.detail
+
+
+def test_of_near_copies_in_one_domain_all_but_the_first_are_superfluous(photos):
+    for number in (2, 3):
+        picture(5).resize((40 * number, 30 * number)).save(photos / f"train/fox/z{number}.png")
+    found = findings(photos)["near-duplicate"]
+    assert len(found.groups) == 1
+    assert found.exclude == ("train/fox/z2.png", "train/fox/z3.png")
+
+
+def test_near_copies_in_two_classes_leave_the_choice_to_a_person(photos):
+    picture(5).resize((40, 30)).save(photos / "train/owl/z.png")
+    assert findings(photos)["near-duplicate"].exclude == ()
+
+
+def test_a_leak_is_mended_on_the_training_side_and_training_waits_for_it(tree):
+    root = tree(GOOD)
+    refuse_leaks(open_dataset(root))
+    shutil.copy(root / "test/fox/img0.png", root / "train/fox/copy.png")
+    leak = findings(root)["leak"]
+    assert leak.exclude == ("train/fox/copy.png",)
+    dataset = open_dataset(root)
+    with pytest.raises(UserError, match=r"1 image is to learn from also measured .*--allow-leaks"):
+        refuse_leaks(dataset)
+    assert "Leaks were allowed: 1 image" in refuse_leaks(dataset, allowed=True)[0]
+    exclude(dataset, leak.exclude)
+    assert refuse_leaks(open_dataset(root)) == ()
+    assert "leak" not in findings(root)
+
+
+@pytest.mark.parametrize("kind", ["size", "border", "source"])
+def test_a_hint_that_tells_the_class_is_suspected_and_says_where(photos, kind):
+    clean = findings(photos)
+    assert clean["shortcut"].level == "pass", "the control: no hint in these"
+    for path in sorted((photos / "train/owl").iterdir()):
+        image = Image.open(path)
+        if kind == "size":
+            image = image.resize((96, 96))
+        if kind == "border":
+            image.paste((10, 200, 10), (0, 0, 64, 10))
+            image.paste((10, 200, 10), (0, 38, 64, 48))
+        image.save(path)
+        if kind == "source":
+            path.rename(path.with_name(f"zoo_{path.stem[-4:-1]}.png"))
+    if kind == "source":
+        for index, path in enumerate(sorted((photos / "train/fox").iterdir())):
+            source = "forest" if index < 6 else "camera"
+            path.rename(path.with_name(f"{source}_{index}.png"))
+    found = findings(photos)[f"shortcut-{kind}"]
+    assert found.level == "warning"
+    assert "owl (12 of 12)" in found.detail
+    assert "chance 50%" in found.detail
+    assert any("owl" in path for path in found.paths)
+
+
+def test_files_named_after_their_class_are_no_shortcut(photos):
+    for folder in ("fox", "owl"):
+        for index, path in enumerate(sorted((photos / "train" / folder).iterdir())):
+            path.rename(path.with_name(f"{folder}_{index}.png"))
+    assert "shortcut-source" not in findings(photos)
+
+
+def test_what_is_left_out_by_hand_is_said_and_not_looked_at(tree):
+    root = tree(GOOD)
+    (root / "train/fox/img0.png").write_bytes(b"<html>")
+    exclude(open_dataset(root), ["train/fox/img0.png"])
+    found = findings(root)
+    assert found["unreadable"].level == "pass"
+    assert found["excluded"].paths == ("train/fox/img0.png",)
+
+
+def test_the_keys_of_a_finding_are_part_of_the_interface(tree):
+    report = check(open_dataset(tree(GOOD))).to_json()
+    keys = {"kind", "level", "title", "detail", "paths", "groups", "exclude"}
+    assert set(report) == {"counts", "findings"}
+    assert all(set(finding) == keys for finding in report["findings"])

@@ -69,7 +69,7 @@ def test_this_process_never_decodes_what_a_visitor_sent(tmp_path, monkeypatch):
     taken = take(uploads, files, tmp_path)
     placed = tmp_path / "home/datasets/set/train/fox/1.png"
     uploads.thumbnail(placed, tmp_path / "thumbs" / "1.webp")
-    assert uploads.size(placed, "1.png") == (40, 40)
+    assert uploads.glance(placed, "1.png").size == (40, 40)
     with uploads.photo(files[0][1], "1.png") as photo:
         assert photo.suffix == ".png"
     uploads.close()
@@ -85,17 +85,19 @@ def test_an_image_that_needs_too_much_memory_is_refused_and_the_next_is_read(tmp
     with pytest.raises(UnreadableImage, match=r"'large.png' .* needs more than 256 MiB of memory"):
         pool.reencode(large, tmp_path / "out", "large.png")
     assert pool.reencode(small, tmp_path / "out", "small.png").suffix == ".png"
-    assert decoders().size(large, "large.png") == (7000, 7000), "with the usual limit it is read"
+    assert decoders().glance(large, "large.png").size == (7000, 7000), (
+        "with the usual limit it is read"
+    )
 
 
 def test_an_image_that_takes_too_long_is_refused_and_the_next_is_read(tmp_path, decoders):
     pipe = tmp_path / "endless.png"
     os.mkfifo(pipe)  # opening it waits for ever
     pool = decoders(decode_seconds=0.2)
-    pool.size(image(tmp_path / "small.png"), "small.png")
+    pool.glance(image(tmp_path / "small.png"), "small.png")
     with pytest.raises(UnreadableImage, match=r"'endless.png' .* longer than 0.2 seconds"):
-        pool.size(pipe, "endless.png")
-    assert pool.size(tmp_path / "small.png", "small.png") == (40, 40)
+        pool.glance(pipe, "endless.png")
+    assert pool.glance(tmp_path / "small.png", "small.png").size == (40, 40)
 
 
 @pytest.mark.parametrize(
@@ -108,26 +110,26 @@ def test_an_image_that_takes_too_long_is_refused_and_the_next_is_read(tmp_path, 
 )
 def test_a_decoder_that_dies_costs_the_image_that_it_read(tmp_path, decoders, blow, reason):
     pool = decoders()
-    pool.size(image(tmp_path / "small.png"), "small.png")
+    pool.glance(image(tmp_path / "small.png"), "small.png")
     held = pool._free.get()
     pool._free.put(held)
     pipe = tmp_path / "bad.png"
     os.mkfifo(pipe)
     threading.Timer(0.3, os.kill, (held._process.pid, blow)).start()
     with pytest.raises(UnreadableImage, match=f"'bad.png' .*{reason}"):
-        pool.size(pipe, "bad.png")
-    assert pool.size(tmp_path / "small.png", "small.png") == (40, 40)
+        pool.glance(pipe, "bad.png")
+    assert pool.glance(tmp_path / "small.png", "small.png").size == (40, 40)
 
 
 def test_a_decoder_that_left_because_it_was_idle_costs_nothing(tmp_path, decoders, monkeypatch):
     pool = decoders()
-    pool.size(image(tmp_path / "small.png"), "small.png")
+    pool.glance(image(tmp_path / "small.png"), "small.png")
     held = pool._free.get()
     pool._free.put(held)
     held._process.stdin.close()  # it leaves as it does when nobody asks
     held._process.stdin = io.BytesIO()
     monkeypatch.setattr(type(held), "is_alive", True)  # it left after the pool had looked
-    assert pool.size(tmp_path / "small.png", "small.png") == (40, 40)
+    assert pool.glance(tmp_path / "small.png", "small.png").size == (40, 40)
 
 
 def test_a_bad_image_is_named_and_the_good_ones_stay(tmp_path):

@@ -1,0 +1,74 @@
+"""What a person decides about a data set, written into its `dataset.yaml`; no image is touched."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from core.data.dataset import Dataset
+from core.data.names import SETTINGS_NAME
+from core.data.prompts import checked_templates
+from core.data.settings import DatasetSettings
+from core.errors import UserError, unknown
+from core.records import GroupBy
+
+
+def exclude(dataset: Dataset, paths: Iterable[str]) -> None:
+    """Leave images out, until they are included again."""
+    known = _checked(dataset, paths)
+    kept = _settings(dataset).exclude
+    _write(dataset, exclude=tuple(dict.fromkeys((*kept, *known))))
+
+
+def include(dataset: Dataset, paths: Iterable[str] | None = None) -> None:
+    """Take back images that were left out; all of them without `paths`."""
+    back = None if paths is None else set(paths)
+    kept = _settings(dataset).exclude if back is not None else ()
+    _write(dataset, exclude=tuple(path for path in kept if path not in (back or ())))
+
+
+def move(dataset: Dataset, paths: Iterable[str], folder: str) -> None:
+    """Count images to the class of another folder."""
+    if folder not in dataset.classes:
+        raise unknown("class", folder, dataset.classes)
+    moved = dict.fromkeys(_checked(dataset, paths), folder)
+    _write(dataset, relabel={**_settings(dataset).relabel, **moved})
+
+
+def rename(dataset: Dataset, folder: str, name: str) -> None:
+    """Call a class something else in prompts and on the page. Its folder keeps its name."""
+    if folder not in dataset.classes:
+        raise unknown("class", folder, dataset.classes)
+    name = " ".join(name.split())
+    if not name:
+        raise UserError(f"The name of class '{folder}' must not be empty: it goes into prompts.")
+    names = dict(zip(dataset.classes, dataset.names, strict=True))
+    _write(dataset, classes={**names, folder: name})
+
+
+def use_templates(dataset: Dataset, templates: Sequence[str]) -> None:
+    """Give the data set prompts of its own; none for the default ones."""
+    lines = tuple(line.strip() for line in templates if line.strip())
+    _write(dataset, templates=checked_templates(lines) if lines else ())
+
+
+def group(dataset: Dataset, by: GroupBy) -> None:
+    """Say what images of one group have in common."""
+    _write(dataset, group_by=by)
+
+
+def _checked(dataset: Dataset, paths: Iterable[str]) -> list[str]:
+    there = {item.path for domain in dataset.domains for item in domain.items}
+    there |= {item.path for item in dataset.excluded}
+    wanted = list(paths)
+    for path in wanted:
+        if path not in there:
+            raise UserError(f"There is no image '{path}' in this data set. Load the page anew.")
+    return wanted
+
+
+def _settings(dataset: Dataset) -> DatasetSettings:
+    return DatasetSettings.read(dataset.root / SETTINGS_NAME, dataset.classes)
+
+
+def _write(dataset: Dataset, **changes: Any) -> None:
+    values = {**_settings(dataset).model_dump(), **changes}
+    DatasetSettings.parse(values, SETTINGS_NAME).write(dataset.root / SETTINGS_NAME)

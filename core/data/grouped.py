@@ -1,0 +1,112 @@
+"""A split that keeps images of one group together: frames of a video never teach and measure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+import numpy as np
+
+from core.data.dataset import Dataset, Item
+from core.data.groups import group_keys
+from core.errors import UserError
+from core.records import GroupBy
+
+Side = Literal["train", "test", "val"]
+_SHARES: Mapping[Side, int] = {"train": 2, "test": 1, "val": 1}
+"""Of a class's groups; the first of equals is dealt to first."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Which images of train, val and test belong together."""
+
+    by: GroupBy
+    keys: Mapping[str, str]
+    """Path to group."""
+
+    @classmethod
+    def of(cls, dataset: Dataset, by: GroupBy) -> "Groups":
+        """The groups of a data set."""
+        items = [item for role in ("train", "val", "test") for item in dataset.items(role)]
+        keys = group_keys(items, dataset.classes, by, dataset.root) if by != "none" else {}
+        return cls(by, keys)
+
+    def apart_from(
+        self, items: Sequence[Item], others: Sequence[Item], kind: str, notes: list[str]
+    ) -> list[Item]:
+        """The images that have no group in common with `others`."""
+        taken = {self.keys[item.path] for item in others} if self.keys else set()
+        kept = [item for item in items if self.keys.get(item.path) not in taken]
+        if len(kept) < len(items):
+            left = len(items) - len(kept)
+            notes.append(
+                f"{left} {kind} {'image is' if left == 1 else 'images are'} left out: of a group "
+                f"that is measured or taught elsewhere (group_by {self.by})."
+            )
+        return kept
+
+    def sides(
+        self,
+        pool: Mapping[str, Sequence[Item]],
+        seed: int,
+        unseen: Sequence[str],
+        has_test: bool,
+        has_val: bool,
+    ) -> dict[str, Side]:
+        """On which side each image of `pool` (class to images) is; empty when nothing is grouped.
+
+        Groups are dealt class by class, a half to train and a quarter each to a test and a val that
+        there is not; so the number of shots changes nothing. Raises `UserError` when a class has
+        too few groups.
+        """
+        if not self.keys:
+            return {}
+        side: dict[str, Side] = {}
+        there = {"train": False, "test": has_test, "val": has_val}
+        shares = {name: share for name, share in _SHARES.items() if not there[name]}
+        # What is taught must have groups to learn from, so it is dealt to first.
+        for name in sorted(pool, key=lambda name: name in unseen):
+            own = sorted({self.keys[item.path] for item in pool[name]})
+            here = {k: v for k, v in shares.items() if k != "train" or name not in unseen}
+            self._deal(name, own, here or shares, seed, side)
+            if name not in unseen:
+                self._check(name, own, side, needed=shares)
+        items = (item for items in pool.values() for item in items)
+        return {item.path: side[self.keys[item.path]] for item in items}
+
+    def _deal(
+        self,
+        name: str,
+        own: Sequence[str],
+        shares: Mapping[Side, int],
+        seed: int,
+        side: dict[str, Side],
+    ) -> None:
+        entropy = int.from_bytes(sha256(name.encode()).digest()[:8], "big")
+        dealt = Counter(side[key] for key in own if key in side)
+        for index in np.random.default_rng([seed, entropy]).permutation(len(own)):
+            if own[index] not in side:
+                chosen = min(shares, key=lambda one: dealt[one] / shares[one])
+                side[own[index]] = chosen
+                dealt[chosen] += 1
+
+    def _check(
+        self, name: str, own: Sequence[str], side: Mapping[str, Side], needed: Mapping[Side, int]
+    ) -> None:
+        there = {side[key] for key in own}
+        missing = [one for one in needed if one != "val" and one not in there]
+        if missing and own:
+            groups = "1 group" if len(own) == 1 else f"{len(own)} groups"
+            raise UserError(
+                f"group_by {self.by}: class '{name}' has {groups} (such as '{own[0]}'), which "
+                f"leaves none for {missing[0]}. Add images of other groups, group by something "
+                "else, or give a test folder."
+            )
+
+
+def unused(count: int) -> str:
+    """The note about images that only keep others company."""
+    are = "1 image is" if count == 1 else f"{count} images are"
+    return f"{are} neither taught nor measured: of the groups that give the shots."

@@ -1,0 +1,53 @@
+"""The whole look at a data set: every image is decoded once, and what is known is put together."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from core.data.dataset import Dataset, Item
+from core.data.glance import Glance, glance
+from core.data.health.balance import class_sizes, missing
+from core.data.health.copies import exact_copies
+from core.data.health.files import ingest, readable
+from core.data.health.findings import HealthReport
+from core.data.health.near import near_copies
+from core.data.health.shortcuts import shortcuts
+from core.data.images import UnreadableImage, read_image
+
+_THREADS = min(4, os.cpu_count() or 1)
+
+Look = Callable[[Path, str], Glance]
+"""Decodes the image in a file, called by its name in errors. Raises `UnreadableImage`."""
+
+
+def _look_here(path: Path, name: str) -> Glance:
+    return glance(read_image(path, name))
+
+
+def check(dataset: Dataset, look: Look = _look_here) -> HealthReport:
+    """Look at every image of every domain. Decodes all of them, so it takes a while."""
+    items = [item for domain in dataset.domains for item in domain.items]
+
+    def seen_or_reason(item: Item) -> Glance | str:
+        try:
+            return look(dataset.root / item.path, item.path)
+        except UnreadableImage as error:
+            return error.reason
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        seen = list(pool.map(seen_or_reason, items))
+    found = {item.path: one for item, one in zip(items, seen, strict=True)}
+    refused = {path: one for path, one in found.items() if isinstance(one, str)}
+    glances = {path: one for path, one in found.items() if isinstance(one, Glance)}
+    return HealthReport.of(
+        [
+            *readable(glances, refused),
+            *exact_copies(dataset),
+            *near_copies(dataset, glances),
+            *class_sizes(dataset),
+            *missing(dataset),
+            *shortcuts(dataset, glances),
+            *ingest(dataset),
+        ]
+    )

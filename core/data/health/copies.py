@@ -1,0 +1,126 @@
+"""Images that are there more than once, byte for byte, by what they spoil."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from core.data.dataset import Dataset, Item
+from core.data.health.findings import Finding, Level, images_are
+from core.errors import UserError
+
+Placed = tuple[str, Item]
+"""An item and the name of its domain."""
+
+_KEPT_FIRST = ("test", "ood", "train", "val")
+"""Of equal images in several domains that of the first one stays: what measures stays whole."""
+
+
+def exact_copies(dataset: Dataset) -> Iterator[Finding]:
+    """Equal bytes."""
+    groups = copies_of(dataset)
+    found: dict[str, list[list[Placed]]] = defaultdict(list)
+    for copies in groups:
+        domains = {domain for domain, _ in copies}
+        one_class = len({item.label for _, item in copies}) == 1
+        if not one_class:
+            found["two-classes"].append(copies)
+        if is_leak(copies):
+            found["leak"].append(copies)
+        elif len(domains) > 1:
+            found["shared"].append(copies)
+        elif one_class:
+            found["duplicate"].append(copies)
+    for kind, (level, what, detail) in _SAID.items():
+        if found[kind]:
+            yield _finding(kind, level, found[kind], what, detail)
+    if not groups:
+        yield Finding("duplicate", "pass", "No image is there twice, within or across domains")
+
+
+def refuse_leaks(dataset: Dataset, allowed: bool = False) -> tuple[str, ...]:
+    """A `UserError` when training would learn from what it is measured on; the note for the record
+    when that is `allowed`.
+    """
+    leaks = [copies for copies in copies_of(dataset) if is_leak(copies)]
+    if not leaks:
+        return ()
+    example = " = ".join(item.path for _, item in leaks[0][:3])
+    if allowed:
+        return (
+            f"Leaks were allowed: {images_are(len(leaks))} to learn from also measured "
+            f"({example}), and left out of training.",
+        )
+    raise UserError(
+        f"data: {images_are(len(leaks))} to learn from also measured ({example}). Leave one of "
+        "each out (exclude in dataset.yaml, or the button in Data), or pass --allow-leaks to train "
+        "without them."
+    )
+
+
+def copies_of(dataset: Dataset) -> list[list[Placed]]:
+    """Every image that is there at least twice, with all its places."""
+    where: defaultdict[str, list[Placed]] = defaultdict(list)
+    for domain in dataset.domains:
+        for item in domain.items:
+            where[item.sha256].append((domain.name, item))
+    return [copies for copies in where.values() if len(copies) > 1]
+
+
+def is_leak(copies: Sequence[Placed]) -> bool:
+    """Whether one of equal images teaches or chooses and another one measures."""
+    roles = {role(domain) for domain, _ in copies}
+    return bool(roles & {"train", "val"}) and bool(roles & {"test", "ood"})
+
+
+def superfluous(copies: Sequence[Placed]) -> list[str]:
+    """Which of equal images to leave out: what teaches in a leak, else all but one."""
+    if is_leak(copies):
+        return [item.path for domain, item in copies if role(domain) in ("train", "val")]
+    ordered = sorted(copies, key=lambda placed: _KEPT_FIRST.index(role(placed[0])))
+    return [item.path for _, item in ordered[1:]]
+
+
+def role(domain: str) -> str:
+    """`ood/night` measures as `ood`."""
+    return domain.partition("/")[0]
+
+
+_SAID: Mapping[str, tuple[Level, str, str]] = {
+    "leak": (
+        "error",
+        "to learn from also measured",
+        "Accuracy on images that were trained on says nothing. Training waits until one of each "
+        "is left out, or until you say that it may go on without them.",
+    ),
+    "two-classes": (
+        "error",
+        "in two classes at once",
+        "Only one of the classes can be right. Leave out or move the wrong one.",
+    ),
+    "shared": (
+        "warning",
+        "in two domains",
+        "Train and val, val and test, or two measured domains hold the same image.",
+    ),
+    "duplicate": (
+        "warning",
+        "more than once in a domain",
+        "Copies count once as shots; in test they count more than once.",
+    ),
+}
+
+
+def _finding(
+    kind: str, level: Level, groups: Sequence[Sequence[Placed]], what: str, detail: str
+) -> Finding:
+    sides = tuple(tuple(item.path for _, item in copies) for copies in groups)
+    # Which of two classes is right, nobody can tell from the bytes.
+    clear = () if kind == "two-classes" else groups
+    return Finding(
+        kind,
+        level,
+        f"{images_are(len(groups))} {what}",
+        f"{detail} {' = '.join(sides[0][:3])}",
+        tuple(path for group in sides for path in group),
+        groups=sides,
+        exclude=tuple(path for copies in clear for path in superfluous(copies)),
+    )

@@ -1,0 +1,66 @@
+"""What the files say: which decode, how large they are, what was left out of the folder."""
+
+from collections.abc import Iterator, Mapping
+
+from core.data.dataset import Dataset
+from core.data.glance import Glance
+from core.data.health.findings import Finding, images
+from core.data.images import is_image_name
+
+SMALL_PIXELS = 32
+
+
+def readable(glances: Mapping[str, Glance], refused: Mapping[str, str]) -> Iterator[Finding]:
+    """Which images decode, by path, and the sizes of those that do."""
+    if refused:
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in list(refused.items())[:5])
+        yield Finding(
+            "unreadable",
+            "error",
+            f"{images(len(refused))} cannot be read",
+            f"{reasons}{'; …' if len(refused) > 5 else ''}. Replace or remove them.",
+            tuple(refused),
+            exclude=tuple(refused),
+        )
+    else:
+        yield Finding("unreadable", "pass", f"All {len(glances)} images can be read")
+    if glances:
+        yield _sizes({path: seen.size for path, seen in glances.items()})
+
+
+def _sizes(sizes: dict[str, tuple[int, int]]) -> Finding:
+    smallest, largest = min(sizes.values(), key=min), max(sizes.values(), key=max)
+    title = f"All images are {smallest[0]} × {smallest[1]} pixels"
+    if smallest != largest:
+        title = f"From {smallest[0]} × {smallest[1]} to {largest[0]} × {largest[1]} pixels"
+    small = tuple(path for path, size in sizes.items() if min(size) < SMALL_PIXELS)
+    if not small:
+        return Finding("size", "pass", title)
+    detail = f"{images(len(small))} have a side under {SMALL_PIXELS} pixels: little to see there."
+    return Finding("size", "warning", title, detail, small, exclude=small)
+
+
+def ingest(dataset: Dataset) -> Iterator[Finding]:
+    """What was understood oddly or left out when the folder was read, or by the user's own wish."""
+    for warning in dataset.report.warnings:
+        yield Finding("layout", "warning", warning)
+    ignored = dataset.report.ignored
+    if ignored:
+        pictures = any(path.endswith("/") or is_image_name(path) for path, _ in ignored)
+        shown = "; ".join(f"{path}: {reason}" for path, reason in ignored[:5])
+        yield Finding(
+            "ignored",
+            "warning" if pictures else "pass",
+            f"{len(ignored)} {'file or folder is' if len(ignored) == 1 else 'files or folders are'}"
+            " ignored",
+            shown + ("; …" if len(ignored) > 5 else ""),
+            tuple(path for path, _ in ignored),
+        )
+    if dataset.excluded:
+        yield Finding(
+            "excluded",
+            "pass",
+            f"{images(len(dataset.excluded))} left out by hand",
+            "They stay where they are, and can be included again.",
+            tuple(item.path for item in dataset.excluded),
+        )

@@ -1,0 +1,137 @@
+"""Whether the class can be told from what should say nothing: image size, file source, border.
+
+A model trained on such data may learn that instead, and fails where it does not hold.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from core.data.dataset import Dataset, Item
+from core.data.glance import Glance
+from core.data.groups import source_of
+from core.data.health.findings import Finding
+from core.intervals import wilson
+
+NEIGHBOURS = 3
+ABOVE_CHANCE = 0.15
+"""How far the lower end of the interval must lie above chance to be worth a word."""
+MOST_OF_A_CLASS = 200
+_FEWEST = 20
+"""Images altogether, below which no share says anything."""
+_AT_ONCE = 512
+
+
+def shortcuts(dataset: Dataset, glances: Mapping[str, Glance]) -> Iterator[Finding]:
+    """One finding for each kind of hint that predicts the class of training images left out."""
+    items = _sample(dataset, glances)
+    if len(items) < _FEWEST:
+        return
+    labels = np.array([item.label for item in items])
+    seen = [glances[item.path] for item in items]
+    sizes = np.log([[g.width, g.height, g.width / g.height] for g in seen])
+    borders = np.array([g.border for g in seen])
+    probes = {
+        "size": ("the size of the image", _by_neighbours(sizes, labels)),
+        "border": ("the border of the image", _by_neighbours(borders, labels)),
+    }
+    sources = [source_of(item.path, dataset.classes[item.label]) for item in items]
+    if not _only_names_classes(sources, labels):
+        probes["source"] = ("the source in the file's name or folder", _by_source(sources, labels))
+    found = [
+        finding
+        for kind, (what, guesses) in probes.items()
+        if (finding := _judge(kind, what, guesses, items, labels, dataset))
+    ]
+    yield from found
+    if not found:
+        what = ", ".join(what for what, _ in probes.values())
+        yield Finding("shortcut", "pass", "No shortcut found", f"Nor does this tell much: {what}.")
+
+
+def _sample(dataset: Dataset, glances: Mapping[str, Glance]) -> list[Item]:
+    """Training images that could be read, a bounded number of each class, chosen by content."""
+    by_class: defaultdict[int, list[Item]] = defaultdict(list)
+    for item in sorted(dataset.items("train"), key=lambda item: item.sha256):
+        if item.path in glances and len(by_class[item.label]) < MOST_OF_A_CLASS:
+            by_class[item.label].append(item)
+    return [item for label in sorted(by_class) for item in by_class[label]]
+
+
+def _by_neighbours(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """What the nearest other images say of each (leave one out); -1 where they disagree."""
+    spread = features.std(axis=0)
+    if not spread.any():  # all alike: nothing to go by
+        return np.full(len(labels), -1)
+    rows = (features / np.where(spread > 0, spread, 1)).astype(np.float32)
+    squares = (rows**2).sum(axis=1)
+    guesses = np.empty(len(rows), dtype=int)
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE]
+        distance = squares - 2 * part @ rows.T  # up to what is the same for a whole row
+        own = np.arange(len(part))
+        distance[own, start + own] = np.inf
+        nearest = np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]
+        guesses[start : start + len(part)] = [_majority(row) for row in labels[nearest]]
+    return guesses
+
+
+def _majority(labels: np.ndarray) -> int:
+    label, votes = Counter(labels.tolist()).most_common(1)[0]
+    return label if votes > 1 else -1
+
+
+def _by_source(sources: Sequence[str], labels: np.ndarray) -> np.ndarray:
+    """What the other images of its source say of each; -1 for an image that has none."""
+    counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for source, label in zip(sources, labels.tolist(), strict=True):
+        counts[source][label] += 1
+    guesses = []
+    for source, label in zip(sources, labels.tolist(), strict=True):
+        others = counts[source] - Counter({label: 1})
+        guesses.append(others.most_common(1)[0][0] if others else -1)
+    return np.array(guesses)
+
+
+def _only_names_classes(sources: Sequence[str], labels: np.ndarray) -> bool:
+    """Whether every class has one source of its own: then files are named after their class."""
+    pairs = set(zip(sources, labels.tolist(), strict=True))
+    return len(pairs) == len(set(sources)) == len(set(labels.tolist()))
+
+
+def _judge(
+    kind: str,
+    what: str,
+    guesses: np.ndarray,
+    items: Sequence[Item],
+    labels: np.ndarray,
+    dataset: Dataset,
+) -> Finding | None:
+    """A finding when the guesses are clearly better than always saying the commonest class."""
+    right = guesses == labels
+    n, hits = len(labels), int(right.sum())
+    low, high = wilson(hits, n)
+    chance = Counter(labels.tolist()).most_common(1)[0][1] / n
+    if low < chance + ABOVE_CHANCE:
+        return None
+    told = {
+        label: (int(right[labels == label].sum()), int((labels == label).sum()))
+        for label in np.unique(labels).tolist()
+    }
+    worst = sorted(told, key=lambda label: -told[label][0] / told[label][1])
+    named = [label for label in worst if wilson(*told[label])[0] > chance] or worst[:1]
+    shown = ", ".join(f"{dataset.classes[i]} ({told[i][0]} of {told[i][1]})" for i in named[:5])
+    more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+    paths = [
+        item.path for item, hit in zip(items, right, strict=True) if hit and item.label in named
+    ]
+    return Finding(
+        f"shortcut-{kind}",
+        "warning",
+        f"The class shows in {what}",
+        f"That alone tells {hits / n:.0%} of {n} training images ({low:.0%} to {high:.0%}, each "
+        f"left out in turn), chance {chance:.0%}: {shown}{more}. A model may learn it instead of "
+        "the class. Add images where it differs, or an OOD domain that shows the cost.",
+        tuple(paths),
+    )
