@@ -10,7 +10,8 @@ from core.data.cache import ArrayCache
 from core.data.dataset import Dataset
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
-from core.evaluation.evaluate import evaluate_features, flat
+from core.evaluation.disagreement import disagreements
+from core.evaluation.evaluate import flat, measure_outputs
 from core.models import zoo
 from core.models.clip import ClipModel
 from core.models.heads import LinearHead
@@ -35,7 +36,9 @@ def measure_zero_shot(
     domains = {domain.name: domain.items for domain in dataset.domains if domain.items}
     head = LinearHead(class_prototypes(clip, dataset.names, prompts), clip.logit_scale)
     features = clip.evaluation_features(dataset.root, flat(domains))
-    evaluation = evaluate_features(clip.with_head(head), features, domains, dataset.classes)
+    logits = clip.with_head(head).logits_from(features)
+    measured = measure_outputs(features, logits, domains, dataset.classes)
+    evaluation = measured.evaluation
     return {
         "classes": list(dataset.names),
         "folders": list(dataset.classes),
@@ -43,6 +46,7 @@ def measure_zero_shot(
         "templates": list(prompts),
         "evaluation": evaluation.model_dump(mode="json"),
         "id_per_class": _in_distribution(dataset, evaluation.model_dump()["domains"]),
+        "doubts": disagreements(measured, dataset),
         "seconds": round(time.perf_counter() - started, 3),
     }
 

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
@@ -196,6 +197,11 @@ class Ledger:
                 place=place,
             )
         return moved or self._refuse(job_id, "moved")
+
+    def uses(self, data: Path) -> bool:
+        """Whether any run, over or not, is on the data set in this folder."""
+        names = {str(data), str(data.resolve())}
+        return bool(self._select(table.c.config["data"].as_string().in_(names), limit=1))
 
     def delete(self, job_id: str) -> None:
         """Forget a job with its history; a `UserError` while it runs."""

@@ -90,6 +90,8 @@ class Session:
     """What each view depended on when it was last drawn: the same again is not sent."""
     notices: dict[str, Notice] = field(default_factory=dict)
     """By the place that caused it; `shell` for the header and the drawer."""
+    opened_class: str | None = None
+    """The class folder whose images the data place shows."""
     states: dict[str, str] = field(default_factory=dict)
     """Job to its state at the last tick: a change is announced."""
     origin: str = ""

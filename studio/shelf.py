@@ -5,7 +5,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -81,10 +81,9 @@ class Shelf:
         with self._lock:
             if data_id not in self._opened:
                 dataset = open_dataset(path)
+                shown = (item for domain in dataset.domains for item in domain.items)
                 images = {
-                    item.sha256: dataset.root / item.path
-                    for domain in dataset.domains
-                    for item in domain.items
+                    item.sha256: dataset.root / item.path for item in (*dataset.excluded, *shown)
                 }
                 version = time.monotonic_ns()
                 self._opened[data_id] = Opened(data_id, dataset, images, version)
@@ -94,6 +93,20 @@ class Shelf:
         """How the uploads of this data set were read, while the studio remembers it."""
         with self._lock:
             return list(self._reports.get(data_id, ()))
+
+    def change(self, data_id: str, change: Callable[[Dataset], None]) -> None:
+        """Change what `dataset.yaml` says, one change after another."""
+        with self._lock:
+            change(self.open(data_id).dataset)
+            self._opened.pop(data_id, None)
+
+    def remove(self, data_id: str) -> None:
+        """Delete a data set with its images; at once it is on no shelf any more."""
+        with self._lock:
+            gone = self.path(data_id).rename(self.folder / f".gone-{secrets.token_hex(6)}")
+            self._opened.pop(data_id, None)
+            self._reports.pop(data_id, None)
+        shutil.rmtree(gone)
 
     def add_demo(self) -> str:
         """The demo as a data set; made once."""
@@ -127,6 +140,7 @@ class Shelf:
             report = self._uploads.take(placed, root, role).report
             if new:  # else every page that shows it would fail
                 read_layout(list(list_files(root)), _label(placed))
+                _give_title(root, _title(placed))
         except UserError:
             if new:
                 shutil.rmtree(root, ignore_errors=True)
@@ -179,6 +193,14 @@ class Shelf:
 def _title(placed: Sequence[tuple[str, Path]]) -> str:
     first = PurePosixPath(placed[0][0]) if placed else PurePosixPath("images")
     return first.stem if len(first.parts) == 1 else first.parts[0]
+
+
+def _give_title(root: Path, title: str) -> None:
+    """Call a new data set as what was dropped: its id may end in letters of ours."""
+    settings = DatasetSettings.read(root / SETTINGS_NAME)
+    if not settings.title:
+        named = settings.model_copy(update={"title": display_name(title)})
+        named.write(root / SETTINGS_NAME)
 
 
 def _label(placed: Sequence[tuple[str, Path]]) -> str:

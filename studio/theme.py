@@ -6,7 +6,15 @@ import gradio as gr
 
 from core.embedded import assets
 
-_PLACES = ("data.css", "train.css", "live.css", "lab.css", "export.css", "visitors.css")
+_PLACES = (
+    "data.css",
+    "curate.css",
+    "train.css",
+    "live.css",
+    "lab.css",
+    "export.css",
+    "visitors.css",
+)
 _FRAME = ("tokens.css", "shell.css", "header.css", "rail.css", "drawer.css")
 _PARTS = ("parts.css", "figures.css", "fields.css")
 STYLES = (*_FRAME, *_PARTS, *_PLACES, "narrow.css")

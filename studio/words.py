@@ -124,6 +124,46 @@ class Data:
     retry = "Try again"
     few = "few images"
 
+    exclude_n = "Exclude {n}"
+    exclude = "Exclude"
+    include = "Include again"
+    include_all = "Include all again"
+    review = "Review"
+    excluded = "Left out by hand ({n})"
+    excluded_note = "Nothing was deleted: these stay in the data set's folder."
+    allow_leaks = "Train without them"
+    leaks_allowed = "Training may go on without them; every run then says so."
+    ask_again = "Block training again"
+    more_shown = "The first {shown} of {n} are shown."
+    open_class = "Open class {name}"
+    close = "Close"
+    class_name = "Name in prompts"
+    save = "Save"
+    prompt = "Prompt: {text}"
+    class_folder = "Folder {folder}"
+    choose = "Choose {path}"
+    move_to = "Move to"
+    move = "Move"
+    nothing_chosen = "Choose images first: tick the box under each."
+    templates_own = "Prompts of this data set"
+    templates_help = "One a line, with {} where the class name goes. Empty: the default ones."
+    group_by = "Keep images together"
+    group_help = (
+        "Images of one group, such as frames of a video, are never split between training, "
+        "validation and test."
+    )
+    groupings: ClassVar = {
+        "none": "No groups",
+        "prefix": "By file name, up to its last number",
+        "folder": "By folder inside the class",
+        "time": "By time of capture (EXIF)",
+    }
+    settings = "Prompts and groups"
+    delete = "Delete this data set"
+    delete_sure = "Delete this data set and its images from the studio? This cannot be undone."
+    in_use = "A run uses this data set, so it stays. Its images are needed to measure the run."
+    not_yours = "This data set is shared by everybody here, so it cannot be changed."
+
 
 class Login:
     """The door."""

@@ -6,13 +6,15 @@ shown by forgetting to ask. An id that is another's and one that does not exist 
 
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.data.dataset import IngestReport, Role
-from core.data.health import check
+from core.data.dataset import Dataset, IngestReport, Role
+from core.data.health import Finding, HealthReport, check
+from core.data.health.copies import refuse_leaks
+from core.data.health.mislabels import mislabels
 from core.data.limits import MIB
 from core.errors import UserError
 from core.records import RunConfig, RunRecord
@@ -151,6 +153,7 @@ class Workspace:
     def submit(self, data_id: str, asked: Mapping[str, Any], patience_seconds: float) -> Job:
         """Queue a run on a data set of this workspace, once the evaluator finds it right."""
         self._check_names(asked)
+        refuse_leaks(self.open(data_id).dataset, asked.get("allow_leaks") is True)
         checked = self.studio.background.patiently(
             lambda: self.studio.evaluator.check({**asked, "data": str(self.path(data_id))}),
             patience_seconds,
@@ -213,6 +216,27 @@ class Workspace:
         """How the uploads of this data set were read, while the studio remembers it."""
         self.path(data_id)
         return self.studio.shelf.reports(data_id)
+
+    def may_change(self, data_id: str) -> bool:
+        """Whether this data set is the visitor's to change and to delete."""
+        return self.has(data_id) and (self.is_owner or not self._is_shared(data_id))
+
+    def change(self, data_id: str, change: Callable[[Dataset], None]) -> None:
+        """Change what a data set of one's own says about its images; no image is touched."""
+        self.path(data_id)
+        if not self.may_change(data_id):
+            raise UserError(words.Data.not_yours)
+        self.studio.shelf.change(data_id, change)
+
+    def delete(self, data_id: str) -> None:
+        """Delete a data set of one's own with its images, if no run uses it."""
+        path = self.path(data_id)
+        if not self.may_change(data_id):
+            raise UserError(words.Data.not_yours)
+        if self.studio.ledger.uses(path):
+            raise UserError(words.Data.in_use)
+        self.studio.shelf.remove(data_id)
+        self.studio.workspaces.measured(data_id, None)
 
     def thumb(self, data_id: str, sha256: str) -> Path:
         """A small WebP of one image."""
@@ -292,6 +316,15 @@ class Workspace:
             ("health", data_id, opened.version),
             lambda: check(opened.dataset, self.studio.uploads.glance),
         )
+
+    def findings(self, data_id: str) -> tuple[Finding, ...]:
+        """What is found about a data set so far, with the doubts of zero-shot CLIP."""
+        health, zero = self.health(data_id), self.zero_shot(data_id)
+        found = health.value.findings if health.state == "ready" else ()
+        doubts = zero.value.get("doubts") if zero.state == "ready" else None
+        if doubts is None or health.state != "ready":
+            return tuple(found)
+        return HealthReport.of([*found, mislabels(doubts, zero.value["model"])]).findings
 
     def export(self, run_id: str, alpha: float) -> Answer:
         """The open_clip checkpoint at one α: built once, then known."""

@@ -108,6 +108,12 @@
       link.dataset.keep = ""; // the click that asked for it still allows to copy
       navigator.clipboard?.writeText(link.textContent).catch(() => {});
     }
+    for (const section of event.target.querySelectorAll("[data-arrive]")) {
+      if (section.ekArrived) continue; // what a click has opened is shown, once
+      section.ekArrived = true;
+      section.scrollIntoView({ block: "nearest" });
+      section.focus({ preventScroll: true });
+    }
     for (const log of event.target.querySelectorAll("[data-follow]")) {
       if (log.dataset.left !== "1") log.scrollTop = log.scrollHeight;
     }

@@ -1,10 +1,11 @@
-"""`evenkeel demo` and `evenkeel data check`. No torch."""
+"""`evenkeel demo` and `evenkeel data check`. No torch, unless a model is asked."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from core.data.health.findings import Finding
 from studio.cli.options import Data
 from studio.cli.output import AsJson, answering
 
@@ -31,15 +32,24 @@ def demo(
 
 
 @_data.command("check")
-def check_data(data: Data, as_json: AsJson = False) -> None:
+def check_data(
+    data: Data,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Also ask this CLIP, such as `embedded`, which labels look wrong."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """The health report: what was understood, and what may go wrong."""
-    from core.data.health import check
+    from core.data.health import HealthReport, check
     from core.data.ingest import open_dataset
     from jobs.settings import Settings
 
     with answering(as_json) as answer:
         dataset = open_dataset(data, Settings().cache)
         report = check(dataset)
+        if model:
+            report = HealthReport.of([*report.findings, _mislabels(data, model)])
         if as_json:
             answer(
                 {
@@ -59,3 +69,12 @@ def check_data(data: Data, as_json: AsJson = False) -> None:
             print(f"{finding.level:8} {finding.title}")
             if finding.detail:
                 print(f"         {finding.detail}")
+
+
+def _mislabels(data: str, model: str) -> Finding:
+    from core.data.health.mislabels import mislabels
+    from core.zero_shot import measure_zero_shot
+    from jobs.settings import Settings
+
+    doubts = measure_zero_shot(Path(data).expanduser(), model, cache=Settings().cache)["doubts"]
+    return mislabels(doubts, model)

@@ -9,9 +9,12 @@ from core.embedded import demo_folder
 from core.errors import UserError
 from studio import words
 from studio.components.base import panel
+from studio.components.class_gallery import class_gallery
 from studio.components.class_grid import class_grid
 from studio.components.folder_drop import folder_drop
+from studio.components.health_list import health_list
 from studio.context import Studio
+from studio.curating import curating, leaks_allowed
 from studio.domains import looks
 from studio.markup import count, interval, percent, render
 from studio.session import Session, is_id
@@ -35,10 +38,12 @@ class DataPage:
             head = panel()
             with gr.Row(elem_classes="ek-split"):
                 with gr.Column(scale=3, min_width=320, elem_classes="ek-main"):
+                    gallery = panel()
                     grid = panel()
                 with gr.Column(scale=2, min_width=300, elem_classes="ek-side"):
                     zero = panel()
                     health = panel()
+                    settings = panel()
                     ood = folder_drop("ood", w.drop_ood, w.drop_ood_text, w.example_ood, small=True)
                     more = folder_drop("train", w.drop_id, w.drop_id_text, w.example_id, small=True)
         self.views = [
@@ -48,6 +53,8 @@ class DataPage:
             View(demo, lambda s: "demo", lambda s: render("data_demo.html", pictures=pictures())),
             View(head, self._key, self._draw_head),
             View(grid, self._key, self._draw_grid),
+            View(gallery, self._gallery_key, self._draw_gallery),
+            View(settings, self._settings_key, self._draw_settings),
             View(zero, self._key, self._draw_zero),
             View(health, self._health_key, self._draw_health),
         ]
@@ -57,9 +64,12 @@ class DataPage:
                 "upload": self._upload,
                 "retry-zero": self._retry,
                 "measure-with": self._measure_with,
+                "open-class": self._open_class,
+                "close-class": self._close_class,
+                **curating(),
             }
         )
-        panels = (demo, drop, zero, ood, more)
+        panels = (demo, drop, zero, ood, more, grid, gallery, health, settings)
         self.events: list[tuple[Any, Handler]] = [(each.action, act) for each in panels]
 
     # ---- what it depends on -----------------------------------------------------------------
@@ -79,8 +89,21 @@ class DataPage:
         data_id = session.place.data
         if not self._has_data(session) or data_id is None:
             return None
-        answer = session.mine.health(data_id)
-        return (data_id, session.mine.open(data_id).version, answer.state)
+        health, zero = session.mine.health(data_id), session.mine.zero_shot(data_id)
+        version = session.mine.open(data_id).version
+        return (data_id, version, health.state, zero.state, zero.version, leaks_allowed(session))
+
+    def _gallery_key(self, session: Session) -> Hashable:
+        data_id, folder = session.place.data, session.opened_class
+        if folder is None or not self._has_data(session) or data_id is None:
+            return None
+        return (data_id, session.mine.open(data_id).version, folder)
+
+    def _settings_key(self, session: Session) -> Hashable:
+        data_id = session.place.data
+        if not self._has_data(session) or data_id is None:
+            return None
+        return (data_id, session.mine.open(data_id).version)
 
     # ---- how it looks -----------------------------------------------------------------------
     def _draw_start(self, session: Session) -> str:
@@ -144,21 +167,35 @@ class DataPage:
     def _draw_health(self, session: Session) -> str:
         if not session.place.data or not self._has_data(session):
             return ""
-        opened = session.mine.open(session.place.data)
-        reports = [*session.mine.reports(session.place.data), opened.dataset.report]
-        answer = session.mine.health(session.place.data)
-        findings = answer.value.findings if answer.state == "ready" else ()
-        levels = [
-            (level, sum(f.level == level for f in findings)) for level in ("error", "warning")
-        ]
+        mine, data_id = session.mine, session.place.data
+        opened = mine.open(data_id)
+        return health_list(
+            opened,
+            mine.health(data_id),
+            mine.findings(data_id),
+            [*mine.reports(data_id), opened.dataset.report],
+            mine.may_change(data_id),
+            leaks_allowed(session),
+        )
+
+    def _draw_gallery(self, session: Session) -> str:
+        data_id, folder = session.place.data, session.opened_class
+        if not data_id or not folder or not self._has_data(session):
+            return ""
+        opened = session.mine.open(data_id)
+        if folder not in opened.dataset.classes:
+            return ""
+        return class_gallery(opened, folder, session.mine.may_change(data_id))
+
+    def _draw_settings(self, session: Session) -> str:
+        data_id = session.place.data
+        if not data_id or not self._has_data(session) or not session.mine.may_change(data_id):
+            return ""
+        dataset = session.mine.open(data_id).dataset
         return render(
-            "health.html",
-            findings=findings,
-            waiting=answer.state == "waiting",
-            error=answer.error,
-            counts=[(level, n) for level, n in levels if n],
-            understood=_unique(line for report in reports for line in report.understood),
-            ignored=_unique(pair for report in reports for pair in report.ignored),
+            "data_settings.html",
+            templates="\n".join(dataset.templates),
+            group_by=dataset.group_by,
         )
 
     # ---- what it does -----------------------------------------------------------------------
@@ -184,6 +221,12 @@ class DataPage:
             model, templates = str(form["model"]).strip(), str(form.get("templates", "dataset"))
             session.mine.keep(session.place.data, model=model, templates=templates)
 
+    def _open_class(self, session: Session, detail: Mapping[str, Any]) -> None:
+        session.opened_class = str(detail.get("folder", ""))
+
+    def _close_class(self, session: Session, detail: Mapping[str, Any]) -> None:
+        session.opened_class = None
+
 
 def zero_shot_sentence(answer: Mapping[str, Any]) -> str:
     """The line to beat, on the images that the runs will be tested on."""
@@ -200,7 +243,3 @@ def pictures() -> list[str]:
     """One picture of each style of the demo, as `<style>/<class>`, for its door."""
     styles = sorted(path.name for path in (demo_folder() / "ood").iterdir() if path.is_dir())
     return ["train", *styles]
-
-
-def _unique(items: Any) -> list[Any]:
-    return list(dict.fromkeys(items))

@@ -1,0 +1,25 @@
+"""The finding that zero-shot CLIP contradicts some labels; what it says is measured elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.data.health.findings import Finding, images
+
+
+def mislabels(doubts: Sequence[Mapping[str, Any]], model: str) -> Finding:
+    """What `core.evaluation.disagreement` found, for a person to look through."""
+    if not doubts:
+        return Finding("mislabel", "pass", "Zero-shot CLIP contradicts no label with confidence")
+    examples = "; ".join(
+        f"{one['path']}: rather {one['says']} ({one['confidence']:.0%})" for one in doubts[:3]
+    )
+    paths = tuple(str(one["path"]) for one in doubts)
+    return Finding(
+        "mislabel",
+        "warning",
+        f"{images(len(doubts))} may carry the wrong label",
+        f"{model} is sure of another class, although it knows theirs: {examples}"
+        f"{'; …' if len(doubts) > 3 else ''}. It may also be the model that errs: look at them.",
+        paths,
+        exclude=paths,
+    )

@@ -1,0 +1,55 @@
+"""What was found about a data set, each finding with its buttons, and what was left out by hand."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from core.data.dataset import IngestReport
+from core.data.health import Finding
+from studio.background import Answer
+from studio.markup import render
+from studio.shelf import Opened
+
+SHOWN = 24
+"""Images, or sets of images, that a review shows at most."""
+
+
+def health_list(
+    opened: Opened,
+    answer: Answer,
+    findings: Sequence[Finding],
+    reports: Iterable[IngestReport],
+    may_change: bool,
+    leaks_allowed: bool,
+) -> str:
+    """The list. `answer` says whether it is complete, `reports` how the folders were read."""
+    dataset, reports = opened.dataset, list(reports)
+    shown = (item for domain in dataset.domains for item in domain.items)
+    hashes = {item.path: item.sha256 for item in (*shown, *dataset.excluded)}
+    levels = [(level, sum(f.level == level for f in findings)) for level in ("error", "warning")]
+    return render(
+        "health.html",
+        data_id=opened.data_id,
+        findings=[(finding, _review(finding, hashes)) for finding in findings],
+        most=SHOWN,
+        excluded=[(item.path, item.sha256) for item in dataset.excluded],
+        may_change=may_change,
+        leaks_allowed=leaks_allowed,
+        waiting=answer.state == "waiting",
+        error=answer.error,
+        counts=[(level, n) for level, n in levels if n],
+        understood=_unique(line for report in reports for line in report.understood),
+        ignored=_unique(pair for report in reports for pair in report.ignored),
+    )
+
+
+def _review(finding: Finding, hashes: Mapping[str, str]) -> list[list[tuple[str, str]]]:
+    """(path, hash) of the images that belong side by side; one set when each stands alone."""
+    if finding.level == "pass" or finding.kind == "unreadable":
+        return []
+    sets = finding.groups or [(path,) for path in finding.paths]
+    found = [[(path, hashes[path]) for path in paths if path in hashes] for paths in sets]
+    return [each for each in found if each]
+
+
+def _unique(items: Any) -> list[Any]:
+    return list(dict.fromkeys(items))

@@ -1,0 +1,173 @@
+"""The buttons of the data place: each does what it says, and asks whose it is."""
+
+import shutil
+import time
+
+import pytest
+
+from core.data.health import Finding
+from core.data.ingest import list_files
+from core.errors import UserError
+from core.records import RunConfig
+from jobs.evaluator.client import EvaluatorUnavailable
+from jobs.workspaces import Kept
+from studio.background import Answer, Background
+from studio.components.class_gallery import class_gallery
+from studio.components.health_list import health_list
+from studio.curating import curating, leaks_allowed
+from studio.session import Place, Session
+from studio.visitors import Visitor, new_token
+from studio.workspace import Workspace
+from tests.studio.conftest import NASTY
+
+act = curating()
+
+
+@pytest.fixture
+def ann(studio):
+    """A visitor."""
+    token = new_token()
+    return Workspace(studio, Visitor("visitor", studio.workspaces.remember(token), token=token))
+
+
+@pytest.fixture
+def session(studio, ann, images):
+    """A visitor's page on a data set of theirs: four images of two classes, one also in `test`."""
+    rels = ("set/train/a/1.png", "set/train/a/2.png", "set/train/b/3.png", "set/train/b/4.png")
+    files = images(studio, *rels, "set/test/a/5.png", "set/test/b/6.png")
+    data_id = studio.shelf.fresh_id(files, exact=False)
+    studio.workspaces.claim(ann.visitor.workspace, data_id, data_id, Kept())
+    studio.shelf.add_upload(files, "train", data_id)
+    root = studio.shelf.path(data_id)
+    shutil.copy(root / "test/a/5.png", root / "train/a/copy.png")
+    studio.background = Background(EvaluatorUnavailable, patience_seconds=0)  # nobody answers
+    yield Session(ann, Place(data=data_id))
+    studio.background.finish()
+    studio.uploads.close()
+
+
+def dataset(session):
+    return session.mine.open(session.place.data).dataset
+
+
+def answer(session):
+    """The health answer, once it is there."""
+    session.mine.findings(session.place.data)
+    while session.mine.studio.background.waiting:
+        time.sleep(0.01)
+    return session.mine.health(session.place.data)
+
+
+def test_what_a_finding_names_is_excluded_and_included_again_and_no_file_is_touched(session):
+    files = set(list_files(dataset(session).root))
+    answer(session)
+    act["exclude-found"](session, {"kind": "leak"})
+    assert [item.path for item in dataset(session).excluded] == ["train/a/copy.png"]
+    act["include"](session, {"path": "train/a/copy.png"})
+    assert dataset(session).excluded == ()
+    act["exclude"](session, {"path": "train/a/1.png"})
+    act["include-all"](session, {})
+    assert dataset(session).excluded == ()
+    assert set(list_files(dataset(session).root)) == files
+
+
+def test_images_chosen_in_the_gallery_are_moved_or_left_out(session):
+    form = {"train/a/1.png": True, "train/a/2.png": False, ":to": "b"}
+    act["move-chosen"](session, {"form": form})
+    assert dataset(session).counts()["train"] == {"a": 2, "b": 3}
+    act["exclude-chosen"](session, {"form": form})
+    assert dataset(session).counts()["train"] == {"a": 2, "b": 2}
+    with pytest.raises(UserError, match="Choose images first"):
+        act["move-chosen"](session, {"form": {":to": "b", "train/a/2.png": False}})
+
+
+def test_another_name_or_prompt_is_another_zero_shot_question(session):
+    before = session.mine.zero_shot_key(session.place.data)
+    act["rename"](session, {"folder": "a", "form": {"name": "red fox"}})
+    renamed = session.mine.zero_shot_key(session.place.data)
+    act["templates"](session, {"form": {"templates": "a drawing of a {}."}})
+    assert len({before, renamed, session.mine.zero_shot_key(session.place.data)}) == 3
+    assert dataset(session).names == ("red fox", "b")
+    act["group-by"](session, {"form": {"by": "prefix"}})
+    assert dataset(session).group_by == "prefix"
+    with pytest.raises(UserError, match="group_by"):
+        act["group-by"](session, {"form": {"by": "x"}})
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../../studio.db", "train/a/none.png"])
+def test_only_images_of_the_data_set_can_be_named(session, path):
+    for verb in ("exclude", "move-chosen"):
+        with pytest.raises(UserError, match="no image"):
+            act[verb](session, {"path": path, "form": {path: True, ":to": "b"}})
+
+
+def test_training_waits_for_a_leak_until_it_is_mended_or_allowed(session, monkeypatch):
+    mine, data_id = session.mine, session.place.data
+    checked = RunConfig(data=str(mine.path(data_id))).model_dump(mode="json")
+    monkeypatch.setattr(type(mine.studio.evaluator), "check", lambda *_: checked)
+    with pytest.raises(UserError, match="also measured"):
+        mine.submit(data_id, {"method": "ft"}, 1)
+    act["allow-leaks"](session, {"on": "true"})
+    assert leaks_allowed(session)
+    assert mine.draft(data_id)["fields"]["allow_leaks"] == "true", "the next run's own setting"
+    assert mine.submit(data_id, {"method": "ft", "allow_leaks": True}, 1)
+    act["allow-leaks"](session, {"on": ""})
+    assert not leaks_allowed(session)
+    act["exclude"](session, {"path": "train/a/copy.png"})
+    assert mine.submit(data_id, {"method": "ft"}, 1)
+
+
+def test_a_data_set_that_no_run_uses_is_deleted_and_its_quota_is_free_again(session, studio):
+    data_id, owner = session.place.data, session.mine.visitor.workspace
+    studio.workspaces.measured(data_id, Kept(10, 6))
+    job = studio.ledger.submit(RunConfig(data=str(studio.shelf.path(data_id))))
+    with pytest.raises(UserError, match="A run uses"):
+        act["delete-data"](session, {})
+    studio.ledger.delete(job.id)
+    act["delete-data"](session, {})
+    assert session.place.data is None
+    assert not session.mine.has(data_id)
+    assert studio.workspaces.kept(owner) == Kept()
+    assert list(studio.shelf.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", sorted(set(act) - {"allow-leaks"}))
+def test_nothing_of_what_is_shared_or_anothers_can_be_changed(session, studio, verb):
+    act_on = {"path": "x", "kind": "leak", "folder": "fruit"}
+    act_on["form"] = {"name": "x", "by": "none", "templates": "", "x": True, ":to": "fruit"}
+    session.mine.open_demo()
+    with pytest.raises(UserError, match="shared by everybody"):
+        act[verb](Session(session.mine, Place(data="demo")), act_on)
+    token = new_token()
+    other = Workspace(studio, Visitor("visitor", studio.workspaces.remember(token), token=token))
+    with pytest.raises(UserError, match="There is no data set"):
+        act[verb](Session(other, session.place), act_on)
+
+
+def test_a_title_has_no_letters_of_the_id(session, studio, images):
+    assert session.place.data != "set"
+    assert session.mine.data_title(session.place.data) == "set"
+    files = images(studio, "a/1.png", "b/2.png")
+    data_id, _ = studio.shelf.add_upload(files, "train", "a-0f12ab")
+    assert studio.shelf.title(data_id) == "a"
+
+
+def test_hostile_names_stay_text_in_the_list_and_the_gallery(session):
+    act["rename"](session, {"folder": "a", "form": {"name": NASTY}})
+    opened = session.mine.open(session.place.data)
+    finding = Finding("mislabel", "warning", NASTY, NASTY, (NASTY,), exclude=(NASTY,))
+    drawn = health_list(opened, Answer("ready"), [finding], [], True, False)
+    drawn += class_gallery(opened, "a", True)
+    assert "<img src=x" not in drawn
+    assert "&lt;img src=x" in drawn
+
+
+def test_buttons_are_not_shown_to_whom_they_do_not_serve(session):
+    opened = session.mine.open(session.place.data)
+    found = answer(session).value.findings
+    shown = health_list(opened, Answer("ready"), found, [], True, False)
+    assert 'data-do="exclude-found" data-kind="leak"' in shown
+    assert 'data-do="allow-leaks"' in shown
+    hidden = health_list(opened, Answer("ready"), found, [], False, False)
+    assert "data-do=" not in hidden
+    assert "data-do=" not in class_gallery(opened, "a", False).replace('data-do="close-class"', "")
