@@ -52,8 +52,11 @@ def _exclude_found(session: Session, detail: Mapping[str, Any]) -> None:
     session.mine.change(data_id, lambda dataset: curation.exclude(dataset, paths))
 
 
+# An event with a field called `path` would be a file to Gradio, and refused: `image` names one.
+
+
 def _exclude(session: Session, detail: Mapping[str, Any]) -> None:
-    path = str(detail.get("path"))
+    path = str(detail.get("image"))
     session.mine.change(_data(session), lambda dataset: curation.exclude(dataset, [path]))
 
 
@@ -68,7 +71,7 @@ def _move_chosen(session: Session, detail: Mapping[str, Any]) -> None:
 
 
 def _include(session: Session, detail: Mapping[str, Any]) -> None:
-    path = str(detail.get("path"))
+    path = str(detail.get("image"))
     session.mine.change(_data(session), lambda dataset: curation.include(dataset, [path]))
 
 

@@ -63,9 +63,9 @@ def test_what_a_finding_names_is_excluded_and_included_again_and_no_file_is_touc
     answer(session)
     act["exclude-found"](session, {"kind": "leak"})
     assert [item.path for item in dataset(session).excluded] == ["train/a/copy.png"]
-    act["include"](session, {"path": "train/a/copy.png"})
+    act["include"](session, {"image": "train/a/copy.png"})
     assert dataset(session).excluded == ()
-    act["exclude"](session, {"path": "train/a/1.png"})
+    act["exclude"](session, {"image": "train/a/1.png"})
     act["include-all"](session, {})
     assert dataset(session).excluded == ()
     assert set(list_files(dataset(session).root)) == files
@@ -98,14 +98,14 @@ def test_another_name_or_prompt_is_another_zero_shot_question(session):
 def test_only_images_of_the_data_set_can_be_named(session, path):
     for verb in ("exclude", "move-chosen"):
         with pytest.raises(UserError, match="no image"):
-            act[verb](session, {"path": path, "form": {path: True, ":to": "b"}})
+            act[verb](session, {"image": path, "form": {path: True, ":to": "b"}})
 
 
 def test_training_waits_for_a_leak_until_it_is_mended_or_allowed(session, monkeypatch):
     mine, data_id = session.mine, session.place.data
     checked = RunConfig(data=str(mine.path(data_id))).model_dump(mode="json")
     monkeypatch.setattr(type(mine.studio.evaluator), "check", lambda *_: checked)
-    with pytest.raises(UserError, match="also measured"):
+    with pytest.raises(UserError, match="taught and measured"):
         mine.submit(data_id, {"method": "ft"}, 1)
     act["allow-leaks"](session, {"on": "true"})
     assert leaks_allowed(session)
@@ -113,7 +113,7 @@ def test_training_waits_for_a_leak_until_it_is_mended_or_allowed(session, monkey
     assert mine.submit(data_id, {"method": "ft", "allow_leaks": True}, 1)
     act["allow-leaks"](session, {"on": ""})
     assert not leaks_allowed(session)
-    act["exclude"](session, {"path": "train/a/copy.png"})
+    act["exclude"](session, {"image": "train/a/copy.png"})
     assert mine.submit(data_id, {"method": "ft"}, 1)
 
 
@@ -133,7 +133,7 @@ def test_a_data_set_that_no_run_uses_is_deleted_and_its_quota_is_free_again(sess
 
 @pytest.mark.parametrize("verb", sorted(set(act) - {"allow-leaks"}))
 def test_nothing_of_what_is_shared_or_anothers_can_be_changed(session, studio, verb):
-    act_on = {"path": "x", "kind": "leak", "folder": "fruit"}
+    act_on = {"image": "x", "kind": "leak", "folder": "fruit"}
     act_on["form"] = {"name": "x", "by": "none", "templates": "", "x": True, ":to": "fruit"}
     session.mine.open_demo()
     with pytest.raises(UserError, match="shared by everybody"):

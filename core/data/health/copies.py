@@ -46,11 +46,11 @@ def refuse_leaks(dataset: Dataset, allowed: bool = False) -> tuple[str, ...]:
     example = " = ".join(item.path for _, item in leaks[0][:3])
     if allowed:
         return (
-            f"Leaks were allowed: {images_are(len(leaks))} to learn from also measured "
+            f"Leaks were allowed: {images_are(len(leaks))} both taught and measured "
             f"({example}), and left out of training.",
         )
     raise UserError(
-        f"data: {images_are(len(leaks))} to learn from also measured ({example}). Leave one of "
+        f"data: {images_are(len(leaks))} both taught and measured ({example}). Leave one of "
         "each out (exclude in dataset.yaml, or the button in Data), or pass --allow-leaks to train "
         "without them."
     )
@@ -87,7 +87,7 @@ def role(domain: str) -> str:
 _SAID: Mapping[str, tuple[Level, str, str]] = {
     "leak": (
         "error",
-        "to learn from also measured",
+        "both taught and measured",
         "Accuracy on images that were trained on says nothing. Training waits until one of each "
         "is left out, or until you say that it may go on without them.",
     ),

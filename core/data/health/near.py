@@ -39,7 +39,7 @@ def near_copies(dataset: Dataset, glances: Mapping[str, Glance]) -> Iterator[Fin
         yield _finding(
             "near-leak",
             leaks,
-            "to learn from nearly the same as measured ones",
+            "taught and measured in nearly the same form",
             f"{how} The measured accuracy is better than it will be on new images.",
         )
     if others:
