@@ -13,12 +13,14 @@ from core.evaluation.drift import measure_drift, no_drift, random_text_moment
 from core.evaluation.evaluate import Measured, measure, predictions
 from core.evaluation.frontier import measure_frontier
 from core.evaluation.generalised import generalised
+from core.evaluation.stress import measure_stress
 from core.events import Evaluated, Event, Saved, Stage, Warned
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
+from core.models.heads import LinearHead
 from core.models.weights import save_classifier
-from core.records import Combined, Drift, RunRecord, Selection, StoppedEarly, WisePoint
+from core.records import Combined, DomainScore, Drift, RunRecord, Selection, StoppedEarly, WisePoint
 from core.runs import RunFolder
 
 
@@ -67,6 +69,9 @@ def conclude(
     yield Evaluated("fine-tuned", max(made.steps, 1), end.evaluation.domains)
     points = yield from _frontier(begun, made.classifier, end, alphas)
 
+    with clock("stress_seconds"):
+        stress = _stress(begun, made)
+
     with clock("drift_seconds"):
         drift, problem = _drift(begun, made.classifier, end)
     if problem:
@@ -89,6 +94,7 @@ def conclude(
         environment=environment(clip),
         files=place.files(),
         drift=drift,
+        stress=stress,
         data=dict(made.data),
         combined=made.combined,
         stopped_early=made.stopped_early,
@@ -111,6 +117,17 @@ def _frontier(
     with begun.clock("wise_seconds"):
         ends, measured = (zero_shot, classifier), (begun.start.evaluation, end.evaluation)
         return (yield from measure_frontier(measured, ends, clip, begun.task, alphas))
+
+
+def _stress(begun: Beginning, made: Made) -> dict[str, dict[str, DomainScore]]:
+    """The synthetic stress set before and after, where it was asked for or nothing else is OOD."""
+    clip, task = begun.clip, begun.task
+    asked = made.config.get("stress")
+    if asked is False or (asked is None and task.ood):
+        return {}
+    zero_shot = clip.with_head(LinearHead(begun.prototypes, clip.logit_scale))
+    ends = {"zero-shot": zero_shot, "fine-tuned": made.classifier}
+    return {name: measure_stress(end, clip, task) for name, end in ends.items()}
 
 
 def _drift(

@@ -55,6 +55,9 @@ class RunConfig(Params):
     allow_leaks: bool = False
     """Train although images to learn from are also in test or an OOD domain. They are left out of
     training, and the record says so."""
+    stress: bool | None = None
+    """Also measure eight synthetic changes of the test images (night, blur, …). None: when there is
+    no OOD domain."""
     alphas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = DEFAULT_ALPHAS
     """Mixing weights of the WiSE grid; 0 and 1 are always measured."""
     evaluations: Annotated[int, Field(ge=0), Sensible(0, 12)] = 3
@@ -265,6 +268,9 @@ class RunRecord(Json):
     """What the run folder holds: role to path relative to it."""
     drift: dict[str, Drift] = {}
     """By domain, of the fine-tuned weights; empty in records of older versions."""
+    stress: dict[str, dict[str, DomainScore]] = {}
+    """Synthetic changes of the test images: by the names of `evaluations`, then by effect. No part
+    of any OOD number; empty when it was not measured."""
     data: dict[str, Any] = {}
     """Counts per split and domain, and the warnings of the data."""
     stopped_early: StoppedEarly | None = None

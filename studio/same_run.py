@@ -54,6 +54,8 @@ def command(config: Mapping[str, Any]) -> str:
         words.append(f"--group-by {_word(config['group_by'])}")
     if config.get("allow_leaks") is True:
         words.append("--allow-leaks")
+    if "stress" in config:
+        words.append("--stress" if config["stress"] is True else "--no-stress")
     if "alphas" in config:
         words.append(f"--alphas {','.join(_word(alpha) for alpha in config['alphas'])}")
     words += [f"--unseen {_word(name)}" for name in config.get("unseen", ())]

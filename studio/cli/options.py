@@ -58,6 +58,13 @@ AllowLeaks = Annotated[
         help="Train although images to learn from are also measured; they are left out.",
     ),
 ]
+Stress = Annotated[
+    bool | None,
+    typer.Option(
+        "--stress/--no-stress",
+        help="Measure synthetic changes of the test images. By default when nothing is OOD.",
+    ),
+]
 Evaluations = Annotated[int | None, typer.Option(help="Measurements during training.")]
 Alphas = Annotated[
     str | None, typer.Option(help="Mixing weights, as 0:1:0.05 or as 0,0.3,1.", metavar="GRID")
@@ -88,6 +95,7 @@ def describing_a_run(command: Callable[..., None]) -> Callable[..., None]:
         unseen: Unseen = None,
         group_by: GroupBy = None,
         allow_leaks: AllowLeaks = None,
+        stress: Stress = None,
         evaluations: Evaluations = None,
         alphas: Alphas = None,
         precision: Precision = None,

@@ -82,6 +82,12 @@ def _summarise(record: RunRecord, folder: RunFolder) -> None:
         sides = [(label, found.macro) for label, found in record.generalised.items()]
         shares = [(x, percent(s.seen), percent(s.unseen), percent(s.harmonic)) for x, s in sides]
         table(("test, per class", "seen %", "unseen %", "harmonic %"), shares)
+    if record.stress:
+        before, after = record.stress["zero-shot"], record.stress["fine-tuned"]
+        changed = [
+            (name, percent(before[name].accuracy), percent(after[name].accuracy)) for name in after
+        ]
+        table(("synthetic stress", "zero-shot %", "fine-tuned %"), changed)
     print(f"alpha {chosen:g} was chosen on {_source(record)}. The run is in {folder.path}")
 
 

@@ -54,5 +54,6 @@ def missing(dataset: Dataset) -> Iterator[Finding]:
             "warning",
             "No OOD domain",
             "Without images from elsewhere nobody sees whether robustness was lost. "
-            "Add ood/<domain>/<class>/*.",
+            "Add ood/<domain>/<class>/*. Until then runs measure synthetic changes of your own "
+            "images (night, blur, …), which is not the same.",
         )

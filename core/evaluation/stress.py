@@ -1,0 +1,48 @@
+"""How a classifier bears the built-in stress set. Synthetic: kept apart from every real domain."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.data.dataset import Item
+from core.data.fewshot import FewShotTask
+from core.data.images import read_image
+from core.data.pixels import PixelStore
+from core.data.stress import EFFECTS, stress_items, stressed
+from core.data.transforms import Preprocess
+from core.evaluation.evaluate import labels_of
+from core.evaluation.metrics import score
+from core.models.classifier import EVALUATION_BATCH, Predictor
+from core.models.clip import ClipModel
+from core.records import DomainScore
+
+
+@torch.inference_mode()
+def measure_stress(
+    classifier: Predictor, clip: ClipModel, task: FewShotTask
+) -> dict[str, DomainScore]:
+    """The score by effect, on test images (validation where there is no test)."""
+    items = stress_items(task.test or task.val)
+    if not items:
+        return {}
+    labels = labels_of(items)
+    found = {}
+    for effect in EFFECTS:
+        pixels = _StressedPixels(task.root, clip.preprocess, effect)
+        batches = pixels.evaluation_batches(items, EVALUATION_BATCH)
+        logits = torch.cat([classifier(batch).float().cpu() for batch in batches])
+        found[effect] = score(logits, labels, task.classes)
+    return found
+
+
+class _StressedPixels(PixelStore):
+    """Evaluation views of changed images; each is looked at once, so none is kept."""
+
+    def __init__(self, root: Path, preprocess: Preprocess, effect: str) -> None:
+        super().__init__(root, preprocess)
+        self._effect = effect
+
+    def _evaluation_view(self, item: Item) -> Tensor:
+        image = read_image(self.root / item.path)
+        return self.preprocess.evaluation_view(stressed(image, self._effect, item.sha256))
