@@ -26,7 +26,8 @@ def main() -> None:
     page = PAGE.read_text("utf-8")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *tests_of(page)]
+        options = ["-q", "-o", "junit_family=xunit1", f"--junitxml={report}"]  # the one with properties
+        command = [sys.executable, "-m", "pytest", *options, *tests_of(page)]
         code = subprocess.run(command, cwd=PAGE.parents[1], check=False).returncode
         cases = list(cases_of(ElementTree.parse(report)))
     PAGE.write_text(with_figures(page, cases), "utf-8")
