@@ -26,7 +26,12 @@ def main() -> None:
     page = PAGE.read_text("utf-8")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        options = ["-q", "-o", "junit_family=xunit1", f"--junitxml={report}"]  # the one with properties
+        options = [
+            "-q",
+            "-o",
+            "junit_family=xunit1",
+            f"--junitxml={report}",
+        ]  # the one with properties
         command = [sys.executable, "-m", "pytest", *options, *tests_of(page)]
         code = subprocess.run(command, cwd=PAGE.parents[1], check=False).returncode
         cases = list(cases_of(ElementTree.parse(report)))

@@ -34,7 +34,7 @@ from jobs.workspaces import Workspaces
 from tests.studio.conftest import TUNED, ZERO, point
 
 OWNER = "owner:correct horse"
-LOAD, TICK, HEADER, DATA, TRAIN, LIVE = 0, 1, 2, 5, 14, 17
+LOAD, TICK, HEADER, DATA, TRAIN, LIVE = 0, 1, 2, 5, 14, 18
 """Numbers of some of the page's events, in the order in which `studio.app.build` makes them."""
 
 

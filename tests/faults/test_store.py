@@ -159,7 +159,7 @@ def locked(path, seconds):
         holder.join()
 
 
-def test_a_write_lock_of_seconds_delays_writers_and_no_reader(tmp_path):
+def test_a_write_lock_of_seconds_delays_writers_and_no_reader(tmp_path, figure):
     settings = Settings(home=tmp_path / "home")
     ledger = Ledger(settings)
     job = ledger.submit(CONFIG)
@@ -172,7 +172,9 @@ def test_a_write_lock_of_seconds_delays_writers_and_no_reader(tmp_path):
         assert ledger.get(job.id).state == "running"
         assert len(ledger.list()) == 1
         assert len(Ledger(settings).history(job.id)) == 2
-        assert time.monotonic() - begun < seconds / 2, "a page had to wait"
+        waited = time.monotonic() - begun
+        assert waited < seconds / 2, "a page had to wait"
+        figure(f"lock of {seconds:.0f} s: 0 errors, 3 readers took {waited:.2f} s")
         assert all(beat.result() for beat in beats)
         assert len({each.result().id for each in more}) == 4
         assert time.monotonic() - begun >= seconds * 0.9, "nobody was locked out"

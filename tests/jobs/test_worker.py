@@ -181,7 +181,7 @@ def test_a_run_whose_process_keeps_dying_fails_with_the_reason(
     figure(f"failed after {failed.attempt} attempts")
 
 
-def test_a_run_is_taken_up_again_when_its_worker_is_killed_or_leaves(settings, long_config):
+def test_a_run_is_taken_up_again_when_its_worker_is_killed_or_leaves(settings, long_config, figure):
     work = long_config.model_copy(update={"params": {"epochs": 40, "batch_size": 4}})
     workers = {each.process.pid: each for each in (WorkerProcess(settings) for _ in range(2))}
     ledger = Ledger(settings)
@@ -190,6 +190,8 @@ def test_a_run_is_taken_up_again_when_its_worker_is_killed_or_leaves(settings, l
     child = child_of(job, settings)
     workers.pop(pid_of(ledger.get(job.id).owner)).kill()
     eventually(lambda: not is_alive(child), seconds=10)  # it does not outlive its worker
+    took = eventually(lambda: ledger.get(job.id).attempt == 2)
+    figure(f"another worker had it {took:.1f} s after")
 
     [survivor] = workers.values()
     finished = end_of(job, ledger)
