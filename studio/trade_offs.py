@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.embedded import assets
+from studio.guide import REFERENCE
 
 FILE = "benchmark.json"
 SHOTS = 16
@@ -48,6 +49,14 @@ def trade_offs(rows: list[dict[str, Any]]) -> dict[str, TradeOff]:
         )
         for row in shown
     }
+
+
+@functools.cache
+def step_costs() -> dict[str, float]:
+    """Method to the time of a training step relative to plain fine-tuning's, as measured."""
+    payload = json.loads((assets() / FILE).read_text("utf-8"))
+    seconds = {row["label"]: row["step_seconds"] for row in payload["experiments"]["cost"]}
+    return {name: took / seconds[REFERENCE] for name, took in seconds.items()}
 
 
 def _share(value: float, largest: float) -> float:

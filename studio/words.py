@@ -234,6 +234,9 @@ class Train:
     waiting_more = "The evaluator starts together with the studio and needs a few seconds."
     to_beat = "Zero-shot to beat, {role}"
     to_beat_wait = "…"
+    time = "Time, about"
+    memory = "Memory, about"
+    estimate_note = "From passes of this model on this device; other work on it comes on top."
     changed = "changed"
     auto = "auto"
     copy = "Copy"
@@ -260,6 +263,27 @@ class Train:
     yes = "yes"
     no = "no"
     by_data = "as the data set says"
+
+
+class Several:
+    """More than one run from one form."""
+
+    title = "Several runs at once"
+    lead = "Each is a run of its own in the queue; the quick methods go first."
+    methods = "Methods"
+    this_one = "only the chosen one"
+    all_of_them = "all of them"
+    seeds = "Seeds"
+    seed_choices: ClassVar = {"": "× 1", "3": "× 3", "5": "× 5"}
+    knob = "Sweep over"
+    no_knob = "nothing"
+    values = "Values"
+    values_hint = "for example {low}, {high}"
+    queue = "Queue {n} runs"
+    too_many = "Several runs: at most {most} at a time, got {n}. Take fewer seeds or values."
+    no_values = "Values: the settings of {knob} to try, separated by commas, got none."
+    queued = "{n} runs are in the queue."
+    some_refused = "{n} runs are in the queue. Not queued: {why}"
 
 
 class Live:

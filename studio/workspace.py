@@ -309,6 +309,11 @@ class Workspace:
         version = self.open(data_id).version
         return ("zero-shot", data_id, version, str(draft["model"]), str(draft["templates"]))
 
+    def footprint(self, data_id: str) -> Answer:
+        """What an image costs the model of a data set's draft on the device that trains."""
+        model = str(self.draft(data_id)["model"])
+        return self._ask(("footprint", model), lambda: self.studio.evaluator.footprint(model))
+
     def health(self, data_id: str) -> Answer:
         """The findings about a data set: every image is decoded, which takes a while."""
         opened = self.open(data_id)

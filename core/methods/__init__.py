@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import unknown
 from core.methods.base import GradientMethod, LoopMethod, Method
+from core.training.settings import TowerParams
 
 
 def _discover() -> dict[str, type[Method]]:
@@ -46,6 +47,7 @@ def catalogue() -> list[dict[str, Any]]:
             "paper": method.paper,
             "summary": method.summary,
             "trains": issubclass(method, LoopMethod),
+            "moves_tower": issubclass(method.Params, TowerParams),
             "knobs": method.Params.knobs(),
             "presets": {"paper": dict(method.paper_preset)},
         }

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from core.errors import UserError
+from core.training.estimate import Footprint
 from jobs.evaluator.catalogue import catalogue_path
 from jobs.settings import Settings
 
@@ -66,6 +67,10 @@ class EvaluatorClient:
         prompts = templates if isinstance(templates, str) else list(templates)
         question = {"data": str(data), "model": model, "templates": prompts}
         return self._post("/zero-shot", question)
+
+    def footprint(self, model: str) -> Footprint:
+        """What an image costs a model on this device."""
+        return Footprint(**self._post("/footprint", {"model": model}))
 
     def measure(self, run_id: str, alpha: float) -> dict[str, Any]:
         """A finished run at any α on all of its domains."""

@@ -30,6 +30,12 @@ class ZeroShot(BaseModel):
     templates: str | tuple[str, ...] = "dataset"
 
 
+class OfModel(BaseModel):
+    """A model by its name."""
+
+    model: str = "embedded"
+
+
 class AtAlpha(BaseModel):
     """A finished run at a mixing weight."""
 
@@ -84,6 +90,10 @@ def build_app(evaluator: Evaluator) -> FastAPI:
     @app.post("/zero-shot")
     def zero_shot(body: ZeroShot) -> dict[str, Any]:
         return evaluator.zero_shot(body.data, body.model, body.templates)
+
+    @app.post("/footprint")
+    def footprint(body: OfModel) -> dict[str, Any]:
+        return evaluator.footprint(body.model)
 
     @app.post("/measure")
     def measure(body: AtAlpha) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from core.models.clip import ClipModel
 from core.models.precision import choose_device, choose_precision
 from core.records import RunConfig, write_json
 from core.runs import RunFolder
+from core.training.footprint import measure_footprint
 from core.zero_shot import measure_zero_shot
 from jobs.evaluator.shelf import Shelf
 from jobs.naming import with_run_folders
@@ -79,6 +81,14 @@ class Evaluator:
         kept = self._settings.cache / f"zero-shot-{key}.json"
         with self._zero_shots.borrow(key, lambda: _read_or_make(kept, score)) as answer:
             return answer
+
+    def footprint(self, model: str) -> dict[str, Any]:
+        """What an image costs a model on this device; measured once for the model as it is."""
+        with self._models.borrow(model, lambda: self._load(model)) as clip:
+            question = f"{clip.fingerprint} {clip.precision.describe()} {describe_device()}"
+            key = hashlib.sha256(question.encode()).hexdigest()[:32]
+            kept = self._settings.cache / f"footprint-{key}.json"
+            return _read_or_make(kept, lambda: asdict(measure_footprint(clip)))
 
     def measure(self, run: str, alpha: float) -> dict[str, Any]:
         """A finished run at any α on all of its domains."""

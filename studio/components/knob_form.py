@@ -13,6 +13,7 @@ ELSEWHERE = ("data", "method", "model", "templates", "params")
 """Knobs of a run that are chosen in other places."""
 UNSET = ""
 
+_SEVERAL = ("methods", "seeds", "knob", "values")
 _KINDS = {"int": "whole", "float": "number"}
 
 
@@ -29,6 +30,16 @@ def knob_form(catalogue: Mapping[str, Any], method: str, fields: Mapping[str, st
         rows=rows,
         changed=sum(knob["changed"] for knob in rows),
     )
+
+
+def several_form(catalogue: Mapping[str, Any], method: str, fields: Mapping[str, str]) -> str:
+    """The form for more than one run: methods, seeds, and a setting to sweep over."""
+    asked = all_knobs(catalogue, method, fields.get("preset", ""))
+    numbers = {key: knob for key, knob in asked.items() if knob["type"] in _KINDS or _choices(knob)}
+    knobs = [(key, knob_view(knob, key, fields)["label"]) for key, knob in numbers.items()]
+    chosen = {name: fields.get(f"several.{name}", "") for name in _SEVERAL}
+    methods = len(catalogue["methods"])
+    return render("several.html", count_of_methods=methods, knobs=knobs, **chosen)
 
 
 def all_knobs(

@@ -1,6 +1,6 @@
 """Train: what will I get, and when? What is queued is frozen."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -9,12 +9,14 @@ from core.errors import UserError
 from studio import words
 from studio.background import Answer
 from studio.components.base import panel
-from studio.components.knob_form import knob_form
+from studio.components.knob_form import knob_form, several_form
 from studio.components.method_cards import method_cards, method_cards_waiting
 from studio.context import Studio
-from studio.markup import percent, render
+from studio.estimates import Estimate, estimate
+from studio.markup import duration, percent, render, size
 from studio.same_run import codes, config_of
-from studio.session import Session
+from studio.session import Notice, Session
+from studio.several import Config, planned
 from studio.view import Handler, View, dispatch
 
 w = words.Train
@@ -32,12 +34,14 @@ class TrainPage:
                 with gr.Column(scale=3, min_width=320, elem_classes="ek-main"):
                     cards = panel()
                     form = panel()
+                    several = panel()
                 with gr.Column(scale=2, min_width=300, elem_classes="ek-side"):
                     this_run = panel()
         self.views = [
             View(head, lambda s: self._data(s) is None, self._draw_head),
             View(cards, self._cards_key, self._draw_cards),
             View(form, self._form_key, self._draw_form),
+            View(several, self._form_key, self._draw_several),
             View(this_run, self._run_key, self._draw_run),
         ]
         act = dispatch(
@@ -45,11 +49,12 @@ class TrainPage:
                 "method": self._choose,
                 "draft": self._keep,
                 "queue": self._queue,
+                "queue-several": self._queue_several,
                 "retry-catalogue": self._retry,
             }
         )
         self.events: list[tuple[Any, Handler]] = [
-            (each.action, act) for each in (cards, form, this_run)
+            (each.action, act) for each in (cards, form, several, this_run)
         ]
 
     # ---- what it depends on -----------------------------------------------------------------
@@ -78,7 +83,8 @@ class TrainPage:
         ahead = session.mine.ahead()
         draft = repr(session.mine.draft(data_id))
         notice = session.notices.get("train")
-        return (self._cards_key(session), draft, zero.state, zero.version, ahead, notice)
+        costs = session.mine.footprint(data_id).state
+        return (self._cards_key(session), draft, zero.state, zero.version, ahead, notice, costs)
 
     # ---- how it looks -----------------------------------------------------------------------
     def _draw_head(self, session: Session) -> str:
@@ -109,14 +115,47 @@ class TrainPage:
         answer = self._studio.catalogue()
         ahead = session.mine.ahead()
         catalogue = answer.value if answer.state == "ready" else None
+        config = config_of(session.mine.shown_path(data_id), draft, catalogue)
+        runs, wrong = self._planned(session, data_id)
+        one, whole = (self._estimate(session, data_id, each) for each in ([config], runs))
         return render(
             "this_run.html",
-            facts=self._facts(session, data_id, draft),
-            codes=codes(config_of(session.mine.shown_path(data_id), draft, catalogue)),
+            facts=[*self._facts(session, data_id, draft), *_costs(one)],
+            codes=codes(config),
             ready=answer.state == "ready",
+            runs=len(runs),
+            all_time=duration(whole.seconds) if whole else "",
+            several_wrong=wrong,
             line=f"{w.queue_place.format(n=ahead) if ahead else w.queue_free}.",
             note=session.notices.get("train"),
         )
+
+    def _draw_several(self, session: Session) -> str:
+        data_id = self._data(session)
+        answer = self._studio.catalogue()
+        if data_id is None or answer.state != "ready":
+            return ""
+        draft = session.mine.draft(data_id)
+        return several_form(answer.value, draft["method"], draft["fields"])
+
+    def _planned(self, session: Session, data_id: str) -> tuple[list[Config], str]:
+        """The runs that the form asks for, or why it cannot be told."""
+        answer = self._studio.catalogue()
+        if answer.state != "ready":
+            return [], ""
+        draft = session.mine.draft(data_id)
+        try:
+            return planned(session.mine.shown_path(data_id), draft, answer.value), ""
+        except UserError as error:
+            return [], str(error)
+
+    def _estimate(
+        self, session: Session, data_id: str, configs: Sequence[Config]
+    ) -> Estimate | None:
+        answer, costs = self._studio.catalogue(), session.mine.footprint(data_id)
+        if answer.state != "ready" or costs.state != "ready" or not configs:
+            return None
+        return estimate(configs, answer.value, session.mine.open(data_id).dataset, costs.value)
 
     def _facts(
         self, session: Session, data_id: str, draft: Mapping[str, Any]
@@ -157,8 +196,38 @@ class TrainPage:
         job = session.mine.submit(data_id, asked, PATIENCE_SECONDS)
         session.place = session.place.at(run=job.id, tab="live")
 
+    def _queue_several(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """What is refused is named, and costs the others nothing."""
+        data_id = self._data(session)
+        if data_id is None:
+            raise UserError(w.no_data)
+        if "form" in detail:
+            self._keep(session, detail)
+        runs, wrong = self._planned(session, data_id)
+        if wrong:
+            raise UserError(wrong)
+        jobs, refused = [], list[str]()
+        for config in runs:
+            try:
+                jobs.append(session.mine.submit(data_id, config, PATIENCE_SECONDS))
+            except UserError as error:
+                refused.append(str(error))
+        if not jobs:
+            raise UserError(refused[0])
+        why = " ".join(dict.fromkeys(refused))
+        said = words.Several.some_refused if why else words.Several.queued
+        level = "error" if why else "good"
+        session.notices["train"] = Notice(said.format(n=len(jobs), why=why), level)
+        session.place = session.place.at(run=jobs[0].id, tab="train" if why else "live")
+
     def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:
         self._studio.background.forget("catalogue")
+
+
+def _costs(found: Estimate | None) -> list[tuple[str, str]]:
+    """There from the start, as rows that come later push the button away under the mouse."""
+    time, memory = (duration(found.seconds), size(found.memory_bytes)) if found else ("…", "…")
+    return [(w.time, time), (w.memory, memory)]
 
 
 def to_beat(zero: Answer) -> tuple[str, str]:
