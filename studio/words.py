@@ -275,7 +275,7 @@ class Several:
     all_of_them = "all of them"
     seeds = "Seeds"
     seed_choices: ClassVar = {"": "× 1", "3": "× 3", "5": "× 5"}
-    knob = "Sweep over"
+    knob = "Sweep"
     no_knob = "nothing"
     values = "Values"
     values_hint = "for example {low}, {high}"

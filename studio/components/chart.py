@@ -12,7 +12,7 @@ _TEMPLATE = """<figure class="ek-card ek-chart" data-view="plot">
 </figcaption>
 <div class="ek-keys" data-part="keys"></div>
 <div class="ek-plot" style="height:{height}px">
-<div data-part="plot" role="img" class="ek-fill" hidden></div>
+<div data-part="plot" role="figure" class="ek-fill" hidden></div>
 <div data-part="table" class="ek-fill ek-scroll" hidden></div>
 <p data-part="empty" class="ek-empty-plot"></p></div>
 <label class="ek-frames" data-part="frames" hidden><span>Epoch</span>

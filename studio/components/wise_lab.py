@@ -27,7 +27,7 @@ min="0" max="1" step="0.01" value="1" aria-label="{alpha}">
 <section class="ek-card ek-frontier"><header class="ek-card-head"><h2>{frontier}</h2></header>
 <div class="ek-keys" data-part="keys"></div>
 <div class="ek-plot" style="height:380px">
-<div class="ek-fill" data-part="plot" role="img"></div></div>
+<div class="ek-fill" data-part="plot" role="figure"></div></div>
 <p class="ek-note">{note}</p></section></div>"""
 _WORDS = ("instant", "measuring", "exact", "by_hand", "sentence", "sentence_id")
 

@@ -1,0 +1,60 @@
+"""No place has a serious or critical violation of what axe-core checks, in the light and the dark."""
+
+from importlib.resources import files
+
+import pytest
+
+PLACES = ("data", "train", "live", "lab", "export")
+GRAVE = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """The source of axe-core."""
+    package = pytest.importorskip(
+        "axe_playwright_python", reason="pip install axe-playwright-python"
+    )
+    return (files(package) / "axe.min.js").read_text("utf-8")
+
+
+def violations(page, axe):
+    """What is wrong and where: a line each."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        f"{rule['id']} ({rule['impact']}): {node['target'][0]} {node['html'][:120]}"
+        for rule in found
+        if rule["impact"] in GRAVE
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_place_can_be_used_by_everybody(open_page, finished, axe, scheme):
+    page = open_page(f"?data=demo&run={finished}", color_scheme=scheme)
+    page.wait_for_selector(".ek-run")
+    found = {}
+    for place in PLACES:
+        page.click(f"#tab-{place}-button")
+        page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
+        page.wait_for_timeout(1200)
+        for tab in page.locator(f"#tab-{place} .tab-wrapper [role=tab]").all() or [None]:
+            if tab:
+                tab.click()
+                page.wait_for_timeout(400)
+            if wrong := violations(page, axe):
+                found[place if tab is None else f"{place} {tab.inner_text()}"] = wrong
+    assert found == {}
+
+
+def test_the_start_can_be_used_by_everybody(open_page, axe):
+    assert violations(open_page(), axe) == []
+
+
+def test_grey_on_grey_and_a_nameless_button_would_be_found(open_page, axe):
+    page = open_page()
+    wrong = '<p style="color:#999;background:#aaa">grey</p><button></button>'
+    page.evaluate(f"document.querySelector('main, body').insertAdjacentHTML('beforeend', '{wrong}')")
+    found = " ".join(violations(page, axe))
+    assert "color-contrast" in found
+    assert "button-name" in found
