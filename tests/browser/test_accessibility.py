@@ -1,4 +1,4 @@
-"""No place has a serious or critical violation of what axe-core checks, in the light and the dark."""
+"""No place has a serious or critical violation of what axe-core checks, light or dark."""
 
 from importlib.resources import files
 
@@ -54,7 +54,9 @@ def test_the_start_can_be_used_by_everybody(open_page, axe):
 def test_grey_on_grey_and_a_nameless_button_would_be_found(open_page, axe):
     page = open_page()
     wrong = '<p style="color:#999;background:#aaa">grey</p><button></button>'
-    page.evaluate(f"document.querySelector('main, body').insertAdjacentHTML('beforeend', '{wrong}')")
+    page.evaluate(
+        f"document.querySelector('main, body').insertAdjacentHTML('beforeend', '{wrong}')"
+    )
     found = " ".join(violations(page, axe))
     assert "color-contrast" in found
     assert "button-name" in found

@@ -1,0 +1,76 @@
+"""A run that is watched for a minute, laid aside, taken up again and ended, all by the page."""
+
+import time
+
+import pytest
+
+from core.records import RunConfig
+from jobs.ledger import Ledger
+from jobs.queueing import cancel, submit
+
+WATCHED_SECONDS = 60
+MOST_GROWTH_BYTES = 2_000_000
+CHARTS = "window.charts = [...document.querySelectorAll('.js-plotly-plot, .main-svg')]"
+GONE = "window.charts.filter((node) => !node.isConnected).length"
+STEP = r"Number(document.querySelector('.ek-run')?.innerText.match(/step (\d+) of/)?.[1] ?? 0)"
+
+
+@pytest.fixture
+def long_run(studio, demo):
+    """A run that would take many minutes."""
+    data = str(studio.settings.home / "datasets" / demo)
+    config = RunConfig(data=data, method="ft", shots=2, params={"epochs": 2000, "batch_size": 8})
+    run = submit(studio.settings, config).id
+    yield run
+    if not (job := Ledger(studio.settings).get(run)).is_over:
+        cancel(studio.settings, job.id)
+
+
+def heap_bytes(page, client):
+    client.send("HeapProfiler.collectGarbage")
+    return page.evaluate("performance.memory.usedJSHeapSize")
+
+
+def refreshed(page):
+    """Seconds until a page that was loaded anew shows the run and its curves again."""
+    begin = time.monotonic()
+    page.reload()
+    page.wait_for_selector(".ek-run .ek-pill-running")
+    page.wait_for_selector("#tab-live .js-plotly-plot .main-svg")
+    return time.monotonic() - begin
+
+
+def test_a_minute_of_live_updates_replaces_no_chart_and_keeps_no_memory(open_page, long_run):
+    page = open_page(f"?data=demo&run={long_run}&tab=live")
+    page.wait_for_function(f"({STEP}) >= 20", timeout=120_000)
+    client = page.context.new_cdp_session(page)
+    page.evaluate(CHARTS)
+    first, before = page.evaluate(STEP), heap_bytes(page, client)
+    page.wait_for_timeout(1000 * WATCHED_SECONDS)
+    growth = heap_bytes(page, client) - before
+    assert page.evaluate(STEP) > first + 20, "nothing came in"
+    assert page.evaluate("window.charts.length") >= 4
+    assert page.evaluate(GONE) == 0
+    assert growth < MOST_GROWTH_BYTES
+
+    assert min(refreshed(page) for _ in range(3)) < 2.0, "the machine does other things, too"
+    assert f"run={long_run}" in page.url
+
+
+def test_a_run_is_paused_resumed_and_ended_with_its_best_by_the_page(open_page, studio, long_run):
+    ledger = Ledger(studio.settings)
+    page = open_page(f"?data=demo&run={long_run}&tab=live")
+    page.wait_for_function(f"({STEP}) >= 3", timeout=120_000)
+    page.locator(".ek-run").get_by_role("button", name="Pause").click()
+    page.wait_for_selector(".ek-run .ek-pill-paused", timeout=60_000)
+    assert ledger.get(long_run).state == "paused"
+    page.locator("#ek-queue").get_by_role("button", name="Resume").first.click()
+    page.wait_for_selector(".ek-run .ek-pill-running", timeout=60_000)
+    before = page.evaluate(STEP)
+    page.wait_for_function(f"({STEP}) > {before} + 2", timeout=120_000)
+    page.evaluate("window.confirm = () => true")
+    page.locator(".ek-run").get_by_role("button", name="Stop and keep best").click()
+    page.wait_for_selector(".ek-run .ek-pill-done", timeout=120_000)
+    done = ledger.get(long_run)
+    assert (done.state, done.attempt) == ("done", 2)
+    assert studio.settings.run_folder(long_run).record().timing["steps"] < 1000
