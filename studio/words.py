@@ -389,7 +389,8 @@ class Lab:
         "fixed": "The combination as it is: α = 1 was not searched for",
         "oracle": "Made by looking at test images (oracle): test numbers are not honest",
     }
-    by_hand = "Set by hand on these very numbers: read them as optimistic"
+    by_hand = "Set by hand while looking at {domains}: read these numbers as optimistic"
+    table = "Table"
     frontier = "ID against OOD for every α"
     frontier_note = (
         "Every dot is one mixing weight that was measured. Up and to the right is better on both."

@@ -15,7 +15,7 @@
 
   EK.define("wise", (root, { props, watch, server }) => {
     const find = (name) => root.querySelector(`[data-part=${name}]`);
-    const [slider, output, marks, readings, badge, verdict, exact, plotNode, keyNode] = [
+    const [slider, output, marks, readings, badge, verdict, exact, plotNode, keyNode, table, toggle] = [
       "slider",
       "alpha",
       "marks",
@@ -25,6 +25,8 @@
       "exact",
       "plot",
       "keys",
+      "table",
+      "toggle",
     ].map(find);
     const shownOf = EK.keys(keyNode, new Set(), () => draw());
     let asked = 0; // latest wins
@@ -75,7 +77,7 @@
       exact.textContent = sure
         ? words.exact.replace("{seconds}", measured.seconds.toFixed(1))
         : words.instant;
-      badge.className = `ek-badge ek-${isChosen() ? "good" : "warn"}`;
+      badge.className = `ek-badge ek-${isChosen() && props.value.honest ? "good" : "warn"}`;
       badge.textContent = isChosen() ? words.honest : words.by_hand;
       verdict.textContent = isChosen() ? props.value.verdict : sentence(now);
     }
@@ -147,6 +149,7 @@
       plotNode.setAttribute("aria-label", value.label);
       marks.style.setProperty("--chosen", value.chosen);
       marks.querySelector("span").textContent = value.words.mark;
+      EK.patch(table, EK.table(value.table));
       reading();
       draw();
     }
@@ -158,6 +161,13 @@
       slider.value = to === "chosen" ? props.value.chosen : to;
       moved();
       released();
+    });
+    toggle.addEventListener("click", () => {
+      const asTable = table.hidden;
+      toggle.setAttribute("aria-pressed", String(asTable));
+      table.hidden = !asTable;
+      plotNode.hidden = asTable;
+      draw();
     });
     watch("value", show);
     EK.redraw(plotNode, draw);

@@ -8,7 +8,7 @@ from core.records import RunRecord
 from studio import words
 from studio.components.base import text, widget
 from studio.domains import looks
-from studio.plots import frontier_figure
+from studio.plots import frontier_figure, frontier_table
 from studio.verdict import verdict
 
 _TEMPLATE = """<div class="ek-wise">
@@ -24,11 +24,16 @@ min="0" max="1" step="0.01" value="1" aria-label="{alpha}">
 <p class="ek-honesty"><span data-part="badge" class="ek-badge"></span></p>
 <div class="ek-readings" data-part="readings"></div>
 <p class="ek-note" data-part="exact" role="status"></p></section>
-<section class="ek-card ek-frontier"><header class="ek-card-head"><h2>{frontier}</h2></header>
+<section class="ek-card ek-frontier"><header class="ek-card-head"><h2>{frontier}</h2>
+<button type="button" class="ek-quiet" data-part="toggle" aria-pressed="false">{table}</button></header>
 <div class="ek-keys" data-part="keys"></div>
 <div class="ek-plot" style="height:380px">
-<div class="ek-fill" data-part="plot" role="figure"></div></div>
+<div class="ek-fill" data-part="plot" role="figure"></div>
+<div class="ek-fill ek-scroll" data-part="table" tabindex="0" role="region" aria-label="{frontier}"
+ hidden></div></div>
 <p class="ek-note">{note}</p></section></div>"""
+HONEST = ("val", "fixed")
+"""What α may be chosen on so that the numbers on test images stay what they are."""
 _WORDS = ("instant", "measuring", "exact", "by_hand", "sentence", "sentence_id")
 
 
@@ -42,6 +47,7 @@ def wise_lab(measure: Any) -> gr.HTML:
         jump=text(w.jump),
         frontier=text(w.frontier),
         note=text(w.frontier_note),
+        table=text(w.table),
     )
     return widget("wise", template, server_functions=[measure])
 
@@ -53,6 +59,8 @@ def wise_value(record: RunRecord, alpha: float) -> dict[str, Any]:
     on = record.selection.alpha_chosen_on
     say = {name: getattr(words.Lab, name) for name in _WORDS}
     say |= {"mark": words.Lab.mark[on], "honest": words.Lab.chosen_on[on]}
+    looked_at = [look.title for look in looks(grid[0].domains) if look.role in ("id", "ood")]
+    say["by_hand"] = words.Lab.by_hand.format(domains=", ".join(looked_at))
     domains = [
         {
             "key": look.key, "title": look.title, "role": look.role, "colour": look.colour,
@@ -70,6 +78,8 @@ def wise_value(record: RunRecord, alpha: float) -> dict[str, Any]:
         "domains": domains,
         "verdict": verdict(record),
         "words": say,
+        "honest": on in HONEST,
         "figure": frontier_figure(record),
+        "table": frontier_table(record),
         "label": f"{words.Lab.frontier}: {len(grid)} measured points.",
     }

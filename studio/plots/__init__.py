@@ -3,7 +3,7 @@
 Colours are names of CSS variables, which the page resolves: one figure suits both themes.
 """
 
-from studio.plots.frontier import frontier_figure
+from studio.plots.frontier import frontier_figure, frontier_table
 from studio.plots.marks import Figure, clean, smooth, thin
 from studio.plots.prototypes import prototypes_chart
 from studio.plots.training import accuracy_chart, loss_chart
@@ -13,6 +13,7 @@ __all__ = [
     "accuracy_chart",
     "clean",
     "frontier_figure",
+    "frontier_table",
     "loss_chart",
     "prototypes_chart",
     "smooth",

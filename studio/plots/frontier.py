@@ -2,6 +2,8 @@
 
 from core.records import RunRecord
 from studio import words
+from studio.domains import looks
+from studio.markup import percent
 from studio.plots.marks import Figure, padded
 
 
@@ -50,6 +52,17 @@ def frontier_figure(record: RunRecord) -> Figure:
         "margin": {"l": 56},
     }
     return {"data": data, "layout": layout}
+
+
+def frontier_table(record: RunRecord) -> Figure:
+    """The same points in rows: α, then the accuracy on every domain."""
+    grid = sorted(record.wise, key=lambda point: point.alpha)
+    domains = looks(grid[0].domains)
+    rows = [
+        [f"{point.alpha:.2f}", *(percent(point.domains[look.key]) for look in domains)]
+        for point in grid
+    ]
+    return {"columns": ["α", *(look.title for look in domains)], "rows": rows}
 
 
 def _end(x: float, y: float, name: str, symbol: str) -> Figure:

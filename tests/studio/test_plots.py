@@ -85,6 +85,21 @@ def test_a_combination_is_not_said_to_be_chosen_on_validation(record):
         assert said in value["words"]["honest"]
 
 
+def test_only_what_was_chosen_without_test_images_wears_the_honest_badge(record):
+    for on, honest in (("val", True), ("fixed", True), ("default", False), ("oracle", False)):
+        chosen = record.selection.model_copy(update={"alpha_chosen_on": on})
+        value = wise_value(record.model_copy(update={"selection": chosen}), 0.3)
+        assert value["honest"] is honest
+        assert "ID test, noto, sketch" in value["words"]["by_hand"], "what was looked at"
+
+
+def test_the_frontier_has_a_table_of_every_alpha(record):
+    table = plots.frontier_table(record)
+    assert table["columns"] == ["α", "ID test", "ID validation", "noto", "sketch"]
+    assert len(table["rows"]) == 21
+    assert table["rows"][10][:2] == ["0.50", "70.0\u202f%"]
+
+
 def test_frontier_without_ood_images_is_drawn_over_alpha(record):
     grid = [p.model_copy(update={"ood": None}) for p in record.wise]
     figure = plots.frontier_figure(record.model_copy(update={"wise": grid}))
