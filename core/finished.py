@@ -14,8 +14,9 @@ from core.data.fewshot import FewShotTask
 from core.data.images import read_image
 from core.data.shared import seen_images, shared_task
 from core.errors import UserError, unknown
-from core.evaluation.evaluate import evaluate
+from core.evaluation.evaluate import evaluate, measure
 from core.evaluation.frontier import measure_frontier
+from core.evaluation.inspection import COLUMNS, Inspection, inspect
 from core.export.open_clip import Exported, export_open_clip
 from core.interpolation.wise import between
 from core.models import zoo
@@ -93,6 +94,16 @@ class FinishedRun:
             except StopIteration as stop:
                 points: list[WisePoint] = stop.value
                 return points
+
+    def inspect(self, alpha: float) -> Inspection:
+        """What zero-shot, α and the tuned weights say of every image that the run measured."""
+        columns = {}
+        for column, at in zip(COLUMNS, (0.0, alpha, 1.0), strict=True):
+            measured = measure(self.at(at), self.clip, self.task)
+            by_domain = measured.by_domain(measured.logits)
+            columns[column] = {name: logits.numpy() for name, logits in by_domain.items()}
+        names = (self.record.classes, self.record.data.get("names", self.record.classes))
+        return inspect(alpha, names, measured.domains, columns)
 
     @torch.inference_mode()
     def predict(self, images: Sequence[Path], alpha: float, top: int = 5) -> list[dict[str, Any]]:

@@ -76,6 +76,10 @@ class EvaluatorClient:
         """A finished run at any α on all of its domains."""
         return self._post("/measure", {"run": run_id, "alpha": alpha})
 
+    def inspect(self, run_id: str, alpha: float) -> dict[str, Any]:
+        """What a finished run says of every image it measured, at its ends and at α."""
+        return self._post("/inspect", {"run": run_id, "alpha": alpha})
+
     def predict(self, run_id: str, alpha: float, image: Path) -> dict[str, Any]:
         """What zero-shot, α and the tuned model say about one image."""
         return self._post("/predict", {"run": run_id, "alpha": alpha, "image": str(image)})

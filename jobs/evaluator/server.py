@@ -99,6 +99,10 @@ def build_app(evaluator: Evaluator) -> FastAPI:
     def measure(body: AtAlpha) -> dict[str, Any]:
         return evaluator.measure(body.run, body.alpha)
 
+    @app.post("/inspect")
+    def inspect(body: AtAlpha) -> dict[str, Any]:
+        return evaluator.inspect(body.run, body.alpha)
+
     @app.post("/predict")
     def predict(body: Predict) -> dict[str, Any]:
         return evaluator.predict(body.run, body.alpha, body.image)

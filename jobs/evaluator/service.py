@@ -37,6 +37,8 @@ from jobs.settings import Settings
 MODELS_KEPT = 2
 RUNS_KEPT = 3
 ANSWERS_KEPT = 32
+INSPECTION = 1
+"""Grows when an inspection says more, so that a kept one is not taken for it."""
 
 
 class Evaluator:
@@ -46,6 +48,7 @@ class Evaluator:
         self._settings = settings
         self._models: Shelf[ClipModel] = Shelf(MODELS_KEPT)
         self._runs: Shelf[FinishedRun] = Shelf(RUNS_KEPT)
+        self._inspections: Shelf[dict[str, Any]] = Shelf(RUNS_KEPT)
         self._zero_shots: Shelf[dict[str, Any]] = Shelf(ANSWERS_KEPT)
 
     def catalogue(self) -> dict[str, Any]:
@@ -97,6 +100,23 @@ class Evaluator:
             evaluation = finished.measure(alpha).model_dump(mode="json")
         seconds = round(time.perf_counter() - started, 3)
         return {"alpha": alpha, "evaluation": evaluation, "seconds": seconds}
+
+    def inspect(self, run: str, alpha: float) -> dict[str, Any]:
+        """What a finished run says of every image it measured, at its ends and at α.
+
+        The same question is answered once.
+        """
+        record = self._run_folder(run).record()
+        told = f"{INSPECTION}\0{core.__version__}\0{record.model_dump_json()}\0{alpha!r}"
+        key = hashlib.sha256(told.encode()).hexdigest()[:32]
+
+        def look() -> dict[str, Any]:
+            with self._runs.borrow(run, lambda: self._open(run)) as finished:
+                return finished.inspect(alpha).model_dump(mode="json")
+
+        kept = self._settings.cache / f"inspection-{key}.json"
+        with self._inspections.borrow(key, lambda: _read_or_make(kept, look)) as answer:
+            return answer
 
     def predict(self, run: str, alpha: float, image: Path) -> dict[str, Any]:
         """What zero-shot, α and the tuned model say about one image."""

@@ -25,7 +25,8 @@ min="0" max="1" step="0.01" value="1" aria-label="{alpha}">
 <div class="ek-readings" data-part="readings"></div>
 <p class="ek-note" data-part="exact" role="status"></p></section>
 <section class="ek-card ek-frontier"><header class="ek-card-head"><h2>{frontier}</h2>
-<button type="button" class="ek-quiet" data-part="toggle" aria-pressed="false">{table}</button></header>
+<button type="button" class="ek-quiet" data-part="toggle" aria-pressed="false">{table}</button>
+</header>
 <div class="ek-keys" data-part="keys"></div>
 <div class="ek-plot" style="height:380px">
 <div class="ek-fill" data-part="plot" role="figure"></div>

@@ -123,6 +123,24 @@ def test_a_run_is_measured_at_the_ends_as_its_record_says(evaluator, home):
         }
 
 
+def test_a_run_is_inspected_image_by_image_once(evaluator, home):
+    said = evaluator.inspect("a-run", 0.3)
+    record = RunFolder(home.run_folder("a-run").path).record()
+    for column, label in (("zero-shot", "zero-shot"), ("fine-tuned", "fine-tuned")):
+        for name, score in record.evaluations[label].domains.items():
+            domain = said["domains"][name]
+            predicted = domain["answers"][column]["predicted"]
+            hits = sum(p == t for p, t in zip(predicted, domain["labels"], strict=True))
+            assert (hits, len(domain["sha256"])) == (score.correct, score.n)
+            assert domain["answers"][column]["plain"]["ece"] == pytest.approx(score.ece, abs=1e-6)
+    assert set(said["temperatures"]) == {"zero-shot", "alpha", "fine-tuned"}
+    kept = list(home.cache.glob("inspection-*.json"))
+    assert [json.loads(p.read_text("utf-8")) for p in kept] == [said]
+    assert evaluator.inspect("a-run", 0.3) == said
+    with pytest.raises(UserError, match="alpha must be from 0"):
+        evaluator.inspect("a-run", 1.5)
+
+
 def test_a_photo_is_classified_in_three_columns(evaluator, config):
     image = next(Path(config.data).glob("test/otter/*"))
     columns = evaluator.predict("a-run", 0.3, image)["columns"]
