@@ -92,6 +92,8 @@ class Session:
     """By the place that caused it; `shell` for the header and the drawer."""
     opened_class: str | None = None
     """The class folder whose images the data place shows."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """What the lab looks at image by image: `domain`, `column` and `cell`, as they were clicked."""
     states: dict[str, str] = field(default_factory=dict)
     """Job to its state at the last tick: a change is announced."""
     origin: str = ""

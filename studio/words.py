@@ -368,7 +368,12 @@ class Lab:
     empty = "The lab opens when a run has finished"
     empty_text = "It then shows what fine-tuning gained on your images and what it cost elsewhere."
     to_live = "Watch the run"
-    tabs: ClassVar = {"wise": "Mixing weight α", "prototypes": "Prototypes", "photo": "Try a photo"}
+    tabs: ClassVar = {
+        "wise": "Mixing weight α",
+        "errors": "Errors",
+        "prototypes": "Prototypes",
+        "photo": "Try a photo",
+    }
     alpha = "Mixing weight α"
     alpha_low = "zero-shot"
     alpha_high = "fine-tuned"
@@ -405,6 +410,32 @@ class Lab:
         "alignment held."
     )
     prototypes_empty = "This method does not use spurious prototypes."
+    inspect_title = "Every image, one by one"
+    inspect_text = (
+        "Zero-shot, the α you chose and the fine-tuned weights answer for every measured image. "
+        "It takes a few seconds once, and is kept."
+    )
+    inspect_button = "Look at every image"
+    inspecting = "Asking the three models about every image …"
+    columns: ClassVar = {
+        "zero-shot": "zero-shot",
+        "alpha": "α = {alpha}",
+        "fine-tuned": "fine-tuned",
+    }
+    answers_of = "Answers of"
+    domain = "Domain"
+    confusion = "What is taken for what"
+    confusion_note = "Rows are the true class, columns the answer. A cell opens its images."
+    confusion_part = "The {shown} of {n} classes with the most errors are shown."
+    right_of = "{right} of {n} right"
+    true_class = "True class"
+    said_class = "Taken for"
+    cell = "{actual} taken for {said}: {n}"
+    pairs = "Most often confused"
+    no_errors = "Nothing is confused here: every answer is right."
+    gallery = "Images of this cell"
+    empty_cell = "This model makes no such answer on this domain. Choose another cell."
+    no_pictures = "The images are not on this studio's shelf, so only the answers are shown."
     photo_lead = "Drop one photo. It stays on this machine and is not added to the data."
     photo_drop = "Drop, paste or choose a photo"
     photo_asking = "Looking at the photo …"

@@ -17,6 +17,7 @@ from core.data.health.copies import refuse_leaks
 from core.data.health.mislabels import mislabels
 from core.data.limits import MIB
 from core.errors import UserError
+from core.evaluation.inspection import Inspection
 from core.records import RunConfig, RunRecord
 from core.runs import RunFolder
 from jobs import queueing
@@ -114,10 +115,8 @@ class Workspace:
 
     def data_of(self, job: Job) -> str | None:
         """The data set of a job, or None when it trains on a folder that is not on the shelf."""
-        path = Path(str(job.config.get("data", "")))
-        return (
-            path.name if path.parent == self.studio.shelf.folder and self.has(path.name) else None
-        )
+        name = self._data_name(job)
+        return name if self.has(name) else None
 
     def progress(self, run_id: str) -> Progress:
         """What the run has said so far."""
@@ -239,8 +238,9 @@ class Workspace:
         self.studio.workspaces.measured(data_id, None)
 
     def thumb(self, data_id: str, sha256: str) -> Path:
-        """A small WebP of one image."""
-        self.path(data_id)
+        """A small WebP of one image; a guest sees those that the lab of their run shows."""
+        if not self._shows(data_id, sha256):
+            self.path(data_id)
         return self.studio.shelf.thumb(data_id, sha256)
 
     def open_demo(self) -> str:
@@ -344,6 +344,30 @@ class Workspace:
         known = self.studio.background.known(("export", run_id, alpha))
         return self._answer(known) if known else None
 
+    def inspect(self, run_id: str) -> Answer:
+        """A run at the chosen α, image by image; one that failed is asked again."""
+        self.folder(run_id)
+        alpha, evaluator = self.alpha(run_id), self.studio.evaluator
+        key = ("inspect", run_id, alpha)
+        known = self.studio.background.known(key)
+        if known and known.state == "failed":
+            self.studio.background.forget(key)
+        return self._ask(key, lambda: Inspection.model_validate(evaluator.inspect(run_id, alpha)))
+
+    def inspected(self, run_id: str) -> Answer | None:
+        """The answer of `inspect`, if it was ever asked for."""
+        self.folder(run_id)
+        known = self.studio.background.known(("inspect", run_id, self.alpha(run_id)))
+        return self._answer(known) if known else None
+
+    def pictures(self, run_id: str) -> tuple[str, str]:
+        """The data set of a run, empty where its images cannot be shown, and the query that lets
+        this visitor see them.
+        """
+        query = f"?share={self.visitor.link}" if self.is_read_only else ""
+        job = self.job(run_id)  # the owner's run need not be in the queue
+        return (self._data_name(job) or "" if job else "", query)
+
     def measure(self, run_id: str, alpha: float, patience_seconds: float) -> dict[str, Any]:
         """A run at one α, which becomes the chosen one."""
         self.folder(run_id)
@@ -388,6 +412,21 @@ class Workspace:
     def _is_shared(self, data_id: str | None) -> bool:
         """The demo is everybody's, until the owner puts images of theirs into it."""
         return data_id == DEMO and not self.studio.workspaces.is_claimed(DEMO)
+
+    def _shows(self, data_id: str, sha256: str) -> bool:
+        """Whether the lab shows this image to a guest."""
+        job = self.job(self.visitor.run)
+        if not self.is_read_only or job is None or self._data_name(job) != data_id:
+            return False
+        answer = self.inspected(job.id)
+        if answer is None or answer.state != "ready":
+            return False
+        return any(sha256 in domain.sha256 for domain in answer.value.domains.values())
+
+    def _data_name(self, job: Job) -> str | None:
+        """The data set on the shelf that a job trains on, whoever may open it."""
+        path, shelf = Path(str(job.config.get("data", ""))), self.studio.shelf
+        return path.name if path.parent == shelf.folder and shelf.has(path.name) else None
 
     def _sent(self, file_id: Any) -> str:
         return str(self.uploaded(str(file_id)))

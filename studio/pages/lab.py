@@ -1,24 +1,28 @@
 """Robustness lab: what did I gain, and what did I break?"""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import gradio as gr
 
 from core.errors import UserError
+from core.evaluation.inspection import Inspection
 from studio import words
 from studio.components.base import panel
 from studio.components.chart import chart
+from studio.components.error_lab import error_lab
 from studio.components.photo import photo_lab, photo_value
 from studio.components.wise_lab import wise_lab, wise_value
 from studio.context import Studio
 from studio.markup import render
 from studio.pages.live import prototypes_value
-from studio.session import Session
-from studio.view import Handler, View
+from studio.session import Notice, Session
+from studio.view import Handler, View, dispatch
 from studio.workspace import Workspace
 
 w = words.Lab
+ERRORS = ("domain", "column", "cell")
+"""What a click on the page of errors may choose."""
 PATIENCE_SECONDS = 40.0
 """How long a visitor is kept waiting for an evaluator that is starting."""
 
@@ -36,6 +40,8 @@ class LabPage:
             ):
                 with gr.Tab(w.tabs["wise"], id="wise"):
                     wise = wise_lab(measure=measure_with(studio))
+                with gr.Tab(w.tabs["errors"], id="errors"):
+                    errors = panel()
                 with gr.Tab(w.tabs["prototypes"], id="prototypes"):
                     prototypes = chart(w.tabs["prototypes"], height=460)
                     panel(f'<p class="ek-note">{w.prototypes_lead}</p>')
@@ -45,10 +51,12 @@ class LabPage:
             View(head, self._key, self._draw_head),
             View(body, self._key, lambda s: gr.update(visible=self._record(s) is not None)),
             View(wise, self._key, self._draw_wise),
+            View(errors, self._inspection_key, self._draw_errors),
             View(prototypes, self._key, self._draw_prototypes),
             View(photo, self._key, self._draw_photo),
         ]
-        self.events: list[tuple[Any, Handler]] = []
+        look = dispatch({"inspect": self.inspect, "show-errors": self.show_errors})
+        self.events: list[tuple[Any, Handler]] = [(errors.action, look)]
 
     def _record(self, session: Session) -> Any:
         return session.mine.record(session.place.run)
@@ -73,9 +81,49 @@ class LabPage:
             return None
         return prototypes_value(session.mine, record.run_id, w.prototypes_empty)
 
+    def _inspection_key(self, session: Session) -> Hashable:
+        if self._record(session) is None:
+            return None
+        answer = session.mine.inspected(str(session.place.run))
+        chosen = tuple(sorted(session.errors.items()))
+        alpha = session.mine.alpha(str(session.place.run))
+        asked = (answer.state, answer.version) if answer else None
+        return (session.place.run, alpha, asked, chosen, session.notices.get("lab"))
+
+    def _draw_errors(self, session: Session) -> str:
+        record = self._record(session)
+        return inspected(session, record.run_id, _errors) if record else ""
+
+    def inspect(self, session: Session, _detail: Mapping[str, Any]) -> None:
+        """Ask the three models about every image of the run."""
+        record = self._record(session)
+        if record is None:
+            raise UserError(w.empty)
+        session.mine.inspect(record.run_id)
+
+    def show_errors(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """Look at another domain, at another model's answers, or at the images of a cell."""
+        named = {name: str(detail[name])[:200] for name in ERRORS if name in detail}
+        session.errors = {**session.errors, **named}
+
     def _draw_photo(self, session: Session) -> Any:
         record = self._record(session)
         return photo_value(record.run_id) if record else None
+
+
+def inspected(
+    session: Session, run_id: str, show: Callable[[Session, str, Inspection], str]
+) -> str:
+    """What `show` makes of the inspection of a run; until there is one, how to get it."""
+    answer = session.mine.inspected(run_id)
+    if answer is not None and answer.state == "ready":
+        return show(session, run_id, answer.value)
+    note = Notice(answer.error) if answer and answer.error else session.notices.get("lab")
+    return render("inspect.html", state=answer.state if answer else "", note=note)
+
+
+def _errors(session: Session, run_id: str, inspection: Inspection) -> str:
+    return error_lab(inspection, session.errors, session.mine.pictures(run_id))
 
 
 def measure_with(studio: Studio) -> Any:

@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
 import studio.app
 import studio.context
+from core.data.ingest import open_dataset
+from core.evaluation.inspection import COLUMNS, inspect
 from core.events import Evaluated, Stage, Warned
 from core.methods import catalogue as methods
 from core.models import zoo
@@ -34,7 +37,7 @@ from jobs.workspaces import Workspaces
 from tests.studio.conftest import TUNED, ZERO, point
 
 OWNER = "owner:correct horse"
-LOAD, TICK, HEADER, DATA, TRAIN, LIVE = 0, 1, 2, 5, 14, 18
+LOAD, TICK, HEADER, DATA, TRAIN, LIVE, LAB = 0, 1, 2, 5, 14, 18, 19
 """Numbers of some of the page's events, in the order in which `studio.app.build` makes them."""
 
 
@@ -42,6 +45,7 @@ class Evaluator:
     """Answers at once, and says what it was asked."""
 
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.asked: list[tuple[Any, ...]] = []
 
     def catalogue(self) -> dict[str, Any]:
@@ -58,6 +62,15 @@ class Evaluator:
     def measure(self, run_id: str, alpha: float) -> dict[str, Any]:
         self.asked.append((run_id, alpha))
         return {"evaluation": TUNED.model_dump(mode="json"), "seconds": 0.1}
+
+    def inspect(self, run_id: str, alpha: float) -> dict[str, Any]:
+        """All of a run's first training image: what it says does not matter here."""
+        self.asked.append((run_id, alpha))
+        data = open_dataset(Path(self.settings.run_folder(run_id).config().data))
+        measured = {"test": data.domains[0].items[:1]}
+        answers = {column: {"test": np.array([[1.0, 0.0]])} for column in COLUMNS}
+        found = inspect(alpha, (data.classes, data.names), measured, answers)
+        return found.model_dump(mode="json")
 
     def predict(self, run_id: str, alpha: float, image: Path) -> dict[str, Any]:
         self.asked.append((run_id, image))

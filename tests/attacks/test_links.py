@@ -1,13 +1,16 @@
 """A read-only link shows one run to whoever has it, until it is taken back."""
 
 import re
+import time
 from html.parser import HTMLParser
 
 import pytest
 
+from core.data.ingest import open_dataset
 from core.records import RunConfig
 from jobs.ledger import Ledger
-from tests.attacks.conftest import DATA, HEADER, LIVE, LOAD, TICK, TRAIN, picture, town
+from studio import words
+from tests.attacks.conftest import DATA, HEADER, LAB, LIVE, LOAD, TICK, TRAIN, picture, town
 
 NASTY = (
     "<img src=x onerror=alert(1)>",
@@ -68,6 +71,29 @@ def test_a_guest_sees_the_run_and_nothing_else(here, ann, bob, link):
         f"data/{ann.data_id}/thumbs/{ann.sha256}.webp",
     ):
         assert guest.client.get(f"/studio/{path}{query}").status_code == 404
+
+
+def test_a_guest_sees_the_images_of_the_lab_and_no_other_of_the_data_set(here, bob):
+    guest, query = here.browser("guest"), f"?share={made(bob, bob.run_id)}"
+    assert words.Lab.inspect_button in guest.fire(LOAD, query=query).text
+    guest.fire(LAB, {"do": "inspect"}, query)
+    for _ in range(100):
+        text = guest.fire(LAB, {"do": "show-errors", "cell": "0-0"}, query).text
+        if shown := re.findall(r"thumbs/([0-9a-f]{64})\.webp\?share=", text):
+            break
+        time.sleep(0.05)
+    (picture_shown,) = set(shown)
+    thumbs = f"/studio/data/{bob.data_id}/thumbs"
+    assert guest.client.get(f"{thumbs}/{picture_shown}.webp{query}").status_code == 200
+    folder = here.settings.home / "datasets" / bob.data_id
+    everything = {i.sha256 for d in open_dataset(folder).domains for i in d.items}
+    others = everything - {picture_shown}
+    assert others, "the control: there are more"
+    for sha256 in others:
+        assert guest.client.get(f"{thumbs}/{sha256}.webp{query}").status_code == 404
+        assert bob.client.get(f"{thumbs}/{sha256}.webp").status_code == 200
+    stranger = here.visitor("stranger")
+    assert stranger.client.get(f"{thumbs}/{picture_shown}.webp").status_code == 404
 
 
 @pytest.mark.parametrize(
