@@ -371,6 +371,7 @@ class Lab:
     tabs: ClassVar = {
         "wise": "Mixing weight α",
         "errors": "Errors",
+        "calibration": "Calibration",
         "prototypes": "Prototypes",
         "photo": "Try a photo",
     }
@@ -436,6 +437,26 @@ class Lab:
     gallery = "Images of this cell"
     empty_cell = "This model makes no such answer on this domain. Choose another cell."
     no_pictures = "The images are not on this studio's shelf, so only the answers are shown."
+    reliability = "Reliability: how sure, and how often right"
+    reliability_note = (
+        "On the dashed line a model is right as often as it says. Below it, it is too sure. Faint: "
+        "with the temperature. Larger marks hold more images."
+    )
+    confidence = "how sure the answer is"
+    accuracy = "how often it is right"
+    diagonal = "right as often as said"
+    as_it_is = "as it is"
+    with_temperature = "with T"
+    bin_columns: ClassVar = ("domain", "how", "confidence", "n", "mean confidence", "accuracy")
+    ece_title = "Calibration error (ECE)"
+    ece_note = "How far confidence is from accuracy, on average over 15 bins; smaller is better."
+    temperature = "Temperature"
+    temperature_note = (
+        "The temperature T divides the logits; one for each model, fitted on {n} validation images "
+        "(lowest NLL). It changes no answer, only how sure it is."
+    )
+    no_temperature = "There are no validation images, so no temperature is fitted."
+    fitted_here = "(fitted here)"
     photo_lead = "Drop one photo. It stays on this machine and is not added to the data."
     photo_drop = "Drop, paste or choose a photo"
     photo_asking = "Looking at the photo …"

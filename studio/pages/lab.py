@@ -9,13 +9,15 @@ from core.errors import UserError
 from core.evaluation.inspection import Inspection
 from studio import words
 from studio.components.base import panel
+from studio.components.calibration_lab import calibration_lab
 from studio.components.chart import chart
-from studio.components.error_lab import error_lab
+from studio.components.error_lab import chosen, error_lab
 from studio.components.photo import photo_lab, photo_value
 from studio.components.wise_lab import wise_lab, wise_value
 from studio.context import Studio
 from studio.markup import render
 from studio.pages.live import prototypes_value
+from studio.plots import reliability_chart
 from studio.session import Notice, Session
 from studio.view import Handler, View, dispatch
 from studio.workspace import Workspace
@@ -42,6 +44,9 @@ class LabPage:
                     wise = wise_lab(measure=measure_with(studio))
                 with gr.Tab(w.tabs["errors"], id="errors"):
                     errors = panel()
+                with gr.Tab(w.tabs["calibration"], id="calibration"):
+                    calibration = panel()
+                    reliability = chart(w.reliability, height=420)
                 with gr.Tab(w.tabs["prototypes"], id="prototypes"):
                     prototypes = chart(w.tabs["prototypes"], height=460)
                     panel(f'<p class="ek-note">{w.prototypes_lead}</p>')
@@ -52,11 +57,16 @@ class LabPage:
             View(body, self._key, lambda s: gr.update(visible=self._record(s) is not None)),
             View(wise, self._key, self._draw_wise),
             View(errors, self._inspection_key, self._draw_errors),
+            View(calibration, self._inspection_key, self._draw_calibration),
+            View(reliability, self._inspection_key, self._draw_reliability),
             View(prototypes, self._key, self._draw_prototypes),
             View(photo, self._key, self._draw_photo),
         ]
         look = dispatch({"inspect": self.inspect, "show-errors": self.show_errors})
-        self.events: list[tuple[Any, Handler]] = [(errors.action, look)]
+        self.events: list[tuple[Any, Handler]] = [
+            (errors.action, look),
+            (calibration.action, look),
+        ]
 
     def _record(self, session: Session) -> Any:
         return session.mine.record(session.place.run)
@@ -94,6 +104,18 @@ class LabPage:
         record = self._record(session)
         return inspected(session, record.run_id, _errors) if record else ""
 
+    def _draw_calibration(self, session: Session) -> str:
+        record = self._record(session)
+        return inspected(session, record.run_id, _calibration) if record else ""
+
+    def _draw_reliability(self, session: Session) -> Any:
+        record = self._record(session)
+        answer = session.mine.inspected(record.run_id) if record else None
+        if record is None or answer is None or answer.state != "ready":
+            return {"empty": w.inspect_text}
+        column = chosen(answer.value, session.errors).column
+        return reliability_chart(answer.value, column, record.run_id)
+
     def inspect(self, session: Session, _detail: Mapping[str, Any]) -> None:
         """Ask the three models about every image of the run."""
         record = self._record(session)
@@ -124,6 +146,10 @@ def inspected(
 
 def _errors(session: Session, run_id: str, inspection: Inspection) -> str:
     return error_lab(inspection, session.errors, session.mine.pictures(run_id))
+
+
+def _calibration(session: Session, _run_id: str, inspection: Inspection) -> str:
+    return calibration_lab(inspection, session.errors)
 
 
 def measure_with(studio: Studio) -> Any:

@@ -6,6 +6,7 @@ Colours are names of CSS variables, which the page resolves: one figure suits bo
 from studio.plots.frontier import frontier_figure, frontier_table
 from studio.plots.marks import Figure, clean, smooth, thin
 from studio.plots.prototypes import prototypes_chart
+from studio.plots.reliability import reliability_chart
 from studio.plots.training import accuracy_chart, loss_chart
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "frontier_table",
     "loss_chart",
     "prototypes_chart",
+    "reliability_chart",
     "smooth",
     "thin",
 ]
