@@ -1,6 +1,7 @@
 """A finished run, opened again: measured, asked and exported at any mixing weight α."""
 
 import functools
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,11 @@ from core.errors import UserError, unknown
 from core.evaluation.evaluate import evaluate, measure
 from core.evaluation.frontier import measure_frontier
 from core.evaluation.inspection import COLUMNS, Inspection, inspect
-from core.export.open_clip import Exported, export_open_clip
+from core.export.artefact import LOOKED_AT, Exported, Source
+from core.export.formats import FORMATS
+from core.export.huggingface import export_huggingface
+from core.export.onnx import export_onnx
+from core.export.open_clip import export_open_clip
 from core.interpolation.wise import between
 from core.models import zoo
 from core.models.classifier import Classifier
@@ -27,8 +32,12 @@ from core.models.weights import load_classifiers
 from core.records import Draw, Evaluation, RunRecord, WisePoint, read_config
 from core.runs import RunFolder
 
-FORMATS = {"open_clip": export_open_clip}
-"""What can be exported, and who writes it."""
+ENCODERS = {
+    "open_clip": export_open_clip,
+    "onnx": export_onnx,
+    "huggingface": export_huggingface,
+}
+"""What the encoder at some α can be written as, and by whom."""
 
 
 class FinishedRun:
@@ -119,11 +128,24 @@ class FinishedRun:
 
     def export(self, kind: str, alpha: float, folder: Path) -> Exported:
         """Write the encoder at α in another program's format, and load it again to verify."""
-        if kind not in FORMATS:
+        if kind not in ENCODERS:
             raise unknown("format", kind, FORMATS)
         classifier = self.encoder_at(alpha)
         card = {**self._card(alpha), "head": classifier.head.formula}
-        return FORMATS[kind](self.clip, classifier, folder, card)
+        return ENCODERS[kind](Source(self.clip, classifier, card, self._pictures()), folder)
+
+    def _pictures(self) -> tuple[Path, ...]:
+        """Some test images of every domain; none when the data is gone, which needs no export to
+        fail.
+        """
+        try:
+            task = self.task
+        except UserError:
+            return ()
+        domains = [task.test, *task.ood.values()]
+        turns = itertools.chain(*itertools.zip_longest(*domains))
+        items = (item for item in turns if item is not None)
+        return tuple(task.root / item.path for item in itertools.islice(items, LOOKED_AT))
 
     def _top(self, row: Tensor, count: int) -> list[dict[str, Any]]:
         values, indices = row.topk(min(count, len(row)))

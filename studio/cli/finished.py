@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import UserError, unknown
+from core.export.formats import FORMATS
 from core.records import RunRecord, WisePoint
 from core.runs import RunFolder
 from jobs.settings import Settings
@@ -109,7 +110,7 @@ def predict(
 def export(
     run: options.Run,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    format: Annotated[str, typer.Option(help="open_clip")] = "open_clip",
+    format: Annotated[str, typer.Option(help=", ".join(FORMATS))] = "open_clip",
     alpha: options.Alpha = None,
     as_json: AsJson = False,
 ) -> None:

@@ -172,8 +172,8 @@ def test_an_alpha_without_a_run(evenkeel, tiny_model, tiny_data):
 
 
 def test_a_format_that_does_not_exist(evenkeel, finished_run, tmp_path):
-    complaint = evenkeel("export", finished_run, "--format", "onnx", "--out", tmp_path / "x")
-    assert "open_clip" in complaint.complaint
+    complaint = evenkeel("export", finished_run, "--format", "onyx", "--out", tmp_path / "x")
+    assert "Did you mean 'onnx'?" in complaint.complaint
 
 
 def test_an_image_that_is_none(evenkeel, finished_run, tmp_path):

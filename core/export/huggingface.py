@@ -1,0 +1,202 @@
+"""Export for transformers: a folder that `CLIPModel` and `CLIPProcessor` load."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import open_clip
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core.errors import UserError
+from core.export.artefact import Exported, Source, make_room
+from core.export.clip_vit import CLIP_VOCABULARY, why_not
+from core.export.open_clip import (
+    CARD,
+    HEAD,
+    encoder_state,
+    own_features,
+    question,
+    write_head,
+    write_json,
+)
+from core.export.verify import needs, verify
+
+WEIGHTS = "model.safetensors"
+START, END = CLIP_VOCABULARY - 2, CLIP_VOCABULARY - 1
+FILES = {
+    WEIGHTS,
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    HEAD,
+    CARD,
+}
+TOLERANCES = {"image features": 2e-5, "text features": 2e-5, "temperature": 1e-3}
+_RESAMPLE = {"bilinear": 2, "bicubic": 3}
+"""Pillow's numbers."""
+
+
+def export_huggingface(source: Source, folder: Path) -> Exported:
+    """Write config, weights, tokenizer and processor, with the class head beside them.
+
+    A `UserError` says why an encoder is no `CLIPModel`.
+    """
+    reason = why_not(source.clip.config)
+    if reason:
+        raise UserError(
+            f"export: {source.clip.name} cannot become a transformers CLIPModel: {reason} "
+            "Export it for open_clip or as ONNX."
+        )
+    needs("transformers", "verifying a Hugging Face folder")
+    make_room(folder, FILES)
+    save_file(_renamed(encoder_state(source)), folder / WEIGHTS, metadata={"format": "pt"})
+    write_json(folder / "config.json", _config(source.clip.config))
+    write_json(folder / "preprocessor_config.json", _processor(source))
+    _write_tokenizer(folder, source.clip.config["text_cfg"].get("context_length", 77))
+    write_head(source, folder)
+    own = dict(own_features(source))
+    own["temperature"] = encoder_state(source)["logit_scale"].exp().reshape(1).numpy()
+    found = verify("transformers", folder, question(source), own, TOLERANCES)
+    return Exported(folder, snippet(folder), "transformers", found)
+
+
+def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """open_clip's weights under the names of `CLIPModel`; none is left out, but for the mask."""
+    state = {name.removeprefix("text."): tensor for name, tensor in state.items()}
+    state.pop("attn_mask", None)
+    state.pop("logit_bias", None)
+    named = {
+        "logit_scale": state.pop("logit_scale").reshape(()),
+        "visual_projection.weight": state.pop("visual.proj").T,
+        "text_projection.weight": state.pop("text_projection").T,
+        "vision_model.embeddings.class_embedding": state.pop("visual.class_embedding"),
+        "vision_model.embeddings.patch_embedding.weight": state.pop("visual.conv1.weight"),
+        "vision_model.embeddings.position_embedding.weight": state.pop(
+            "visual.positional_embedding"
+        ),
+        "text_model.embeddings.token_embedding.weight": state.pop("token_embedding.weight"),
+        "text_model.embeddings.position_embedding.weight": state.pop("positional_embedding"),
+    }
+    for ours, theirs in (
+        ("visual.ln_pre", "vision_model.pre_layrnorm"),  # spelled so
+        ("visual.ln_post", "vision_model.post_layernorm"),
+        ("ln_final", "text_model.final_layer_norm"),
+    ):
+        for part in ("weight", "bias"):
+            named[f"{theirs}.{part}"] = state.pop(f"{ours}.{part}")
+    for name, tensor in state.items():
+        named.update(_block(name, tensor))
+    return {name: tensor.contiguous().clone() for name, tensor in named.items()}
+
+
+def _block(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """A weight of one transformer block; q, k and v lie in one matrix in open_clip."""
+    tower = "vision_model" if name.startswith("visual.") else "text_model"
+    number, _, rest = (
+        name.removeprefix("visual.").removeprefix("transformer.resblocks.").partition(".")
+    )
+    layer = f"{tower}.encoder.layers.{number}"
+    part, _, kind = rest.rpartition(".")
+    if part == "attn" and kind.startswith("in_proj_"):
+        for letter, rows in zip("qkv", tensor.chunk(3), strict=True):
+            yield f"{layer}.self_attn.{letter}_proj.{kind.removeprefix('in_proj_')}", rows
+        return
+    theirs = {
+        "attn.out_proj": "self_attn.out_proj",
+        "ln_1": "layer_norm1",
+        "ln_2": "layer_norm2",
+        "mlp.c_fc": "mlp.fc1",
+        "mlp.c_proj": "mlp.fc2",
+    }
+    if part not in theirs:
+        raise UserError(f"export: CLIPModel has no counterpart of the weight {name!r}.")
+    yield f"{layer}.{theirs[part]}.{kind}", tensor
+
+
+def _config(ours: Mapping[str, Any]) -> dict[str, Any]:
+    vision, text = ours["vision_cfg"], ours["text_cfg"]
+    size = vision.get("image_size", 224)
+    both = {
+        "hidden_act": "quick_gelu" if ours.get("quick_gelu") else "gelu",
+        "layer_norm_eps": 1e-5,
+        "projection_dim": ours["embed_dim"],
+    }
+    return {
+        "architectures": ["CLIPModel"],
+        "model_type": "clip",
+        "projection_dim": ours["embed_dim"],
+        "dtype": "float32",
+        "vision_config": {
+            **both,
+            **_layers(vision, vision.get("width", 768), vision.get("head_width", 64)),
+            "image_size": size if isinstance(size, int) else size[0],
+            "patch_size": vision.get("patch_size", 16),
+        },
+        "text_config": {
+            **both,
+            **_layers(text, text.get("width", 512), 0),
+            "max_position_embeddings": text.get("context_length", 77),
+            "vocab_size": CLIP_VOCABULARY,
+            "bos_token_id": START,
+            "eos_token_id": END,  # its first place is where the text is read off
+            "pad_token_id": END,
+        },
+    }
+
+
+def _layers(tower: Mapping[str, Any], width: int, head_width: int) -> dict[str, int]:
+    return {
+        "hidden_size": width,
+        "intermediate_size": int(width * tower.get("mlp_ratio", 4)),
+        "num_hidden_layers": tower.get("layers", 12),
+        "num_attention_heads": width // head_width if head_width else tower.get("heads", 8),
+    }
+
+
+def _processor(source: Source) -> dict[str, Any]:
+    ours = source.clip.preprocess
+    side = {"height": ours.size, "width": ours.size}
+    shortest = ours.resize_mode == "shortest"
+    if ours.resize_mode not in ("shortest", "squash"):
+        raise UserError(
+            f"export: CLIPProcessor cannot resize as this model wants ({ours.resize_mode}). "
+            "Export it for open_clip or as ONNX."
+        )
+    return {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_resize": True,
+        "size": {"shortest_edge": ours.size} if shortest else side,
+        "resample": _RESAMPLE[ours.interpolation],
+        "do_center_crop": shortest,
+        "crop_size": side,
+        "do_rescale": True,
+        "do_normalize": True,
+        "do_convert_rgb": True,
+        "image_mean": list(ours.mean),
+        "image_std": list(ours.std),
+    }
+
+
+def _write_tokenizer(folder: Path, length: int) -> None:
+    """CLIP's byte-pair encoding, from open_clip's own copy."""
+    tokenizer = open_clip.SimpleTokenizer()
+    named = {START: "<|startoftext|>", END: "<|endoftext|>"}  # transformers' spelling
+    vocabulary = {named.get(number, token): number for token, number in tokenizer.encoder.items()}
+    write_json(folder / "vocab.json", vocabulary)
+    merges = sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.get)
+    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+    (folder / "merges.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": length}
+    write_json(folder / "tokenizer_config.json", settings)
+
+
+def snippet(folder: Path) -> str:
+    """Python that loads the folder with transformers alone."""
+    return (
+        "from transformers import CLIPModel, CLIPProcessor\n\n"
+        f'model = CLIPModel.from_pretrained("{folder}")\n'
+        f'processor = CLIPProcessor.from_pretrained("{folder}")'
+    )

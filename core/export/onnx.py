@@ -1,0 +1,134 @@
+"""Export for ONNX Runtime: one file, from normalised pixels to logits and image embedding."""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.export.artefact import Exported, Source, make_room
+from core.export.verify import Arrays, needs, verify
+from core.models.folding import unfold
+
+if TYPE_CHECKING:
+    from core.models.classifier import Classifier
+
+MODEL = "model.onnx"
+OPSET = 18
+TOLERANCES = {"image features": 2e-5, "logits": 2e-3, "logits one by one": 2e-3}
+"""Of unit features, and of logits, which are features times a temperature of about 100."""
+
+
+def export_onnx(source: Source, folder: Path) -> Exported:
+    """Write `model.onnx`: `images (N, 3, n, n)` → `logits (N, C)` and unit `embedding (N, D)`.
+
+    What a program must know to use it lies in the file's metadata: `preprocess` (size, mean, std,
+    interpolation, resize_mode), `classes`, `names` and the rest of the card, each as JSON.
+    """
+    needs("onnx", "the ONNX format")
+    needs("onnxscript", "the ONNX format")
+    needs("onnxruntime", "verifying an ONNX file")
+    make_room(folder, {MODEL})
+    path = folder / MODEL
+    _write(source, path)
+    found = verify(
+        "onnxruntime", folder, {"images": source.images.numpy()}, _own(source), TOLERANCES
+    )
+    return Exported(folder, snippet(path), "onnxruntime", found)
+
+
+class Graph(nn.Module):
+    """A classifier as a plain function. A head whose logits are linear becomes one layer, however
+    the head came by its weight.
+    """
+
+    def __init__(self, classifier: "Classifier") -> None:
+        super().__init__()
+        self.tower = classifier.tower
+        unfold(self.tower)
+        linear = classifier.head.exported()
+        self.head = classifier.head
+        if set(linear) <= {"weight", "bias"}:
+            self.head = nn.Linear(linear["weight"].shape[1], len(linear["weight"]))  # type: ignore[assignment]
+            bias = linear.get("bias", torch.zeros(len(linear["weight"])))
+            self.head.load_state_dict({"weight": linear["weight"], "bias": bias})
+        self.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and unit features."""
+        features = F.normalize(self.tower(images), dim=-1)
+        return self.head(features), features
+
+
+def _write(source: Source, path: Path) -> None:
+    import onnx
+
+    graph = Graph(dataclasses.replace(source).plain)  # a copy of its own: it is unfolded
+    images = source.images[:2]
+    with _quietly():
+        program = torch.onnx.export(
+            graph,
+            (images,),
+            dynamo=True,
+            input_names=["images"],
+            output_names=["logits", "embedding"],
+            dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1)}},
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    told = {**source.card, "preprocess": dataclasses.asdict(source.clip.preprocess)}
+    onnx.helper.set_model_props(model, {name: json.dumps(told[name]) for name in told})
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+@torch.inference_mode()
+def _own(source: Source) -> Arrays:
+    features = source.plain.features(source.images)
+    logits = source.plain.logits_from(features).numpy()
+    return {"image features": features.numpy(), "logits": logits, "logits one by one": logits}
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """The exporter warns of its own deprecated calls."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def snippet(path: Path) -> str:
+    """Python that runs the file with onnxruntime, Pillow and numpy."""
+    return f'''import json
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+session = onnxruntime.InferenceSession("{path}")
+told = {{k: json.loads(v) for k, v in session.get_modelmeta().custom_metadata_map.items()}}
+size, mean, std = (told["preprocess"][k] for k in ("size", "mean", "std"))
+
+image = Image.open("photo.jpg").convert("RGB")
+scale = size / min(image.size)
+width, height = (max(size, round(side * scale)) for side in image.size)
+image = image.resize((width, height), Image.Resampling.BICUBIC)
+left, top = (width - size) // 2, (height - size) // 2
+image = image.crop((left, top, left + size, top + size))
+pixels = (np.asarray(image, np.float32) / 255 - mean) / std
+images = pixels.transpose(2, 0, 1)[None].astype(np.float32)
+
+logits, embedding = session.run(["logits", "embedding"], {{"images": images}})
+print(told["names"][logits[0].argmax()])'''

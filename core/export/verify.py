@@ -1,0 +1,98 @@
+"""Verification: an artefact is loaded in a clean process and must give the run's own outputs.
+
+The process is a fresh interpreter that runs one script of `core.export.readers`. The scripts import
+nothing of ours, only the program that the artefact is for, so that what they can load a stranger
+can.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UserError
+
+Arrays = Mapping[str, NDArray[Any]]
+_READERS = Path(__file__).with_name("readers")
+_TIMEOUT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one output of an artefact is from the run's own."""
+
+    output: str
+    largest: float
+    tolerance: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether it counts as equal. NaN does not."""
+        return self.largest <= self.tolerance
+
+    def __str__(self) -> str:
+        return f"{self.output} {self.largest:.1e} (allowed {self.tolerance:.0e})"
+
+
+def verify(
+    reader: str, folder: Path, asked: Arrays, own: Arrays, tolerances: Mapping[str, float]
+) -> tuple[Difference, ...]:
+    """How far the outputs of the artefact in `folder` are from `own`, by name.
+
+    A `UserError` with the numbers when any is further off than its tolerance.
+    """
+    theirs = _read(reader, folder, asked)
+    found = tuple(
+        Difference(name, _largest(theirs.get(name), array), tolerances[name])
+        for name, array in own.items()
+    )
+    wrong = [str(difference) for difference in found if not difference.fits]
+    if wrong:
+        raise UserError(
+            f"export: {folder.name} was loaded again with {reader}, and its outputs are not the "
+            f"run's: {'; '.join(wrong)}. Do not use it; export again, and report it if it stays."
+        )
+    return found
+
+
+def _largest(theirs: NDArray[Any] | None, ours: NDArray[Any]) -> float:
+    if theirs is None or theirs.shape != ours.shape:
+        return float("inf")
+    return float(np.abs(theirs.astype(np.float64) - ours.astype(np.float64)).max(initial=0.0))
+
+
+def _read(reader: str, folder: Path, asked: Arrays) -> dict[str, NDArray[Any]]:
+    """What the reader's script makes of the artefact."""
+    script = _READERS / f"with_{reader}.py"
+    with tempfile.TemporaryDirectory(prefix="evenkeel-verify-") as place:
+        question, answer = Path(place, "asked.npz"), Path(place, "answer.npz")
+        np.savez(question, **asked)  # type: ignore[arg-type]
+        command = [sys.executable, "-P", str(script), str(folder), str(question), str(answer)]
+        done = subprocess.run(
+            command,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""},
+            cwd=place,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise UserError(f"export: {reader} could not load {folder.name}: {reason}")
+        with np.load(answer) as arrays:
+            return dict(arrays)
+
+
+def needs(package: str, what: str) -> None:
+    """A `UserError` when a program that an export needs is not installed."""
+    if importlib.util.find_spec(package) is None:
+        raise UserError(f"export: {what} needs {package}. Install it: pip install {package}.")
