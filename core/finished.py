@@ -13,12 +13,14 @@ from core import __version__
 from core.data.cache import ArrayCache
 from core.data.fewshot import FewShotTask
 from core.data.images import read_image
+from core.data.ingest import open_dataset
 from core.data.shared import seen_images, shared_task
 from core.errors import UserError, unknown
 from core.evaluation.evaluate import evaluate, measure
 from core.evaluation.frontier import measure_frontier
 from core.evaluation.inspection import COLUMNS, Inspection, inspect
 from core.export.artefact import LOOKED_AT, Exported, Source
+from core.export.features import export_features
 from core.export.formats import FORMATS
 from core.export.huggingface import export_huggingface
 from core.export.onnx import export_onnx
@@ -128,11 +130,15 @@ class FinishedRun:
 
     def export(self, kind: str, alpha: float, folder: Path) -> Exported:
         """Write the encoder at α in another program's format, and load it again to verify."""
-        if kind not in ENCODERS:
+        if kind not in (*ENCODERS, "features"):
             raise unknown("format", kind, FORMATS)
         classifier = self.encoder_at(alpha)
         card = {**self._card(alpha), "head": classifier.head.formula}
-        return ENCODERS[kind](Source(self.clip, classifier, card, self._pictures()), folder)
+        source = Source(self.clip, classifier, card, self._pictures())
+        if kind == "features":
+            dataset = open_dataset(self.task.root, self._cache)
+            return export_features(source, folder, self.task, dataset)
+        return ENCODERS[kind](source, folder)
 
     def _pictures(self) -> tuple[Path, ...]:
         """Some test images of every domain; none when the data is gone, which needs no export to

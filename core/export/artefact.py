@@ -75,8 +75,11 @@ class Exported:
         """How that is known, in a sentence."""
         if not self.differences:
             return "A document: it has no outputs to compare."
+        start = f"Loaded again in a clean process with {self.reader}."
+        if all(difference.largest == 0 for difference in self.differences):
+            return f"{start} No difference."
         found = "; ".join(str(difference) for difference in self.differences)
-        return f"Loaded again in a clean process with {self.reader}. Largest difference: {found}."
+        return f"{start} Largest difference: {found}."
 
 
 def make_room(folder: Path, ours: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""The tensors of exported features, by safetensors and numpy alone: `FOLDER ASKED.npz ANSWER.npz`."""
+"""Tensors of exported features, by safetensors and numpy alone: `FOLDER ASKED.npz ANSWER.npz`."""
 
 import sys
 
