@@ -3,7 +3,6 @@
 Imports no torch.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -20,6 +19,7 @@ from core.evaluation.robustness import (
     pearson,
     relative_accuracy,
 )
+from core.evaluation.standing import inside, mean
 from core.records import DomainScore, Evaluation, RunRecord
 from core.runs import RunFolder
 
@@ -80,28 +80,9 @@ def point_of(record: RunRecord) -> ModelPoint:
             f"effective robustness: run {record.run_id} has no OOD images. "
             "Leave it out, or measure on data with an ood folder."
         )
-    reference = sum(score.n for score in id_scores(evaluation))
+    reference = sum(score.n for score in inside(evaluation.domains))
     shift = sum(score.n for score in ood_scores(evaluation))
     return ModelPoint(Measurement(evaluation.id, reference), Measurement(evaluation.ood, shift))
-
-
-def mean_interval(scores: Sequence[DomainScore]) -> tuple[float, float]:
-    """95 % interval of the unweighted mean accuracy over domains.
-
-    The squared distances of every domain's Wilson limits from its accuracy add up as variances do
-    (Zou and Donner 2008, Statistics in Medicine 27:1693–1702); of one domain it is Wilson's own.
-    """
-    mean = sum(score.accuracy for score in scores) / len(scores)
-    below = math.hypot(*(score.accuracy - score.low for score in scores)) / len(scores)
-    above = math.hypot(*(score.high - score.accuracy for score in scores)) / len(scores)
-    return mean - below, mean + above
-
-
-def id_scores(evaluation: Evaluation) -> list[DomainScore]:
-    """What `Evaluation.id` is measured on."""
-    if "test" in evaluation.domains:
-        return [evaluation.domains["test"]]
-    return [s for name, s in evaluation.domains.items() if not name.startswith("ood/")]
 
 
 def ood_scores(evaluation: Evaluation) -> list[DomainScore]:
@@ -156,7 +137,7 @@ def _row(
     return {
         "folder": str(folder.path),
         "method": record.config["method"],
-        "id": _spread(evaluation.id, id_scores(evaluation)),
+        "id": _spread(evaluation.id, inside(evaluation.domains)),
         "ood": _spread(evaluation.ood, ood) if evaluation.ood is not None else None,
         "domains": {
             name: score.model_dump(mode="json", exclude={"per_class"})
@@ -177,8 +158,7 @@ def _row(
 
 
 def _spread(accuracy: float, scores: Sequence[DomainScore]) -> dict[str, Any]:
-    low, high = mean_interval(scores)
-    return {"accuracy": accuracy, "low": low, "high": high, "n": sum(score.n for score in scores)}
+    return {**asdict(mean(scores)), "accuracy": accuracy}
 
 
 def _mean_drift(record: RunRecord) -> dict[str, float | None] | None:

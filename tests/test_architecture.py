@@ -58,6 +58,7 @@ TORCH_FREE = (
     "core.evaluation.paired",
     "core.evaluation.predictions",
     "core.evaluation.robustness",
+    "core.evaluation.standing",
     "jobs.queueing",
     "jobs.progress",
     "jobs.evaluator.client",

@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from core.comparison import compare_runs, differences, gap_correlation, mean_interval
+from core.comparison import compare_runs, differences, gap_correlation
 from core.errors import UserError
 from core.evaluation.predictions import Answers, DomainPredictions, Predictions
+from core.evaluation.standing import mean_interval
 from core.records import (
     DomainScore,
     Drift,
