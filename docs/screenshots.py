@@ -1,4 +1,4 @@
-"""`python -m docs.screenshots OUT`: all five places, wide and on a phone, light and dark.
+"""`python -m docs.screenshots OUT`: all six places, wide and on a phone, light and dark.
 
 Starts a real studio, opens the demo, lets a real worker finish a run, and takes the pictures.
 """
@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.running import CHROMIUM, Running, chromium_path, running_studio
 
-PLACES = ("data", "train", "live", "lab", "export")
+PLACES = ("data", "train", "live", "lab", "compare", "export")
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 
 
@@ -62,7 +62,7 @@ def finished_run(browser: Any, studio: Running) -> str:
 def take(
     browser: Any, address: str, scheme: str, name: str, size: tuple[int, int], out: Path
 ) -> None:
-    """Five pictures of one size and theme."""
+    """Pictures of every place in one size and theme."""
     width, height = size
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     for place in PLACES:

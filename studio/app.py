@@ -1,4 +1,4 @@
-"""The studio put together: five places in one page over one home folder."""
+"""The studio put together: six places in one page over one home folder."""
 
 import os
 
@@ -17,6 +17,7 @@ from jobs.settings import Settings
 from studio import theme, words
 from studio.context import Studio
 from studio.guard import Guard, names
+from studio.pages.compare import ComparePage
 from studio.pages.data import DataPage
 from studio.pages.export import ExportPage
 from studio.pages.lab import LabPage
@@ -35,6 +36,7 @@ PLACES: dict[str, Callable[[Studio], Page]] = {
     "train": TrainPage,
     "live": LivePage,
     "lab": LabPage,
+    "compare": ComparePage,
     "export": ExportPage,
 }
 _QUIET: dict[str, Any] = {

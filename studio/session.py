@@ -11,7 +11,9 @@ from urllib.parse import urlencode
 if TYPE_CHECKING:
     from studio.workspace import Workspace
 
-TABS = ("data", "train", "live", "lab", "export")
+TABS = ("data", "train", "live", "lab", "compare", "export")
+MOST_COMPARED = 6
+"""Runs side by side: as many as there are colours with a symbol of their own."""
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
 _LINK = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -28,6 +30,8 @@ class Place:
     data: str | None = None
     run: str | None = None
     tab: str = "data"
+    compare: tuple[str, ...] = ()
+    """Runs side by side; the first is compared against."""
     share: str | None = None
     """The token of a read-only link, when the visitor came by one."""
 
@@ -37,20 +41,25 @@ class Place:
         data, run, tab = query.get("data"), query.get("run"), query.get("tab", "")
         share = query.get("share")
         is_link = isinstance(share, str) and _LINK.fullmatch(share)
+        compare = dict.fromkeys(filter(is_id, str(query.get("compare", "")).split(",")))
+        usual = "live" if is_id(run) or is_link else "compare" if compare else "data"
         return cls(
             data=data if is_id(data) else None,
             run=run if is_id(run) else None,
-            tab=tab if tab in TABS else ("live" if is_id(run) or is_link else "data"),
+            tab=tab if tab in TABS else usual,
+            compare=tuple(compare)[:MOST_COMPARED],
             share=share if is_link else None,
         )
 
     def query(self) -> str:
         """The query string of this place, empty for the start."""
-        parts = {"share": self.share} if self.share else {"data": self.data, "run": self.run}
+        parts = {"data": self.data, "run": self.run, "compare": ",".join(self.compare)}
+        if self.share:
+            parts = {"share": self.share}
         named = {key: value for key, value in parts.items() if value}
         if named or self.tab != "data":
             named["tab"] = self.tab
-        return f"?{urlencode(named)}" if named else ""
+        return f"?{urlencode(named, safe=',')}" if named else ""
 
     def at(self, **changes: Any) -> Self:
         """This place with something changed."""

@@ -1,4 +1,4 @@
-"""The frame around the five places: header, drawer, address bar."""
+"""The frame around the six places: header, drawer, address bar."""
 
 import time
 from collections.abc import Hashable, Mapping
@@ -77,6 +77,10 @@ class Shell:
             place = place.at(run=None)
         elif place.data is None:
             place = place.at(data=session.mine.data_of(job))
+        if place.data is None and place.compare:
+            place = place.at(data=mine.data_of_run(place.compare[0]))
+        side_by_side = (run for run in place.compare if mine.may_compare(run, place.data))
+        place = place.at(compare=tuple(side_by_side))
         if place.run is None and place.data:
             place = place.at(run=session.mine.newest_run(place.data))
         session.place = place

@@ -12,6 +12,7 @@ _PLACES = (
     "train.css",
     "live.css",
     "lab.css",
+    "compare.css",
     "export.css",
     "visitors.css",
 )

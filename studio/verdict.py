@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.records import DomainScore, Evaluation, RunRecord, WisePoint
+from studio import words
 from studio.markup import count, number, percent, points
 
 if TYPE_CHECKING:
@@ -42,6 +43,18 @@ def paired_verdict(paired: "Paired") -> str:
     more = abs(paired.only_second - paired.only_first)
     side = "more" if paired.verdict == "better" else "fewer"
     return f"{count(more, 'image')} {side} right of {number(paired.n)}."
+
+
+def named_verdict(paired: "Paired", first: str, second: str) -> str:
+    """The same with the names of both runs."""
+    say, images = words.Compare, count(paired.n, "image")
+    if paired.verdict == "same-answers":
+        return say.same_answers.format(first=first, second=second, images=images)
+    if paired.verdict == "cannot-tell":
+        return say.cannot_tell.format(first=first, second=second, images=images)
+    worse, better = (first, second) if paired.verdict == "better" else (second, first)
+    more = number(abs(paired.only_second - paired.only_first))
+    return say.better.format(first=worse, second=better, more=more, images=images)
 
 
 def _keep_zero_shot(zero: Evaluation, tuned: Evaluation) -> str:

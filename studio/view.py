@@ -13,7 +13,9 @@ from studio.session import Notice, Session
 
 log = logging.getLogger(__name__)
 Handler = Callable[[Session, dict[str, Any]], None]
-LOOKING = ("stay", "open-run", "open-data", "new-data", "inspect", "show-errors")
+LOOKING = (
+    "stay", "open-run", "open-data", "new-data", "inspect", "show-errors", "choose-runs",
+)  # fmt: skip
 """What changes nothing but the page: a guest may, and it is not counted."""
 
 

@@ -118,6 +118,25 @@ class Workspace:
         name = self._data_name(job)
         return name if self.has(name) else None
 
+    def data_of_run(self, run_id: str) -> str | None:
+        """The data set of a run; None also when there is no such run here."""
+        job = self.job(run_id)
+        return self.data_of(job) if job else None
+
+    def finished(self, data_id: str | None) -> list[Job]:
+        """The finished runs on a data set, the newest first; without one, on other folders."""
+        return [j for j in self.jobs() if j.state == "done" and self.data_of(j) == data_id]
+
+    def may_compare(self, run_id: str, data_id: str | None) -> bool:
+        """Whether this is a finished run of this workspace on this data set that can be read."""
+        job = self.job(run_id)
+        if job is None or job.state != "done" or self.data_of(job) != data_id:
+            return False
+        try:
+            return self.record(run_id) is not None
+        except UserError:
+            return False
+
     def progress(self, run_id: str) -> Progress:
         """What the run has said so far."""
         progress = read_progress(self.folder(run_id))
@@ -159,6 +178,20 @@ class Workspace:
         )
         config = RunConfig.parse(checked, "run")
         return queueing.submit(self.studio.settings, config, self._remembered())
+
+    def again(self, run_id: str, seed: int, patience_seconds: float) -> Job:
+        """Queue what a run was asked for once more, with another seed."""
+        job = self.find(run_id)
+        data_id = self.data_of(job)
+        if data_id is None:
+            raise UserError(words.Compare.elsewhere)
+        runs = str(self.studio.settings.home / "runs")
+        params = {  # a run that is named by its folder is looked for in this workspace again
+            name: Path(value).name if str(value).startswith(runs) else value
+            for name, value in job.config["params"].items()
+        }
+        asked = {**job.config, "params": params, "seed": seed}
+        return self.submit(data_id, asked, patience_seconds)
 
     # ---- links ------------------------------------------------------------------------------
     def share(self, run_id: str) -> str:
@@ -368,6 +401,21 @@ class Workspace:
         job = self.job(run_id)  # the owner's run need not be in the queue
         return (self._data_name(job) or "" if job else "", query)
 
+    def compared(self, run_ids: Sequence[str]) -> Answer:
+        """Two or more finished runs as `evenkeel compare` has them, the first against the rest."""
+        folders = [self.folder(run_id) for run_id in run_ids]
+
+        def compare() -> dict[str, Any]:
+            from core.comparison import compare_runs  # imports scipy
+
+            return compare_runs(folders)
+
+        return self._ask(_comparison(run_ids), compare)
+
+    def compare_again(self, run_ids: Sequence[str]) -> None:
+        """Forget a comparison that failed."""
+        self.studio.background.forget(_comparison(run_ids))
+
     def measure(self, run_id: str, alpha: float, patience_seconds: float) -> dict[str, Any]:
         """A run at one α, which becomes the chosen one."""
         self.folder(run_id)
@@ -453,6 +501,10 @@ class Workspace:
         for knob in method["knobs"] if method else ():
             if knob["type"] == "run" and params.get(knob["name"]):
                 self.find(str(params[knob["name"]]))
+
+
+def _comparison(run_ids: Sequence[str]) -> tuple[str, ...]:
+    return ("compare", *run_ids)
 
 
 def _brought(sent: Sequence[Mapping[str, str]]) -> Kept:

@@ -1,1 +1,1 @@
-"""The five places of the studio, one file each."""
+"""The six places of the studio, one file each."""

@@ -71,9 +71,9 @@ def _named(target):
 
 def _fire(thief, event, action, target):
     thief.session = target["page"]
-    query = f"?run={target['run']}&data={target['data']}&tab=live"
+    query = f"?run={target['run']}&data={target['data']}&compare={target['run']}&tab=live"
     form = {"model": "embedded", "templates": "dataset", "by": "prefix", "name": "x"}
-    form |= {"train/a/1.png": True, ":to": "a"}
+    form |= {"train/a/1.png": True, ":to": "a", target["run"]: True}
     detail = {"do": action, "id": target["data" if "data" in action else "run"], "form": form}
     detail |= {"tab": "lab", "role": "ood", "files": [{"rel": "a/b/1.png", "id": "f" * 32}]}
     detail |= {"image": "train/a/1.png", "kind": "leak", "folder": "a", "on": "true"}
@@ -119,6 +119,7 @@ def test_every_event_and_route_keeps_two_visitors_apart(here, ann, bob, figure):
     known = {name.split()[2] for name, _ in tried if name.startswith("event") and name[-1] != " "}
     assert known >= {"upload", "queue", "export", "duplicate", "share", "unshare"}
     assert known >= {"cancel", "pause", "resume", "stop", "retry", "advance"}
+    assert known >= {"choose-runs", "again", "retry-compare"}
     assert known >= {"exclude", "move-chosen", "rename", "allow-leaks", "delete-data"}
     figure(f"{2 * len(tried)} answers compared: 0 leaks")
 

@@ -30,7 +30,7 @@ INJECTED = (
     "[src=x], [onerror], [onload], [onfocus], [onmouseover], [ontoggle], iframe[srcdoc], "
     "a[href^='javascript:'], details.pwned"
 )
-PLACES = ("data", "train", "live", "lab", "export")
+PLACES = ("data", "train", "live", "lab", "compare", "export")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from core.errors import UserError
 from core.records import RunConfig
 from tests.browser.folders import folder_of
 
-PLACES = ("data", "train", "live", "lab", "export")
+PLACES = ("data", "train", "live", "lab", "compare", "export")
 ATTACK = "<img src=x onerror=window.pwned=1>"
 
 

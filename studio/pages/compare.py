@@ -1,0 +1,143 @@
+"""Compare: which run is better, and do the images say so?"""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from core.errors import UserError
+from studio import words
+from studio.background import Answer
+from studio.compare_plots import pareto_chart
+from studio.comparing import Candidate, candidates, next_seed, pairings, table, tests_shown
+from studio.components.base import panel
+from studio.components.chart import chart
+from studio.context import Studio
+from studio.domains import shown
+from studio.markup import render
+from studio.session import MOST_COMPARED, Notice, Session, is_id
+from studio.view import Handler, View, dispatch
+
+w = words.Compare
+PATIENCE_SECONDS = 20.0
+
+
+class ComparePage:
+    """Ticked runs of one data set: accuracies, tests on the same images, settings, trade-off."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        with gr.Column(elem_classes="ek-page ek-compare"):
+            choice = panel()
+            accuracies = panel()
+            with gr.Column(visible=False) as trade_off:
+                pareto = chart(w.pareto, height=380)
+            tests = panel()
+        self.views = [
+            View(choice, self._choice_key, self._draw_choice),
+            View(accuracies, self._key, self._draw_accuracies),
+            View(trade_off, self._key, lambda s: gr.update(visible=bool(s.place.compare))),
+            View(pareto, self._key, lambda s: pareto_chart(self._candidates(s))),
+            View(tests, self._tests_key, self._draw_tests),
+        ]
+        act = dispatch(
+            {"choose-runs": self._choose, "again": self._again, "retry-compare": self._retry}
+        )
+        self.events: list[tuple[Any, Handler]] = [
+            (each.action, act) for each in (choice, accuracies, tests)
+        ]
+
+    # ---- what it depends on -----------------------------------------------------------------
+    def _key(self, session: Session) -> Hashable:
+        return (session.place.compare, self._studio.catalogue().state)
+
+    def _choice_key(self, session: Session) -> Hashable:
+        place, mine = session.place, session.mine
+        runs = tuple(job.id for job in mine.finished(place.data))
+        return (self._key(session), place.data, place.run, runs, session.notices.get("compare"))
+
+    def _tests_key(self, session: Session) -> Hashable:
+        answer = self._compared(session)
+        return (self._key(session), answer and (answer.state, answer.version))
+
+    def _compared(self, session: Session) -> Answer | None:
+        ids = session.place.compare
+        return session.mine.compared(ids) if len(ids) > 1 else None
+
+    def _candidates(self, session: Session) -> list[Candidate]:
+        mine = session.mine
+        records = [record for run in session.place.compare if (record := mine.record(run))]
+        return candidates(records, [mine.title(record.config) for record in records])
+
+    # ---- how it looks -----------------------------------------------------------------------
+    def _draw_choice(self, session: Session) -> str:
+        place, mine = session.place, session.mine
+        chosen = {run.id: run for run in self._candidates(session)}
+        known = {job.id: mine.title(job.config) for job in mine.finished(place.data)}
+        rows = [
+            {"id": run_id, "title": title, "chosen": chosen.get(run_id)}
+            for run_id, title in ({run.id: run.title for run in chosen.values()} | known).items()
+        ]
+        hint = {0: w.none_chosen, 1: w.one_chosen}.get(len(chosen), "")
+        return render(
+            "compare_choice.html",
+            rows=sorted(rows, key=lambda row: [*known, row["id"]].index(row["id"])),
+            hint=hint,
+            full=len(chosen) == MOST_COMPARED,
+            most=w.most.format(n=MOST_COMPARED),
+            run=place.run,
+            note=session.notices.get("compare"),
+        )
+
+    def _draw_accuracies(self, session: Session) -> str:
+        runs = self._candidates(session)
+        return render("compare_table.html", **table(runs)) if runs else ""
+
+    def _draw_tests(self, session: Session) -> str:
+        answer, mine = self._compared(session), session.mine
+        if answer is None:
+            return ""
+        if answer.state != "ready":
+            return render("compare_tests.html", found=None, error=answer.error)
+        runs, found = self._candidates(session), answer.value
+        titles = {look.key: look.title for look in shown(runs[0].zero.domains)}
+        pairs = pairings(runs, found, titles)
+        for pairing in pairs:
+            pairing["problem"] = mine.spoken(pairing["problem"])
+        count = tests_shown(pairs)
+        return render(
+            "compare_tests.html",
+            found=pairs,
+            error="",
+            many=w.many_tests.format(n=count) if count > 2 else "",
+            runs=runs,
+            settings={
+                name: ["–" if value is None else mine.spoken(str(value)) for value in values]
+                for name, values in found["differences"].items()
+            },
+            notes=found["notes"],
+        )
+
+    # ---- what it does -----------------------------------------------------------------------
+    def _choose(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """Put the ticked runs side by side: those that stand there stay where they are."""
+        form = dict(detail.get("form") or {})
+        ticked = [run for run, on in form.items() if on is True and is_id(run)]
+        before, mine = session.place.compare, session.mine
+        chosen = [r for r in before if r in ticked] + [r for r in ticked if r not in before]
+        if len(chosen) > MOST_COMPARED:
+            raise UserError(w.most.format(n=MOST_COMPARED))
+        if not all(mine.may_compare(run, session.place.data) for run in chosen):
+            raise UserError(w.gone)
+        session.place = session.place.at(compare=tuple(chosen))
+
+    def _again(self, session: Session, detail: Mapping[str, Any]) -> None:
+        mine = session.mine
+        job = mine.find(detail.get("id"))
+        seed = next_seed(job.config, (other.config for other in mine.jobs()))
+        queued = mine.again(job.id, seed, PATIENCE_SECONDS)
+        text = w.queued.format(name=mine.title(queued.config))
+        session.notices["compare"] = Notice(text, "good")
+
+    def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:
+        session.mine.compare_again(session.place.compare)

@@ -1,0 +1,65 @@
+"""Runs side by side in a real browser: ticked by keyboard, linked, on a phone, without a dead end."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from core.records import RunConfig
+from jobs.ledger import Ledger
+from jobs.queueing import delete
+
+TABLE = "#tab-compare .ek-compare-table"
+
+
+@pytest.fixture(scope="module")
+def pair(studio, finished) -> Iterator[tuple[str, str]]:
+    """The finished run, and a copy of it that says another seed: two rows for one training."""
+    ledger = Ledger(studio.settings)
+    config = {**ledger.get(finished).config, "seed": 1}
+    twin = ledger.submit(RunConfig.parse(config, "run")).id  # no bell: the worker sleeps on
+    held = ledger.claim("a test")
+    assert held is not None
+    assert held.id == twin
+    source, target = (studio.settings.run_folder(run).path for run in (finished, twin))
+    shutil.copytree(source, target)
+    record = target / "record.json"
+    told = record.read_text().replace(finished, twin).replace('"seed": 0', '"seed": 1')
+    record.write_text(told)
+    ledger.finish(held, "done")
+    yield finished, twin
+    delete(studio.settings, twin)
+
+
+def test_two_runs_are_ticked_by_keyboard_and_the_link_brings_them_back(open_page, pair):
+    page = open_page("?data=demo&tab=compare", width=390)
+    for run in pair:
+        page.locator(f"input[name='{run}']").focus()
+        page.keyboard.press("Space")
+        page.wait_for_selector(f"{TABLE} tbody[data-key='{run}']")
+    assert f"compare={','.join(pair)}" in page.url
+    page.wait_for_selector("#tab-compare li[data-verdict='same-answers']")
+    assert "seed" in page.inner_text("#tab-compare .ek-card:last-of-type")
+    page.wait_for_selector("#tab-compare .js-plotly-plot .main-svg")
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0, f"{wide} px too wide"
+    page.locator("#tab-compare .ek-chart [data-part=toggle]").click()
+    assert "zero-shot" in page.inner_text("#tab-compare .ek-chart table")
+
+    page.reload()
+    page.wait_for_selector(f"{TABLE} tbody >> nth=2")
+    assert page.locator(f"input[name='{pair[1]}']").is_checked()
+
+
+def test_a_link_to_runs_that_are_not_there_opens_the_list(open_page, pair):
+    page = open_page(f"?data=demo&compare=nobody-1,{pair[0]}&tab=compare")
+    page.wait_for_selector(f"{TABLE} tbody[data-key='{pair[0]}']")
+    assert "nobody" not in page.url
+    page.get_by_role("button", name="Untick all").click()
+    page.wait_for_selector("#tab-compare :text('Tick two runs')")
+    assert "compare=" not in page.url
+
+
+def test_without_a_finished_run_the_place_says_where_to_go(open_page):
+    page = open_page("?tab=compare")
+    page.wait_for_selector("#tab-compare .ek-empty button")

@@ -1,0 +1,227 @@
+"""Runs side by side: who may see which, what the images say, and what is queued again."""
+
+import numpy as np
+import pytest
+
+from core.errors import UserError
+from core.evaluation.predictions import Answers, DomainPredictions, Predictions
+from core.records import RunConfig
+from studio.background import Answer
+from studio.compare_plots import pareto_chart
+from studio.comparing import candidates, next_seed, table
+from studio.session import MOST_COMPARED, Place, Session
+from studio.shell import Shell
+from tests.studio.conftest import NASTY, SIZES, ZERO, evaluation
+from tests.studio.test_escaping import elements
+
+TITLES = ("One · seed 0", "Two · seed 1")
+
+
+@pytest.fixture
+def finish(studio, record, monkeypatch):
+    """`finish(seed, right, data)`: a run whose tuned weights get the first images right."""
+    monkeypatch.setattr(studio.shelf, "has", lambda data_id: data_id in ("cats", "dogs"))
+
+    def make(seed=0, right=30, data="cats", **more):
+        config = RunConfig(data=str(studio.shelf.folder / data), method="ft", seed=seed, **more)
+        job = studio.ledger.submit(config)
+        claimed = studio.ledger.claim("owner")
+        assert claimed.id == job.id
+        studio.ledger.finish(claimed, "done")
+        folder = studio.folder(job.id)
+        folder.create(config)
+        changed = {"run_id": job.id, "config": config.model_dump(mode="json")}
+        record.model_copy(update=changed).write(folder.record_path)
+        domains = {name: predictions(name, n, right) for name, n in SIZES.items()}
+        Predictions(("red fox", NASTY), domains).write(folder.predictions_path)
+        return job.id
+
+    return make
+
+
+def predictions(name, n, right):
+    hashes = b"".join(f"{name} {i}".encode().ljust(32) for i in range(n))
+    said = Answers(np.where(np.arange(n) < right, 0, 1).astype(np.int32), np.ones(n, np.float32))
+    images = np.frombuffer(hashes, np.uint8).reshape(n, 32)
+    return DomainPredictions(images, np.zeros(n, np.int32), {"zero-shot": said, "fine-tuned": said})
+
+
+@pytest.fixture
+def page(studio, monkeypatch):
+    """The page, built where a loop runs; nobody waits for the evaluator's catalogue."""
+    monkeypatch.setattr(studio, "catalogue", lambda: Answer("waiting"))
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    import gradio as gr
+
+    from studio.pages.compare import ComparePage
+
+    async def build():
+        with gr.Blocks():
+            return ComparePage(studio)
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(lambda: asyncio.run(build())).result()
+
+
+def settled(studio, session):
+    shell = object.__new__(Shell)
+    shell._studio = studio
+    shell.settle(session)
+    return session.place.compare
+
+
+def drawn(page, session):
+    """The HTML of every panel, once what runs in the background has ended."""
+    for view in page.views:
+        view.depends(session)
+    session.mine.studio.background.finish()
+    return "".join(text for view in page.views if isinstance(text := view.draw(session), str))
+
+
+def test_an_address_keeps_the_runs_in_their_order_and_drops_what_is_no_id():
+    place = Place.from_query({"compare": "b-2,a-1,b-2,../x,,A", "tab": "compare"})
+    assert place.compare == ("b-2", "a-1")
+    assert place.query() == "?compare=b-2,a-1&tab=compare"
+    many = ",".join(f"run-{i}" for i in range(20))
+    assert len(Place.from_query({"compare": many}).compare) == MOST_COMPARED
+    assert Place.from_query({"compare": "a-1"}).tab == "compare"
+
+
+def test_runs_of_other_data_unfinished_and_missing_ones_are_dropped_alike(studio, mine, finish):
+    one, other = finish(), finish(data="dogs")
+    waiting = studio.ledger.submit(RunConfig(data=str(studio.shelf.folder / "cats"))).id
+    asked = (one, other, waiting, "ft-20200101-0000-zzzz")
+    assert settled(studio, Session(mine, Place(data="cats", compare=asked))) == (one,)
+    assert settled(studio, Session(mine, Place(data="dogs", compare=asked))) == (other,)
+    link = Session(mine, Place(compare=(other,)))
+    assert settled(studio, link) == (other,)
+    assert link.place.data == "dogs", "a link names the runs, and they name the data set"
+
+
+def test_a_damaged_record_costs_its_run_and_not_the_page(studio, mine, finish):
+    one, two = finish(), finish(1)
+    studio.folder(two).record_path.write_text("{")
+    assert settled(studio, Session(mine, Place(data="cats", compare=(one, two)))) == (one,)
+
+
+def test_ticking_keeps_the_order_and_refuses_what_is_not_here(page, mine, finish):
+    one, two = finish(), finish(1)
+    session = Session(mine, Place(data="cats", compare=(two,)))
+    page._choose(session, {"form": {one: True, two: True}})
+    assert session.place.compare == (two, one)
+    for form in ({"ft-20200101-0000-zzzz": True}, {finish(data="dogs"): True}):
+        with pytest.raises(UserError, match="not there any more"):
+            page._choose(session, {"form": form})
+    page._choose(session, {"form": {"../x": True, one: "yes", two: False}})
+    assert session.place.compare == ()
+
+
+def test_the_page_says_which_runs_the_images_tell_apart(page, mine, finish):
+    session = Session(mine, Place(data="cats", compare=(finish(right=20), finish(1, right=22))))
+    text = drawn(page, session)
+    assert "A and B cannot be told apart by 100 images" in text
+    assert "<code>seed</code>" in text
+    assert "<code>shots</code>" not in text, "only what differs"
+    assert text.count('data-verdict="cannot-tell"') == 2
+
+
+def test_the_page_names_the_better_run_where_there_is_one(page, mine, finish):
+    session = Session(mine, Place(data="cats", compare=(finish(right=20), finish(1, right=40))))
+    assert "B gets 20 more right than A, of 100 images" in drawn(page, session)
+
+
+def test_names_in_settings_are_text(page, mine, finish):
+    runs = finish(), finish(1, templates=(f"{NASTY} of a {{}}",))
+    text = drawn(page, Session(mine, Place(data="cats", compare=runs)))
+    assert "onerror=alert" in text, "the setting is shown"
+    assert elements(text).isdisjoint({"img", "script", "iframe"})
+
+
+def test_a_failed_comparison_has_its_reason_and_a_way_on(page, mine, finish, monkeypatch):
+    session = Session(mine, Place(data="cats", compare=(finish(), finish(1))))
+    monkeypatch.setattr(type(mine), "compared", lambda *_: Answer("failed", error=f"no {NASTY}"))
+    text = page._draw_tests(session)
+    assert 'data-do="retry-compare"' in text
+    assert "<img" not in text
+
+
+def test_what_is_queued_again_has_the_first_seed_that_was_not_used():
+    config = {"seed": 0, "shots": 4}
+    others = [config, {"seed": 2, "shots": 4}, {"seed": 9, "shots": 8}]
+    assert next_seed(config, others) == 3
+
+
+def test_queueing_again_changes_the_seed_and_nothing_else(page, studio, mine, finish, monkeypatch):
+    run = finish(seed=4)
+    asked = []
+
+    def submit(self, data_id, config, patience_seconds):
+        asked.append((data_id, config))
+        return studio.ledger.get(run)
+
+    monkeypatch.setattr(type(mine), "submit", submit)
+    session = Session(mine, Place(data="cats"))
+    page._again(session, {"id": run})
+    [(data_id, config)] = asked
+    assert data_id == "cats"
+    assert config == {**studio.ledger.get(run).config, "seed": 5}
+    assert "Queued" in session.notices["compare"].text
+    with pytest.raises(UserError):
+        page._again(session, {"id": "ft-20200101-0000-zzzz"})
+
+
+def test_the_table_has_both_weights_with_change_and_interval(record):
+    [run] = candidates([record], TITLES)
+    found = table([run])
+    assert found["columns"] == ["ID test", "noto", "sketch", "OOD mean"]
+    chosen, tuned = found["runs"][0]["rows"]
+    assert (chosen.weight, tuned.weight) == ("0.30", "1, fine-tuned")
+    assert tuned.cells[0].change == pytest.approx(0.2)
+    assert tuned.cells[2].tone == "bad"
+    assert found["zero"].cells[0].share.n == 100
+    assert found["zero"].cells[0].change is None
+
+
+def test_runs_with_another_zero_shot_have_their_own_line(record):
+    other = record.model_copy(
+        update={
+            "evaluations": {
+                **record.evaluations,
+                "zero-shot": evaluation(val=24, test=10, ood_noto=30, ood_sketch=25),
+            }
+        }
+    )
+    found = table(candidates([record, other], TITLES))
+    assert found["zero"] is None
+    weights = [row.weight for row in found["runs"][1]["rows"]]
+    assert weights == ["zero-shot", "0.30", "1, fine-tuned"]
+
+
+def test_the_chart_marks_what_nothing_beats_and_has_its_numbers(record):
+    low = evaluation(val=24, test=55, ood_noto=20, ood_sketch=20)
+    beaten = record.model_copy(
+        update={
+            "evaluations": {"zero-shot": ZERO, "fine-tuned": low},
+            "selection": record.selection.model_copy(update={"alpha": 1.0}),
+        }
+    )
+    value = pareto_chart(candidates([record, beaten], TITLES))
+    rows = value["table"]["rows"]
+    one, two = (f"{letter} · {title}" for letter, title in zip("AB", TITLES, strict=True))
+    assert [row[0] for row in rows] == ["zero-shot", one, one, two]
+    assert [row[-1] for row in rows] == ["yes", "yes", "yes", "no"]
+    assert len(value["figure"]["data"]) == 1 + len(rows)
+    assert "zero-shot, A α = 0.30, A α = 1.00." in value["label"]
+
+
+def test_without_ood_the_chart_says_what_to_do(record):
+    alone = evaluation(val=24, test=60)
+    plain = record.model_copy(
+        update={
+            "evaluations": {"zero-shot": alone, "fine-tuned": alone},
+            "selection": record.selection.model_copy(update={"alpha": 1.0}),
+        }
+    )
+    assert "OOD domain" in pareto_chart(candidates([plain], TITLES))["empty"]
