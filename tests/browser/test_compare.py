@@ -1,4 +1,4 @@
-"""Runs side by side in a real browser: ticked by keyboard, linked, on a phone, without a dead end."""
+"""Runs side by side in a real browser: ticked by keyboard, linked, on a phone, no dead end."""
 
 import shutil
 from collections.abc import Iterator
