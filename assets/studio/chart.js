@@ -98,12 +98,10 @@
 
   const groupOf = (trace) => trace.legendgroup || trace.name;
 
-  /** The figure without the groups that the visitor switched off. */
+  /** The figure without the groups that the visitor switched off, or has not switched on. */
   const without = (figure, off) => ({
     ...figure,
-    data: figure.data.map((trace) =>
-      off.has(groupOf(trace)) ? { ...trace, visible: false } : trace,
-    ),
+    data: figure.data.map((trace) => ({ ...trace, visible: !off.has(groupOf(trace)) })),
   });
 
   /** Keys of a figure as buttons: colour and symbol of every trace that has a name of its own. */
@@ -126,6 +124,7 @@
 
   /** Keys for `figure` inside `node`; `changed` is called after a click. */
   EK.keys = (node, off, changed) => {
+    const known = new Set();
     node.addEventListener("click", (event) => {
       const group = event.target.closest("[data-group]")?.dataset.group;
       if (group === undefined) return;
@@ -133,6 +132,10 @@
       changed();
     });
     return (figure) => {
+      for (const trace of figure.data) {
+        if (trace.visible === "legendonly" && !known.has(groupOf(trace))) off.add(groupOf(trace));
+        known.add(groupOf(trace));
+      }
       EK.patch(node, keys(figure, off));
       return without(figure, off);
     };

@@ -124,7 +124,8 @@ class LivePage:
         if not session.place.run or not self._has_run(session):
             return None
         progress = session.mine.progress(session.place.run)
-        return plots.loss_chart(session.place.run, progress.losses, _steps(progress))
+        steps = _steps(progress)
+        return plots.loss_chart(session.place.run, progress.losses, steps, progress.terms)
 
     def _draw_accuracy(self, session: Session) -> Any:
         if not session.place.run or not self._has_run(session):

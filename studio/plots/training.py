@@ -12,8 +12,16 @@ DODGE = 0.008
 """Share of the axis between two domains, so that their intervals do not cover each other."""
 
 
-def loss_chart(run_id: str, losses: Sequence[Sequence[float]], steps: int) -> Figure:
-    """Raw and smoothed training loss over the steps. Value of a `chart`."""
+def loss_chart(
+    run_id: str,
+    losses: Sequence[Sequence[float]],
+    steps: int,
+    terms: Mapping[str, Sequence[Sequence[float]]] | None = None,
+) -> Figure:
+    """Raw and smoothed training loss over the steps. Value of a `chart`.
+
+    Its terms by name, before they are weighted, wait in the legend where there is more than one.
+    """
     if not losses:
         return {"empty": words.Live.loss_empty}
     kept = thin(losses)
@@ -26,6 +34,7 @@ def loss_chart(run_id: str, losses: Sequence[Sequence[float]], steps: int) -> Fi
         "data": [
             _line(x, raw, "var(--ek-line-2)", width=1.2, name="each step"),
             _line(x, soft, "var(--ek-accent)", width=2.2, name="smoothed"),
+            *_terms(terms or {}),
         ],
         "layout": {
             "uirevision": run_id,
@@ -36,11 +45,36 @@ def loss_chart(run_id: str, losses: Sequence[Sequence[float]], steps: int) -> Fi
     return {
         "figure": figure,
         "table": {
-            "columns": ["step", "loss"],
-            "rows": [[s, f"{v:.4f}"] for s, v in thin(losses, 60)],
+            "columns": ["step", "loss", *(terms or {})],
+            "rows": [
+                [s, f"{v:.4f}", *(_at(series, s) for series in (terms or {}).values())]
+                for s, v in thin(losses, 60)
+            ],
         },
         "label": f"Training loss over {len(losses)} steps, now {soft[-1]:.3f}.",
     }
+
+
+def _terms(terms: Mapping[str, Sequence[Sequence[float]]]) -> list[Figure]:
+    """A click in the legend shows them: their scales differ, and would flatten the loss."""
+    if len(terms) < 2:
+        return []
+    return [
+        _line(
+            [step for step, _ in kept],
+            [value for _, value in kept],
+            f"var(--ek-s{1 + number % 4})",
+            width=1.4,
+            name=name,
+            visible="legendonly",
+        )
+        for number, (name, kept) in enumerate((n, thin(series)) for n, series in terms.items())
+    ]
+
+
+def _at(series: Sequence[Sequence[float]], step: float) -> str:
+    """The value at a step, as text."""
+    return next((f"{value:.4f}" for at, value in series if at == step), "–")
 
 
 def accuracy_chart(run_id: str, evaluations: Sequence[Mapping[str, Any]], steps: int) -> Figure:

@@ -26,6 +26,21 @@ def test_loss_is_drawn_raw_and_smoothed():
     assert value["figure"]["layout"]["uirevision"] == "r"
 
 
+def test_terms_of_the_loss_wait_in_the_legend_and_stand_in_the_table():
+    losses = [[1, 4.0], [2, 2.0]]
+    terms = {"class": [[1, 3.0], [2, 1.5]], "spurious": [[2, 0.5]]}
+    value = plots.loss_chart("r", losses, 10, terms)
+    assert traces(value)["spurious"]["visible"] == "legendonly"
+    assert traces(value)["class"]["y"] == [3.0, 1.5]
+    assert value["table"]["columns"] == ["step", "loss", "class", "spurious"]
+    assert value["table"]["rows"] == [
+        [1, "4.0000", "3.0000", "–"],
+        [2, "2.0000", "1.5000", "0.5000"],
+    ]
+    alone = plots.loss_chart("r", losses, 10, {"class": losses})
+    assert "class" not in traces(alone), "it is the loss"
+
+
 def test_a_run_without_steps_says_so():
     assert "figure" not in plots.loss_chart("r", [], 0)
     assert plots.accuracy_chart("r", [], 0)["empty"]
