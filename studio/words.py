@@ -373,6 +373,7 @@ class Lab:
         "wise": "Mixing weight α",
         "errors": "Errors",
         "calibration": "Calibration",
+        "drift": "Drift",
         "prototypes": "Prototypes",
         "photo": "Try a photo",
     }
@@ -458,6 +459,39 @@ class Lab:
     )
     no_temperature = "There are no validation images, so no temperature is fitted."
     fitted_here = "(fitted here)"
+    distortion = "Feature distortion by domain"
+    distortion_note = (
+        "How far the fine-tuned tower moved an image's unit features from CLIP's, on average: 0 is "
+        "not at all, 2 the most there is. Little on OOD means that CLIP's knowledge was kept."
+    )
+    energy_gap = "Energy gap by domain"
+    energy_gap_note = (
+        "How much training changed what images and random texts have to do with each other "
+        "(squared, averaged over the texts); 0 is not at all. It grows with the model's own "
+        "temperature: compare domains, not models."
+    )
+    no_drift = (
+        "This run holds no drift: an older version trained it, or it is an ensemble. Train it "
+        "again to see it."
+    )
+    no_gap = "The text tower of this model cannot read random texts, so there is no energy gap."
+    stress = "Stress set (synthetic)"
+    stress_note = (
+        "Synthetic: the test images changed by eight effects, not photos of another place. No part "
+        "of any OOD number. Bars: 95 % interval."
+    )
+    stress_worst = "Lowest after fine-tuning"
+    stress_columns: ClassVar = (
+        "effect (synthetic)",
+        "zero-shot",
+        "fine-tuned",
+        "95 % interval",
+        "change",
+        "n",
+    )
+    no_stress = (
+        "No stress set was measured: it is when a data set has no OOD folder, or with --stress."
+    )
     photo_lead = "Drop one photo. It stays on this machine and is not added to the data."
     photo_drop = "Drop, paste or choose a photo"
     photo_asking = "Looking at the photo …"

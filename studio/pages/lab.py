@@ -7,7 +7,8 @@ import gradio as gr
 
 from core.errors import UserError
 from core.evaluation.inspection import Inspection
-from studio import words
+from core.records import RunRecord
+from studio import plots, words
 from studio.components.base import panel
 from studio.components.calibration_lab import calibration_lab
 from studio.components.chart import chart
@@ -17,7 +18,6 @@ from studio.components.wise_lab import wise_lab, wise_value
 from studio.context import Studio
 from studio.markup import render
 from studio.pages.live import prototypes_value
-from studio.plots import reliability_chart
 from studio.session import Notice, Session
 from studio.view import Handler, View, dispatch
 from studio.workspace import Workspace
@@ -47,6 +47,11 @@ class LabPage:
                 with gr.Tab(w.tabs["calibration"], id="calibration"):
                     calibration = panel()
                     reliability = chart(w.reliability, height=420)
+                with gr.Tab(w.tabs["drift"], id="drift"):
+                    with gr.Row(elem_classes="ek-pair", equal_height=True):
+                        distortion = chart(w.distortion, min_width=320)
+                        gap = chart(w.energy_gap, min_width=320)
+                    stress = chart(w.stress, height=320)
                 with gr.Tab(w.tabs["prototypes"], id="prototypes"):
                     prototypes = chart(w.tabs["prototypes"], height=460)
                     panel(f'<p class="ek-note">{w.prototypes_lead}</p>')
@@ -59,6 +64,9 @@ class LabPage:
             View(errors, self._inspection_key, self._draw_errors),
             View(calibration, self._inspection_key, self._draw_calibration),
             View(reliability, self._inspection_key, self._draw_reliability),
+            View(distortion, self._key, self._drawn_by(plots.distortion_chart)),
+            View(gap, self._key, self._drawn_by(plots.energy_gap_chart)),
+            View(stress, self._key, self._drawn_by(plots.stress_chart)),
             View(prototypes, self._key, self._draw_prototypes),
             View(photo, self._key, self._draw_photo),
         ]
@@ -114,7 +122,16 @@ class LabPage:
         if record is None or answer is None or answer.state != "ready":
             return {"empty": w.inspect_text}
         column = chosen(answer.value, session.errors).column
-        return reliability_chart(answer.value, column, record.run_id)
+        return plots.reliability_chart(answer.value, column, record.run_id)
+
+    def _drawn_by(self, figure: Callable[[RunRecord], Any]) -> Callable[[Session], Any]:
+        """How a chart that is a function of the record is drawn."""
+
+        def draw(session: Session) -> Any:
+            record = self._record(session)
+            return figure(record) if record else None
+
+        return draw
 
     def inspect(self, session: Session, _detail: Mapping[str, Any]) -> None:
         """Ask the three models about every image of the run."""

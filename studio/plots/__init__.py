@@ -3,21 +3,26 @@
 Colours are names of CSS variables, which the page resolves: one figure suits both themes.
 """
 
+from studio.plots.drift import distortion_chart, energy_gap_chart
 from studio.plots.frontier import frontier_figure, frontier_table
 from studio.plots.marks import Figure, clean, smooth, thin
 from studio.plots.prototypes import prototypes_chart
 from studio.plots.reliability import reliability_chart
+from studio.plots.stress import stress_chart
 from studio.plots.training import accuracy_chart, loss_chart
 
 __all__ = [
     "Figure",
     "accuracy_chart",
     "clean",
+    "distortion_chart",
+    "energy_gap_chart",
     "frontier_figure",
     "frontier_table",
     "loss_chart",
     "prototypes_chart",
     "reliability_chart",
     "smooth",
+    "stress_chart",
     "thin",
 ]
