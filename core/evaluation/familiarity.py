@@ -1,0 +1,41 @@
+"""How near an image is to what a classifier was trained on, and when it had better not answer."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+ACCEPTED = 0.95
+"""Share of the in-distribution images that the threshold lets pass."""
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """An image's similarity to its nearest training image, and the threshold below which to
+    abstain. Cosines, from −1 to 1.
+    """
+
+    similarity: float
+    threshold: float
+
+    @property
+    def abstain(self) -> bool:
+        """Whether the image is less like the training set than nearly all in-distribution ones."""
+        return self.similarity < self.threshold
+
+
+def nearest(features: Tensor, train: Tensor, leave_self_out: bool = False) -> Tensor:
+    """The highest cosine to a training feature for each image, `(N,)`, from unit features `(N, D)`
+    and `(M, D)`. `leave_self_out`: they are the same images, and none is its own neighbour.
+    """
+    cosines = features.double() @ train.double().T
+    if leave_self_out:
+        cosines.fill_diagonal_(-torch.inf)
+    return cosines.max(1).values
+
+
+def abstain_threshold(inside: Tensor, accepted: float = ACCEPTED) -> float:
+    """The similarity that a share `accepted` of in-distribution images `(N,)` reaches at least."""
+    ordered = inside.sort(descending=True).values
+    kept = max(1, -int(-accepted * len(ordered) // 1))
+    return float(ordered[min(kept, len(ordered)) - 1])

@@ -1,0 +1,107 @@
+"""Where an image tower looked: attention rollout on ViTs, gradient times activation on conv towers.
+
+A hint, not a proof: both leave out parts of what the network computes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from core.models.classifier import Classifier
+
+Kind = Literal["rollout", "relevance"]
+
+
+def relevance(classifier: Classifier, image: Tensor, label: int) -> tuple[Kind, Tensor] | None:
+    """A map `(h, w)` from 0 to 1 for one evaluation view `(3, H, W)`, of what speaks for `label` on
+    convolutional towers and of all that is attended to on ViTs. None for towers that are neither.
+    """
+    if any(isinstance(module, nn.MultiheadAttention) for module in classifier.tower.modules()):
+        return _rolled(classifier, image)
+    return _gradient_times_activation(classifier, image, label)
+
+
+def rollout(attentions: list[Tensor]) -> Tensor:
+    """What the class token takes from every patch, `(T−1,)`, through all layers' attention
+    `(T, T)`: Π ½(A + I), rows that sum to 1. Abnar and Zuidema 2020, arXiv 2005.00928 §3.
+    """
+    size = attentions[0].shape[-1]
+    total = torch.eye(size, dtype=torch.float64)
+    for attention in attentions:
+        mixed = (attention.double() + torch.eye(size, dtype=torch.float64)) / 2
+        total = mixed / mixed.sum(-1, keepdim=True) @ total
+    return total[0, 1:]
+
+
+def gradient_times_activation(activation: Tensor, gradient: Tensor) -> Tensor:
+    """ReLU(Σ_c g·a) at every place, `(h, w)`, from `(C, h, w)`: HiResCAM, arXiv 2011.08891.
+
+    As Grad-CAM, but the gradient is not averaged first, so that it stays where it belongs.
+    """
+    return (activation * gradient).sum(0).clamp_min(0)
+
+
+def _rolled(classifier: Classifier, image: Tensor) -> tuple[Kind, Tensor] | None:
+    with torch.no_grad(), _attentions(classifier.tower) as seen:
+        classifier.features(image[None])
+    if not seen or len({a.shape for a in seen}) > 1:
+        return None
+    shares = rollout(seen)
+    side = round(len(shares) ** 0.5)
+    return ("rollout", _scaled(shares.view(side, side))) if side**2 == len(shares) else None
+
+
+@contextmanager
+def _attentions(tower: nn.Module) -> Iterator[list[Tensor]]:
+    """Collects every block's attention `(T, T)`, averaged over heads, while the tower runs."""
+    seen: list[Tensor] = []
+
+    def ask(_module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return args, {**kwargs, "need_weights": True, "average_attn_weights": True}
+
+    def keep(_module: nn.Module, _args: Any, output: Any) -> None:
+        if output[1] is not None and output[1].shape[-1] == output[1].shape[-2]:
+            seen.append(output[1][0].float().cpu())
+
+    attention = [m for m in tower.modules() if isinstance(m, nn.MultiheadAttention)]
+    hooks = [m.register_forward_pre_hook(ask, with_kwargs=True) for m in attention]
+    hooks += [m.register_forward_hook(keep) for m in attention]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _gradient_times_activation(
+    classifier: Classifier, image: Tensor, label: int
+) -> tuple[Kind, Tensor] | None:
+    last: list[Tensor] = []
+
+    def keep(_module: nn.Module, _args: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[-2:]) > 1:
+            last[:] = [output]
+
+    hooks = [m.register_forward_hook(keep) for m in classifier.tower.modules()]
+    pixels = image[None].to(classifier.mean.device).float().div(255)
+    pixels = pixels.sub(classifier.mean).div(classifier.std).requires_grad_()
+    try:
+        with torch.enable_grad():
+            logit = classifier(pixels)[0, label]
+            if not last:
+                return None
+            (gradient,) = torch.autograd.grad(logit, last)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    found = gradient_times_activation(last[0][0].detach().float(), gradient[0].float())
+    return "relevance", _scaled(found.cpu())
+
+
+def _scaled(found: Tensor) -> Tensor:
+    """From 0 to 1; all 0 where there is no difference."""
+    low, high = found.min(), found.max()
+    return (found - low) / (high - low) if high > low else torch.zeros_like(found)
