@@ -3,6 +3,7 @@
 import functools
 import itertools
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from core.data.ingest import open_dataset
 from core.data.shared import seen_images, shared_task
 from core.errors import UserError, unknown
 from core.evaluation.evaluate import evaluate, measure
+from core.evaluation.familiarity import ACCEPTED, Familiarity, abstain_threshold, nearest
 from core.evaluation.frontier import measure_frontier
 from core.evaluation.inspection import COLUMNS, Inspection, inspect
 from core.export.artefact import LOOKED_AT, Exported, Source
@@ -30,6 +32,7 @@ from core.models import zoo
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
+from core.models.relevance import relevance
 from core.models.weights import load_classifiers
 from core.records import Draw, Evaluation, RunRecord, WisePoint, read_config
 from core.runs import RunFolder
@@ -54,6 +57,7 @@ class FinishedRun:
         self.clip = load_clip(self.record, cache, device)
         self.zero_shot, self.tuned = load_classifiers(self.folder.weights_path, self.clip)
         self._mixer = between(self.zero_shot, self.tuned)
+        self._known_at: tuple[float, Tensor, float] | None = None
 
     @functools.cached_property
     def task(self) -> FewShotTask:
@@ -127,6 +131,43 @@ class FinishedRun:
             {"image": str(path), "alpha": alpha, "top": self._top(row, top)}
             for path, row in zip(images, probabilities, strict=True)
         ]
+
+    def look(self, image: Path, alpha: float) -> dict[str, Any]:
+        """How familiar an image is, and where α looked: `{"familiarity", "map"}`, each None where
+        there is none to tell: of an ensemble, or when the run's data has moved.
+        """
+        classifier = self.at(alpha)
+        if isinstance(classifier, Ensemble):
+            return {"familiarity": None, "map": None}
+        view = self.clip.preprocess.evaluation_view(read_image(image))
+        with torch.no_grad():
+            feature = classifier.features(view[None]).cpu()
+        label = int(classifier.logits_from(feature).argmax())
+        seen = relevance(classifier, view, label)
+        found = seen and {"kind": seen[0], "label": label, "values": seen[1].tolist()}
+        return {"familiarity": self._familiarity(classifier, feature, alpha), "map": found}
+
+    def _familiarity(
+        self, classifier: Classifier, feature: Tensor, alpha: float
+    ) -> dict[str, Any] | None:
+        try:
+            train, threshold = self._known(classifier, alpha)
+        except UserError:
+            return None
+        familiarity = Familiarity(float(nearest(feature, train)[0]), threshold)
+        return {**asdict(familiarity), "abstain": familiarity.abstain, "accepted": ACCEPTED}
+
+    def _known(self, classifier: Classifier, alpha: float) -> tuple[Tensor, float]:
+        """Training features at α, and the threshold from validation images (else from training)."""
+        if self._known_at is None or self._known_at[0] != alpha:
+            task = self.task
+            train = self.clip.features_of(classifier, task.root, task.train)
+            if task.val:
+                inside = nearest(self.clip.features_of(classifier, task.root, task.val), train)
+            else:
+                inside = nearest(train, train, leave_self_out=True)
+            self._known_at = (alpha, train, abstain_threshold(inside))
+        return self._known_at[1:]
 
     def export(self, kind: str, alpha: float, folder: Path) -> Exported:
         """Write the encoder at α in another program's format, and load it again to verify."""

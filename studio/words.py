@@ -496,6 +496,22 @@ class Lab:
     photo_drop = "Drop, paste or choose a photo"
     photo_asking = "Looking at the photo …"
     photo_alt = "The photo you dropped"
+    photo_familiar = (
+        "Like the training images: {similarity} to the nearest, {threshold} or more is usual."
+    )
+    photo_abstain = (
+        "Unlike the training images: {similarity} to the nearest, below the {threshold} that "
+        "{accepted} of held-out images reach. Better not to trust an answer here."
+    )
+    photo_unknown = (
+        "How familiar this photo is cannot be told: the run is an ensemble, or its data has moved."
+    )
+    photo_map = "Show where α looked"
+    photo_maps: ClassVar = {
+        "rollout": "Attention rollout over the patches: a hint, not a proof.",
+        "relevance": "Gradient times activation for the first answer: a hint, not a proof.",
+    }
+    photo_no_map = "This kind of tower gives no map."
 
 
 class Compare:

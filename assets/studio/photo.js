@@ -4,12 +4,16 @@
   const { html } = EK;
   EK.define("photo", (root, { props, watch, server }) => {
     const find = (name) => root.querySelector(`[data-part=${name}]`);
-    const [drop, input, image, columns, status] = [
+    const [drop, input, image, columns, status, map, toggle, familiar, how] = [
       "drop",
       "input",
       "image",
       "columns",
       "status",
+      "map",
+      "toggle",
+      "familiar",
+      "how",
     ].map(find);
     let asked = 0;
 
@@ -19,7 +23,41 @@
         ><span class="ek-prob">${(100 * probability).toFixed(1)} %</span>
         <i style="width:${(100 * probability).toFixed(1)}%"></i>
       </li>`;
+    /** Whether the photo is like the training images, and from where on an answer is not trusted. */
+    function tellFamiliarity(found) {
+      const { words } = props.value;
+      familiar.classList.toggle("ek-bad", Boolean(found?.abstain));
+      familiar.textContent = found
+        ? words[found.abstain ? "abstain" : "familiar"]
+            .replace("{similarity}", found.similarity.toFixed(2))
+            .replace("{threshold}", found.threshold.toFixed(2))
+            .replace("{accepted}", `${(100 * found.accepted).toFixed(0)} %`)
+        : words.unknown;
+    }
+    /** The map as one pixel a cell; the style sheet stretches it over the part the model saw. */
+    function keepMap(found) {
+      map.hidden = true;
+      toggle.hidden = !found;
+      toggle.setAttribute("aria-pressed", "false");
+      how.textContent = found ? props.value.words[found.kind] : props.value.words.no_map;
+      if (!found) return;
+      const { values } = found;
+      map.width = values[0].length;
+      map.height = values.length;
+      const pixels = values.flat().flatMap((v) => [255, 90, 0, Math.round(190 * v)]);
+      const data = new ImageData(Uint8ClampedArray.from(pixels), map.width, map.height);
+      map.getContext("2d").putImageData(data, 0, 0);
+    }
+    function clear() {
+      map.hidden = true;
+      toggle.hidden = true;
+      familiar.textContent = "";
+      how.textContent = "";
+      EK.patch(columns, "");
+    }
     function show(answer) {
+      tellFamiliarity(answer.familiarity);
+      keepMap(answer.map);
       EK.patch(
         columns,
         answer.columns
@@ -41,6 +79,7 @@
       if (image.src) URL.revokeObjectURL(image.src);
       image.src = URL.createObjectURL(file);
       root.dataset.state = "asking";
+      clear();
       status.textContent = props.value.words.asking;
       try {
         const [{ id }] = await EK.upload([{ rel: file.name, file }], () => {});
@@ -57,6 +96,10 @@
       }
     }
     drop.addEventListener("click", () => input.click());
+    toggle.addEventListener("click", () => {
+      map.hidden = !map.hidden;
+      toggle.setAttribute("aria-pressed", String(!map.hidden));
+    });
     input.addEventListener("change", () => {
       take(input.files[0]);
       input.value = "";

@@ -119,16 +119,20 @@ class Evaluator:
             return answer
 
     def predict(self, run: str, alpha: float, image: Path) -> dict[str, Any]:
-        """What zero-shot, α and the tuned model say about one image."""
+        """What zero-shot, α and the tuned model say about one image; how familiar it is at α, and
+        where α looked.
+        """
         columns = {0.0: "zero-shot", alpha: f"α = {alpha:g}", 1.0: "fine-tuned"}
         columns |= {0.0: "zero-shot", 1.0: "fine-tuned"}  # the ends keep their names
         with self._runs.borrow(run, lambda: self._open(run)) as finished:
             answers = [finished.predict([image], a)[0] for a in columns]
+            look = finished.look(image, alpha)
         return {
+            **look,
             "columns": [
                 {"label": label, "alpha": a, "top": answer["top"]}
                 for (a, label), answer in zip(columns.items(), answers, strict=True)
-            ]
+            ],
         }
 
     def export(self, run: str, alpha: float, format: str) -> dict[str, Any]:

@@ -10,22 +10,32 @@ from studio.components.base import text, widget
 _TEMPLATE = """<div class="ek-photo" data-state="empty" tabindex="-1">
 <div class="ek-card ek-photo-card">
 <button type="button" class="ek-photo-drop" data-part="drop">
-<img data-part="image" alt="{alt}"><span>{drop}</span></button>
+<img data-part="image" alt="{alt}"><canvas data-part="map" hidden aria-hidden="true"></canvas>
+<span>{drop}</span></button>
+<button type="button" class="ek-quiet" data-part="toggle" aria-pressed="false" hidden>{map}</button>
 <input type="file" accept="image/*" data-part="input" hidden aria-label="{drop}">
 <p class="ek-note">{lead}</p></div>
 <div class="ek-card ek-photo-answer"><p class="ek-note" data-part="status" role="status"></p>
-<div class="ek-columns" data-part="columns"></div></div></div>"""
+<p class="ek-familiar" data-part="familiar"></p>
+<div class="ek-columns" data-part="columns"></div>
+<p class="ek-note" data-part="how"></p></div></div>"""
 
 
 def photo_lab(predict: Any) -> gr.HTML:
     """Server function `predict([run, id])`, with the id of an upload."""
     w = words.Lab
     template = _TEMPLATE.format(
-        alt=text(w.photo_alt), drop=text(w.photo_drop), lead=text(w.photo_lead)
+        alt=text(w.photo_alt),
+        drop=text(w.photo_drop),
+        lead=text(w.photo_lead),
+        map=text(w.photo_map),
     )
     return widget("photo", template, server_functions=[predict])
 
 
 def photo_value(run_id: str) -> dict[str, Any]:
     """Value of `photo_lab` for a finished run."""
-    return {"run": run_id, "words": {"asking": words.Lab.photo_asking}}
+    w = words.Lab
+    say = {"asking": w.photo_asking, "familiar": w.photo_familiar, "abstain": w.photo_abstain}
+    say |= {"unknown": w.photo_unknown, "no_map": w.photo_no_map, **w.photo_maps}
+    return {"run": run_id, "words": say}

@@ -149,6 +149,18 @@ def test_a_photo_is_classified_in_three_columns(evaluator, config):
         assert sum(guess["probability"] for guess in column["top"]) == pytest.approx(1, abs=1e-4)
 
 
+def test_a_photo_is_told_how_familiar_it_is_and_where_the_model_looked(evaluator, config):
+    known = next(Path(config.data).glob("train/otter/*"))
+    said = evaluator.predict("a-run", 0.3, known)
+    assert said["familiarity"]["similarity"] <= 1 + 1e-6
+    assert -1 <= said["familiarity"]["threshold"] <= 1
+    lower = said["familiarity"]["similarity"] < said["familiarity"]["threshold"]
+    assert said["familiarity"]["abstain"] is lower
+    assert said["map"]["kind"] == "rollout"
+    values = [value for row in said["map"]["values"] for value in row]
+    assert 0 <= min(values) <= max(values) <= 1
+
+
 def test_an_export_is_verified_and_packed(evaluator):
     exported = evaluator.export("a-run", 0.3)
     assert exported["verified"], exported["check"]
