@@ -21,12 +21,13 @@ from core.evaluation.evaluate import evaluate, measure
 from core.evaluation.familiarity import ACCEPTED, Familiarity, abstain_threshold, nearest
 from core.evaluation.frontier import measure_frontier
 from core.evaluation.inspection import COLUMNS, Inspection, inspect
-from core.export.artefact import LOOKED_AT, Exported, Source
+from core.export.exported import Exported
 from core.export.features import export_features
 from core.export.formats import FORMATS
 from core.export.huggingface import export_huggingface
 from core.export.onnx import export_onnx
 from core.export.open_clip import export_open_clip
+from core.export.source import LOOKED_AT, Source
 from core.interpolation.wise import between
 from core.models import zoo
 from core.models.classifier import Classifier

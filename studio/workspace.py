@@ -16,8 +16,9 @@ from core.data.health import Finding, HealthReport, check
 from core.data.health.copies import refuse_leaks
 from core.data.health.mislabels import mislabels
 from core.data.limits import MIB
-from core.errors import UserError
+from core.errors import UserError, unknown
 from core.evaluation.inspection import Inspection
+from core.export.formats import FORMATS
 from core.records import RunConfig, RunRecord
 from core.runs import RunFolder
 from jobs import queueing
@@ -364,18 +365,25 @@ class Workspace:
             return tuple(found)
         return HealthReport.of([*found, mislabels(doubts, zero.value["model"])]).findings
 
-    def export(self, run_id: str, alpha: float) -> Answer:
-        """The open_clip checkpoint at one α: built once, then known."""
+    def export(self, run_id: str, alpha: float, kind: str) -> Answer:
+        """A run at one α in one of the formats: built once, then known."""
         self.folder(run_id)
+        if kind not in FORMATS:
+            raise unknown("format", kind, FORMATS)
+        key = ("export", run_id, alpha, kind)
+        known = self.studio.background.known(key)
+        if known and known.state == "failed":
+            self.studio.background.forget(key)
         evaluator = self.studio.evaluator
-        key = ("export", run_id, alpha)
-        return self._ask(key, lambda: evaluator.export(run_id, alpha, "open_clip"))
+        return self._ask(key, lambda: evaluator.export(run_id, alpha, kind))
 
-    def exported(self, run_id: str, alpha: float) -> Answer | None:
-        """The answer of `export`, if it was ever asked for."""
+    def exported(self, run_id: str, alpha: float) -> dict[str, Answer]:
+        """The answers of `export` by format, as far as they were asked for."""
         self.folder(run_id)
-        known = self.studio.background.known(("export", run_id, alpha))
-        return self._answer(known) if known else None
+        known = {
+            kind: self.studio.background.known(("export", run_id, alpha, kind)) for kind in FORMATS
+        }
+        return {kind: self._answer(answer) for kind, answer in known.items() if answer}
 
     def inspect(self, run_id: str) -> Answer:
         """A run at the chosen α, image by image; one that failed is asked again."""

@@ -45,6 +45,8 @@ TORCH_FREE = (
     "core.runs",
     "core.demo",
     "core.comparison",
+    "core.export.clip_vit",
+    "core.export.documents",
     "core.data.ingest",
     "core.data.fewshot",
     "core.data.health",

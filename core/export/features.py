@@ -11,7 +11,8 @@ from safetensors.numpy import save_file
 
 from core.data.dataset import Dataset, Item
 from core.data.fewshot import FewShotTask
-from core.export.artefact import Exported, Source, make_room
+from core.export.exported import Exported, make_room
+from core.export.source import Source
 from core.export.verify import verify
 
 FEATURES = "features.safetensors"

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.errors import UserError
-from core.export.artefact import Exported, Source, make_room
 from core.export.clip_vit import CLIP_VOCABULARY, why_not
+from core.export.exported import Exported, make_room
 from core.export.open_clip import (
     CARD,
     HEAD,
@@ -20,6 +20,7 @@ from core.export.open_clip import (
     write_head,
     write_json,
 )
+from core.export.source import Source
 from core.export.verify import needs, verify
 
 WEIGHTS = "model.safetensors"

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.export.artefact import Exported, Source, make_room
+from core.export.exported import Exported, make_room
+from core.export.source import Source
 from core.export.verify import Arrays, needs, verify
 from core.models.folding import unfold
 

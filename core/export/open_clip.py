@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.export.artefact import TEXTS, Exported, Source, make_room
+from core.export.exported import Exported, make_room
+from core.export.source import TEXTS, Source
 from core.export.verify import Arrays, verify
 from core.models.clip import tokens_to_features, unit
 

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import shutil
 import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -18,8 +19,11 @@ from core.data.cache import ArrayCache
 from core.data.dataset import Dataset
 from core.data.ingest import open_dataset
 from core.data.prompts import TEMPLATE_SETS, resolve_templates
+from core.durable import publish
 from core.environment import device_name
-from core.errors import UserError
+from core.errors import UserError, unknown
+from core.export.documents import write_document
+from core.export.formats import DOCUMENTS, FORMATS
 from core.finished import FinishedRun
 from core.methods import catalogue as methods
 from core.methods import find
@@ -136,20 +140,24 @@ class Evaluator:
         }
 
     def export(self, run: str, alpha: float, format: str) -> dict[str, Any]:
-        """Write a finished run at α for another program: a folder, and a zip to download."""
-        folder = self._settings.home / "exports" / run / f"{run}-{format}-alpha-{alpha:g}"
-        with self._runs.borrow(run, lambda: self._open(run)) as finished:
-            exported = finished.export(format, alpha, folder)
-        packed = _zip(exported.folder)
-        with open(packed, "rb") as file:
+        """Write a finished run at α for another program: a folder, and one file to download."""
+        if format not in FORMATS:
+            raise unknown("format", format, FORMATS)
+        out = self._settings.home / "exports" / run / f"{run}-{format}-alpha-{alpha:g}"
+        if format in DOCUMENTS:
+            exported = write_document(format, self._run_folder(run), alpha, out)
+        else:
+            with self._runs.borrow(run, lambda: self._open(run)) as finished:
+                exported = finished.export(format, alpha, out)
+        packed = _pack(out)
+        with open(packed.file, "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return {
-            "path": str(packed),
-            "size_bytes": packed.stat().st_size,
+            **exported.to_json(),
+            "path": str(packed.file),
+            "size_bytes": packed.file.stat().st_size,
             "sha256": sha256,
-            "verified": exported.verified,
-            "check": exported.check,
-            "snippet": exported.snippet,
+            "snippet": exported.snippet.replace(str(packed.holds), str(packed.loads)),
         }
 
     def _load(self, model: str) -> ClipModel:
@@ -205,12 +213,32 @@ def _read_or_make(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, A
     return answer
 
 
-def _zip(folder: Path) -> Path:
-    """The folder as one file beside it. Stored, not deflated: weights do not shrink."""
-    packed = folder.with_name(folder.name + ".zip")
-    partial = packed.with_suffix(".partial")
+class _Packed(NamedTuple):
+    """An export as one file to download."""
+
+    file: Path
+    holds: Path
+    """What a snippet speaks of on this machine."""
+    loads: Path
+    """What it is to the one who has downloaded."""
+
+
+def _pack(folder: Path) -> _Packed:
+    """A copy of the one file of a folder, or a zip of several, beside it under a name that tells
+    what it is.
+    """
+    paths = sorted(folder.iterdir())
+    alone = len(paths) == 1
+    packed = folder.with_name(folder.name + (paths[0].suffix if alone else ".zip"))
+    publish(packed, lambda partial: _fill(partial, paths, folder.name, alone))
+    return _Packed(packed, paths[0], packed) if alone else _Packed(packed, folder, folder)
+
+
+def _fill(partial: Path, paths: list[Path], name: str, alone: bool) -> None:
+    """Stored, not deflated: weights do not shrink."""
+    if alone:
+        shutil.copyfile(paths[0], partial)
+        return
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(folder.iterdir()):
-            archive.write(path, f"{folder.name}/{path.name}")
-    partial.replace(packed)
-    return packed
+        for path in paths:
+            archive.write(path, f"{name}/{path.name}")

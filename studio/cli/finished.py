@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import UserError, unknown
-from core.export.formats import FORMATS
+from core.export.formats import DOCUMENTS, FORMATS
 from core.records import RunRecord, WisePoint
 from core.runs import RunFolder
 from jobs.settings import Settings
@@ -17,6 +17,7 @@ from studio.cli.output import AsJson, answering, percent, scores, table
 if TYPE_CHECKING:
     from core.data.dataset import Dataset
     from core.data.fewshot import FewShotTask
+    from core.export.exported import Exported
 
 app = typer.Typer()
 
@@ -114,27 +115,30 @@ def export(
     alpha: options.Alpha = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the encoder at alpha for another program; it is loaded again and compared."""
+    """Write the encoder at alpha for another program, loaded again and compared; or a document."""
     settings = Settings()
     folder = options.find_run(run, settings)
     chosen = _alpha(folder.record(), alpha)
     with answering(as_json) as answer:
-        from core.finished import FinishedRun
-
-        exported = FinishedRun(folder.path, settings.cache).export(format, chosen, out.absolute())
+        exported = _export(folder, format, chosen, out.absolute(), settings)
         if as_json:
-            answer(
-                {
-                    "path": str(exported.folder),
-                    "format": format,
-                    "alpha": chosen,
-                    "verified": exported.verified,
-                    "check": exported.check,
-                    "snippet": exported.snippet,
-                }
-            )
+            answer({**exported.to_json(), "format": format, "alpha": chosen})
         else:
-            print(f"{exported.check}\n\n{exported.snippet}")
+            print("\n\n".join(filter(None, (exported.check, exported.snippet))))
+
+
+def _export(
+    folder: RunFolder, kind: str, alpha: float, out: Path, settings: Settings
+) -> "Exported":
+    if kind not in FORMATS:
+        raise unknown("format", kind, FORMATS)
+    if kind in DOCUMENTS:
+        from core.export.documents import write_document
+
+        return write_document(kind, folder, alpha, out)
+    from core.finished import FinishedRun
+
+    return FinishedRun(folder.path, settings.cache).export(kind, alpha, out)
 
 
 def _alpha(record: RunRecord, alpha: float | None) -> float:

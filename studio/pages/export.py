@@ -7,7 +7,9 @@ from typing import Any
 import gradio as gr
 
 from core.errors import UserError
+from core.export.clip_vit import architecture_of, why_not
 from studio import words
+from studio.background import Answer
 from studio.components.base import panel
 from studio.context import Studio
 from studio.markup import render
@@ -19,7 +21,7 @@ w = words.Export
 
 
 class ExportPage:
-    """The open_clip checkpoint at the chosen α, and the files of the run."""
+    """What a run becomes for other programs at the chosen α, and the files of the run."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
@@ -36,9 +38,9 @@ class ExportPage:
             return (run_id, None)
         alpha = session.mine.alpha(run_id)
         built = session.mine.exported(run_id, alpha)
-        state = (built.state, built.version) if built else None
+        states = tuple((kind, answer.state, answer.version) for kind, answer in built.items())
         known = self._studio.catalogue().state
-        return (run_id, alpha, state, known, session.notices.get("export"))
+        return (run_id, alpha, states, known, session.notices.get("export"))
 
     def _draw(self, session: Session) -> str:
         run_id = session.place.run
@@ -47,17 +49,16 @@ class ExportPage:
             run = run_id if session.mine.job(run_id) else None
             return render("export.html", title="", run=run)
         alpha = session.mine.alpha(run_id)
-        answer = session.mine.exported(run_id, alpha)
-        ready = answer is not None and answer.state == "ready"
+        answers = session.mine.exported(run_id, alpha)
+        reasons = {"huggingface": _no_clip_model(str(record.config.get("model", "")))}
         return render(
             "export.html",
             title=session.mine.title(record.config),
             run=run_id,
             alpha=f"{alpha:.2f}",
-            checkpoint_text=w.checkpoint_text.format(alpha=f"{alpha:.2f}"),
-            built=_artefact(answer.value) if ready and answer else None,
-            building=answer is not None and answer.state == "waiting",
-            error=answer.error if answer else "",
+            rows=[
+                _row(kind, alpha, answers.get(kind), reasons.get(kind, "")) for kind in w.formats
+            ],
             files=self._files(session, run_id),
             note=session.notices.get("export"),
         )
@@ -76,16 +77,47 @@ class ExportPage:
         run_id = session.place.run
         if run_id is None or session.mine.record(run_id) is None:
             raise UserError(w.empty_text)
-        alpha = session.mine.alpha(run_id)
-        known = session.mine.exported(run_id, alpha)
-        if known and known.state == "failed":
-            self._studio.background.forget(("export", run_id, alpha))
-        session.mine.export(run_id, alpha)
+        session.mine.export(run_id, session.mine.alpha(run_id), str(detail.get("format")))
+
+
+def _row(kind: str, alpha: float, answer: Answer | None, reason: str) -> dict[str, Any]:
+    """One artefact: what it is, and how far it is."""
+    title, text, loads = w.formats[kind]
+    ready = answer is not None and answer.state == "ready"
+    return {
+        "kind": kind,
+        "title": title,
+        "text": text.format(alpha=f"{alpha:.2f}"),
+        "loads": loads,
+        "cannot": w.cannot.format(reason=reason) if reason else "",
+        "building": answer is not None and answer.state == "waiting",
+        "error": answer.error if answer else "",
+        "built": _artefact(answer.value) if ready and answer else None,
+    }
 
 
 def _artefact(value: Mapping[str, Any]) -> dict[str, Any]:
     """What the page shows of the evaluator's answer: names, never paths of the server."""
     path = Path(str(value["path"]))
     snippet = str(value["snippet"]).replace(f"{path.parent}/", "")
-    unpack = f"# {w.unpack.format(name=path.name)}\n" if path.suffix == ".zip" else ""
-    return {**value, "name": path.name, "snippet": unpack + snippet}
+    unpack = f"# {w.unpack.format(name=path.name)}\n" if snippet and path.suffix == ".zip" else ""
+    return {
+        **value,
+        "name": path.name,
+        "snippet": unpack + snippet,
+        "difference": _difference(value["differences"]),
+    }
+
+
+def _difference(found: list[dict[str, Any]]) -> str:
+    """The one that comes nearest to what is allowed."""
+    inexact = [one for one in found if one["largest"] > 0]
+    if not inexact:
+        return w.no_difference if found else ""
+    return w.difference.format(**max(inexact, key=lambda one: one["largest"] / one["tolerance"]))
+
+
+def _no_clip_model(model: str) -> str:
+    """Why a model has no form in transformers, where its name tells."""
+    architecture = architecture_of(model)
+    return why_not(architecture) if architecture else ""

@@ -64,11 +64,12 @@ def test_demo_to_checkpoint(open_page, studio, demo, tmp_path):
     )
 
     page.get_by_role("button", name="Export this model").click()
-    page.get_by_role("button", name="Build it").click()
-    page.wait_for_selector(".ek-verified .ek-good", timeout=120_000)
+    page.get_by_role("button", name="Build it: open_clip checkpoint").click()
+    page.wait_for_selector("[data-key=open_clip] .ek-verified .ek-good", timeout=120_000)
+    assert "vision transformers only" in page.inner_text("[data-key=huggingface]")
     assert str(studio.settings.home) not in page.inner_text("#tab-export"), "a path of the server"
     with page.expect_download() as download:
-        page.locator(".ek-artefact-main a[download]").click()
+        page.locator("[data-key=open_clip] a[download]").click()
     saved = tmp_path / download.value.suggested_filename
     download.value.save_as(saved)
     assert run in saved.name

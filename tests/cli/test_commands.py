@@ -170,6 +170,26 @@ def test_export_is_loaded_again_and_compared(evenkeel, finished_run, tmp_path):
     assert (tmp_path / "exported" / "open_clip_config.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("format", "file"),
+    [
+        ("onnx", "model.onnx"),
+        ("huggingface", "config.json"),
+        ("features", "manifest.csv"),
+        ("card", "model-card.md"),
+        ("report", "report.html"),
+    ],
+)
+def test_every_format_is_exported_by_name(evenkeel, finished_run, tmp_path, format, file):
+    asked = ("export", finished_run, "--format", format, "--out", tmp_path / "out", "--json")
+    exported = evenkeel(*asked).json
+    assert (tmp_path / "out" / file).exists()
+    assert exported["format"] == format
+    is_document = format in ("card", "report")
+    assert exported["verified"] is not is_document
+    assert bool(exported["differences"]) is not is_document
+
+
 def test_methods_and_models_are_listed_with_their_knobs(evenkeel):
     methods = {method["name"]: method for method in evenkeel("methods", "--json").json}
     assert "lr" in {knob["name"] for knob in methods["fd-align"]["knobs"]}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.export.artefact import Source
+from core.export.source import Source
 from core.models import zoo
 from tests.conftest import TINY_VIT, random_model
 

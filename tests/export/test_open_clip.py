@@ -7,8 +7,8 @@ from safetensors.torch import load_file, save_file
 
 from core.errors import UserError
 from core.export import open_clip as exporting
-from core.export.artefact import Source
 from core.export.open_clip import export_open_clip
+from core.export.source import Source
 
 
 @pytest.fixture(scope="module")

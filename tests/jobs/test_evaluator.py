@@ -162,9 +162,34 @@ def test_a_photo_is_told_how_familiar_it_is_and_where_the_model_looked(evaluator
 
 
 def test_an_export_is_verified_and_packed(evaluator):
-    exported = evaluator.export("a-run", 0.3)
+    exported = evaluator.export("a-run", 0.3, "open_clip")
     assert exported["verified"], exported["check"]
     assert Path(exported["path"]).stat().st_size == exported["size_bytes"]
+    assert {one["output"] for one in exported["differences"]} == {
+        "image features",
+        "text features",
+    }
+
+
+def test_a_document_of_one_file_is_downloaded_as_that_file(evaluator):
+    exported = evaluator.export("a-run", 0.5, "report")
+    assert Path(exported["path"]).name == "a-run-report-alpha-0.5.html"
+    assert "<svg" in Path(exported["path"]).read_text("utf-8")
+    assert not exported["verified"]
+
+
+def test_a_snippet_names_the_file_that_is_downloaded(evaluator):
+    exported = evaluator.export("a-run", 0.5, "onnx")
+    assert Path(exported["path"]).name == "a-run-onnx-alpha-0.5.onnx"
+    assert f'InferenceSession("{exported["path"]}")' in exported["snippet"]
+
+
+@pytest.mark.parametrize("format", ["../x", "pickle"])
+def test_an_unknown_format_is_refused_before_anything_is_written(evaluator, home, format):
+    before = sorted(home.home.rglob("exports/**"))
+    with pytest.raises(UserError, match="format: there is no"):
+        evaluator.export("a-run", 0.5, format)
+    assert sorted(home.home.rglob("exports/**")) == before
 
 
 @pytest.mark.parametrize("run", ["../a-run", "no-such-run", ".", ""])

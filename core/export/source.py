@@ -1,4 +1,4 @@
-"""What an export is made from, and what comes out of it."""
+"""`Source`: what an encoder is exported from and compared with."""
 
 import copy
 import functools
@@ -12,8 +12,6 @@ from torch import Tensor
 
 from core.data.images import read_image
 from core.embedded import demo_folder
-from core.errors import UserError
-from core.export.verify import Difference
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.precision import Precision
@@ -52,43 +50,3 @@ class Source:
         views = [self.clip.preprocess.evaluation_view(read_image(path)) for path in paths]
         pixels = torch.stack(views).float().div(255)
         return (pixels - self.plain.mean) / self.plain.std
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What was written, and how far its outputs are from the run's own."""
-
-    folder: Path
-    snippet: str
-    """Python that loads it."""
-    reader: str = ""
-    """The program that loaded it again; empty for a document, which has no outputs."""
-    differences: tuple[Difference, ...] = ()
-
-    @property
-    def verified(self) -> bool:
-        """Whether it was loaded again and gave the run's outputs."""
-        return bool(self.differences)
-
-    @property
-    def check(self) -> str:
-        """How that is known, in a sentence."""
-        if not self.differences:
-            return "A document: it has no outputs to compare."
-        start = f"Loaded again in a clean process with {self.reader}."
-        if all(difference.largest == 0 for difference in self.differences):
-            return f"{start} No difference."
-        found = "; ".join(str(difference) for difference in self.differences)
-        return f"{start} Largest difference: {found}."
-
-
-def make_room(folder: Path, ours: set[str]) -> None:
-    """An empty folder, or one with an earlier export in it; a `UserError` when it holds other
-    things.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    strangers = [entry.name for entry in folder.iterdir() if entry.name not in ours]
-    if strangers:
-        raise UserError(
-            f"export: {folder} holds other files ({strangers[0]!r}). Name a new or empty folder."
-        )

@@ -1,0 +1,73 @@
+"""Model card and report: what a run is and how well it does, for people. Imports no torch."""
+
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from core import __version__
+from core.errors import UserError, unknown
+from core.export import charts
+from core.export.exported import Exported, make_room
+from core.export.facts import Facts, Score
+from core.export.formats import DOCUMENTS
+from core.runs import RunFolder
+
+NAMES = {"card": "model-card.md", "report": "report.html"}
+
+
+def write_document(kind: str, run: RunFolder, alpha: float, folder: Path) -> Exported:
+    """Write the model card (Markdown) or the report (one HTML file that asks for no other)."""
+    if kind not in DOCUMENTS:
+        raise unknown("format", kind, DOCUMENTS)
+    if not 0 <= alpha <= 1:
+        raise UserError(f"alpha must be from 0 (zero-shot) to 1 (fine-tuned), got {alpha:g}.")
+    facts = Facts(run.record(), alpha)
+    text = card(facts) if kind == "card" else report(facts, _losses(run))
+    make_room(folder, {NAMES[kind]})
+    (folder / NAMES[kind]).write_text(text, "utf-8")
+    return Exported(folder, "")
+
+
+def card(facts: Facts) -> str:
+    """The model card in Markdown."""
+    return _render("card.md", facts=facts)
+
+
+def report(facts: Facts, losses: list[float]) -> str:
+    """The report in HTML: styles and charts are inside."""
+    drawn = [
+        charts.accuracies(facts.columns),
+        charts.frontier(facts.record.wise, facts.alpha),
+        charts.loss(losses),
+    ]
+    return _render("report.html", facts=facts, charts=[chart for chart in drawn if chart])
+
+
+def _losses(run: RunFolder) -> list[float]:
+    return [float(event["loss"]) for event in run.events() if event["kind"] == "step"]
+
+
+def _render(name: str, **values: object) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=name.endswith(".html"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(score=_score, cell=_cell)
+    return environment.get_template(name).render(version=__version__, **values)
+
+
+def _score(score: Score | None) -> str:
+    if score is None:
+        return "–"
+    return f"{100 * score.accuracy:.1f} % ({100 * score.low:.1f}–{100 * score.high:.1f})"
+
+
+def _cell(text: object) -> str:
+    """A name that a stranger may have chosen, as one line of plain Markdown."""
+    line = " ".join(str(text).split())
+    return re.sub(r"([\\`*_{}\[\]<>()#|!~&])", r"\\\1", line)

@@ -1,0 +1,129 @@
+"""The export place: a row for each artefact, and what it says of it."""
+
+import asyncio
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from core.errors import UserError
+from core.export.formats import FORMATS
+from studio import words
+from studio.pages.export import ExportPage
+from studio.session import Place, Session
+
+
+@dataclass
+class Builder:
+    """Answers for the evaluator, or fails."""
+
+    home: Any
+    asked: list = field(default_factory=list)
+    fails: bool = False
+
+    def export(self, run_id, alpha, kind):
+        self.asked.append((run_id, alpha, kind))
+        if self.fails:
+            raise UserError(f"export: logits 5.0e-01 (allowed 2e-03), see {self.home}/exports/x")
+        folder = self.home / "exports" / run_id
+        return {
+            "path": str(folder / f"{run_id}-{kind}.zip"),
+            "size_bytes": 3_400_000,
+            "sha256": "ab" * 32,
+            "verified": True,
+            "check": "Loaded again in a clean process.",
+            "differences": [
+                {"output": "image features", "largest": 1e-7, "tolerance": 2e-5},
+                {"output": "logits", "largest": 1.2e-3, "tolerance": 2e-3},
+            ],
+            "snippet": f'load("{folder}/{run_id}-{kind}")',
+        }
+
+
+@pytest.fixture
+def builder(studio, monkeypatch):
+    made = Builder(studio.settings.home)
+    monkeypatch.setattr(studio.evaluator, "export", made.export, raising=False)
+    return made
+
+
+@pytest.fixture
+def page(studio):
+    async def build():
+        with gr.Blocks():
+            return ExportPage(studio)
+
+    # In a thread of its own: a browser that other tests opened keeps a loop running in this one.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(lambda: asyncio.run(build())).result()
+
+
+@pytest.fixture
+def session(mine, run):
+    return Session(mine, Place(run=run.run_id, tab="export"))
+
+
+def rows(page, session):
+    """The markup of each row by its format."""
+    drawn = page._draw(session)
+    return dict(re.findall(r'<tr class="ek-artefact" data-key="(\w+)">(.*?)</tr>', drawn, re.S))
+
+
+def build(page, session, kind):
+    page._build(session, {"format": kind})
+    session.mine.studio.background.finish()
+
+
+def test_there_is_a_row_for_every_format_with_a_button_that_names_it(page, session):
+    found = rows(page, session)
+    assert tuple(found) == FORMATS == tuple(words.Export.formats)
+    for kind in set(FORMATS) - {"huggingface"}:
+        assert f'data-do="export" data-format="{kind}"' in found[kind]
+        assert f'aria-label="Build it: {words.Export.formats[kind][0]}"' in found[kind]
+
+
+def test_a_row_that_cannot_be_built_says_why_and_has_no_button(page, session):
+    row = rows(page, session)["huggingface"]
+    assert "tf_efficientnet_lite0, and CLIPModel has vision transformers only" in row
+    assert "<button" not in row
+
+
+def test_a_run_on_a_plain_vit_offers_hugging_face_too(page, session, studio, run, record):
+    config = {**record.config, "model": "ViT-B-32/laion2b_s34b_b79k"}
+    changed = record.model_copy(update={"config": config, "run_id": run.run_id})
+    changed.write(run.record_path)
+    assert 'data-format="huggingface"' in rows(page, session)["huggingface"]
+
+
+def test_a_built_row_shows_size_the_worst_difference_and_a_snippet_without_our_paths(
+    page, session, builder, run
+):
+    build(page, session, "onnx")
+    assert builder.asked == [(run.run_id, 0.3, "onnx")]
+    row = rows(page, session)["onnx"]
+    assert "verified" in row
+    assert "largest difference 1e-03 (logits), allowed 2e-03" in row
+    assert "3.4" in row
+    assert f'href="studio/exports/{run.run_id}/{run.run_id}-onnx.zip"' in row
+    assert str(builder.home) not in row
+    assert f"load(&#34;{run.run_id}-onnx&#34;)" in row
+    assert "<button" in rows(page, session)["open_clip"], "each is built by itself"
+
+
+def test_a_failed_verification_shows_its_numbers_and_may_be_tried_again(page, session, builder):
+    builder.fails = True
+    build(page, session, "onnx")
+    row = rows(page, session)["onnx"]
+    assert "logits 5.0e-01 (allowed 2e-03)" in row
+    assert "ek-verified" not in row
+    assert 'data-do="export"' in row
+
+
+@pytest.mark.parametrize("kind", ["../x", "pickle", None])
+def test_only_known_formats_are_asked_for(page, session, builder, kind):
+    with pytest.raises(UserError, match="format: there is no"):
+        page._build(session, {"format": kind})
+    assert builder.asked == []
