@@ -27,9 +27,15 @@ def loss(values: Sequence[float]) -> Markup:
 def accuracies(columns: Mapping[str, Mapping[str, Score]]) -> Markup:
     """Accuracy with its interval, by domain, one row for each classifier."""
     names = list(columns["zero-shot"])
-    x = _Scale(0, 1, 150, WIDTH - 16)
+    x = _Scale(0, 1, 150, WIDTH - 28)
     row, rows, top = 15, len(columns), 12
+    tall = top + len(names) * (row * rows + 12) + 22
     body = Markup()
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        body += Markup(
+            '<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{:.0f}"/>'
+            '<text x="{x:.1f}" y="{:.0f}" class="tick">{:.0f} %</text>'
+        ).format(tall - 20, tall - 6, 100 * share, x=x(share))
     for place, name in enumerate(names):
         start = top + place * (row * rows + 12)
         body += Markup('<text x="142" y="{:.0f}" class="name">{}</text>').format(
@@ -41,12 +47,6 @@ def accuracies(columns: Mapping[str, Mapping[str, Score]]) -> Markup:
                 '<g class="c{}"><line x1="{:.1f}" x2="{:.1f}" y1="{h}" y2="{h}"/>'
                 '<circle cx="{:.1f}" cy="{h}" r="4"/></g>'
             ).format(number, x(score.low), x(score.high), x(score.accuracy), h=height)
-    tall = top + len(names) * (row * rows + 12) + 22
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        body += Markup(
-            '<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{:.0f}"/>'
-            '<text x="{x:.1f}" y="{:.0f}" class="tick">{:.0f} %</text>'
-        ).format(tall - 20, tall - 6, 100 * share, x=x(share))
     return _figure("Accuracy by domain with 95 % intervals", body, tall)
 
 
