@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from enum import IntEnum, auto
 
-from core.records import RunConfig
+from core.records import read_config
 from core.runs import RunFolder
 from jobs import traces
 from jobs.children import Child, Nursery
@@ -69,7 +69,7 @@ class Attempt:
             self._conclude(Exit.DONE, None)
             return
         # The row is the truth about the config: the file may be missing, or may have been edited.
-        self._folder.create(RunConfig.model_validate(self._job.config))
+        self._folder.create(read_config(self._job.config))
         child = self._nursery.take()
         try:
             child.serve(self._job)

@@ -19,6 +19,7 @@ from core.crash import crash_at
 from core.data.limits import MIB
 from core.durable import is_disk_full
 from core.errors import DiskFull, UserError
+from core.records import CombinedConfig
 from core.runs import EventLog, RunFolder
 from core.training.brake import Brake, Paused
 from jobs import logs, traces
@@ -106,7 +107,7 @@ def _output_into(path: Path) -> Iterator[None]:
 
 
 def _run(settings: Settings, folder: RunFolder, attempt: int, brake: Brake) -> None:
-    from core import pipeline
+    from core import combine, pipeline
     from core.training.checkpoints import Keeping
 
     keeping = Keeping(
@@ -115,7 +116,11 @@ def _run(settings: Settings, folder: RunFolder, attempt: int, brake: Brake) -> N
         settings.checkpoint_least_seconds,
         settings.checkpoint_most_seconds,
     )
-    run = pipeline.run(folder.config(), folder.path, settings.cache, keeping, brake)
+    config = folder.config()
+    if isinstance(config, CombinedConfig):
+        run = combine.combine(config, folder.path, settings.cache)
+    else:
+        run = pipeline.run(config, folder.path, settings.cache, keeping, brake)
     with closing(EventLog(folder)) as log, closing(run):
         for event in run:
             log.append(event)

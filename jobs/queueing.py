@@ -5,7 +5,7 @@ The ledger decides; the bell is rung so that a worker looks at once.
 
 import shutil
 
-from core.records import RunConfig
+from core.records import RunConfig, read_config
 from jobs.doorbell import Doorbell
 from jobs.ledger import Job, Ledger
 from jobs.settings import Settings
@@ -22,7 +22,7 @@ def submit(
     """
     job = Ledger(settings).submit(config, workspace, key)
     if job.state == "queued" and job.attempt == 0:
-        settings.run_folder(job.id).create(RunConfig.model_validate(job.config))
+        settings.run_folder(job.id).create(read_config(job.config))
     return _ring_for(settings, job)
 
 

@@ -75,14 +75,15 @@ class Studio:
         return self.background.ask("catalogue", self.evaluator.catalogue)
 
     def method_title(self, name: str) -> str:
-        """The method's title, or its name while the catalogue is not there."""
-        return self._title("methods", name)
+        """The method's or interpolator's title, or its name while the catalogue is not there."""
+        return self._title(("methods", "interpolators"), name)
 
     def model_title(self, name: str) -> str:
         """The model's title, or the name that the visitor typed."""
-        return self._title("models", name)
+        return self._title(("models",), name)
 
-    def _title(self, kind: str, name: str) -> str:
+    def _title(self, kinds: tuple[str, ...], name: str) -> str:
         known = self.background.known("catalogue")
-        entries = known.value[kind] if known and known.state == "ready" else []
+        catalogue = known.value if known and known.state == "ready" else {}
+        entries = [entry for kind in kinds for entry in catalogue.get(kind, ())]
         return next((entry["title"] for entry in entries if entry["name"] == name), name)

@@ -572,6 +572,16 @@ class Compare:
     pareto_columns: ClassVar = ("run", "α", "ID", "95 %", "OOD mean", "95 %", "not beaten")
     yes = "yes"
     no = "no"
+    combination = "{title} of {n} runs"
+    combined = "This is a combination of runs: it has no seed. Tick its members and combine them."
+    combine = "Make one run of these"
+    combine_lead = (
+        "Nothing is trained again. The result is a run like any other: it has its α, its numbers "
+        "and its checkpoint."
+    )
+    combine_how = "How"
+    combine_button = "Queue the combination"
+    combine_none = "Tick runs first: one for a projection, two or more for a soup."
 
 
 class Export:

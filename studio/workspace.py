@@ -19,7 +19,7 @@ from core.data.limits import MIB
 from core.errors import UserError, unknown
 from core.evaluation.inspection import Inspection
 from core.export.formats import FORMATS
-from core.records import RunConfig, RunRecord
+from core.records import RunConfig, RunRecord, read_config
 from core.runs import RunFolder
 from jobs import queueing
 from jobs.ledger import Job
@@ -167,6 +167,8 @@ class Workspace:
     def title(self, config: Mapping[str, Any]) -> str:
         """A run as a person names it: method, shots, seed."""
         method = self.studio.method_title(str(config.get("method", "")))
+        if "members" in config:
+            return words.Compare.combination.format(title=method, n=len(config["members"]))
         return f"{method} · {config.get('shots')} shots · seed {config.get('seed')}"
 
     def submit(self, data_id: str, asked: Mapping[str, Any], patience_seconds: float) -> Job:
@@ -184,6 +186,8 @@ class Workspace:
         """Queue what a run was asked for once more, with another seed."""
         job = self.find(run_id)
         data_id = self.data_of(job)
+        if "members" in job.config:
+            raise UserError(words.Compare.combined)
         if data_id is None:
             raise UserError(words.Compare.elsewhere)
         runs = str(self.studio.settings.home / "runs")
@@ -193,6 +197,14 @@ class Workspace:
         }
         asked = {**job.config, "params": params, "seed": seed}
         return self.submit(data_id, asked, patience_seconds)
+
+    def combine(self, run_ids: Sequence[str], method: str, patience_seconds: float) -> Job:
+        """Queue a combination of finished runs, once the evaluator finds that they fit."""
+        runs = [self.find(run_id).id for run_id in run_ids]
+        checked = self.studio.background.patiently(
+            lambda: self.studio.evaluator.check_combination(method, runs), patience_seconds
+        )
+        return queueing.submit(self.studio.settings, read_config(checked), self._remembered())
 
     # ---- links ------------------------------------------------------------------------------
     def share(self, run_id: str) -> str:

@@ -60,6 +60,12 @@ class EvaluatorClient:
         answer: dict[str, Any] = self._post("/check", {"config": config})["config"]
         return answer
 
+    def check_combination(self, method: str, run_ids: Sequence[str]) -> dict[str, Any]:
+        """The config of a combination of finished runs, which fit each other."""
+        question = {"method": method, "runs": list(run_ids)}
+        answer: dict[str, Any] = self._post("/check-combination", question)["config"]
+        return answer
+
     def zero_shot(
         self, data: Path, model: str = "embedded", templates: str | Sequence[str] = "dataset"
     ) -> dict[str, Any]:

@@ -22,6 +22,13 @@ from jobs.lifeline import when_parent_ends
 from jobs.settings import Settings
 
 
+class CheckCombination(BaseModel):
+    """What finished runs are to be made into."""
+
+    method: str
+    runs: list[str]
+
+
 class ZeroShot(BaseModel):
     """Score plain CLIP on a data set."""
 
@@ -86,6 +93,10 @@ def build_app(evaluator: Evaluator) -> FastAPI:
     @app.post("/check")
     def check(body: Check) -> dict[str, Any]:
         return {"config": evaluator.check(body.config)}
+
+    @app.post("/check-combination")
+    def check_combination(body: CheckCombination) -> dict[str, Any]:
+        return {"config": evaluator.check_combination(body.method, body.runs)}
 
     @app.post("/zero-shot")
     def zero_shot(body: ZeroShot) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 import shutil
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import core
-from core import pipeline
+from core import combine, pipeline
 from core.data.cache import ArrayCache
 from core.data.dataset import Dataset
 from core.data.ingest import open_dataset
@@ -25,6 +25,7 @@ from core.errors import UserError, unknown
 from core.export.documents import write_document
 from core.export.formats import DOCUMENTS, FORMATS
 from core.finished import FinishedRun
+from core.interpolation import catalogue as interpolators
 from core.methods import catalogue as methods
 from core.methods import find
 from core.models import zoo
@@ -59,6 +60,7 @@ class Evaluator:
         """Every method and model with its knobs, the template sets, and the device there is."""
         return {
             "methods": methods(),
+            "interpolators": interpolators(),
             "run_knobs": RunConfig.knobs(),
             "models": zoo.catalogue(),
             "templates": {name: list(texts) for name, texts in TEMPLATE_SETS.items()},
@@ -71,6 +73,11 @@ class Evaluator:
         knobs = find(asked.method).Params.knobs()
         asked = with_run_folders(asked, knobs, self._settings)
         return pipeline.complete(asked).model_dump(mode="json")
+
+    def check_combination(self, method: str, runs: Sequence[str]) -> dict[str, Any]:
+        """The config of a combination of finished runs, which fit each other."""
+        folders = [self._run_folder(run).path for run in runs]
+        return combine.ask(method, folders, {}).model_dump(mode="json")
 
     def zero_shot(self, data: Path, model: str, templates: str | tuple[str, ...]) -> dict[str, Any]:
         """What plain CLIP scores on every image of a data set.

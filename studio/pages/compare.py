@@ -33,18 +33,25 @@ class ComparePage:
             with gr.Column(visible=False) as trade_off:
                 pareto = chart(w.pareto, height=380)
             tests = panel()
+            combination = panel()
         self.views = [
             View(choice, self._choice_key, self._draw_choice),
             View(accuracies, self._key, self._draw_accuracies),
             View(trade_off, self._key, lambda s: gr.update(visible=bool(s.place.compare))),
             View(pareto, self._key, lambda s: pareto_chart(self._candidates(s))),
             View(tests, self._tests_key, self._draw_tests),
+            View(combination, self._key, self._draw_combination),
         ]
         act = dispatch(
-            {"choose-runs": self._choose, "again": self._again, "retry-compare": self._retry}
+            {
+                "choose-runs": self._choose,
+                "again": self._again,
+                "retry-compare": self._retry,
+                "combine": self._combine,
+            }
         )
         self.events: list[tuple[Any, Handler]] = [
-            (each.action, act) for each in (choice, accuracies, tests)
+            (each.action, act) for each in (choice, accuracies, tests, combination)
         ]
 
     # ---- what it depends on -----------------------------------------------------------------
@@ -118,6 +125,16 @@ class ComparePage:
             notes=found["notes"],
         )
 
+    def _draw_combination(self, session: Session) -> str:
+        ways = self._ways(len(session.place.compare))
+        return render("compare_combine.html", ways=ways) if ways else ""
+
+    def _ways(self, count: int) -> list[Mapping[str, Any]]:
+        """How so many runs can be combined, as the catalogue has it."""
+        answer = self._studio.catalogue()
+        known = answer.value.get("interpolators", ()) if answer.state == "ready" else ()
+        return [way for way in known if count and _takes(way["members"], count)]
+
     # ---- what it does -----------------------------------------------------------------------
     def _choose(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Put the ticked runs side by side: those that stand there stay where they are."""
@@ -139,5 +156,19 @@ class ComparePage:
         text = w.queued.format(name=mine.title(queued.config))
         session.notices["compare"] = Notice(text, "good")
 
+    def _combine(self, session: Session, detail: Mapping[str, Any]) -> None:
+        runs, form = session.place.compare, dict(detail.get("form") or {})
+        if not runs:
+            raise UserError(w.combine_none)
+        method = str(form.get("method", ""))
+        queued = session.mine.combine(runs, method, PATIENCE_SECONDS)
+        session.place = session.place.at(run=queued.id, tab="live")
+
     def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:
         session.mine.compare_again(session.place.compare)
+
+
+def _takes(members: Mapping[str, int | None], count: int) -> bool:
+    """Whether an interpolator takes so many runs."""
+    fewest, most = members["fewest"] or 0, members["most"]
+    return fewest <= count and (most is None or count <= most)

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from core.errors import UserError
 from jobs.ledger import Job
 from studio import plots, words
 from studio.components.base import panel
@@ -170,6 +171,8 @@ class LivePage:
         data_id = session.mine.data_of(job)
         if data_id is None:
             return
+        if "members" in job.config:
+            raise UserError(words.Compare.combined)
         answer = self._studio.catalogue()
         catalogue = answer.value if answer.state == "ready" else None
         session.mine.keep(data_id, **draft_of(job.config, catalogue), stamp=job.id)

@@ -119,7 +119,7 @@ def test_every_event_and_route_keeps_two_visitors_apart(here, ann, bob, figure):
     known = {name.split()[2] for name, _ in tried if name.startswith("event") and name[-1] != " "}
     assert known >= {"upload", "queue", "export", "duplicate", "share", "unshare"}
     assert known >= {"cancel", "pause", "resume", "stop", "retry", "advance"}
-    assert known >= {"choose-runs", "again", "retry-compare"}
+    assert known >= {"choose-runs", "again", "retry-compare", "combine"}
     assert known >= {"exclude", "move-chosen", "rename", "allow-leaks", "delete-data"}
     figure(f"{2 * len(tried)} answers compared: 0 leaks")
 

@@ -1,4 +1,4 @@
-"""Runs side by side in a real browser: ticked by keyboard, linked, on a phone, no dead end."""
+"""Runs side by side in a real browser: ticked by keyboard, linked, combined, on a phone."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytest
 
 from core.records import RunConfig
 from jobs.ledger import Ledger
-from jobs.queueing import delete
+from jobs.queueing import cancel, delete
 
 TABLE = "#tab-compare .ek-compare-table"
 
@@ -49,6 +49,16 @@ def test_two_runs_are_ticked_by_keyboard_and_the_link_brings_them_back(open_page
     page.reload()
     page.wait_for_selector(f"{TABLE} tbody >> nth=2")
     assert page.locator(f"input[name='{pair[1]}']").is_checked()
+
+
+def test_a_combination_is_queued_and_opened(open_page, pair, studio):
+    page = open_page(f"?data=demo&compare={','.join(pair)}&tab=compare")
+    page.get_by_role("radio", name="Uniform soup").check()
+    page.get_by_role("button", name="Queue the combination").click()
+    page.wait_for_selector("#tab-live .ek-run:has-text('Uniform soup of 2 runs')")
+    page.wait_for_url("**tab=live**")
+    queued = page.url.split("run=")[1].split("&")[0]
+    cancel(studio.settings, queued)  # what becomes of it is the worker's, and tested there
 
 
 def test_a_link_to_runs_that_are_not_there_opens_the_list(open_page, pair):

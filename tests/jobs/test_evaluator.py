@@ -55,6 +55,15 @@ def test_a_socket_path_that_no_system_allows_is_a_sentence(tmp_path):
         EvaluatorClient(deep).health()
 
 
+def test_a_combination_is_checked_before_it_is_queued(evaluator):
+    config = evaluator.check_combination("wise", ["a-run"])
+    assert [Path(member).name for member in config["members"]] == ["a-run"]
+    with pytest.raises(UserError, match="at least 2 runs"):
+        evaluator.check_combination("uniform-soup", ["a-run"])
+    with pytest.raises(UserError, match=r"there is no '\.\./a-run'"):
+        evaluator.check_combination("wise", ["../a-run"])
+
+
 def test_the_catalogue_names_every_method_knob_and_model(evaluator):
     catalogue = evaluator.catalogue()
     methods = {method["name"]: method for method in catalogue["methods"]}

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from core.combine import ask
 from jobs.doorbell import Doorbell
 from jobs.ledger import Job, Ledger
 from jobs.logs import read_logs
@@ -109,6 +110,17 @@ def test_the_config_in_the_ledger_runs_even_if_the_file_was_edited(
 ):
     record = shared_settings.run_folder(done_again[0].id).record()
     assert record.config["shots"] == config.shots
+
+
+def test_a_combination_of_runs_is_a_job_like_any_other(worker, shared_settings, done, done_again):
+    again, _, _ = done_again
+    folders = [shared_settings.run_folder(run.id).path for run in (done, again)]
+    config = ask("uniform-soup", folders, {}, alphas=(0.0, 1.0))
+    soup = end_of(submit(shared_settings, config), Ledger(shared_settings))
+    assert soup.state == "done", soup.error
+    record = shared_settings.run_folder(soup.id).record()
+    assert record.combined is not None
+    assert [member.run_id for member in record.combined.members] == [done.id, again.id]
 
 
 def test_a_run_that_is_rung_for_twice_runs_once(done_again):

@@ -172,6 +172,45 @@ def test_queueing_again_changes_the_seed_and_nothing_else(page, studio, mine, fi
         page._again(session, {"id": "ft-20200101-0000-zzzz"})
 
 
+def test_a_combination_is_offered_queued_and_opened(page, studio, mine, finish, monkeypatch):
+    runs = finish(), finish(1)
+    ways = [way("soup", 2, None), way("projection", 1, 1)]
+    monkeypatch.setattr(
+        studio, "catalogue", lambda: Answer("ready", {"methods": [], "interpolators": ways})
+    )
+    config = {**RunConfig(data="x").model_dump(mode="json"), "members": ["/a", "/b"]}
+    asked = []
+    monkeypatch.setattr(
+        studio.evaluator,
+        "check_combination",
+        lambda *question: asked.append(question) or {**config, "method": "soup"},
+    )
+    session = Session(mine, Place(data="cats", compare=runs))
+    text = page._draw_combination(session)
+    assert 'value="soup"' in text
+    assert 'value="projection"' not in text, "it takes one run"
+    page._combine(session, {"form": {"method": "soup"}})
+    assert asked == [("soup", list(runs))]
+    queued = studio.ledger.get(session.place.run)
+    assert (queued.state, session.place.tab) == ("queued", "live")
+    assert queued.config["members"] == ["/a", "/b"]
+    assert studio.folder(queued.id).config().members == ("/a", "/b")
+    assert mine.title(queued.config) == "soup of 2 runs"
+    with pytest.raises(UserError, match="combination of runs"):
+        page._again(session, {"id": queued.id})
+
+
+def test_nothing_is_combined_of_nothing(page, mine):
+    assert page._draw_combination(Session(mine, Place(data="cats"))) == ""
+    with pytest.raises(UserError, match="Tick runs first"):
+        page._combine(Session(mine, Place(data="cats")), {"form": {"method": "soup"}})
+
+
+def way(name, fewest, most):
+    members = {"fewest": fewest, "most": most}
+    return {"name": name, "title": name, "summary": NASTY, "members": members}
+
+
 def test_the_table_has_both_weights_with_change_and_interval(record):
     [run] = candidates([record], TITLES)
     found = table([run])
