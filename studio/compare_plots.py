@@ -5,11 +5,13 @@ from typing import Any
 
 from core.evaluation.standing import Share, Standing, undominated
 from studio import words
-from studio.comparing import Candidate
+from studio.comparing import LETTERS, Candidate
 from studio.markup import interval, percent
 from studio.plots import Figure, clean
 
 w = words.Compare
+_BESIDE = ("top right", "top left", "bottom right", "bottom left", "middle right", "middle left")
+"""Where the letter stands: runs that share a point stay readable."""
 
 
 def pareto_chart(runs: Sequence[Candidate]) -> Figure:
@@ -65,14 +67,15 @@ def _marker(run: Candidate | None, at: Standing, ood: Share) -> Figure:
     """One point with its two intervals."""
     colour = run.colour if run else "var(--ek-ink)"
     symbol = run.symbol if run else "x"
-    is_open = run is not None and at is run.tuned and at is not run.chosen and at != run.chosen
+    beside = _BESIDE[LETTERS.index(run.letter)] if run else "bottom center"
+    is_open = run is not None and at.alpha == 1 and run.chosen.alpha != 1
     name = clean(f"{run.letter} · {run.title}") if run else w.zero
     said = clean(_name(run, at))
     return {
         "type": "scatter", "mode": "markers+text", "name": name,
         "legendgroup": run.id if run else w.zero, "showlegend": not is_open,
         "x": [100 * at.id.accuracy], "y": [100 * ood.accuracy],
-        "text": [run.letter if run else w.zero], "textposition": "top right",
+        "text": [run.letter if run else w.zero], "textposition": beside,
         "marker": {
             "symbol": f"{symbol}-open" if is_open else symbol, "size": 12, "color": colour,
             "line": {"width": 2 if is_open else 0},

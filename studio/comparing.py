@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     pass  # imports scipy
 
 w = words.Compare
-_LETTERS = "ABCDEF"
+LETTERS = "ABCDEF"
 MEAN = "mean"
 
 
@@ -69,7 +69,7 @@ def candidates(records: Sequence[RunRecord], titles: Sequence[str]) -> list[Cand
             tuned=standing(record, 1),
             repeatable=record.combined is None,
         )
-        for record, title, letter, look in zip(records, titles, _LETTERS, drawn, strict=False)
+        for record, title, letter, look in zip(records, titles, LETTERS, drawn, strict=False)
     ]
 
 
@@ -86,7 +86,7 @@ def table(runs: Sequence[Candidate]) -> dict[str, Any]:
     shared = all(run.zero == runs[0].zero for run in runs)
     return {
         "columns": [title for _, title in columns(runs)],
-        "zero": _row(runs[0].zero, None, keys) if shared else None,
+        "zero": _row(w.zero, runs[0].zero, None, keys) if shared else None,
         "runs": [{"run": run, "rows": _rows(run, keys, with_zero=not shared)} for run in runs],
     }
 
@@ -111,15 +111,14 @@ def next_seed(config: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) ->
 
 
 def _rows(run: Candidate, keys: Sequence[str], with_zero: bool) -> list[Row]:
-    rows = [_row(run.zero, None, keys)] if with_zero else []
-    if run.chosen.alpha != 1:
-        rows.append(_row(run.chosen, run.zero, keys))
-    return [*rows, _row(run.tuned, run.zero, keys)]
+    rows = [_row(w.zero, run.zero, None, keys)] if with_zero else []
+    chosen = w.chosen.format(alpha=f"{run.chosen.alpha:.2f}")
+    rows.append(_row(chosen, run.chosen, run.zero, keys))
+    return rows if run.chosen.alpha == 1 else [*rows, _row(w.tuned, run.tuned, run.zero, keys)]
 
 
-def _row(at: Standing, zero: Standing | None, keys: Sequence[str]) -> Row:
-    names = {0.0: w.zero, 1.0: w.tuned} if zero else {at.alpha: w.zero}
-    return Row(names.get(at.alpha, f"{at.alpha:.2f}"), [_cell(at, zero, key) for key in keys])
+def _row(weight: str, at: Standing, zero: Standing | None, keys: Sequence[str]) -> Row:
+    return Row(weight, [_cell(at, zero, key) for key in keys])
 
 
 def _cell(at: Standing, zero: Standing | None, key: str) -> Cell | None:

@@ -216,7 +216,7 @@ def test_the_table_has_both_weights_with_change_and_interval(record):
     found = table([run])
     assert found["columns"] == ["ID test", "noto", "sketch", "OOD mean"]
     chosen, tuned = found["runs"][0]["rows"]
-    assert (chosen.weight, tuned.weight) == ("0.30", "1, fine-tuned")
+    assert (chosen.weight, tuned.weight) == ("0.30, chosen", "1.00, fine-tuned")
     assert tuned.cells[0].change == pytest.approx(0.2)
     assert tuned.cells[2].tone == "bad"
     assert found["zero"].cells[0].share.n == 100
@@ -235,7 +235,7 @@ def test_runs_with_another_zero_shot_have_their_own_line(record):
     found = table(candidates([record, other], TITLES))
     assert found["zero"] is None
     weights = [row.weight for row in found["runs"][1]["rows"]]
-    assert weights == ["zero-shot", "0.30", "1, fine-tuned"]
+    assert weights == ["zero-shot", "0.30, chosen", "1.00, fine-tuned"]
 
 
 def test_the_chart_marks_what_nothing_beats_and_has_its_numbers(record):
