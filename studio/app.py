@@ -64,8 +64,11 @@ def build(studio: Studio) -> gr.Blocks:
         def show(state: Session) -> list[Any]:
             shell.settle(state)
             shell.announce(state)
+            busy, known = shell.needs_tick(state), studio.background.version
             values = draw(views, state)
-            return [state, gr.Timer(active=shell.needs_tick(state)), *values]
+            # What came while we drew is on no page yet: then there must be another tick.
+            busy = busy or shell.needs_tick(state) or studio.background.version != known
+            return [state, gr.Timer(active=busy), *values]
 
         def open_page(request: gr.Request) -> list[Any]:
             state = _opened(studio, request, dict(request.query_params))

@@ -66,6 +66,12 @@ class Background:
         with self._lock:
             return any(answer.state == "waiting" for answer in self._answers.values())
 
+    @property
+    def version(self) -> int:
+        """Counts the answers that have come."""
+        with self._lock:
+            return self._version
+
     def finish(self) -> None:
         """Wait for what was asked; nothing can be asked afterwards."""
         self._pool.shutdown(wait=True)
