@@ -97,7 +97,7 @@ def test_method_cards_are_a_radio_group_for_the_keyboard(open_page, demo):
 
 def test_the_filter_finds_a_knob_by_its_meaning(open_page, demo):
     page = open_page("?data=demo&tab=train")
-    page.locator(".ek-advanced summary").click()
+    page.locator(".ek-form .ek-advanced summary").click()
     page.fill(".ek-filter", "batch")
     shown = page.locator(".ek-row:visible").all_inner_texts()
     assert 0 < len(shown) < 8
