@@ -50,10 +50,11 @@ def finished_run(browser: Any, studio: Running) -> str:
     page.click("#tab-live-button")
     page.wait_for_selector(".ek-run .ek-pill-done")
     page.click("#tab-export-button")
-    build = page.get_by_role("button", name="Build it")
-    if build.is_visible():
-        build.click()
-    page.wait_for_selector(".ek-verified")
+    for artefact in ("open_clip checkpoint", "ONNX"):
+        row = page.locator(".ek-artefact", has_text=artefact).first
+        if (build := row.get_by_role("button", name="Build it")).is_visible():
+            build.click()
+        row.locator(".ek-verified").wait_for()
     address: str = page.url.split("&tab=")[0]
     page.close()
     return address
