@@ -162,7 +162,7 @@ def test_costs_are_relative_to_the_run_of_ft(written):
 
 MUTANTS = [
     Mutant(
-        "core.comparison",
+        "core.evaluation.standing",
         "math.hypot(*(score.accuracy - score.low for score in scores))",
         "sum((score.accuracy - score.low for score in scores))",
         test_the_interval_of_a_mean_adds_the_squared_distances,

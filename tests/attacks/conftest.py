@@ -76,6 +76,9 @@ class Evaluator:
         self.asked.append((run_id, image))
         return {"columns": []}
 
+    def check_combination(self, *asked: Any) -> dict[str, Any]:
+        raise AssertionError("not asked for in these tests")
+
     def export(self, *asked: Any) -> dict[str, Any]:
         raise AssertionError("not asked for in these tests")
 
