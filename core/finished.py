@@ -20,7 +20,8 @@ from core.errors import UserError, unknown
 from core.evaluation.evaluate import evaluate, measure
 from core.evaluation.familiarity import ACCEPTED, Familiarity, abstain_threshold, nearest
 from core.evaluation.frontier import measure_frontier
-from core.evaluation.inspection import COLUMNS, Inspection, inspect
+from core.evaluation.inspecting import inspect
+from core.evaluation.inspection import COLUMNS, Inspection
 from core.export.exported import Exported
 from core.export.features import export_features
 from core.export.formats import FORMATS

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.evaluation.standing import Share, Standing, standing
 from core.records import RunRecord
@@ -10,9 +10,6 @@ from studio import words
 from studio.components.run_header import tone
 from studio.domains import Look, looks, shown
 from studio.verdict import named_verdict
-
-if TYPE_CHECKING:
-    pass  # imports scipy
 
 w = words.Compare
 LETTERS = "ABCDEF"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from core.data import curation
 from core.errors import UserError, unknown
@@ -99,16 +99,11 @@ def _templates(session: Session, detail: Mapping[str, Any]) -> None:
 
 
 def _group_by(session: Session, detail: Mapping[str, Any]) -> None:
-    known: dict[str, GroupBy] = {
-        "none": "none",
-        "prefix": "prefix",
-        "folder": "folder",
-        "time": "time",
-    }
     asked = str(_form(detail).get("by"))
-    if asked not in known:
-        raise unknown("group_by", asked, known)
-    session.mine.change(_data(session), lambda dataset: curation.group(dataset, known[asked]))
+    by = next((known for known in get_args(GroupBy) if known == asked), None)
+    if by is None:
+        raise unknown("group_by", asked, get_args(GroupBy))
+    session.mine.change(_data(session), lambda dataset: curation.group(dataset, by))
 
 
 def _delete(session: Session, detail: Mapping[str, Any]) -> None:

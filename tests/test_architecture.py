@@ -56,6 +56,7 @@ TORCH_FREE = (
     "core.evaluation.confusion",
     "core.evaluation.cost",
     "core.evaluation.groups",
+    "core.evaluation.inspecting",
     "core.evaluation.inspection",
     "core.evaluation.paired",
     "core.evaluation.predictions",

@@ -24,7 +24,8 @@ from PIL import Image
 import studio.app
 import studio.context
 from core.data.ingest import open_dataset
-from core.evaluation.inspection import COLUMNS, inspect
+from core.evaluation.inspecting import inspect
+from core.evaluation.inspection import COLUMNS
 from core.events import Evaluated, Stage, Warned
 from core.methods import catalogue as methods
 from core.models import zoo

@@ -7,7 +7,7 @@ import pytest
 
 from core.data.dataset import Item
 from core.evaluation.confusion import confusion, most_confused
-from core.evaluation.inspection import inspect
+from core.evaluation.inspecting import inspect
 from core.evaluation.temperature import HIGHEST, LOWEST, fit_temperature
 
 

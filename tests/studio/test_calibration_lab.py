@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from core.data.dataset import Item
-from core.evaluation.inspection import COLUMNS, inspect
+from core.evaluation.inspecting import inspect
+from core.evaluation.inspection import COLUMNS
 from studio import plots
 from studio.components.calibration_lab import calibration_lab
 from tests.studio.conftest import NASTY

@@ -7,7 +7,8 @@ import pytest
 
 from core.data.dataset import Item
 from core.errors import UserError
-from core.evaluation.inspection import COLUMNS, inspect
+from core.evaluation.inspecting import inspect
+from core.evaluation.inspection import COLUMNS
 from studio.components.error_lab import MOST_CLASSES, chosen, error_lab
 from studio.pages.lab import LabPage
 from studio.session import Place, Session

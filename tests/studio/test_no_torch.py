@@ -11,6 +11,7 @@ os.environ.pop("GRADIO_ANALYTICS_ENABLED", None)
 import studio.app
 assert "torch" not in sys.modules, "torch was imported"
 assert "open_clip" not in sys.modules
+assert "scipy" not in sys.modules, "scipy was imported: it costs a third of a second"
 assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
 """
 
