@@ -11,9 +11,7 @@ from studio.same_run import config_of
 
 MOST = 100
 FIELDS = ("several.methods", "several.seeds", "several.knob", "several.values")
-_OF_ANY_METHOD = ("shots", "seed")
-"""What the form says that holds for every method; knobs of one do not fit another."""
-
+SEEDS = tuple(words.Several.seed_choices)
 Draft = Mapping[str, Any]
 Config = dict[str, Any]
 
@@ -24,15 +22,20 @@ def planned(data: str, draft: Draft, catalogue: Mapping[str, Any]) -> list[Confi
     A `UserError` says what does not fit.
     """
     methods, seeds, knob, values = (str(draft["fields"].get(name, "")).strip() for name in FIELDS)
-    configs = []
-    for one in _methods(draft, catalogue) if methods == "all" else [draft]:
+    count = int(seeds or 1) if seeds in SEEDS else 1
+    drafts = _methods(draft, catalogue) if methods == "all" else [draft]
+    configs: list[Config] = []
+    for one in drafts:
         knobs = all_knobs(catalogue, one["method"], str(one["fields"].get("preset", "")))
         config = config_of(data, one, catalogue)
-        first = int(config.get("seed", knobs["seed"]["default"]))
-        for seed, value in product(range(int(seeds or 1)), _values(knob, values, knobs)):
-            configs.append(_with(_with(config, "seed", first + seed, knobs), knob, value, knobs))
-    if len(configs) > MOST:
-        raise UserError(words.Several.too_many.format(n=len(configs), most=MOST))
+        first = config.get("seed", knobs["seed"]["default"])
+        if count > 1 and not isinstance(first, int):
+            raise UserError(words.Several.no_seed.format(seed=first))
+        for number, value in product(range(count), _values(knob, values, knobs)):
+            seeded = _with(config, "seed", first + number, knobs) if number else config
+            configs.append(_with(seeded, knob, value, knobs))
+        if len(configs) > MOST:
+            raise UserError(words.Several.too_many.format(most=MOST))
     return configs
 
 

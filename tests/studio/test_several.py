@@ -56,6 +56,19 @@ def test_too_many_and_a_sweep_without_values_are_said():
         planned("/d", draft(**fields, several__values="1, 2, 4"), CATALOGUE)
 
 
+@pytest.mark.parametrize("seed", ["x", "1.5", "[1]"])
+def test_a_seed_that_is_no_number_is_left_to_the_check_and_cannot_be_counted_up(seed):
+    [one] = planned("/d", draft(seed=seed), CATALOGUE)
+    assert one["seed"] != 0
+    with pytest.raises(UserError, match="whole number"):
+        planned("/d", draft(seed=seed, several__seeds="3"), CATALOGUE)
+
+
+@pytest.mark.parametrize("seeds", ["1000000000", "-3", "many"])
+def test_no_other_number_of_seeds_than_those_of_the_form_is_taken(seeds):
+    assert len(planned("/d", draft(several__seeds=seeds), CATALOGUE)) == 1
+
+
 @pytest.fixture
 def dataset(tmp_path):
     """Two classes; 10 and 3 images to learn from, 6 to measure."""
