@@ -355,10 +355,16 @@ class Workspace:
         version = self.open(data_id).version
         return ("zero-shot", data_id, version, str(draft["model"]), str(draft["templates"]))
 
-    def footprint(self, data_id: str) -> Answer:
-        """What an image costs the model of a data set's draft on the device that trains."""
+    def footprint(self, data_id: str, wanted: bool) -> Answer:
+        """What an image costs the model of a data set's draft on the device that trains.
+
+        It takes seconds of all cores, so it is measured only once it is `wanted`.
+        """
         model = str(self.draft(data_id)["model"])
-        return self._ask(("footprint", model), lambda: self.studio.evaluator.footprint(model))
+        key = ("footprint", model)
+        if not wanted:
+            return self.studio.background.known(key) or Answer("waiting")
+        return self._ask(key, lambda: self.studio.evaluator.footprint(model))
 
     def health(self, data_id: str) -> Answer:
         """The findings about a data set: every image is decoded, which takes a while."""

@@ -1,6 +1,6 @@
 """Train: what will I get, and when? What is queued is frozen."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -40,8 +40,8 @@ class TrainPage:
         self.views = [
             View(head, lambda s: self._data(s) is None, self._draw_head),
             View(cards, self._cards_key, self._draw_cards),
-            View(form, self._form_key, self._draw_form),
-            View(several, self._form_key, self._draw_several),
+            View(form, self._form_key, self._drawn_by(knob_form)),
+            View(several, self._form_key, self._drawn_by(several_form)),
             View(this_run, self._run_key, self._draw_run),
         ]
         act = dispatch(
@@ -83,7 +83,7 @@ class TrainPage:
         ahead = session.mine.ahead()
         draft = repr(session.mine.draft(data_id))
         notice = session.notices.get("train")
-        costs = session.mine.footprint(data_id).state
+        costs = self._footprint(session, data_id).state
         return (self._cards_key(session), draft, zero.state, zero.version, ahead, notice, costs)
 
     # ---- how it looks -----------------------------------------------------------------------
@@ -99,13 +99,17 @@ class TrainPage:
             return method_cards_waiting(answer.error)
         return method_cards(answer.value["methods"], session.mine.draft(data_id)["method"])
 
-    def _draw_form(self, session: Session) -> str:
-        data_id = self._data(session)
-        answer = self._studio.catalogue()
-        if data_id is None or answer.state != "ready":
-            return ""
-        draft = session.mine.draft(data_id)
-        return knob_form(answer.value, draft["method"], draft["fields"])
+    def _drawn_by(self, form: Callable[[Any, str, Any], str]) -> Callable[[Session], str]:
+        """How a form that is made from the catalogue is drawn with what was typed."""
+
+        def draw(session: Session) -> str:
+            data_id, answer = self._data(session), self._studio.catalogue()
+            if data_id is None or answer.state != "ready":
+                return ""
+            draft = session.mine.draft(data_id)
+            return form(answer.value, draft["method"], draft["fields"])
+
+        return draw
 
     def _draw_run(self, session: Session) -> str:
         data_id = self._data(session)
@@ -130,13 +134,9 @@ class TrainPage:
             note=session.notices.get("train"),
         )
 
-    def _draw_several(self, session: Session) -> str:
-        data_id = self._data(session)
-        answer = self._studio.catalogue()
-        if data_id is None or answer.state != "ready":
-            return ""
-        draft = session.mine.draft(data_id)
-        return several_form(answer.value, draft["method"], draft["fields"])
+    def _footprint(self, session: Session, data_id: str) -> Answer:
+        """A page that opens elsewhere has better things to do: zero-shot, above all."""
+        return session.mine.footprint(data_id, wanted=session.place.tab == "train")
 
     def _planned(self, session: Session, data_id: str) -> tuple[list[Config], str]:
         """The runs that the form asks for, or why it cannot be told."""
@@ -152,7 +152,7 @@ class TrainPage:
     def _estimate(
         self, session: Session, data_id: str, configs: Sequence[Config]
     ) -> Estimate | None:
-        answer, costs = self._studio.catalogue(), session.mine.footprint(data_id)
+        answer, costs = self._studio.catalogue(), self._footprint(session, data_id)
         if answer.state != "ready" or costs.state != "ready" or not configs:
             return None
         return estimate(configs, answer.value, session.mine.open(data_id).dataset, costs.value)
