@@ -1,0 +1,74 @@
+"""Compare: runs side by side."""
+
+from typing import ClassVar
+
+
+class Compare:
+    """Runs side by side."""
+
+    title = "Compare"
+    lead = "Which run is better, and do your images say so or is it chance?"
+    empty = "Nothing to compare yet"
+    empty_text = "Runs of this data set can be ticked here as soon as they have finished."
+    empty_watch = "Watch the run"
+    runs = "Finished runs of this data set"
+    none_chosen = "Tick two runs: the first you tick is the one the others are compared against."
+    one_chosen = "Tick another run to test the two on the same images."
+    most = "At most {n} runs stand side by side. Untick one first."
+    clear = "Untick all"
+    gone = "This run is not there any more, or its record cannot be read. Choose another."
+    table = "Accuracy by domain"
+    table_note = (
+        "Below each accuracy: its 95 % interval (Wilson) and the change against zero-shot. The "
+        "chosen α is the run's own, whatever the lab's slider says now."
+    )
+    run = "Run"
+    weight = "α"
+    zero = "zero-shot"
+    chosen = "{alpha}, chosen"
+    tuned = "1.00, fine-tuned"
+    mean_ood = "OOD mean"
+    again = "Queue the same with another seed"
+    queued = "Queued: {name}. It can be ticked here when it has finished."
+    elsewhere = (
+        "This run was trained on a folder outside the studio. Repeat it with evenkeel train."
+    )
+    paired = "Tested on the same images"
+    paired_wait = "Going through the images one by one …"
+    retry = "Try again"
+    against = "{second} against {first}"
+    same_answers = "{first} and {second} get the same ones right of {images}."
+    cannot_tell = "{first} and {second} cannot be told apart by {images}."
+    better = "{second} gets {more} more right than {first}, of {images}."
+    pooled: ClassVar = {"id": "Your images (ID)", "ood": "All other domains (OOD)"}
+    counts = "Counts by domain"
+    columns: ClassVar = ("domain", "n", "only {first}", "only {second}", "difference", "95 %", "p")
+    paired_note = (
+        "Fine-tuned weights (α = 1). Only images that one of the two gets right can tell them "
+        "apart: p is the exact McNemar test, the interval of the difference is Tango's."
+    )
+    many_tests = "{n} tests are shown: of 20 between equal runs, one differs by chance."
+    settings = "What was set differently"
+    setting = "Setting"
+    same_settings = "All settings are the same."
+    pareto = "ID against OOD"
+    pareto_empty = "Tick a run that was measured on an OOD domain: without one nothing is traded."
+    pareto_note = (
+        "Filled: the chosen α. Open: α = 1. Bars: 95 % interval. The dotted line joins what no "
+        "other point beats on both sides."
+    )
+    pareto_line = "not beaten on both"
+    pareto_label = "{n} runs, ID against OOD accuracy; not beaten on both: {names}."
+    pareto_columns: ClassVar = ("run", "α", "ID", "95 %", "OOD mean", "95 %", "not beaten")
+    yes = "yes"
+    no = "no"
+    combination = "{title} of {n} runs"
+    combined = "This is a combination of runs: it has no seed. Tick its members and combine them."
+    combine = "Make one run of these"
+    combine_lead = (
+        "Nothing is trained again. The result is a run like any other: it has its α, its numbers "
+        "and its checkpoint."
+    )
+    combine_how = "How"
+    combine_button = "Queue the combination"
+    combine_none = "Tick runs first: one for a projection, two or more for a soup."

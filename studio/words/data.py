@@ -1,0 +1,136 @@
+"""Data: the place, its findings and galleries, and the drop zone."""
+
+from typing import ClassVar
+
+
+class Data:
+    """The data place."""
+
+    title = "Data"
+    start = "Start with your images"
+    lead = (
+        "Evenkeel fine-tunes CLIP on a handful of labelled images and shows, at every step, "
+        "what that does to images that look different."
+    )
+    points: ClassVar = (
+        (
+            "Zero-shot first",
+            "What CLIP can already do is measured before any training. That is the line to beat.",
+        ),
+        (
+            "Two kinds of images",
+            "Your own images (in-distribution, ID) and the same classes in another style, camera "
+            "or season (out-of-distribution, OOD).",
+        ),
+        (
+            "One slider",
+            "After training you choose how much of the fine-tuning to keep, and export exactly "
+            "that model.",
+        ),
+    )
+    demo_title = "Try the demo"
+    demo_text = (
+        "Everyday things drawn by different hands. One style to train on, the others to see what "
+        "breaks."
+    )
+    demo_button = "Open the demo"
+    demo_note = "Ships with Evenkeel, works without a network"
+    drop_title = "Use your own images"
+    drop_text = "Drop a folder with one sub-folder per class, or a zip of it."
+    drop_id = "Add labelled images"
+    drop_ood = "Add an OOD domain"
+    drop_id_text = "A folder per class; more images of the classes you train on."
+    drop_ood_text = "The same class folders in another style. Never trained on, only measured."
+    pick_folder = "Choose a folder"
+    pick_zip = "or a zip"
+    example_id = "animals/\n├ tabby cat/   16 jpg\n└ red fox/     16 jpg"
+    example_ood = "sketches/\n├ tabby cat/   16 jpg\n└ red fox/     16 jpg"
+    upload = "the upload"
+    lost_upload = "This upload is not on the server any more. Drop the folder again."
+    too_large = "One upload may bring {limit} MiB. Send it in parts, or make the images smaller."
+    full = "A workspace may keep {limit} MiB, and this upload would be above that."
+    disk_full = "The disk of this studio is full. Tell its owner."
+    demo_is_shared = (
+        "The demo is shared by everybody here, so nothing can be added to it. Drop your images as "
+        "a new data set."
+    )
+    no_demo = "The owner of this studio has changed the demo. Drop images of your own instead."
+    unknown_data = "There is no data set {name!r} here. Open another one or drop a folder."
+    unknown_image = "There is no such image in this data set."
+    summary = "{images} · {classes} · {domains}."
+    verdict = (
+        "Zero-shot CLIP already scores {accuracy} on your images (95 % interval {interval}, n "
+        "= {n}): the line to beat."
+    )
+    verdict_wait = "Measuring what CLIP can do before any training …"
+    verdict_first = (
+        "The first time takes a few seconds: the model is loaded and every image is read once."
+    )
+    next = "Continue to training"
+    classes = "Classes"
+    zero_title = "Zero-shot accuracy"
+    zero_sub = "before any training"
+    second_row = "Second row:"
+    zero_note = "Bars show the 95 % interval (Wilson). Accuracy on all images of the domain."
+    id_role = "ID"
+    domain_titles: ClassVar = {"train": "train", "val": "validation", "test": "test"}
+    health = "Data health"
+    health_wait = "Looking at every image …"
+    understood = "How the folders were read"
+    nothing_ignored = "No file was left out."
+    model = "Model"
+    model_help = (
+        "The embedded demo model, any open_clip name as ARCHITECTURE/PRETRAINED, or the path "
+        "of a checkpoint."
+    )
+    templates = "Prompts"
+    retry = "Try again"
+    few = "few images"
+
+    exclude_n = "Exclude {n}"
+    exclude = "Exclude"
+    include = "Include again"
+    include_all = "Include all again"
+    review = "Review"
+    excluded = "Left out by hand ({n})"
+    excluded_note = "Nothing was deleted: these stay in the data set's folder."
+    allow_leaks = "Train without them"
+    leaks_allowed = "Training may go on without them; every run then says so."
+    ask_again = "Block training again"
+    more_shown = "The first {shown} of {n} are shown."
+    open_class = "Open class {name}"
+    close = "Close"
+    class_name = "Name in prompts"
+    save = "Save"
+    prompt = "Prompt: {text}"
+    class_folder = "Folder {folder}"
+    choose = "Choose {path}"
+    move_to = "Move to"
+    move = "Move"
+    nothing_chosen = "Choose images first: tick the box under each."
+    templates_own = "Prompts of this data set"
+    templates_help = "One a line, with {} where the class name goes. Empty: the default ones."
+    group_by = "Keep images together"
+    group_help = (
+        "Images of one group, such as frames of a video, are never split between training, "
+        "validation and test."
+    )
+    groupings: ClassVar = {
+        "none": "No groups",
+        "prefix": "By file name, up to its last number",
+        "folder": "By folder inside the class",
+        "time": "By time of capture (EXIF)",
+    }
+    settings = "Prompts and groups"
+    delete = "Delete this data set"
+    delete_sure = "Delete this data set and its images from the studio? This cannot be undone."
+    in_use = "A run uses this data set, so it stays. Its images are needed to measure the run."
+    not_yours = "This data set is shared by everybody here, so it cannot be changed."
+
+
+class Drop:
+    """What the drop zone says while it works (used in the browser)."""
+
+    sending = "Sending {done} of {all} files"
+    reading = "Reading the folders …"
+    failed = "The upload stopped."

@@ -1,0 +1,156 @@
+"""The robustness lab."""
+
+from typing import ClassVar
+
+
+class Lab:
+    """The robustness lab."""
+
+    title = "Robustness lab"
+    lead = "How much of the gain can you keep without breaking on other domains?"
+    empty = "The lab opens when a run has finished"
+    empty_text = "It then shows what fine-tuning gained on your images and what it cost elsewhere."
+    to_live = "Watch the run"
+    tabs: ClassVar = {
+        "wise": "Mixing weight α",
+        "errors": "Errors",
+        "calibration": "Calibration",
+        "drift": "Drift",
+        "prototypes": "Prototypes",
+        "photo": "Try a photo",
+    }
+    alpha = "Mixing weight α"
+    alpha_low = "zero-shot"
+    alpha_high = "fine-tuned"
+    jump = "back to the chosen α"
+    to_export = "Export this model"
+    mark: ClassVar = {
+        "val": "chosen on validation",
+        "default": "the default",
+        "fixed": "the combination",
+        "oracle": "the combination",
+    }
+    instant = "Read from the 21 measured points. Let go of the slider to measure this α exactly."
+    measuring = "Measuring this α on every image …"
+    exact = "Measured exactly at this α in {seconds} s."
+    chosen_on: ClassVar = {
+        "val": "Chosen on validation images: these numbers stay honest",
+        "default": "No validation images: α is the default, not a choice",
+        "fixed": "The combination as it is: α = 1 was not searched for",
+        "oracle": "Made by looking at test images (oracle): test numbers are not honest",
+    }
+    by_hand = "Set by hand while looking at {domains}: read these numbers as optimistic"
+    table = "Table"
+    frontier = "ID against OOD for every α"
+    frontier_note = (
+        "Every dot is one mixing weight that was measured. Up and to the right is better on both."
+    )
+    sentence = "At α = {alpha}: {id} on your images, {ood} on the other domains, against zero-shot."
+    sentence_id = "At α = {alpha}: {id} on your images, against zero-shot."
+    id = "Your images (ID)"
+    prototypes_lead = (
+        "Every dot is a prompt template, written as CLIP sees it. Templates that an isolation "
+        "forest finds odd (×) are left out; the rest is grouped by k-means (◆). Training "
+        "features drift between those groups as epochs pass: the less, the better the "
+        "alignment held."
+    )
+    prototypes_empty = "This method does not use spurious prototypes."
+    inspect_title = "Every image, one by one"
+    inspect_text = (
+        "Zero-shot, the α you chose and the fine-tuned weights answer for every measured image. "
+        "It takes a few seconds once, and is kept."
+    )
+    inspect_button = "Look at every image"
+    inspecting = "Asking the three models about every image …"
+    columns: ClassVar = {
+        "zero-shot": "zero-shot",
+        "alpha": "α = {alpha}",
+        "fine-tuned": "fine-tuned",
+    }
+    answers_of = "Answers of"
+    domain = "Domain"
+    confusion = "What is taken for what"
+    confusion_note = "Rows are the true class, columns the answer. A cell opens its images."
+    confusion_part = "The {shown} of {n} classes with the most errors are shown."
+    right_of = "{right} of {n} right"
+    true_class = "True class"
+    said_class = "Taken for"
+    cell = "{actual} taken for {said}: {n}"
+    pairs = "Most often confused"
+    no_errors = "Nothing is confused here: every answer is right."
+    gallery = "Images of this cell"
+    empty_cell = "This model makes no such answer on this domain. Choose another cell."
+    no_pictures = "The images are not on this studio's shelf, so only the answers are shown."
+    reliability = "Reliability: how sure, and how often right"
+    reliability_note = (
+        "On the dashed line a model is right as often as it says. Below it, it is too sure. Faint: "
+        "with the temperature. Larger marks hold more images."
+    )
+    confidence = "how sure the answer is"
+    accuracy = "how often it is right"
+    diagonal = "right as often as said"
+    as_it_is = "as it is"
+    with_temperature = "with T"
+    bin_columns: ClassVar = ("domain", "how", "confidence", "n", "mean confidence", "accuracy")
+    ece_title = "Calibration error (ECE)"
+    ece_note = "How far confidence is from accuracy, on average over 15 bins; smaller is better."
+    temperature = "Temperature"
+    temperature_note = (
+        "The temperature T divides the logits; one for each model, fitted on {n} validation images "
+        "(lowest NLL). It changes no answer, only how sure it is."
+    )
+    no_temperature = "There are no validation images, so no temperature is fitted."
+    fitted_here = "(fitted here)"
+    distortion = "Feature distortion by domain"
+    distortion_note = (
+        "How far the fine-tuned tower moved an image's unit features from CLIP's, on average: 0 is "
+        "not at all, 2 the most there is. Little on OOD means that CLIP's knowledge was kept."
+    )
+    energy_gap = "Energy gap by domain"
+    energy_gap_note = (
+        "How much training changed what images and random texts have to do with each other "
+        "(squared, averaged over the texts); 0 is not at all. It grows with the model's own "
+        "temperature: compare domains, not models."
+    )
+    no_drift = (
+        "This run holds no drift: an older version trained it, or it is an ensemble. Train it "
+        "again to see it."
+    )
+    no_gap = "The text tower of this model cannot read random texts, so there is no energy gap."
+    stress = "Stress set (synthetic)"
+    stress_note = (
+        "Synthetic: the test images changed by eight effects, not photos of another place. No part "
+        "of any OOD number. Bars: 95 % interval."
+    )
+    stress_worst = "Lowest after fine-tuning"
+    stress_columns: ClassVar = (
+        "effect (synthetic)",
+        "zero-shot",
+        "fine-tuned",
+        "95 % interval",
+        "change",
+        "n",
+    )
+    no_stress = (
+        "No stress set was measured: it is when a data set has no OOD folder, or with --stress."
+    )
+    photo_lead = "Drop one photo. It stays on this machine and is not added to the data."
+    photo_drop = "Drop, paste or choose a photo"
+    photo_asking = "Looking at the photo …"
+    photo_alt = "The photo you dropped"
+    photo_familiar = (
+        "Like the training images: {similarity} to the nearest, {threshold} or more is usual."
+    )
+    photo_abstain = (
+        "Unlike the training images: {similarity} to the nearest, below the {threshold} that "
+        "{accepted} of held-out images reach. Better not to trust an answer here."
+    )
+    photo_unknown = (
+        "How familiar this photo is cannot be told: the run is an ensemble, or its data has moved."
+    )
+    photo_map = "Show where α looked"
+    photo_maps: ClassVar = {
+        "rollout": "Attention rollout over the patches: a hint, not a proof.",
+        "relevance": "Gradient times activation for the first answer: a hint, not a proof.",
+    }
+    photo_no_map = "This kind of tower gives no map."

@@ -1,0 +1,77 @@
+"""Live: a run while it goes."""
+
+from typing import ClassVar
+
+
+class Live:
+    """The live place."""
+
+    title = "Live run"
+    unknown_run = "There is no such run here. Choose one from the queue."
+    share = "Copy read-only link"
+    unshare = "Stop sharing"
+    link = "Whoever has this link sees this run, and nothing else. It is shown only now."
+    shared = "Shared by link ({n})"
+    unshared = "No link shows this run any more."
+    empty = "No run yet"
+    empty_text = "Queue one, and its curves appear here while it trains."
+    to_train = "Go to Train"
+    phases: ClassVar = {
+        "": "starting",
+        "data": "reading the images",
+        "zero-shot": "measuring zero-shot",
+        "training": "training",
+        "wise": "measuring the mixing weights",
+        "saving": "saving the weights",
+        "done": "finished",
+    }
+    states: ClassVar = {
+        "queued": "queued",
+        "running": "running",
+        "paused": "paused",
+        "waiting": "waiting for room",
+        "done": "done",
+        "failed": "failed",
+        "cancelled": "cancelled",
+    }
+    queued = "Waits in the queue"
+    queued_at = "Place {n} in the queue"
+    epoch = "epoch {epoch} of {epochs}"
+    step = "step {step} of {steps}"
+    eta = "left"
+    eta_help = "estimated time left in training"
+    speed = "images/s"
+    elapsed = "elapsed"
+    id_gain = "ID vs zero-shot"
+    ood_gain = "OOD vs zero-shot"
+    asked: ClassVar = {
+        "pause": "pausing: it keeps what it has learned first",
+        "stop": "ending: it keeps what is best so far",
+        "cancel": "cancelling",
+    }
+    duplicate = "Duplicate"
+    to_lab = "See what it gained and what it broke"
+    safe = "Closing this tab does not stop the run."
+    loss = "Training loss"
+    loss_empty = "The loss appears with the first step."
+    accuracy = "Accuracy by domain"
+    accuracy_empty = "The first points are zero-shot, before training starts."
+    accuracy_note = "Dashed: zero-shot of the same domain. Bars: 95 % interval."
+    prototypes = "What training must not move"
+    prototypes_empty = (
+        "Prompt templates, their clusters and the drift of the training images appear with "
+        "the first epoch."
+    )
+    log = "Log"
+    log_empty = "Nothing said yet."
+    log_more = "Download the events"
+    domains = "By domain"
+    below = (
+        "{domain} is {change} from zero-shot, below its interval. You can let it go on: the "
+        "mixing weight α, chosen at the end, often brings it back."
+    )
+    failed_next = (
+        "What to try: read the sentence above, change the setting it names, and queue it again."
+    )
+    failed_button = "Open it in Train"
+    cancelled = "This run was cancelled. Nothing was published."

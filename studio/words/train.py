@@ -1,0 +1,103 @@
+"""Train: methods, settings, and several runs at once."""
+
+from typing import ClassVar
+
+
+class Train:
+    """The train place."""
+
+    title = "Train"
+    lead = (
+        "Choose how to fine-tune. Nothing starts before you queue it, and what you queue is frozen."
+    )
+    no_data = "Training needs images first"
+    no_data_text = "Open the demo or drop a folder; both take a minute at most."
+    to_data = "Go to Data"
+    methods = "Method"
+    paper = "Paper"
+    families: ClassVar = {
+        "fine-tuning": (
+            "Robust fine-tuning",
+            "The image tower is trained, and something holds it near what CLIP knew.",
+        ),
+        "features": (
+            "Adapters on frozen features",
+            "The image tower stays CLIP's: seconds to train, and it cannot forget.",
+        ),
+        "prompts": ("Learned prompts", "Both towers stay CLIP's: only the prompt is learned."),
+        "baseline": ("Baselines", "What the others are compared with."),
+    }
+    model_of_list = "model: visitors of this studio choose from its list: {models}."
+    measured = "On the demo, 16 shots, {seeds} seeds: ID {id}, OOD {ood} against zero-shot."
+    dots_note = (
+        "Dots are our own measurement on the demo data: gain on ID, and how little is lost on OOD. "
+        "Your images may answer differently; docs/benchmark.md has the table."
+    )
+    knobs = "Settings"
+    advanced = "Advanced"
+    filter = "Filter by name, key or meaning"
+    none_match = "No setting matches this filter."
+    default = "default"
+    usual = "usual {low} – {high}"
+    unusual = "Outside the range worth trying"
+    this_run = "This run"
+    same_run = "The same run from elsewhere"
+    queue = "Queue training"
+    queue_note = "Runs in the worker: closing this tab does not stop it."
+    queue_place = "{n} ahead of it in the queue"
+    queue_free = "The queue is free: it starts at once"
+    waiting = "Asking for the list of methods …"
+    waiting_more = "The evaluator starts together with the studio and needs a few seconds."
+    to_beat = "Zero-shot to beat, {role}"
+    to_beat_wait = "…"
+    time = "Time, about"
+    memory = "Memory, about"
+    estimate_note = "From passes of this model on this device; other work on it comes on top."
+    changed = "changed"
+    auto = "auto"
+    copy = "Copy"
+    labels: ClassVar = {
+        "shots": "Shots per class",
+        "epochs": "Epochs",
+        "lr": "Learning rate",
+        "seed": "Seed",
+        "allow_fewer": "Allow fewer shots",
+        "unseen": "Unseen classes",
+        "evaluations": "Measurements during training",
+        "precision": "Precision",
+        "device": "Device",
+        "alphas": "Mixing weights measured",
+        "batch_size": "Batch size",
+        "weight_decay": "Weight decay",
+    }
+    helps_short: ClassVar = {
+        "shots": "Training images drawn per class.",
+        "epochs": "Passes over the shots.",
+        "lr": "Step size of the optimiser.",
+        "seed": "Which images, in which order.",
+    }
+    yes = "yes"
+    no = "no"
+    by_data = "as the data set says"
+
+
+class Several:
+    """More than one run from one form."""
+
+    title = "Several runs at once"
+    lead = "Each is a run of its own in the queue; the quick methods go first."
+    methods = "Methods"
+    this_one = "only the chosen one"
+    all_of_them = "all of them"
+    seeds = "Seeds"
+    seed_choices: ClassVar = {"": "× 1", "3": "× 3", "5": "× 5"}
+    knob = "Sweep"
+    no_knob = "nothing"
+    values = "Values"
+    values_hint = "for example {low}, {high}"
+    queue = "Queue {n} runs"
+    too_many = "Several runs: at most {most} at a time, these are more. Take fewer seeds or values."
+    no_seed = "Seed: several seeds count up from a whole number, got {seed}."
+    no_values = "Values: the settings of {knob} to try, separated by commas, got none."
+    queued = "{n} runs are in the queue."
+    some_refused = "{n} runs are in the queue. Not queued: {why}"
