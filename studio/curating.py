@@ -47,9 +47,9 @@ def _data(session: Session) -> str:
 
 def _exclude_found(session: Session, detail: Mapping[str, Any]) -> None:
     data_id, kind = _data(session), detail.get("kind")
-    found = [f.exclude for f in session.mine.findings(data_id) if f.kind == kind]
+    found = [f.exclude for f in session.mine.answers.findings(data_id) if f.kind == kind]
     paths = [path for each in found for path in each]
-    session.mine.change(data_id, lambda dataset: curation.exclude(dataset, paths))
+    session.mine.data.change(data_id, lambda dataset: curation.exclude(dataset, paths))
 
 
 # An event with a field called `path` would be a file to Gradio, and refused: `image` names one.
@@ -57,26 +57,26 @@ def _exclude_found(session: Session, detail: Mapping[str, Any]) -> None:
 
 def _exclude(session: Session, detail: Mapping[str, Any]) -> None:
     path = str(detail.get("image"))
-    session.mine.change(_data(session), lambda dataset: curation.exclude(dataset, [path]))
+    session.mine.data.change(_data(session), lambda dataset: curation.exclude(dataset, [path]))
 
 
 def _exclude_chosen(session: Session, detail: Mapping[str, Any]) -> None:
     paths = _chosen(detail)
-    session.mine.change(_data(session), lambda dataset: curation.exclude(dataset, paths))
+    session.mine.data.change(_data(session), lambda dataset: curation.exclude(dataset, paths))
 
 
 def _move_chosen(session: Session, detail: Mapping[str, Any]) -> None:
     paths, folder = _chosen(detail), str(_form(detail).get(_TO))
-    session.mine.change(_data(session), lambda dataset: curation.move(dataset, paths, folder))
+    session.mine.data.change(_data(session), lambda dataset: curation.move(dataset, paths, folder))
 
 
 def _include(session: Session, detail: Mapping[str, Any]) -> None:
     path = str(detail.get("image"))
-    session.mine.change(_data(session), lambda dataset: curation.include(dataset, [path]))
+    session.mine.data.change(_data(session), lambda dataset: curation.include(dataset, [path]))
 
 
 def _include_all(session: Session, detail: Mapping[str, Any]) -> None:
-    session.mine.change(_data(session), curation.include)
+    session.mine.data.change(_data(session), curation.include)
 
 
 def _allow_leaks(session: Session, detail: Mapping[str, Any]) -> None:
@@ -90,12 +90,12 @@ def _allow_leaks(session: Session, detail: Mapping[str, Any]) -> None:
 
 def _rename(session: Session, detail: Mapping[str, Any]) -> None:
     folder, name = str(detail.get("folder")), str(_form(detail).get("name", ""))[:100]
-    session.mine.change(_data(session), lambda dataset: curation.rename(dataset, folder, name))
+    session.mine.data.change(_data(session), lambda dataset: curation.rename(dataset, folder, name))
 
 
 def _templates(session: Session, detail: Mapping[str, Any]) -> None:
     lines = str(_form(detail).get("templates", ""))[:20_000].splitlines()
-    session.mine.change(_data(session), lambda dataset: curation.use_templates(dataset, lines))
+    session.mine.data.change(_data(session), lambda dataset: curation.use_templates(dataset, lines))
 
 
 def _group_by(session: Session, detail: Mapping[str, Any]) -> None:
@@ -103,11 +103,11 @@ def _group_by(session: Session, detail: Mapping[str, Any]) -> None:
     by = next((known for known in get_args(GroupBy) if known == asked), None)
     if by is None:
         raise unknown("group_by", asked, get_args(GroupBy))
-    session.mine.change(_data(session), lambda dataset: curation.group(dataset, by))
+    session.mine.data.change(_data(session), lambda dataset: curation.group(dataset, by))
 
 
 def _delete(session: Session, detail: Mapping[str, Any]) -> None:
-    session.mine.delete(_data(session))
+    session.mine.data.delete(_data(session))
     session.opened_class = None
     session.place = session.place.at(data=None, run=None, tab="data")
 

@@ -144,7 +144,7 @@ def _add_pictures(router: APIRouter, studio: Studio) -> None:
     def thumb(data_id: str, sha256: str, mine: Workspace = mine) -> FileResponse:
         if not is_id(data_id) or not _SHA256.fullmatch(sha256):
             raise HTTPException(404)
-        return _file(_or_404(lambda: mine.thumb(data_id, sha256)), _FOR_EVER)
+        return _file(_or_404(lambda: mine.data.thumb(data_id, sha256)), _FOR_EVER)
 
 
 def _add_downloads(router: APIRouter, studio: Studio) -> None:
@@ -154,7 +154,10 @@ def _add_downloads(router: APIRouter, studio: Studio) -> None:
     def run_file(run_id: str, role: str, mine: Workspace = mine) -> Response:
         if not is_id(run_id) or role not in RUN_FILES:
             raise HTTPException(404)
-        path, name = _or_404(lambda: mine.downloads(run_id).path / RUN_FILES[role]), RUN_FILES[role]
+        path, name = (
+            _or_404(lambda: mine.runs.downloads(run_id).path / RUN_FILES[role]),
+            RUN_FILES[role],
+        )
         if mine.is_owner or not path.is_file():
             return _file(path, {}, f"{run_id}-{name}")
         headers = {"Content-Disposition": f'attachment; filename="{run_id}-{name}"'}
@@ -165,7 +168,7 @@ def _add_downloads(router: APIRouter, studio: Studio) -> None:
     def export(run_id: str, name: str, mine: Workspace = mine) -> FileResponse:
         if not is_id(run_id) or not _NAME.fullmatch(name):
             raise HTTPException(404)
-        run = _or_404(lambda: mine.downloads(run_id).run_id)
+        run = _or_404(lambda: mine.runs.downloads(run_id).run_id)
         folder = Path(studio.settings.home) / "exports" / run
         inside = {p.name: p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()}
         return _file(_found(inside.get(name)), {}, name)
@@ -180,11 +183,11 @@ def _add_uploads(router: APIRouter, studio: Studio) -> None:
         if mine.is_read_only:
             raise HTTPException(403)
         try:
-            mine.check_room(int(request.headers.get("content-length", 0)))
+            mine.uploads.check_room(int(request.headers.get("content-length", 0)))
             async with request.form(max_files=FILES_OF_A_REQUEST, max_fields=0) as form:
                 sent = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
                 ids = [
-                    await run_in_threadpool(mine.receive, part.filename or "", part.file)
+                    await run_in_threadpool(mine.uploads.receive, part.filename or "", part.file)
                     for part in sent
                 ]
         except UserError as error:

@@ -47,13 +47,13 @@ class Shell:
 
     def needs_tick(self, session: Session) -> bool:
         """Whether anything on the page can change by itself."""
-        busy = any(not job.is_over for job in session.mine.jobs())
+        busy = any(not job.is_over for job in session.mine.runs.jobs())
         return busy or self._studio.background.waiting
 
     def announce(self, session: Session) -> None:
         """Note every run that ended since the last tick of this page."""
         known, session.announcements = session.states, ()
-        jobs = session.mine.jobs()
+        jobs = session.mine.runs.jobs()
         session.states = {job.id: job.state for job in jobs}
         if note := session.notices.pop("shell", None):
             key = f"shell-{time.monotonic_ns()}"
@@ -70,28 +70,28 @@ class Shell:
         if mine.visitor.run:
             tab = place.tab if place.tab in TABS_OF_A_GUEST else "live"
             place = Place(run=mine.visitor.run, tab=tab, share=mine.visitor.link)
-        if place.data and not mine.has(place.data):
+        if place.data and not mine.data.has(place.data):
             place = place.at(data=None)
-        job = mine.job(place.run)
+        job = mine.runs.job(place.run)
         if job is None:
             place = place.at(run=None)
         elif place.data is None:
-            place = place.at(data=session.mine.data_of(job))
+            place = place.at(data=session.mine.runs.data_of(job))
         if place.data is None and place.compare:
-            place = place.at(data=mine.data_of_run(place.compare[0]))
-        side_by_side = (run for run in place.compare if mine.may_compare(run, place.data))
+            place = place.at(data=mine.runs.data_of_run(place.compare[0]))
+        side_by_side = (run for run in place.compare if mine.runs.may_compare(run, place.data))
         place = place.at(compare=tuple(side_by_side))
         if place.run is None and place.data:
-            place = place.at(run=session.mine.newest_run(place.data))
+            place = place.at(run=session.mine.runs.newest_run(place.data))
         session.place = place
 
     # ---- header -----------------------------------------------------------------------------
     def _header_key(self, session: Session) -> Hashable:
         data_id = session.place.data
         model = session.mine.draft(data_id)["model"] if data_id else ""
-        active = sum(not job.is_over for job in session.mine.jobs())
+        active = sum(not job.is_over for job in session.mine.runs.jobs())
         answer = self._studio.catalogue()
-        return (data_id, model, active, answer.state, tuple(session.mine.data_ids()))
+        return (data_id, model, active, answer.state, tuple(session.mine.data.ids()))
 
     def _draw_header(self, session: Session) -> str:
         data_id, mine = session.place.data, session.mine
@@ -100,23 +100,23 @@ class Shell:
         model = str(mine.draft(data_id)["model"]) if data_id else ""
         return render(
             "header.html",
-            title=mine.data_title(data_id) if data_id else "",
+            title=mine.data.title(data_id) if data_id else "",
             data_sets=[
-                {"id": name, "title": mine.data_title(name), "current": name == data_id}
-                for name in mine.data_ids()[:12]
+                {"id": name, "title": mine.data.title(name), "current": name == data_id}
+                for name in mine.data.ids()[:12]
             ],
             model=self._studio.model_title(model) if model else "",
             read_only=mine.is_read_only,
             **self._studio.visitors.offers(mine.visitor),
             device=device,
-            active=sum(not job.is_over for job in session.mine.jobs()),
+            active=sum(not job.is_over for job in session.mine.runs.jobs()),
         )
 
     # ---- drawer -----------------------------------------------------------------------------
     def _queue_key(self, session: Session) -> Hashable:
         rows = tuple(
-            (job.id, job.state, job.asked, job.place, session.mine.progress(job.id).seq)
-            for job in session.mine.jobs()
+            (job.id, job.state, job.asked, job.place, session.mine.runs.progress(job.id).seq)
+            for job in session.mine.runs.jobs()
         )
         return (rows, session.place.run, self._studio.catalogue().state)
 
@@ -129,16 +129,16 @@ class Shell:
         return (session.place, session.move, self._share(session), news)
 
     def _share(self, session: Session) -> float | None:
-        job = session.mine.job(session.place.run)
+        job = session.mine.runs.job(session.place.run)
         if job is None or job.state != "running":
             return None
-        return round(share_done(session.mine.progress(job.id)), 2)
+        return round(share_done(session.mine.runs.progress(job.id)), 2)
 
     def _draw_bar(self, session: Session) -> dict[str, Any]:
         return address(session, self._share(session))
 
     def _news(self, session: Session, job: Job) -> dict[str, str]:
-        title = session.mine.title(job.config)
+        title = session.mine.runs.title(job.config)
         if job.state == "failed":
             text = words.Queue.announce_failed.format(name=title, error=job.error or "")
             return {"text": text, "level": "error"}
@@ -149,7 +149,7 @@ class Shell:
     # ---- what it does -----------------------------------------------------------------------
     def _open_data(self, session: Session, detail: Mapping[str, Any]) -> None:
         data_id = detail.get("id")
-        if is_id(data_id) and session.mine.has(data_id):
+        if is_id(data_id) and session.mine.data.has(data_id):
             session.place = session.place.at(data=data_id, run=None, tab="data")
 
     def _new_data(self, session: Session, detail: Mapping[str, Any]) -> None:
@@ -161,8 +161,8 @@ class Shell:
             session.place = session.place.at(tab=detail["tab"])
 
     def _open_run(self, session: Session, detail: Mapping[str, Any]) -> None:
-        job = session.mine.find(detail.get("id"))
-        data = session.mine.data_of(job) or session.place.data
+        job = session.mine.runs.find(detail.get("id"))
+        data = session.mine.runs.data_of(job) or session.place.data
         session.place = session.place.at(data=data, run=job.id, tab="live")
 
 

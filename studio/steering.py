@@ -46,7 +46,7 @@ def steering() -> dict[str, Handler]:
 def _handler(verb: Callable[[Settings, str], Job]) -> Handler:
     def handle(session: Session, detail: Mapping[str, Any]) -> None:
         mine = session.mine
-        verb(mine.studio.settings, mine.find(detail.get("id")).id)
+        verb(mine.studio.settings, mine.runs.find(detail.get("id")).id)
 
     return handle
 
@@ -56,7 +56,7 @@ def _fit(mine: Workspace, job: Job) -> tuple[str, ...]:
         return ()
     match job.state:
         case "queued":  # the line is everybody's: only the owner lets one pass another
-            first = not mine.is_owner or mine.position(job.id) in (None, 1)
+            first = not mine.is_owner or mine.runs.position(job.id) in (None, 1)
             return ("pause", "cancel") if first else ("advance", "pause", "cancel")
         case "running":
             return _FIT_WHEN_ASKED[job.asked]

@@ -13,7 +13,7 @@ from studio.workspace import Workspace
 
 def job_list(mine: Workspace, current: str | None) -> str:
     """The drawer's HTML."""
-    jobs = mine.jobs()
+    jobs = mine.runs.jobs()
     running = sum(job.state == "running" for job in jobs)
     waiting = sum(job.state == "queued" for job in jobs)
     parts = [words.Queue.running.format(n=running)] if running else []
@@ -25,10 +25,10 @@ def job_list(mine: Workspace, current: str | None) -> str:
 
 
 def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, Any]:
-    progress = mine.progress(job.id)
+    progress = mine.runs.progress(job.id)
     return {
         "id": job.id,
-        "title": mine.title(job.config),
+        "title": mine.runs.title(job.config),
         "state": job.state,
         "percent": round(100 * share_done(progress)),
         "line": _line(mine, job),
@@ -38,9 +38,9 @@ def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, Any]:
 
 
 def _line(mine: Workspace, job: Job) -> str:
-    progress = mine.progress(job.id)
+    progress = mine.runs.progress(job.id)
     if job.state == "queued":
-        return words.Live.queued_at.format(n=mine.position(job.id) or 1)
+        return words.Live.queued_at.format(n=mine.runs.position(job.id) or 1)
     if job.state == "failed":
         return job.error or ""
     if job.state in ("cancelled", "paused", "waiting"):

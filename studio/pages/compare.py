@@ -60,7 +60,7 @@ class ComparePage:
 
     def _choice_key(self, session: Session) -> Hashable:
         place, mine = session.place, session.mine
-        runs = tuple(job.id for job in mine.finished(place.data))
+        runs = tuple(job.id for job in mine.runs.finished(place.data))
         return (self._key(session), place.data, place.run, runs, session.notices.get("compare"))
 
     def _tests_key(self, session: Session) -> Hashable:
@@ -69,18 +69,18 @@ class ComparePage:
 
     def _compared(self, session: Session) -> Answer | None:
         ids = session.place.compare
-        return session.mine.compared(ids) if len(ids) > 1 else None
+        return session.mine.answers.compared(ids) if len(ids) > 1 else None
 
     def _candidates(self, session: Session) -> list[Candidate]:
         mine = session.mine
-        records = [record for run in session.place.compare if (record := mine.record(run))]
-        return candidates(records, [mine.title(record.config) for record in records])
+        records = [record for run in session.place.compare if (record := mine.runs.record(run))]
+        return candidates(records, [mine.runs.title(record.config) for record in records])
 
     # ---- how it looks -----------------------------------------------------------------------
     def _draw_choice(self, session: Session) -> str:
         place, mine = session.place, session.mine
         chosen = {run.id: run for run in self._candidates(session)}
-        known = {job.id: mine.title(job.config) for job in mine.finished(place.data)}
+        known = {job.id: mine.runs.title(job.config) for job in mine.runs.finished(place.data)}
         rows = [
             {"id": run_id, "title": title, "chosen": chosen.get(run_id)}
             for run_id, title in ({run.id: run.title for run in chosen.values()} | known).items()
@@ -144,16 +144,16 @@ class ComparePage:
         chosen = [r for r in before if r in ticked] + [r for r in ticked if r not in before]
         if len(chosen) > MOST_COMPARED:
             raise UserError(w.most.format(n=MOST_COMPARED))
-        if not all(mine.may_compare(run, session.place.data) for run in chosen):
+        if not all(mine.runs.may_compare(run, session.place.data) for run in chosen):
             raise UserError(w.gone)
         session.place = session.place.at(compare=tuple(chosen))
 
     def _again(self, session: Session, detail: Mapping[str, Any]) -> None:
         mine = session.mine
-        job = mine.find(detail.get("id"))
-        seed = next_seed(job.config, (other.config for other in mine.jobs()))
-        queued = mine.again(job.id, seed, PATIENCE_SECONDS)
-        text = w.queued.format(name=mine.title(queued.config))
+        job = mine.runs.find(detail.get("id"))
+        seed = next_seed(job.config, (other.config for other in mine.runs.jobs()))
+        queued = mine.runs.again(job.id, seed, PATIENCE_SECONDS)
+        text = w.queued.format(name=mine.runs.title(queued.config))
         session.notices["compare"] = Notice(text, "good")
 
     def _combine(self, session: Session, detail: Mapping[str, Any]) -> None:
@@ -161,11 +161,11 @@ class ComparePage:
         if not runs:
             raise UserError(w.combine_none)
         method = str(form.get("method", ""))
-        queued = session.mine.combine(runs, method, PATIENCE_SECONDS)
+        queued = session.mine.runs.combine(runs, method, PATIENCE_SECONDS)
         session.place = session.place.at(run=queued.id, tab="live")
 
     def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:
-        session.mine.compare_again(session.place.compare)
+        session.mine.answers.compare_again(session.place.compare)
 
 
 def _takes(members: Mapping[str, int | None], count: int) -> bool:

@@ -74,36 +74,36 @@ class DataPage:
 
     # ---- what it depends on -----------------------------------------------------------------
     def _has_data(self, session: Session) -> bool:
-        return session.mine.has(session.place.data)
+        return session.mine.data.has(session.place.data)
 
     def _key(self, session: Session) -> Hashable:
         data_id = session.place.data
         if not self._has_data(session) or data_id is None:
             return None
-        answer = session.mine.zero_shot(data_id)
+        answer = session.mine.answers.zero_shot(data_id)
         ready = self._studio.catalogue().state == "ready"
-        key = session.mine.zero_shot_key(data_id)
+        key = session.mine.answers.zero_shot_key(data_id)
         return (key, answer.state, answer.version, ready, session.notices.get("data"))
 
     def _health_key(self, session: Session) -> Hashable:
         data_id = session.place.data
         if not self._has_data(session) or data_id is None:
             return None
-        health, zero = session.mine.health(data_id), session.mine.zero_shot(data_id)
-        version = session.mine.open(data_id).version
+        health, zero = session.mine.answers.health(data_id), session.mine.answers.zero_shot(data_id)
+        version = session.mine.data.open(data_id).version
         return (data_id, version, health.state, zero.state, zero.version, leaks_allowed(session))
 
     def _gallery_key(self, session: Session) -> Hashable:
         data_id, folder = session.place.data, session.opened_class
         if folder is None or not self._has_data(session) or data_id is None:
             return None
-        return (data_id, session.mine.open(data_id).version, folder)
+        return (data_id, session.mine.data.open(data_id).version, folder)
 
     def _settings_key(self, session: Session) -> Hashable:
         data_id = session.place.data
         if not self._has_data(session) or data_id is None:
             return None
-        return (data_id, session.mine.open(data_id).version)
+        return (data_id, session.mine.data.open(data_id).version)
 
     # ---- how it looks -----------------------------------------------------------------------
     def _draw_start(self, session: Session) -> str:
@@ -113,8 +113,8 @@ class DataPage:
     def _draw_head(self, session: Session) -> str:
         if not session.place.data or not self._has_data(session):
             return ""
-        dataset = session.mine.open(session.place.data).dataset
-        answer = session.mine.zero_shot(session.place.data)
+        dataset = session.mine.data.open(session.place.data).dataset
+        answer = session.mine.answers.zero_shot(session.place.data)
         domains = [look for look in looks(d.name for d in dataset.domains) if look.role == "ood"]
         summary = w.summary.format(
             images=count(sum(len(d.items) for d in dataset.domains), "image"),
@@ -133,8 +133,8 @@ class DataPage:
     def _draw_grid(self, session: Session) -> str:
         if not session.place.data or not self._has_data(session):
             return ""
-        opened = session.mine.open(session.place.data)
-        answer = session.mine.zero_shot(session.place.data)
+        opened = session.mine.data.open(session.place.data)
+        answer = session.mine.answers.zero_shot(session.place.data)
         value = answer.value if answer.state == "ready" else None
         return class_grid(opened, value, answer.state == "waiting")
 
@@ -142,8 +142,8 @@ class DataPage:
         if not session.place.data or not self._has_data(session):
             return ""
         data_id = session.place.data
-        dataset = session.mine.open(data_id).dataset
-        answer = session.mine.zero_shot(data_id)
+        dataset = session.mine.data.open(data_id).dataset
+        answer = session.mine.answers.zero_shot(data_id)
         scores = answer.value["evaluation"]["domains"] if answer.state == "ready" else {}
         sizes = {domain.name: len(domain.items) for domain in dataset.domains}
         catalogue = self._studio.catalogue()
@@ -168,13 +168,13 @@ class DataPage:
         if not session.place.data or not self._has_data(session):
             return ""
         mine, data_id = session.mine, session.place.data
-        opened = mine.open(data_id)
+        opened = mine.data.open(data_id)
         return health_list(
             opened,
-            mine.health(data_id),
-            mine.findings(data_id),
-            [*mine.reports(data_id), opened.dataset.report],
-            mine.may_change(data_id),
+            mine.answers.health(data_id),
+            mine.answers.findings(data_id),
+            [*mine.data.reports(data_id), opened.dataset.report],
+            mine.data.may_change(data_id),
             leaks_allowed(session),
         )
 
@@ -182,16 +182,16 @@ class DataPage:
         data_id, folder = session.place.data, session.opened_class
         if not data_id or not folder or not self._has_data(session):
             return ""
-        opened = session.mine.open(data_id)
+        opened = session.mine.data.open(data_id)
         if folder not in opened.dataset.classes:
             return ""
-        return class_gallery(opened, folder, session.mine.may_change(data_id))
+        return class_gallery(opened, folder, session.mine.data.may_change(data_id))
 
     def _draw_settings(self, session: Session) -> str:
         data_id = session.place.data
-        if not data_id or not self._has_data(session) or not session.mine.may_change(data_id):
+        if not data_id or not self._has_data(session) or not session.mine.data.may_change(data_id):
             return ""
-        dataset = session.mine.open(data_id).dataset
+        dataset = session.mine.data.open(data_id).dataset
         return render(
             "data_settings.html",
             templates="\n".join(dataset.templates),
@@ -200,7 +200,7 @@ class DataPage:
 
     # ---- what it does -----------------------------------------------------------------------
     def _open_demo(self, session: Session, detail: Mapping[str, Any]) -> None:
-        session.place = session.place.at(data=session.mine.open_demo(), run=None, tab="data")
+        session.place = session.place.at(data=session.mine.data.open_demo(), run=None, tab="data")
 
     def _upload(self, session: Session, detail: Mapping[str, Any]) -> None:
         role, files = detail.get("role"), detail.get("files")
@@ -208,12 +208,12 @@ class DataPage:
             raise UserError(w.lost_upload)
         data_id = session.place.data if is_id(session.place.data) else None
         folder = str(detail.get("folder", ""))
-        data_id = session.mine.upload(files, role, data_id, folder)
+        data_id = session.mine.uploads.upload(files, role, data_id, folder)
         session.place = session.place.at(data=data_id, tab="data")
 
     def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:
         if session.place.data:
-            self._studio.background.forget(session.mine.zero_shot_key(session.place.data))
+            self._studio.background.forget(session.mine.answers.zero_shot_key(session.place.data))
 
     def _measure_with(self, session: Session, detail: Mapping[str, Any]) -> None:
         form = detail.get("form", {})

@@ -33,27 +33,27 @@ class ExportPage:
 
     def _key(self, session: Session) -> Hashable:
         run_id = session.place.run
-        record = session.mine.record(run_id)
+        record = session.mine.runs.record(run_id)
         if record is None or run_id is None:
             return (run_id, None)
-        alpha = session.mine.alpha(run_id)
-        built = session.mine.exported(run_id, alpha)
+        alpha = session.mine.runs.alpha(run_id)
+        built = session.mine.answers.exported(run_id, alpha)
         states = tuple((kind, answer.state, answer.version) for kind, answer in built.items())
         known = self._studio.catalogue().state
         return (run_id, alpha, states, known, session.notices.get("export"))
 
     def _draw(self, session: Session) -> str:
         run_id = session.place.run
-        record = session.mine.record(run_id)
+        record = session.mine.runs.record(run_id)
         if record is None or run_id is None:
-            run = run_id if session.mine.job(run_id) else None
+            run = run_id if session.mine.runs.job(run_id) else None
             return render("export.html", title="", run=run)
-        alpha = session.mine.alpha(run_id)
-        answers = session.mine.exported(run_id, alpha)
+        alpha = session.mine.runs.alpha(run_id)
+        answers = session.mine.answers.exported(run_id, alpha)
         reasons = {"huggingface": _no_clip_model(str(record.config.get("model", "")))}
         return render(
             "export.html",
-            title=session.mine.title(record.config),
+            title=session.mine.runs.title(record.config),
             run=run_id,
             alpha=f"{alpha:.2f}",
             rows=[
@@ -64,7 +64,7 @@ class ExportPage:
         )
 
     def _files(self, session: Session, run_id: str) -> list[dict[str, Any]]:
-        folder = session.mine.folder(run_id)
+        folder = session.mine.runs.folder(run_id)
         found = []
         for role, (title, text) in w.files.items():
             path = folder.path / RUN_FILES[role]
@@ -75,9 +75,11 @@ class ExportPage:
 
     def _build(self, session: Session, detail: Mapping[str, Any]) -> None:
         run_id = session.place.run
-        if run_id is None or session.mine.record(run_id) is None:
+        if run_id is None or session.mine.runs.record(run_id) is None:
             raise UserError(w.empty_text)
-        session.mine.export(run_id, session.mine.alpha(run_id), str(detail.get("format")))
+        session.mine.answers.export(
+            run_id, session.mine.runs.alpha(run_id), str(detail.get("format"))
+        )
 
 
 def _row(kind: str, alpha: float, answer: Answer | None, reason: str) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class LabPage:
         ]
 
     def _record(self, session: Session) -> Any:
-        return session.mine.record(session.place.run)
+        return session.mine.runs.record(session.place.run)
 
     def _key(self, session: Session) -> Hashable:
         done = self._record(session) is not None
@@ -85,13 +85,13 @@ class LabPage:
 
     def _draw_head(self, session: Session) -> str:
         record = self._record(session)
-        title = session.mine.title(record.config) if record else ""
-        run = session.place.run if session.mine.job(session.place.run) else None
+        title = session.mine.runs.title(record.config) if record else ""
+        run = session.place.run if session.mine.runs.job(session.place.run) else None
         return render("lab_head.html", title=title, run=run)
 
     def _draw_wise(self, session: Session) -> Any:
         record = self._record(session)
-        return wise_value(record, session.mine.alpha(record.run_id)) if record else None
+        return wise_value(record, session.mine.runs.alpha(record.run_id)) if record else None
 
     def _draw_prototypes(self, session: Session) -> Any:
         record = self._record(session)
@@ -102,9 +102,9 @@ class LabPage:
     def _inspection_key(self, session: Session) -> Hashable:
         if self._record(session) is None:
             return None
-        answer = session.mine.inspected(str(session.place.run))
+        answer = session.mine.answers.inspected(str(session.place.run))
         chosen = tuple(sorted(session.errors.items()))
-        alpha = session.mine.alpha(str(session.place.run))
+        alpha = session.mine.runs.alpha(str(session.place.run))
         asked = (answer.state, answer.version) if answer else None
         return (session.place.run, alpha, asked, chosen, session.notices.get("lab"))
 
@@ -118,7 +118,7 @@ class LabPage:
 
     def _draw_reliability(self, session: Session) -> Any:
         record = self._record(session)
-        answer = session.mine.inspected(record.run_id) if record else None
+        answer = session.mine.answers.inspected(record.run_id) if record else None
         if record is None or answer is None or answer.state != "ready":
             return {"empty": w.inspect_text}
         column = chosen(answer.value, session.errors).column
@@ -138,7 +138,7 @@ class LabPage:
         record = self._record(session)
         if record is None:
             raise UserError(w.empty)
-        session.mine.inspect(record.run_id)
+        session.mine.answers.inspect(record.run_id)
 
     def show_errors(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Look at another domain, at another model's answers, or at the images of a cell."""
@@ -154,7 +154,7 @@ def inspected(
     session: Session, run_id: str, show: Callable[[Session, str, Inspection], str]
 ) -> str:
     """What `show` makes of the inspection of a run; until there is one, how to get it."""
-    answer = session.mine.inspected(run_id)
+    answer = session.mine.answers.inspected(run_id)
     if answer is not None and answer.state == "ready":
         return show(session, run_id, answer.value)
     note = Notice(answer.error) if answer and answer.error else session.notices.get("lab")
@@ -162,7 +162,7 @@ def inspected(
 
 
 def _errors(session: Session, run_id: str, inspection: Inspection) -> str:
-    return error_lab(inspection, session.errors, session.mine.pictures(run_id))
+    return error_lab(inspection, session.errors, session.mine.answers.pictures(run_id))
 
 
 def _calibration(session: Session, _run_id: str, inspection: Inspection) -> str:
@@ -177,7 +177,7 @@ def measure_with(studio: Studio) -> Any:
             run_id, alpha = str(question[0]), round(float(question[1]), 4)
             if not 0 <= alpha <= 1:
                 raise UserError(f"α must be between 0 and 1, got {alpha}.")
-            answer = mine.measure(run_id, alpha, PATIENCE_SECONDS)
+            answer = mine.answers.measure(run_id, alpha, PATIENCE_SECONDS)
             scores, fields = answer["evaluation"]["domains"], ("accuracy", "low", "high")
             domains = {name: {f: score[f] for f in fields} for name, score in scores.items()}
             return {"alpha": alpha, "domains": domains, "seconds": answer["seconds"]}
@@ -193,7 +193,7 @@ def predict_with(studio: Studio) -> Any:
     def predict(question: list[Any], request: gr.Request) -> dict[str, Any]:
         run_id, file_id = str(question[0]), str(question[1])
         return _answered(
-            studio, request, lambda mine: mine.predict(run_id, file_id, PATIENCE_SECONDS)
+            studio, request, lambda mine: mine.answers.predict(run_id, file_id, PATIENCE_SECONDS)
         )
 
     return predict

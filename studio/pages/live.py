@@ -64,22 +64,22 @@ class LivePage:
         return self._job(session) is not None
 
     def _job(self, session: Session) -> Job | None:
-        return session.mine.job(session.place.run)
+        return session.mine.runs.job(session.place.run)
 
     def _head_key(self, session: Session) -> Hashable:
         job = self._job(session)
         if job is None:
             return None
-        progress = session.mine.progress(job.id)
-        place = session.mine.position(job.id)
+        progress = session.mine.runs.progress(job.id)
+        place = session.mine.runs.position(job.id)
         known = self._studio.catalogue().state
-        said = (session.notices.get("live"), session.link, session.mine.links(job.id))
+        said = (session.notices.get("live"), session.link, session.mine.runs.links(job.id))
         return (job.id, job.state, job.asked, progress.seq, place, known, said)
 
     def _loss_key(self, session: Session) -> Hashable:
         run_id = session.place.run
         return (
-            (run_id, len(session.mine.progress(run_id).losses))
+            (run_id, len(session.mine.runs.progress(run_id).losses))
             if self._job(session) and run_id
             else None
         )
@@ -88,20 +88,22 @@ class LivePage:
         run_id = session.place.run
         if not run_id or self._job(session) is None:
             return None
-        progress = session.mine.progress(run_id)
+        progress = session.mine.runs.progress(run_id)
         return (run_id, sum(e["alpha"] is None for e in progress.evaluations), _steps(progress))
 
     def _log_key(self, session: Session) -> Hashable:
         run_id = session.place.run
         return (
-            (run_id, session.mine.progress(run_id).seq) if self._job(session) and run_id else None
+            (run_id, session.mine.runs.progress(run_id).seq)
+            if self._job(session) and run_id
+            else None
         )
 
     def _prototypes_key(self, session: Session) -> Hashable:
         run_id = session.place.run
         if not run_id or self._job(session) is None:
             return None
-        path = session.mine.folder(run_id).prototypes_path
+        path = session.mine.runs.folder(run_id).prototypes_path
         return (run_id, path.stat().st_mtime_ns if path.exists() else 0)
 
     # ---- how it looks -----------------------------------------------------------------------
@@ -109,35 +111,35 @@ class LivePage:
         job = self._job(session)
         if job is None:
             return render("run_header.html", run=None, note=None, link="", links=0)
-        progress = session.mine.progress(job.id)
-        title = session.mine.title(job.config)
-        run = run_header(job, title, progress, session.mine.position(job.id))
+        progress = session.mine.runs.progress(job.id)
+        title = session.mine.runs.title(job.config)
+        run = run_header(job, title, progress, session.mine.runs.position(job.id))
         run["verbs"] = offered(session.mine, job)
         return render(
             "run_header.html",
             run=run,
             note=session.notices.get("live"),
             link=_link(session, job.id),
-            links=session.mine.links(job.id),
+            links=session.mine.runs.links(job.id),
         )
 
     def _draw_loss(self, session: Session) -> Any:
         if not session.place.run or not self._has_run(session):
             return None
-        progress = session.mine.progress(session.place.run)
+        progress = session.mine.runs.progress(session.place.run)
         steps = _steps(progress)
         return plots.loss_chart(session.place.run, progress.losses, steps, progress.terms)
 
     def _draw_accuracy(self, session: Session) -> Any:
         if not session.place.run or not self._has_run(session):
             return None
-        progress = session.mine.progress(session.place.run)
+        progress = session.mine.runs.progress(session.place.run)
         return plots.accuracy_chart(session.place.run, progress.evaluations, _steps(progress))
 
     def _draw_table(self, session: Session) -> str:
         if not session.place.run or not self._has_run(session):
             return ""
-        rows = list(gains(session.mine.progress(session.place.run).evaluations).values())
+        rows = list(gains(session.mine.runs.progress(session.place.run).evaluations).values())
         when = f"step {rows[0]['step']}" if rows else ""
         shown = [row for row in rows if row["look"].role in ("id", "ood")]
         return render("domain_table.html", rows=shown, when=when)
@@ -150,25 +152,25 @@ class LivePage:
         run_id = session.place.run
         if not run_id or not self._has_run(session):
             return ""
-        lines = session.mine.progress(run_id).log[-LOG_LINES:]
+        lines = session.mine.runs.progress(run_id).log[-LOG_LINES:]
         return render("log.html", run_id=run_id, lines=lines)
 
     # ---- what it does -----------------------------------------------------------------------
     def share(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Make a read-only link to a run, and show it once."""
         run_id = str(detail.get("id"))
-        session.link = (run_id, session.mine.share(run_id))
+        session.link = (run_id, session.mine.runs.share(run_id))
 
     def unshare(self, session: Session, detail: Mapping[str, Any]) -> None:
         """End every link to a run."""
-        session.mine.unshare(str(detail.get("id")))
+        session.mine.runs.unshare(str(detail.get("id")))
         session.link = None
         session.notices["live"] = Notice(w.unshared, "good")
 
     def duplicate(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Put the settings of a run into the form of its data set."""
-        job = session.mine.find(detail.get("id"))
-        data_id = session.mine.data_of(job)
+        job = session.mine.runs.find(detail.get("id"))
+        data_id = session.mine.runs.data_of(job)
         if data_id is None:
             return
         if "members" in job.config:
@@ -188,7 +190,7 @@ def _link(session: Session, run_id: str) -> str:
 
 def prototypes_value(mine: Workspace, run_id: str, empty: str) -> Any:
     """Value of the prototypes chart, read from the run's folder."""
-    path = mine.folder(run_id).prototypes_path
+    path = mine.runs.folder(run_id).prototypes_path
     try:
         found = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):

@@ -59,7 +59,7 @@ class TrainPage:
 
     # ---- what it depends on -----------------------------------------------------------------
     def _data(self, session: Session) -> str | None:
-        return session.place.data if session.mine.has(session.place.data) else None
+        return session.place.data if session.mine.data.has(session.place.data) else None
 
     def _cards_key(self, session: Session) -> Hashable:
         data_id = self._data(session)
@@ -79,8 +79,8 @@ class TrainPage:
         data_id = self._data(session)
         if data_id is None:
             return None
-        zero = session.mine.zero_shot(data_id)
-        ahead = session.mine.ahead()
+        zero = session.mine.answers.zero_shot(data_id)
+        ahead = session.mine.runs.ahead()
         draft = repr(session.mine.draft(data_id))
         notice = session.notices.get("train")
         costs = self._footprint(session, data_id).state
@@ -117,9 +117,9 @@ class TrainPage:
             return ""
         draft = session.mine.draft(data_id)
         answer = self._studio.catalogue()
-        ahead = session.mine.ahead()
+        ahead = session.mine.runs.ahead()
         catalogue = answer.value if answer.state == "ready" else None
-        config = config_of(session.mine.shown_path(data_id), draft, catalogue)
+        config = config_of(session.mine.data.shown_path(data_id), draft, catalogue)
         runs, wrong = self._planned(session, data_id)
         one, whole = (self._estimate(session, data_id, each) for each in ([config], runs))
         return render(
@@ -136,7 +136,7 @@ class TrainPage:
 
     def _footprint(self, session: Session, data_id: str) -> Answer:
         """A page that opens elsewhere has better things to do: zero-shot, above all."""
-        return session.mine.footprint(data_id, wanted=session.place.tab == "train")
+        return session.mine.answers.footprint(data_id, wanted=session.place.tab == "train")
 
     def _planned(self, session: Session, data_id: str) -> tuple[list[Config], str]:
         """The runs that the form asks for, or why it cannot be told."""
@@ -145,7 +145,7 @@ class TrainPage:
             return [], ""
         draft = session.mine.draft(data_id)
         try:
-            return planned(session.mine.shown_path(data_id), draft, answer.value), ""
+            return planned(session.mine.data.shown_path(data_id), draft, answer.value), ""
         except UserError as error:
             return [], str(error)
 
@@ -155,14 +155,14 @@ class TrainPage:
         answer, costs = self._studio.catalogue(), self._footprint(session, data_id)
         if answer.state != "ready" or costs.state != "ready" or not configs:
             return None
-        return estimate(configs, answer.value, session.mine.open(data_id).dataset, costs.value)
+        return estimate(configs, answer.value, session.mine.data.open(data_id).dataset, costs.value)
 
     def _facts(
         self, session: Session, data_id: str, draft: Mapping[str, Any]
     ) -> list[tuple[str, str]]:
-        dataset = session.mine.open(data_id).dataset
+        dataset = session.mine.data.open(data_id).dataset
         ood = any(domain.role == "ood" for domain in dataset.domains)
-        own, other = to_beat(session.mine.zero_shot(data_id))
+        own, other = to_beat(session.mine.answers.zero_shot(data_id))
         return [
             (words.Shell.data_set, dataset.title),
             (words.Shell.model, str(draft["model"])),
@@ -192,8 +192,8 @@ class TrainPage:
         if "form" in detail:
             self._keep(session, detail)
         draft = session.mine.draft(data_id)
-        asked = config_of(session.mine.shown_path(data_id), draft, answer.value)
-        job = session.mine.submit(data_id, asked, PATIENCE_SECONDS)
+        asked = config_of(session.mine.data.shown_path(data_id), draft, answer.value)
+        job = session.mine.runs.submit(data_id, asked, PATIENCE_SECONDS)
         session.place = session.place.at(run=job.id, tab="live")
 
     def _queue_several(self, session: Session, detail: Mapping[str, Any]) -> None:
@@ -209,7 +209,7 @@ class TrainPage:
         jobs, refused = [], list[str]()
         for config in runs:
             try:
-                jobs.append(session.mine.submit(data_id, config, PATIENCE_SECONDS))
+                jobs.append(session.mine.runs.submit(data_id, config, PATIENCE_SECONDS))
             except UserError as error:
                 refused.append(str(error))
         if not jobs:

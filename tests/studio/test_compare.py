@@ -141,7 +141,8 @@ def test_names_in_settings_are_text(page, mine, finish):
 
 def test_a_failed_comparison_has_its_reason_and_a_way_on(page, mine, finish, monkeypatch):
     session = Session(mine, Place(data="cats", compare=(finish(), finish(1))))
-    monkeypatch.setattr(type(mine), "compared", lambda *_: Answer("failed", error=f"no {NASTY}"))
+    failed = Answer("failed", error=f"no {NASTY}")
+    monkeypatch.setattr(type(mine.answers), "compared", lambda *_: failed)
     text = page._draw_tests(session)
     assert 'data-do="retry-compare"' in text
     assert "<img" not in text
@@ -161,7 +162,7 @@ def test_queueing_again_changes_the_seed_and_nothing_else(page, studio, mine, fi
         asked.append((data_id, config))
         return studio.ledger.get(run)
 
-    monkeypatch.setattr(type(mine), "submit", submit)
+    monkeypatch.setattr(type(mine.runs), "submit", submit)
     session = Session(mine, Place(data="cats"))
     page._again(session, {"id": run})
     [(data_id, config)] = asked
@@ -195,7 +196,7 @@ def test_a_combination_is_offered_queued_and_opened(page, studio, mine, finish, 
     assert (queued.state, session.place.tab) == ("queued", "live")
     assert queued.config["members"] == ["/a", "/b"]
     assert studio.folder(queued.id).config().members == ("/a", "/b")
-    assert mine.title(queued.config) == "soup of 2 runs"
+    assert mine.runs.title(queued.config) == "soup of 2 runs"
     with pytest.raises(UserError, match="combination of runs"):
         page._again(session, {"id": queued.id})
 

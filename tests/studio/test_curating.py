@@ -47,15 +47,15 @@ def session(studio, ann, images):
 
 
 def dataset(session):
-    return session.mine.open(session.place.data).dataset
+    return session.mine.data.open(session.place.data).dataset
 
 
 def answer(session):
     """The health answer, once it is there."""
-    session.mine.findings(session.place.data)
+    session.mine.answers.findings(session.place.data)
     while session.mine.studio.background.waiting:
         time.sleep(0.01)
-    return session.mine.health(session.place.data)
+    return session.mine.answers.health(session.place.data)
 
 
 def test_what_a_finding_names_is_excluded_and_included_again_and_no_file_is_touched(session):
@@ -82,11 +82,11 @@ def test_images_chosen_in_the_gallery_are_moved_or_left_out(session):
 
 
 def test_another_name_or_prompt_is_another_zero_shot_question(session):
-    before = session.mine.zero_shot_key(session.place.data)
+    before = session.mine.answers.zero_shot_key(session.place.data)
     act["rename"](session, {"folder": "a", "form": {"name": "red fox"}})
-    renamed = session.mine.zero_shot_key(session.place.data)
+    renamed = session.mine.answers.zero_shot_key(session.place.data)
     act["templates"](session, {"form": {"templates": "a drawing of a {}."}})
-    assert len({before, renamed, session.mine.zero_shot_key(session.place.data)}) == 3
+    assert len({before, renamed, session.mine.answers.zero_shot_key(session.place.data)}) == 3
     assert dataset(session).names == ("red fox", "b")
     act["group-by"](session, {"form": {"by": "prefix"}})
     assert dataset(session).group_by == "prefix"
@@ -103,18 +103,18 @@ def test_only_images_of_the_data_set_can_be_named(session, path):
 
 def test_training_waits_for_a_leak_until_it_is_mended_or_allowed(session, monkeypatch):
     mine, data_id = session.mine, session.place.data
-    checked = RunConfig(data=str(mine.path(data_id))).model_dump(mode="json")
+    checked = RunConfig(data=str(mine.data.path(data_id))).model_dump(mode="json")
     monkeypatch.setattr(type(mine.studio.evaluator), "check", lambda *_: checked)
     with pytest.raises(UserError, match="taught and measured"):
-        mine.submit(data_id, {"method": "ft"}, 1)
+        mine.runs.submit(data_id, {"method": "ft"}, 1)
     act["allow-leaks"](session, {"on": "true"})
     assert leaks_allowed(session)
     assert mine.draft(data_id)["fields"]["allow_leaks"] == "true", "the next run's own setting"
-    assert mine.submit(data_id, {"method": "ft", "allow_leaks": True}, 1)
+    assert mine.runs.submit(data_id, {"method": "ft", "allow_leaks": True}, 1)
     act["allow-leaks"](session, {"on": ""})
     assert not leaks_allowed(session)
     act["exclude"](session, {"image": "train/a/copy.png"})
-    assert mine.submit(data_id, {"method": "ft"}, 1)
+    assert mine.runs.submit(data_id, {"method": "ft"}, 1)
 
 
 def test_a_data_set_that_no_run_uses_is_deleted_and_its_quota_is_free_again(session, studio):
@@ -126,7 +126,7 @@ def test_a_data_set_that_no_run_uses_is_deleted_and_its_quota_is_free_again(sess
     studio.ledger.delete(job.id)
     act["delete-data"](session, {})
     assert session.place.data is None
-    assert not session.mine.has(data_id)
+    assert not session.mine.data.has(data_id)
     assert studio.workspaces.kept(owner) == Kept()
     assert list(studio.shelf.folder.iterdir()) == []
 
@@ -135,7 +135,7 @@ def test_a_data_set_that_no_run_uses_is_deleted_and_its_quota_is_free_again(sess
 def test_nothing_of_what_is_shared_or_anothers_can_be_changed(session, studio, verb):
     act_on = {"image": "x", "kind": "leak", "folder": "fruit"}
     act_on["form"] = {"name": "x", "by": "none", "templates": "", "x": True, ":to": "fruit"}
-    session.mine.open_demo()
+    session.mine.data.open_demo()
     with pytest.raises(UserError, match="shared by everybody"):
         act[verb](Session(session.mine, Place(data="demo")), act_on)
     token = new_token()
@@ -146,7 +146,7 @@ def test_nothing_of_what_is_shared_or_anothers_can_be_changed(session, studio, v
 
 def test_a_title_has_no_letters_of_the_id(session, studio, images):
     assert session.place.data != "set"
-    assert session.mine.data_title(session.place.data) == "set"
+    assert session.mine.data.title(session.place.data) == "set"
     files = images(studio, "a/1.png", "b/2.png")
     data_id, _ = studio.shelf.add_upload(files, "train", "a-0f12ab")
     assert studio.shelf.title(data_id) == "a"
@@ -154,7 +154,7 @@ def test_a_title_has_no_letters_of_the_id(session, studio, images):
 
 def test_hostile_names_stay_text_in_the_list_and_the_gallery(session):
     act["rename"](session, {"folder": "a", "form": {"name": NASTY}})
-    opened = session.mine.open(session.place.data)
+    opened = session.mine.data.open(session.place.data)
     finding = Finding("mislabel", "warning", NASTY, NASTY, (NASTY,), exclude=(NASTY,))
     drawn = health_list(opened, Answer("ready"), [finding], [], True, False)
     drawn += class_gallery(opened, "a", True)
@@ -163,7 +163,7 @@ def test_hostile_names_stay_text_in_the_list_and_the_gallery(session):
 
 
 def test_buttons_are_not_shown_to_whom_they_do_not_serve(session):
-    opened = session.mine.open(session.place.data)
+    opened = session.mine.data.open(session.place.data)
     found = answer(session).value.findings
     shown = health_list(opened, Answer("ready"), found, [], True, False)
     assert 'data-do="exclude-found" data-kind="leak"' in shown

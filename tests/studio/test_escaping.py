@@ -49,7 +49,7 @@ def test_errors_logs_and_notices_are_text(studio, mine, run):
     job = studio.ledger.claim("owner")
     studio.ledger.finish(job, "failed", NASTY)
     assert "<img" not in job_list(mine, run.run_id)
-    lines = mine.progress(run.run_id).log
+    lines = mine.runs.progress(run.run_id).log
     assert any(NASTY in line for line in lines)
     assert "<img" not in render("log.html", run_id=run.run_id, lines=lines)
     assert "<img" not in render("data_start.html", note=Notice(NASTY))

@@ -100,4 +100,4 @@ def test_the_verdict_of_alpha_zero_is_to_keep_zero_shot(record):
 
 
 def test_progress_of_a_run_never_goes_back(mine, run):
-    assert share_done(mine.progress(run.run_id)) == 1.0
+    assert share_done(mine.runs.progress(run.run_id)) == 1.0

@@ -1,0 +1,107 @@
+"""What one visitor sees and may do: their runs, data sets, drafts and questions.
+
+Pages and routes reach the studio through here only, so that nothing of another visitor's can be
+shown by forgetting to ask. An id that is another's and one that does not exist answer alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from core.errors import UserError
+from core.records import RunConfig
+from studio import words
+from studio.context import Studio
+from studio.drafts import Drafts
+from studio.paths import without_paths
+from studio.visitors import Visitor
+from studio.workspace.answers import Answers
+from studio.workspace.data import DataSets
+from studio.workspace.runs import Runs
+from studio.workspace.uploads import Uploads
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The studio as one visitor has it. The owner's is the whole studio, a guest's is one run."""
+
+    studio: Studio
+    visitor: Visitor
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The visitor's runs."""
+        return Runs(self)
+
+    @cached_property
+    def data(self) -> DataSets:
+        """The visitor's data sets."""
+        return DataSets(self)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """What the visitor's browser sends."""
+        return Uploads(self)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What the visitor asks."""
+        return Answers(self)
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether everything may be seen, paths of this machine included."""
+        return self.visitor.role == "owner"
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing may be done here."""
+        return self.visitor.role == "guest"
+
+    def act(self) -> None:
+        """Say that the visitor is about to do something; a `UserError` when they may not."""
+        if self.is_read_only:
+            raise UserError(words.Shell.read_only)
+        self.studio.visitors.count(self.visitor)
+
+    def spoken(self, text: str) -> str:
+        """A text as this visitor may read it: without the paths of our machine."""
+        return text if self.is_owner else without_paths(text, self.studio.settings.home)
+
+    def draft(self, data_id: str) -> dict[str, Any]:
+        """The next run on a data set, as far as the visitor has chosen it."""
+        plain = RunConfig(data=str(self.data.path(data_id)))
+        start = {"method": plain.method, "model": plain.model, "templates": plain.templates}
+        return {**start, "fields": {}, **self.drafts.get(data_id)}
+
+    def keep(self, data_id: str, **changes: Any) -> None:
+        """Change the draft of a data set."""
+        self.data.path(data_id)
+        self.check_names(changes)
+        self.drafts.put(data_id, **changes)
+
+    @property
+    def drafts(self) -> Drafts:
+        """What the visitor has chosen so far, by data set and by run."""
+        drafts, name = self.studio.drafts, self.visitor.workspace
+        return Drafts(drafts.folder / name) if name else drafts
+
+    def remembered(self) -> str | None:
+        """The workspace in which something is kept, made lasting by that."""
+        token = self.visitor.token
+        return self.studio.workspaces.remember(token) if token else self.visitor.workspace
+
+    def check_names(self, chosen: Mapping[str, Any]) -> None:
+        """Visitors name models of the list and runs of theirs: a path would read our disk."""
+        if self.is_owner:
+            return
+        catalogue = self.studio.catalogue().value or {"models": [], "methods": []}
+        models = {model["name"] for model in catalogue["models"]} | {"embedded"}
+        if chosen.get("model", "embedded") not in models:
+            raise UserError(words.Train.model_of_list.format(models=", ".join(sorted(models))))
+        method = next((m for m in catalogue["methods"] if m["name"] == chosen.get("method")), None)
+        params = chosen.get("params", {})
+        for knob in method["knobs"] if method else ():
+            if knob["type"] == "run" and params.get(knob["name"]):
+                self.runs.find(str(params[knob["name"]]))

@@ -1,0 +1,150 @@
+"""What a visitor asks that takes a while: answered in the background, and remembered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from core.data.health import Finding, HealthReport, check
+from core.data.health.mislabels import mislabels
+from core.errors import unknown
+from core.evaluation.inspection import Inspection
+from core.export.formats import FORMATS
+from studio.background import Answer
+
+if TYPE_CHECKING:
+    from studio.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The questions of a workspace about its data sets and runs."""
+
+    mine: "Workspace"
+
+    def zero_shot(self, data_id: str) -> Answer:
+        """What plain CLIP scores on a data set, with the model and the prompts of its draft."""
+        key, path = self.zero_shot_key(data_id), self.mine.data.path(data_id)
+        evaluator = self.mine.studio.evaluator
+        return self._ask(key, lambda: evaluator.zero_shot(path, model=key[3], templates=key[4]))
+
+    def zero_shot_key(self, data_id: str) -> tuple[str, str, int, str, str]:
+        """What a zero-shot measurement depends on."""
+        draft = self.mine.draft(data_id)
+        version = self.mine.data.open(data_id).version
+        return ("zero-shot", data_id, version, str(draft["model"]), str(draft["templates"]))
+
+    def footprint(self, data_id: str, wanted: bool) -> Answer:
+        """What an image costs the model of a data set's draft on the device that trains.
+
+        It takes seconds of all cores, so it is measured only once it is `wanted`.
+        """
+        model = str(self.mine.draft(data_id)["model"])
+        key = ("footprint", model)
+        if not wanted:
+            return self.mine.studio.background.known(key) or Answer("waiting")
+        return self._ask(key, lambda: self.mine.studio.evaluator.footprint(model))
+
+    def health(self, data_id: str) -> Answer:
+        """The findings about a data set: every image is decoded, which takes a while."""
+        opened = self.mine.data.open(data_id)
+        return self._ask(
+            ("health", data_id, opened.version),
+            lambda: check(opened.dataset, self.mine.studio.uploads.glance),
+        )
+
+    def findings(self, data_id: str) -> tuple[Finding, ...]:
+        """What is found about a data set so far, with the doubts of zero-shot CLIP."""
+        health, zero = self.health(data_id), self.zero_shot(data_id)
+        found = health.value.findings if health.state == "ready" else ()
+        doubts = zero.value.get("doubts") if zero.state == "ready" else None
+        if doubts is None or health.state != "ready":
+            return tuple(found)
+        return HealthReport.of([*found, mislabels(doubts, zero.value["model"])]).findings
+
+    def export(self, run_id: str, alpha: float, kind: str) -> Answer:
+        """A run at one α in one of the formats: built once, then known."""
+        self.mine.runs.folder(run_id)
+        if kind not in FORMATS:
+            raise unknown("format", kind, FORMATS)
+        key = ("export", run_id, alpha, kind)
+        known = self.mine.studio.background.known(key)
+        if known and known.state == "failed":
+            self.mine.studio.background.forget(key)
+        evaluator = self.mine.studio.evaluator
+        return self._ask(key, lambda: evaluator.export(run_id, alpha, kind))
+
+    def exported(self, run_id: str, alpha: float) -> dict[str, Answer]:
+        """The answers of `export` by format, as far as they were asked for."""
+        self.mine.runs.folder(run_id)
+        known = {
+            kind: self.mine.studio.background.known(("export", run_id, alpha, kind))
+            for kind in FORMATS
+        }
+        return {kind: self._answer(answer) for kind, answer in known.items() if answer}
+
+    def inspect(self, run_id: str) -> Answer:
+        """A run at the chosen α, image by image; one that failed is asked again."""
+        self.mine.runs.folder(run_id)
+        alpha, evaluator = self.mine.runs.alpha(run_id), self.mine.studio.evaluator
+        key = ("inspect", run_id, alpha)
+        known = self.mine.studio.background.known(key)
+        if known and known.state == "failed":
+            self.mine.studio.background.forget(key)
+        return self._ask(key, lambda: Inspection.model_validate(evaluator.inspect(run_id, alpha)))
+
+    def inspected(self, run_id: str) -> Answer | None:
+        """The answer of `inspect`, if it was ever asked for."""
+        self.mine.runs.folder(run_id)
+        known = self.mine.studio.background.known(("inspect", run_id, self.mine.runs.alpha(run_id)))
+        return self._answer(known) if known else None
+
+    def pictures(self, run_id: str) -> tuple[str, str]:
+        """The data set of a run, empty where its images cannot be shown, and the query that lets
+        this visitor see them.
+        """
+        query = f"?share={self.mine.visitor.link}" if self.mine.is_read_only else ""
+        job = self.mine.runs.job(run_id)  # the owner's run need not be in the queue
+        return (self.mine.runs.data_name(job) or "" if job else "", query)
+
+    def compared(self, run_ids: Sequence[str]) -> Answer:
+        """Two or more finished runs as `evenkeel compare` has them, the first against the rest."""
+        folders = [self.mine.runs.folder(run_id) for run_id in run_ids]
+
+        def compare() -> dict[str, Any]:
+            from core.comparison import compare_runs  # imports scipy
+
+            return compare_runs(folders)
+
+        return self._ask(_comparison(run_ids), compare)
+
+    def compare_again(self, run_ids: Sequence[str]) -> None:
+        """Forget a comparison that failed."""
+        self.mine.studio.background.forget(_comparison(run_ids))
+
+    def measure(self, run_id: str, alpha: float, patience_seconds: float) -> dict[str, Any]:
+        """A run at one α, which becomes the chosen one."""
+        self.mine.runs.folder(run_id)
+        self.mine.drafts.put(run_id, alpha=alpha)
+        evaluator = self.mine.studio.evaluator
+        return self.mine.studio.background.patiently(
+            lambda: evaluator.measure(run_id, alpha), patience_seconds
+        )
+
+    def predict(self, run_id: str, file_id: str, patience_seconds: float) -> dict[str, Any]:
+        """What zero-shot, the chosen α and the tuned weights say about a photo just sent."""
+        self.mine.runs.folder(run_id)
+        alpha = self.mine.runs.alpha(run_id)
+        with self.mine.studio.shelf.photo(self.mine.uploads.uploaded(file_id)) as photo:
+            return self.mine.studio.background.patiently(
+                lambda: self.mine.studio.evaluator.predict(run_id, alpha, photo), patience_seconds
+            )
+
+    def _ask(self, key: Any, question: Any) -> Answer:
+        return self._answer(self.mine.studio.background.ask(key, question))
+
+    def _answer(self, answer: Answer) -> Answer:
+        return replace(answer, error=self.mine.spoken(answer.error)) if answer.error else answer
+
+
+def _comparison(run_ids: Sequence[str]) -> tuple[str, ...]:
+    return ("compare", *run_ids)

@@ -1,0 +1,113 @@
+"""The data sets of one visitor: those they uploaded, and the demo that all share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.data.dataset import Dataset, IngestReport
+from core.errors import UserError
+from studio import words
+from studio.shelf import DEMO, Opened
+
+if TYPE_CHECKING:
+    from studio.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """The data sets of a workspace, by the name of their folder on the shelf."""
+
+    mine: "Workspace"
+
+    def ids(self) -> list[str]:
+        """Data sets, the newest first."""
+        if self.mine.is_owner:
+            return self.mine.studio.shelf.ids()
+        if self.mine.is_read_only:
+            return []
+        own = self.mine.studio.workspaces.data_sets(self.mine.visitor.workspace)
+        return [
+            name for name in self.mine.studio.shelf.ids() if name in own or self.is_shared(name)
+        ]
+
+    def has(self, data_id: str | None) -> bool:
+        """Whether there is such a data set here."""
+        if not self.mine.studio.shelf.has(data_id) or self.mine.is_read_only:
+            return False
+        if self.mine.is_owner or self.is_shared(data_id):
+            return True
+        return data_id in self.mine.studio.workspaces.data_sets(self.mine.visitor.workspace)
+
+    def path(self, data_id: str) -> Path:
+        """The folder of a data set."""
+        if not self.has(data_id):
+            raise UserError(words.Data.unknown_data.format(name=data_id))
+        return self.mine.studio.shelf.path(data_id)
+
+    def shown_path(self, data_id: str) -> str:
+        """How a command line on the page names a data set."""
+        return str(self.path(data_id)) if self.mine.is_owner else data_id
+
+    def title(self, data_id: str) -> str:
+        """What a data set is called, without reading its images."""
+        self.path(data_id)
+        return self.mine.studio.shelf.title(data_id)
+
+    def open(self, data_id: str) -> Opened:
+        """The data set, read at most once until it changes."""
+        self.path(data_id)
+        return self.mine.studio.shelf.open(data_id)
+
+    def reports(self, data_id: str) -> list[IngestReport]:
+        """How the uploads of this data set were read, while the studio remembers it."""
+        self.path(data_id)
+        return self.mine.studio.shelf.reports(data_id)
+
+    def may_change(self, data_id: str) -> bool:
+        """Whether this data set is the visitor's to change and to delete."""
+        return self.has(data_id) and (self.mine.is_owner or not self.is_shared(data_id))
+
+    def change(self, data_id: str, change: Callable[[Dataset], None]) -> None:
+        """Change what a data set of one's own says about its images; no image is touched."""
+        self.path(data_id)
+        if not self.may_change(data_id):
+            raise UserError(words.Data.not_yours)
+        self.mine.studio.shelf.change(data_id, change)
+
+    def delete(self, data_id: str) -> None:
+        """Delete a data set of one's own with its images, if no run uses it."""
+        path = self.path(data_id)
+        if not self.may_change(data_id):
+            raise UserError(words.Data.not_yours)
+        if self.mine.studio.ledger.uses(path):
+            raise UserError(words.Data.in_use)
+        self.mine.studio.shelf.remove(data_id)
+        self.mine.studio.workspaces.measured(data_id, None)
+
+    def thumb(self, data_id: str, sha256: str) -> Path:
+        """A small WebP of one image; a guest sees those that the lab of their run shows."""
+        if not self._shows(data_id, sha256):
+            self.path(data_id)
+        return self.mine.studio.shelf.thumb(data_id, sha256)
+
+    def open_demo(self) -> str:
+        """The demo, which all share and nobody but the owner may change."""
+        demo = self.mine.studio.shelf.add_demo()
+        if not self.has(demo):
+            raise UserError(words.Data.no_demo)
+        return demo
+
+    def is_shared(self, data_id: str | None) -> bool:
+        """The demo is everybody's, until the owner puts images of theirs into it."""
+        return data_id == DEMO and not self.mine.studio.workspaces.is_claimed(DEMO)
+
+    def _shows(self, data_id: str, sha256: str) -> bool:
+        """Whether the lab shows this image to a guest."""
+        job = self.mine.runs.job(self.mine.visitor.run)
+        if not self.mine.is_read_only or job is None or self.mine.runs.data_name(job) != data_id:
+            return False
+        answer = self.mine.answers.inspected(job.id)
+        if answer is None or answer.state != "ready":
+            return False
+        return any(sha256 in domain.sha256 for domain in answer.value.domains.values())

@@ -1,0 +1,197 @@
+"""The runs of one visitor: looked at, queued, shared by a link."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.data.health.copies import refuse_leaks
+from core.errors import UserError
+from core.records import RunConfig, RunRecord, read_config
+from core.runs import RunFolder
+from jobs import queueing
+from jobs.ledger import Job
+from jobs.progress import Progress, read_progress
+from studio import words
+from studio.session import is_id
+
+if TYPE_CHECKING:
+    from studio.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of a workspace, the newest first."""
+
+    mine: "Workspace"
+    _own: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Runs that were found to be of this workspace, which stays true."""
+
+    def jobs(self) -> list[Job]:
+        """The newest jobs of this workspace."""
+        if self.mine.visitor.run is not None:
+            return [job] if (job := self.job(self.mine.visitor.run)) else []
+        found = self.mine.studio.ledger.list(limit=60, workspace=self.mine.visitor.workspace)
+        self._own.update(job.id for job in found)
+        return [self._shown(job) for job in found]
+
+    def job(self, run_id: str | None) -> Job | None:
+        """The job, or None when there is no such run here."""
+        if not is_id(run_id) or self.mine.visitor.run not in (None, run_id):
+            return None
+        try:
+            return self._shown(
+                self.mine.studio.ledger.get(str(run_id), self.mine.visitor.workspace)
+            )
+        except UserError:
+            return None
+
+    def find(self, run_id: str | None) -> Job:
+        """The job, or a `UserError` when there is no such run here."""
+        job = self.job(run_id)
+        if job is None:
+            raise UserError(words.Live.unknown_run)
+        return job
+
+    def folder(self, run_id: str) -> RunFolder:
+        """The folder of a run of this workspace."""
+        if (
+            not self.mine.is_owner and run_id not in self._own
+        ):  # the owner's need not be in the queue
+            self._own.add(self.find(run_id).id)
+        return self.mine.studio.folder(run_id)
+
+    def downloads(self, run_id: str) -> RunFolder:
+        """The folder of a run whose files may leave: a guest looks, but takes nothing along."""
+        if self.mine.is_read_only:
+            raise UserError(words.Shell.read_only)
+        return self.folder(run_id)
+
+    def ahead(self) -> int:
+        """How many runs of the whole studio would be before a new one."""
+        ledger = self.mine.studio.ledger
+        return len(ledger.running()) + len(ledger.queued())
+
+    def position(self, run_id: str) -> int | None:
+        """Place in the line, 1 is next; None when the run does not wait."""
+        return self.mine.studio.ledger.position(run_id)
+
+    def newest_run(self, data_id: str) -> str | None:
+        """The newest run on a data set."""
+        return next((job.id for job in self.jobs() if self.data_of(job) == data_id), None)
+
+    def data_of(self, job: Job) -> str | None:
+        """The data set of a job, or None when it trains on a folder that is not on the shelf."""
+        name = self.data_name(job)
+        return name if self.mine.data.has(name) else None
+
+    def data_of_run(self, run_id: str) -> str | None:
+        """The data set of a run; None also when there is no such run here."""
+        job = self.job(run_id)
+        return self.data_of(job) if job else None
+
+    def finished(self, data_id: str | None) -> list[Job]:
+        """The finished runs on a data set, the newest first; without one, on other folders."""
+        return [j for j in self.jobs() if j.state == "done" and self.data_of(j) == data_id]
+
+    def may_compare(self, run_id: str, data_id: str | None) -> bool:
+        """Whether this is a finished run of this workspace on this data set that can be read."""
+        job = self.job(run_id)
+        if job is None or job.state != "done" or self.data_of(job) != data_id:
+            return False
+        try:
+            return self.record(run_id) is not None
+        except UserError:
+            return False
+
+    def progress(self, run_id: str) -> Progress:
+        """What the run has said so far."""
+        progress = read_progress(self.folder(run_id))
+        if self.mine.is_owner:
+            return progress
+        return replace(
+            progress,
+            log=[self.mine.spoken(line) for line in progress.log],
+            warnings=[self.mine.spoken(line) for line in progress.warnings],
+        )
+
+    def record(self, run_id: str | None) -> RunRecord | None:
+        """The record of a finished run, else None."""
+        if not run_id or not (self.mine.is_owner or self.job(run_id)):
+            return None
+        return self.mine.studio.record(run_id)
+
+    def alpha(self, run_id: str) -> float:
+        """The mixing weight that the visitor chose, else the one chosen on validation."""
+        record = self.record(run_id)
+        chosen = record.selection.alpha if record else 1.0
+        if self.mine.is_read_only:
+            return chosen
+        kept = self.mine.drafts.get(run_id).get("alpha", chosen)
+        return float(kept)
+
+    def title(self, config: Mapping[str, Any]) -> str:
+        """A run as a person names it: method, shots, seed."""
+        method = self.mine.studio.method_title(str(config.get("method", "")))
+        if "members" in config:
+            return words.Compare.combination.format(title=method, n=len(config["members"]))
+        return f"{method} · {config.get('shots')} shots · seed {config.get('seed')}"
+
+    def submit(self, data_id: str, asked: Mapping[str, Any], patience_seconds: float) -> Job:
+        """Queue a run on a data set of this workspace, once the evaluator finds it right."""
+        self.mine.check_names(asked)
+        refuse_leaks(self.mine.data.open(data_id).dataset, asked.get("allow_leaks") is True)
+        checked = self.mine.studio.background.patiently(
+            lambda: self.mine.studio.evaluator.check(
+                {**asked, "data": str(self.mine.data.path(data_id))}
+            ),
+            patience_seconds,
+        )
+        config = RunConfig.parse(checked, "run")
+        return queueing.submit(self.mine.studio.settings, config, self.mine.remembered())
+
+    def again(self, run_id: str, seed: int, patience_seconds: float) -> Job:
+        """Queue what a run was asked for once more, with another seed."""
+        job = self.find(run_id)
+        data_id = self.data_of(job)
+        if "members" in job.config:
+            raise UserError(words.Compare.combined)
+        if data_id is None:
+            raise UserError(words.Compare.elsewhere)
+        runs = str(self.mine.studio.settings.home / "runs")
+        params = {  # a run that is named by its folder is looked for in this workspace again
+            name: Path(value).name if str(value).startswith(runs) else value
+            for name, value in job.config["params"].items()
+        }
+        asked = {**job.config, "params": params, "seed": seed}
+        return self.submit(data_id, asked, patience_seconds)
+
+    def combine(self, run_ids: Sequence[str], method: str, patience_seconds: float) -> Job:
+        """Queue a combination of finished runs, once the evaluator finds that they fit."""
+        runs = [self.find(run_id).id for run_id in run_ids]
+        checked = self.mine.studio.background.patiently(
+            lambda: self.mine.studio.evaluator.check_combination(method, runs), patience_seconds
+        )
+        return queueing.submit(
+            self.mine.studio.settings, read_config(checked), self.mine.remembered()
+        )
+
+    def share(self, run_id: str) -> str:
+        """The token of a new read-only link to a run."""
+        return self.mine.studio.workspaces.share(self.find(run_id).id)
+
+    def unshare(self, run_id: str) -> None:
+        """End all links to a run."""
+        self.mine.studio.workspaces.unshare(self.find(run_id).id)
+
+    def links(self, run_id: str) -> int:
+        """How many links to a run there are; a guest is not told."""
+        return 0 if self.mine.is_read_only else self.mine.studio.workspaces.links(run_id)
+
+    def data_name(self, job: Job) -> str | None:
+        """The data set on the shelf that a job trains on, whoever may open it."""
+        path, shelf = Path(str(job.config.get("data", ""))), self.mine.studio.shelf
+        return path.name if path.parent == shelf.folder and shelf.has(path.name) else None
+
+    def _shown(self, job: Job) -> Job:
+        return replace(job, error=self.mine.spoken(job.error)) if job.error else job

@@ -1,0 +1,99 @@
+"""What a visitor's browser sends: files that wait, and the data set they are put into."""
+
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from core.data.dataset import Role
+from core.data.limits import MIB
+from core.errors import UserError
+from jobs.workspaces import Kept
+from studio import words
+
+if TYPE_CHECKING:
+    from studio.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """What a workspace is sent, within its limits."""
+
+    mine: "Workspace"
+
+    def receive(self, name: str, file: BinaryIO) -> str:
+        """The id under which a file that the browser sends waits to be placed."""
+        return self.mine.studio.incoming.keep(self.mine.visitor.workspace, name, file)
+
+    def check_room(self, size_bytes: int) -> None:
+        """A `UserError` when so much more is too much for an upload, the workspace or the disk."""
+        settings = self.mine.studio.settings
+        waiting = self.mine.studio.incoming.size_bytes(self.mine.visitor.workspace) + size_bytes
+        if waiting > settings.limits.upload_bytes:
+            raise UserError(words.Data.too_large.format(limit=f"{settings.upload_mib:,}"))
+        if self.mine.is_owner:
+            return
+        kept = self.mine.studio.workspaces.kept(self.mine.visitor.workspace).size_bytes
+        if kept + waiting > settings.workspace_mib * MIB:
+            raise UserError(words.Data.full.format(limit=f"{settings.workspace_mib:,}"))
+        if shutil.disk_usage(settings.home).free < settings.upload_reserve_mib * MIB + size_bytes:
+            raise UserError(words.Data.disk_full)
+
+    def upload(
+        self, files: Sequence[Mapping[str, Any]], role: Role, data_id: str | None, folder: str
+    ) -> str:
+        """The data set that the files `{rel, id}` were put into: `data_id`, or a new one."""
+        if data_id is not None and not self.mine.data.has(data_id):
+            data_id = None
+        if data_id is not None and not self.mine.is_owner and self.mine.data.is_shared(data_id):
+            raise UserError(words.Data.demo_is_shared)
+        sent = [{"rel": str(f.get("rel", "")), "path": self._sent(f.get("id"))} for f in files]
+        shelf, settings = self.mine.studio.shelf, self.mine.studio.settings
+        target = data_id or shelf.fresh_id(sent, exact=self.mine.is_owner)
+        limit = (
+            None
+            if self.mine.is_owner
+            else Kept(settings.workspace_mib * MIB, settings.workspace_images)
+        )
+        workspaces, owner = self.mine.studio.workspaces, self.mine.remembered()
+        workspaces.claim(owner, target, target, _brought(sent), limit)
+        try:
+            shelf.add_upload(sent, role, target, folder)
+        finally:
+            workspaces.measured(target, _measured(shelf.folder / target))
+        return target
+
+    def uploaded(self, file_id: str) -> Path:
+        """A file that this visitor's browser sent."""
+        if self.mine.is_read_only:
+            raise UserError(words.Shell.read_only)
+        return self.mine.studio.incoming.path(self.mine.visitor.workspace, file_id)
+
+    def _sent(self, file_id: Any) -> str:
+        return str(self.uploaded(str(file_id)))
+
+
+def _brought(sent: Sequence[Mapping[str, str]]) -> Kept:
+    """What an upload brings, as far as it can be told before it is read."""
+    paths = [Path(file["path"]) for file in sent]
+    return Kept(sum(p.stat().st_size for p in paths), sum(_images(p) for p in paths))
+
+
+def _images(path: Path) -> int:
+    if path.suffix != ".zip":
+        return 1
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(not entry.is_dir() for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError):
+        return 0  # what is wrong with it is said where it is unpacked
+
+
+def _measured(folder: Path) -> Kept | None:
+    """What a data set takes on the disk; None when it is not there."""
+    if not folder.is_dir():
+        return None
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return Kept(sum(sizes), len(sizes))
