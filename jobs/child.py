@@ -35,8 +35,13 @@ class Stopped(BaseException):
     """
 
 
+NICENESS = 10
+"""A run takes what the page and its visitors leave: they wait for an answer, nobody for a step."""
+
+
 def main() -> Exit:
     """Wait for a run, run it, and say how it went."""
+    os.nice(NICENESS)
     import core.pipeline  # noqa: F401  # the slow part, before anybody waits for it
 
     # Unbuffered: what comes after the line belongs to the lifeline.

@@ -26,6 +26,7 @@ from studio.pages.train import TrainPage
 from studio.routes import routes
 from studio.session import TABS, Place, Session
 from studio.shell import Shell
+from studio.sparse import SKIP, SparseBlocks
 from studio.view import Handler, Page, draw, guarded, outputs
 from studio.visitors import Stranger, Visitor, check_open, is_https
 from studio.workspace import Workspace
@@ -49,7 +50,7 @@ _QUIET: dict[str, Any] = {
 
 def build(studio: Studio) -> gr.Blocks:
     """The page. Every event goes through one function, so every view is always up to date."""
-    with gr.Blocks(title=words.Brand.name, analytics_enabled=False, fill_width=True) as demo:
+    with SparseBlocks(title=words.Brand.name, analytics_enabled=False, fill_width=True) as demo:
         session = gr.State()
         timer = gr.Timer(TICK_SECONDS, active=False)
         shell = Shell(studio)
@@ -61,14 +62,15 @@ def build(studio: Studio) -> gr.Blocks:
         views = outputs(pages)
         everything = [session, timer, *(view.component for view in views)]
 
-        def show(state: Session) -> list[Any]:
+        def show(state: Session, ticks: bool = False) -> list[Any]:
             shell.settle(state)
             shell.announce(state)
             busy, known = shell.needs_tick(state), studio.background.version
             values = draw(views, state)
             # What came while we drew is on no page yet: then there must be another tick.
             busy = busy or shell.needs_tick(state) or studio.background.version != known
-            return [state, gr.Timer(active=busy), *values]
+            goes_on = ticks and busy  # a page that ticks need not be told to
+            return [state, SKIP if goes_on else gr.Timer(active=busy), *values]
 
         def open_page(request: gr.Request) -> list[Any]:
             state = _opened(studio, request, dict(request.query_params))
@@ -79,7 +81,7 @@ def build(studio: Studio) -> gr.Blocks:
         def tick(state: Session | None, request: gr.Request) -> list[Any]:
             state = _again(studio, state, request)
             with state.turn:
-                return show(state)
+                return show(state, ticks=True)
 
         demo.load(open_page, None, everything, **_QUIET)
         timer.tick(tick, [session], everything, **_QUIET)

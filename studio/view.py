@@ -5,11 +5,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import gradio as gr
-
 from core.errors import UserError
 from studio import words
 from studio.session import Notice, Session
+from studio.sparse import SKIP
 
 log = logging.getLogger(__name__)
 Handler = Callable[[Session, dict[str, Any]], None]
@@ -37,12 +36,12 @@ class Page(Protocol):
 
 
 def draw(views: Sequence[View], session: Session) -> list[Any]:
-    """New values for what changed, `gr.skip()` for the rest."""
+    """New values for what changed, `SKIP` for the rest."""
     values: list[Any] = []
     for index, view in enumerate(views):
         now = view.depends(session)
         if index in session.seen and session.seen[index] == now:
-            values.append(gr.skip())
+            values.append(SKIP)
             continue
         values.append(view.draw(session))
         session.seen[index] = now
