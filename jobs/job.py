@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from jobs.owner import is_gone
+
 State = Literal["queued", "running", "paused", "waiting", "done", "failed", "cancelled"]
 """`paused` until somebody resumes it; `waiting` for room on the disk or in memory."""
 OVER: tuple[State, ...] = ("done", "failed", "cancelled")
@@ -53,6 +55,15 @@ class Job:
     def is_over(self) -> bool:
         """Whether nothing will happen any more."""
         return self.state in OVER
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether its process or worker died, as far as this machine can tell, and no other has
+        taken it up.
+        """
+        if self.state == "running":
+            return is_gone(self.owner or "") is True
+        return self.state == "queued" and self.crashes > 0
 
 
 @dataclass(frozen=True)

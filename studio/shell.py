@@ -114,8 +114,9 @@ class Shell:
 
     # ---- drawer -----------------------------------------------------------------------------
     def _queue_key(self, session: Session) -> Hashable:
+        progress = session.mine.runs.progress
         rows = tuple(
-            (job.id, job.state, job.asked, job.place, session.mine.runs.progress(job.id).seq)
+            (job.id, job.state, job.asked, job.is_interrupted, job.place, progress(job.id).seq)
             for job in session.mine.runs.jobs()
         )
         return (rows, session.place.run, self._studio.catalogue().state)

@@ -9,12 +9,20 @@ import pytest
 from core.benchmark.report import write_results
 from core.benchmark.rotation import rotated
 from core.benchmark.running import Plan, Result
-from core.benchmark.tables import by_domain, cost, markdown, row, trade_off
-from core.benchmark.trials import EXPERIMENTS, Trial, every_method, references
+from core.benchmark.tables import by_domain, cost, generalised, markdown, row, trade_off
+from core.benchmark.trials import EXPERIMENTS, Trial, every_method, references, unseen
 from core.data.ingest import open_dataset
 from core.interpolation import INTERPOLATORS
 from core.methods import METHODS
-from core.records import DomainScore, Evaluation, RunRecord, Selection, WisePoint
+from core.records import (
+    DomainScore,
+    Evaluation,
+    Generalised,
+    RunRecord,
+    SeenUnseen,
+    Selection,
+    WisePoint,
+)
 
 
 def score(ece: float, nll: float) -> DomainScore:
@@ -107,9 +115,36 @@ def test_methods_are_shown_once_for_every_number_of_shots():
     assert "### Calibration" in text
 
 
+def test_classes_without_images_are_counted_by_themselves():
+    def sides(seen, unseen, harmonic):
+        one = SeenUnseen(seen=seen, unseen=unseen, harmonic=harmonic)
+        other = SeenUnseen(seen=0, unseen=0, harmonic=0)
+        return Generalised(macro=one, micro=other)
+
+    def without(record, start, tuned):
+        return record.model_copy(update={"generalised": {"zero-shot": start, "fine-tuned": tuned}})
+
+    first, second = FT.records
+    start = sides(0.5, 0.5, 0.5)
+    runs = (
+        without(first, start, sides(0.8, 0.4, 0.5333)),
+        without(second, start, sides(0.6, 0.6, 0.6)),
+    )
+    text = generalised([row(replace(FT, records=runs))])
+    assert text.splitlines()[-1] == "| ft | 70.0 | 50.0 | 56.7 | +6.7 ± 4.7 |"
+    assert "harmonic" not in row(FT), "the control: all classes had images"
+
+
+def test_every_second_class_has_no_images_in_the_unseen_experiment():
+    trials = unseen(["a", "b", "c", "d", "e"])
+    assert {trial.unseen for trial in trials} == {("b", "d")}
+    assert "ship" in {trial.method for trial in trials}
+    assert trials[0].config("data", "embedded", seed=3).unseen == ("b", "d")
+
+
 def test_every_trial_of_every_experiment_names_a_method_and_knobs_that_exist():
     trials = [trial for make in EXPERIMENTS.values() for trial in make()]
-    for trial in [*trials, *references(["noto"]), *every_method((1, 2))]:
+    for trial in [*trials, *references(["noto"]), *unseen("ab"), *every_method((1, 2))]:
         known = INTERPOLATORS if trial.over else METHODS
         known[trial.method].Params.parse(trial.params, trial.label)
         assert {trial.over, trial.backbone} <= {None, *METHODS}
@@ -122,8 +157,9 @@ def test_trials_that_ask_for_the_same_run_share_its_folder():
         Trial("", "ft", shots=4),
         Trial("", "ft", data="noto"),
         Trial("", "ft", backbone="fd-align"),
+        Trial("", "ft", unseen=("b",)),
     ]
-    assert len({trial.folder(0) for trial in [Trial("", "ft"), *others]}) == 5
+    assert len({trial.folder(0) for trial in [Trial("", "ft"), *others]}) == 1 + len(others)
 
 
 def finish(steps):

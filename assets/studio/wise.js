@@ -138,6 +138,7 @@
         return;
       }
       measured = answer;
+      root.dataset.measured = wanted.toFixed(2);
       moved();
     }
     function show() {

@@ -17,6 +17,7 @@ TITLES = {
     "plug-in": "Training-free adapters on FD-Align's image tower",
     "shots": "Adapters",
     "interpolation": "Interpolation on top of fine-tuning",
+    "unseen": "Half of the classes without training images",
     "references": "Another reference domain",
 }
 
@@ -44,6 +45,7 @@ def row(result: Result) -> Row:
         "alphas": [record.selection.alpha for record in records],
         "domain_changes": _by_domain(start, tuned),
         **_calibration(tuned),
+        **_generalised(records),
         "train_seconds": statistics.median(r.timing.get("train_seconds", 0.0) for r in records),
         "step_seconds": statistics.median(_step_seconds(r) for r in records),
     }
@@ -59,7 +61,8 @@ def markdown(experiments: Mapping[str, Sequence[Row]]) -> str:
         for shots in by_shots:
             more = f", {shots} shot{'s' * (shots > 1)}" if len(by_shots) > 1 else ""
             shown = [r for r in rows if r["shots"] == shots]
-            parts.append(f"### {TITLES.get(name, name)}{more}\n\n{trade_off(shown)}")
+            table = generalised(shown) if name == "unseen" else trade_off(shown)
+            parts.append(f"### {TITLES.get(name, name)}{more}\n\n{table}")
     if "methods" in experiments:
         most = max(r["shots"] for r in experiments["methods"])
         shown = [r for r in experiments["methods"] if r["shots"] == most]
@@ -85,6 +88,21 @@ def trade_off(rows: Sequence[Row]) -> str:
                 ", ".join(f"{alpha:g}" for alpha in r["alphas"]),
                 _points(r, "wise_id"),
                 _points(r, "wise_ood"),
+            )
+            for r in rows
+        ],
+    )
+
+
+def generalised(rows: Sequence[Row]) -> str:
+    """Mean per-class accuracy of seen and unseen classes in percent, and their harmonic mean."""
+    return _table(
+        ("", "seen", "unseen", "harmonic", "change"),
+        [
+            (
+                r["label"],
+                *(_percent(r[key]) for key in ("seen", "unseen", "harmonic")),
+                _points(r, "harmonic"),
             )
             for r in rows
         ],
@@ -160,6 +178,19 @@ def _by_domain(
         )
         for name in before[0].domains
         if name != "val"
+    }
+
+
+def _generalised(records: Sequence[RunRecord]) -> dict[str, float | None]:
+    """Nothing for runs that were trained on every class."""
+    if not all(record.generalised for record in records):
+        return {}
+    tuned = [record.generalised["fine-tuned"].macro for record in records]
+    start = [record.generalised["zero-shot"].macro for record in records]
+    return {
+        "seen": _mean(sides.seen for sides in tuned),
+        "unseen": _mean(sides.unseen for sides in tuned),
+        **_change("harmonic", [s.harmonic for s in tuned], [s.harmonic for s in start]),
     }
 
 

@@ -1,6 +1,6 @@
 """What is compared: experiments, each a list of trials; a trial at one seed is one run."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,8 @@ class Trial:
     """The interpolator takes all runs of that method, one for every learning rate searched."""
     data: str | None = None
     """Another data set than the benchmark's, by its name in the benchmark's folder."""
+    unseen: tuple[str, ...] = ()
+    """Classes without training images, which are measured all the same."""
     alphas: tuple[float, ...] = ALPHAS
 
     def config(self, data: str, model: str, seed: int, **params: Any) -> RunConfig:
@@ -47,6 +49,7 @@ class Trial:
             params={**params, **self.params},
             evaluations=1,
             alphas=self.alphas,
+            unseen=self.unseen,
         )
 
     def folder(self, seed: int) -> str:
@@ -55,9 +58,9 @@ class Trial:
         where = [self.data] if self.data else []
         lent = [f"on-{self.backbone}"] if self.backbone else []
         over = [f"over-{'all-' if self.pool else ''}{self.over}"] if self.over else []
-        return "-".join(
-            [self.method, *where, *lent, *over, *knobs, f"{self.shots}-shots", f"seed-{seed}"]
-        )
+        without = [f"without-{len(self.unseen)}-classes"] if self.unseen else []
+        start = [self.method, *where, *lent, *over, *without, *knobs]
+        return "-".join([*start, f"{self.shots}-shots", f"seed-{seed}"])
 
 
 def every_method(shots: Iterable[int] = (FULL_SHOTS,)) -> list[Trial]:
@@ -143,6 +146,14 @@ def costs() -> list[Trial]:
     ]
 
 
+def unseen(classes: Sequence[str]) -> list[Trial]:
+    """Every second class is not trained on, and all are candidates: generalised zero-shot
+    (Lipsum-FT, Table 11).
+    """
+    names = ("zero-shot", "ft", "fd-align", "coop", "ship")
+    return [Trial(name, name, unseen=tuple(classes[1::2])) for name in names]
+
+
 def references(domains: Iterable[str]) -> list[Trial]:
     """Each OOD domain in turn as the one that is trained on (Lipsum-FT, Table 10)."""
     return [
@@ -163,4 +174,6 @@ EXPERIMENTS: dict[str, Callable[[], list[Trial]]] = {
     "interpolation": interpolation,
     "cost": costs,
 }
-"""The ablations of the papers by name; `shots` and `references` depend on what is asked."""
+"""The ablations of the papers by name, without `unseen` and `references`: they depend on the
+data.
+"""

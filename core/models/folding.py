@@ -4,12 +4,17 @@ A tower that stays in evaluation mode normalises by constants, so that a batch n
 shift of each channel: γ/σ and β − μγ/σ. Applied to the convolution's few weights instead of to its
 many outputs they cost nothing, going forward and, more so, going backward. Weights keep their names
 and their gradients; results differ by rounding alone.
+
+TensorFlow's "same" padding may be one wider on the right than on the left. Instead of copying the
+input into a wider one, the kernel gets a zero in front, and the padding is the same on both sides.
 """
 
+import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
 
@@ -29,7 +34,33 @@ class FoldedConv2d(nn.Conv2d):
         if self.bias is not None:
             shift = shift + self.bias * scale
         weight = self.weight * scale[:, None, None, None]
-        return F.conv2d(input, weight, shift, self.stride, self.padding, self.dilation, self.groups)
+        return self._convolve(input, weight, shift)
+
+    def _convolve(self, input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return F.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class FoldedConv2dSame(FoldedConv2d):
+    """The same for a convolution whose padding follows from the size of its input."""
+
+    def _convolve(self, input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        height, width = (self._padding(input, weight, axis) for axis in (2, 3))
+        weight = F.pad(weight, (width[1] - width[0], 0, height[1] - height[0], 0))
+        padding = (height[1], width[1])
+        return F.conv2d(input, weight, bias, self.stride, padding, 1, self.groups)
+
+    def _padding(self, input: Tensor, weight: Tensor, axis: int) -> tuple[int, int]:
+        """What stands before and after an axis of the input; after it at most one more."""
+        size, stride = input.shape[axis], self.stride[axis - 2]
+        covered = (math.ceil(size / stride) - 1) * stride + weight.shape[axis]
+        total = max(0, covered - size)
+        return total // 2, total - total // 2
+
+
+_FOLDED: dict[type[nn.Module], type[FoldedConv2d]] = {
+    nn.Conv2d: FoldedConv2d,
+    Conv2dSame: FoldedConv2dSame,
+}
 
 
 def fold(tower: nn.Module, image: Tensor) -> None:
@@ -39,7 +70,7 @@ def fold(tower: nn.Module, image: Tensor) -> None:
     """
     for convolution, norm in _pairs(tower, image):
         convolution.norm = (norm,)  # type: ignore[assignment]
-        convolution.__class__ = FoldedConv2d
+        convolution.__class__ = _FOLDED[type(convolution)]
         norm.forward = _Applied(norm)  # type: ignore[method-assign, assignment]
 
 
@@ -49,7 +80,8 @@ def unfold(tower: nn.Module) -> None:
         if isinstance(module, FoldedConv2d):
             del module.norm[0].forward
             del module.norm
-            module.__class__ = nn.Conv2d  # type: ignore[assignment]
+            plain = {folded: plain for plain, folded in _FOLDED.items()}
+            module.__class__ = plain[type(module)]  # type: ignore[assignment]
 
 
 class _Applied:
@@ -84,11 +116,16 @@ def _pairs(tower: nn.Module, image: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNor
         if convolution is not None:
             pairs[module] = (convolution, module)  # type: ignore[assignment]
 
-    plain = [m for m in tower.modules() if type(m) is nn.Conv2d and m.padding_mode == "zeros"]
-    hooks = [m.register_forward_hook(conv_ran) for m in plain]
+    hooks = [m.register_forward_hook(conv_ran) for m in tower.modules() if _can_be_folded(m)]
     hooks += [m.register_forward_pre_hook(norm_ran) for m in norms]
     with torch.no_grad():
         tower(image)
     for hook in hooks:
         hook.remove()
     return list(pairs.values())
+
+
+def _can_be_folded(module: nn.Module) -> bool:
+    if type(module) is Conv2dSame:
+        return module.dilation == (1, 1)
+    return type(module) is nn.Conv2d and module.padding_mode == "zeros"

@@ -22,7 +22,9 @@ app = typer.Typer()
 bench = typer.Typer(help="Reproduce the figures that the docs state.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
-EVERYTHING = "methods,heads,guidance,prototypes,texts,plug-in,shots,interpolation,cost,references"
+EVERYTHING = (
+    "methods,heads,guidance,prototypes,texts,plug-in,shots,interpolation,cost,unseen,references"
+)
 T = TypeVar("T")
 
 
@@ -157,6 +159,8 @@ def _trials(
             kept = {find(method).name for method in only}
             every = trials.every_method(shots)
             found[name] = [trial for trial in every if not kept or trial.method in kept]
+        elif name == "unseen":
+            found[name] = trials.unseen(open_dataset(data).classes)
         elif name == "references":
             dataset = open_dataset(data)
             styles = [d.name.removeprefix("ood/") for d in dataset.domains if d.role == "ood"]

@@ -29,7 +29,7 @@ def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, Any]:
     return {
         "id": job.id,
         "title": mine.runs.title(job.config),
-        "state": job.state,
+        "state": "interrupted" if job.is_interrupted else job.state,
         "percent": round(100 * share_done(progress)),
         "line": _line(mine, job),
         "current": job.id == current,
@@ -39,6 +39,8 @@ def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, Any]:
 
 def _line(mine: Workspace, job: Job) -> str:
     progress = mine.runs.progress(job.id)
+    if job.is_interrupted:
+        return words.Live.interrupted
     if job.state == "queued":
         return words.Live.queued_at.format(n=mine.runs.position(job.id) or 1)
     if job.state == "failed":

@@ -41,7 +41,7 @@ def run_header(job: Job, title: str, progress: Progress, place: int | None) -> d
     return {
         "id": job.id,
         "title": title,
-        "state": job.state,
+        "state": "interrupted" if job.is_interrupted else job.state,
         "line": _line(job, progress, place),
         "percent": round(100 * share),
         "kpis": _kpis(job, progress),
@@ -99,6 +99,8 @@ def _foot(job: Job) -> str:
 def _line(job: Job, progress: Progress, place: int | None) -> str:
     if job.state == "running" and job.asked:
         return words.Live.asked[job.asked]
+    if job.is_interrupted:
+        return words.Live.interrupted
     if job.state == "queued":
         return words.Live.queued_at.format(n=place) if place else words.Live.queued
     if job.state in ("failed", "cancelled"):

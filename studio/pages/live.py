@@ -74,7 +74,8 @@ class LivePage:
         place = session.mine.runs.position(job.id)
         known = self._studio.catalogue().state
         said = (session.notices.get("live"), session.link, session.mine.runs.links(job.id))
-        return (job.id, job.state, job.asked, progress.seq, place, known, said)
+        state = (job.state, job.asked, job.is_interrupted)
+        return (job.id, state, progress.seq, place, known, said)
 
     def _loss_key(self, session: Session) -> Hashable:
         run_id = session.place.run

@@ -30,11 +30,13 @@ class Live:
         "running": "running",
         "paused": "paused",
         "waiting": "waiting for room",
+        "interrupted": "interrupted",
         "done": "done",
         "failed": "failed",
         "cancelled": "cancelled",
     }
     queued = "Waits in the queue"
+    interrupted = "Its process ended. It goes on by itself from its last checkpoint"
     queued_at = "Place {n} in the queue"
     epoch = "epoch {epoch} of {epochs}"
     step = "step {step} of {steps}"

@@ -1,5 +1,7 @@
 """A run that is watched for a minute, laid aside, taken up again and ended, all by the page."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from core.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import cancel, submit
+from tests.jobs.real_worker import pid_of
 
 WATCHED_SECONDS = 60
 MOST_GROWTH_BYTES = 2_000_000
@@ -55,6 +58,20 @@ def test_a_minute_of_live_updates_replaces_no_chart_and_keeps_no_memory(open_pag
 
     assert min(refreshed(page) for _ in range(3)) < 2.0, "the machine does other things, too"
     assert f"run={long_run}" in page.url
+
+
+def test_a_run_whose_worker_is_killed_says_so_and_goes_on_by_itself(open_page, studio, long_run):
+    ledger = Ledger(studio.settings)
+    page = open_page(f"?data=demo&run={long_run}&tab=live")
+    page.wait_for_function(f"({STEP}) >= 3", timeout=120_000)
+    begin = time.monotonic()
+    os.kill(pid_of(ledger.get(long_run).owner), signal.SIGKILL)
+    page.wait_for_selector(".ek-run .ek-pill-interrupted")
+    assert time.monotonic() - begin < 15.0
+    assert "goes on by itself" in page.inner_text(".ek-run")
+    page.wait_for_selector(".ek-run .ek-pill-running")
+    page.wait_for_function(f"({STEP}) >= 3", timeout=120_000)
+    assert ledger.get(long_run).attempt == 2
 
 
 def test_a_run_is_paused_resumed_and_ended_with_its_best_by_the_page(open_page, studio, long_run):

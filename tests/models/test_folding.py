@@ -4,10 +4,11 @@ import copy
 
 import pytest
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
 from core.models import zoo
-from core.models.folding import FoldedConv2d, fold, unfold
+from core.models.folding import FoldedConv2d, FoldedConv2dSame, fold, unfold
 from tests.mutants import Mutant
 
 
@@ -58,6 +59,24 @@ def test_features_and_gradients_are_those_of_the_plain_tower():
         torch.testing.assert_close(
             parameter.grad, fast.get_parameter(name).grad, rtol=1e-4, atol=1e-4
         )
+
+
+@pytest.mark.parametrize("size", [7, 8, 9, 10])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+def test_padding_that_follows_the_input_is_that_of_timm(kernel, stride, size):
+    torch.manual_seed(0)
+    plain = nn.Sequential(Conv2dSame(3, 4, kernel, stride), nn.BatchNorm2d(4)).eval()
+    fast, images = copy.deepcopy(plain), torch.randn(2, 3, size, size + 3)
+    fold(fast, torch.zeros(1, 3, 8, 8))
+    assert type(fast[0]) is FoldedConv2dSame
+    for net in (plain, fast):
+        net(images).square().sum().backward()
+    torch.testing.assert_close(plain(images), fast(images), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(plain[0].weight.grad, fast[0].weight.grad, rtol=1e-4, atol=1e-4)
+    unfold(fast)
+    assert type(fast[0]) is Conv2dSame
+    assert torch.equal(plain(images), fast(images))
 
 
 def test_names_stay_and_a_copy_is_on_its_own():
