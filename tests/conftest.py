@@ -25,7 +25,23 @@ TINY_VIT = {
         "layers": 1,
     },
 }
+ALONE = (
+    "tests/browser/",
+    "tests/faults/",
+    "tests/attacks/test_uploads.py",
+    "tests/jobs/test_supervise.py",
+    "tests/jobs/test_uploads.py",
+    "tests/jobs/test_worker.py",
+    "tests/training/test_footprint.py",
+)
+"""Tests that measure time on real processes."""
 COLOURS = {"red_fox": (200, 60, 30), "snow owl": (220, 225, 235), "otter": (90, 60, 40)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(part in item.path.as_posix() for part in ALONE):
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture
