@@ -1,20 +1,35 @@
-"""`python -m docs.screenshots OUT`: all six places, wide and on a phone, light and dark.
+"""`python -m docs.screenshots OUT`: every place and state, wide and on a phone, light and dark.
 
-Starts a real studio, opens the demo, lets a real worker finish a run, and takes the pictures.
+Starts a real studio, goes the way of a newcomer, lets a real worker finish runs, and takes the
+pictures. `--home` keeps the studio's data, so that a second call needs no training.
 """
 
 import argparse
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from core.records import RunConfig
+from jobs.ledger import Ledger
+from jobs.queueing import submit
+from studio import words
 from tests.browser.running import CHROMIUM, Running, chromium_path, running_studio
 
-PLACES = ("data", "train", "live", "lab", "compare", "export")
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
+State = tuple[str, str, Callable[[Any], None] | None]
+"""Where it is, what must be there before anything is done, and what is done."""
+PATIENCE_MS = 900_000
+CHARTS_MS = 2500
+"""Until charts and thumbnails are drawn."""
+QUICK = RunConfig(data="", method="tip-adapter")
+"""What the first run is compared with."""
+BROKEN = RunConfig(data="", method="ft", shots=2, params={"epochs": 1, "lr": 1e9})
+"""A run that fails: its loss is soon no number."""
 
 
 def main() -> None:
@@ -28,54 +43,135 @@ def main() -> None:
         home = chosen.home or Path(scratch) / "home"
         with running_studio(home) as studio, sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM))
-            address = finished_run(browser, studio)
-            for scheme in ("light", "dark"):
-                for name, size in SIZES.items():
-                    take(browser, address, scheme, name, size, chosen.out)
+            camera = Camera(browser, studio, chosen.out)
+            camera.every("empty", "", "#tab-data h1")
+            run = first_run(camera)
+            other, broken = (ended_run(studio, config) for config in (QUICK, BROKEN))
+            for name, (query, ready, act) in states(run, other, broken).items():
+                camera.every(name, query, ready, act)
             browser.close()
 
 
-def finished_run(browser: Any, studio: Running) -> str:
-    """The address of a finished run on the demo, made through the page as a visitor would."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(900_000)
-    page.goto(studio.url)
+class Camera:
+    """Opens a place of a studio and keeps a picture of it in each size and theme."""
+
+    def __init__(self, browser: Any, studio: Running, out: Path) -> None:
+        self.browser, self.studio, self._out = browser, studio, out
+
+    def every(
+        self, name: str, query: str, ready: str, act: Callable[[Any], None] | None = None
+    ) -> None:
+        """`name-size-theme.png`, after `act` has brought the page into its state."""
+        for scheme in ("light", "dark"):
+            for size, (width, height) in SIZES.items():
+                page = self.browser.new_page(
+                    viewport={"width": width, "height": height}, color_scheme=scheme
+                )
+                page.set_default_timeout(PATIENCE_MS)
+                page.goto(f"{self.studio.url}/{query}")
+                page.wait_for_selector(ready)
+                if act:
+                    act(page)
+                self.shoot(page, f"{name}-{size}-{scheme}")
+                page.close()
+
+    def shoot(self, page: Any, name: str) -> None:
+        """One picture of what the page shows now."""
+        page.wait_for_timeout(CHARTS_MS)
+        path = self._out / f"{name}.png"
+        page.screenshot(path=path)
+        with Image.open(path) as picture:
+            small = picture.convert("RGB")
+        small.save(path, optimize=True)
+
+
+def states(run: str, other: str, broken: str) -> dict[str, State]:
+    """Every picture by its name."""
+    here = f"?data=demo&run={run}"
+    found: dict[str, State] = {
+        "data": (f"{here}&tab=data", ".ek-class", None),
+        "class": (f"{here}&tab=data", ".ek-class", open_class),
+        "train": (f"{here}&tab=train", "#tab-train h1", None),
+        "several": (f"{here}&tab=train", "#tab-train h1", open_several),
+        "live": (f"{here}&tab=live", ".ek-run", None),
+        "failed": (f"?data=demo&run={broken}&tab=live", ".ek-pill-failed", None),
+        "compare": (f"?data=demo&compare={run},{other}&tab=compare", "#tab-compare table", None),
+        "export": (f"{here}&tab=export", "#tab-export h1", build_exports),
+    }
+    for tab, title in words.Lab.tabs.items():
+        name = "lab" if tab == "wise" else f"lab-{tab}"
+        found[name] = (f"{here}&tab=lab", "#tab-lab h1", lab_tab(title))
+    return found
+
+
+def first_run(camera: Camera) -> str:
+    """A finished run on the demo, made through the page as a newcomer would."""
+    page = camera.browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(camera.studio.url)
     page.get_by_role("button", name="Open the demo").click()
     page.wait_for_selector(".ek-meter-text b")
     if "run=" not in page.url:
         page.get_by_role("button", name="Continue to training").click()
         page.wait_for_url("**tab=train**")
         page.get_by_role("button", name="Queue training").click()
-    page.wait_for_url("**run=**", timeout=30_000)
+        page.wait_for_selector(".ek-run .ek-pill-running")
+        page.wait_for_function("/step \\d/.test(document.querySelector('.ek-run').innerText)")
+        page.wait_for_timeout(10_000)  # a few points on the curves
+        camera.shoot(page, "running-wide-light")
     page.click("#tab-live-button")
     page.wait_for_selector(".ek-run .ek-pill-done")
-    page.click("#tab-export-button")
+    run: str = page.url.split("run=")[1].split("&")[0]
+    page.close()
+    return run
+
+
+def ended_run(studio: Running, config: RunConfig) -> str:
+    """A run of this method that is over; the one that is there, or a new one."""
+    ledger = Ledger(studio.settings)
+    data = str(studio.settings.home / "datasets" / "demo")
+    known = (job.id for job in ledger.list() if job.config["method"] == config.method)
+    run = next(known, None)
+    run = run or submit(studio.settings, config.model_copy(update={"data": data})).id
+    while not ledger.get(run).is_over:
+        time.sleep(0.5)
+    return run
+
+
+def open_class(page: Any) -> None:
+    """The gallery of the first class."""
+    page.locator(".ek-class [data-do='open-class']").first.click()
+    page.wait_for_selector(".ek-gallery")
+
+
+def open_several(page: Any) -> None:
+    """The form for several runs, filled in."""
+    page.locator("details:has-text('Several runs')").locator("summary").click()
+    page.select_option("select[name='several.methods']", "all")
+    page.locator("select[name='several.methods']").scroll_into_view_if_needed()
+
+
+def build_exports(page: Any) -> None:
+    """What other programs load, built and verified."""
     for artefact in ("open_clip checkpoint", "ONNX"):
         row = page.locator(".ek-artefact", has_text=artefact).first
         if (build := row.get_by_role("button", name="Build it")).is_visible():
             build.click()
         row.locator(".ek-verified").wait_for()
-    address: str = page.url.split("&tab=")[0]
-    page.close()
-    return address
+    page.evaluate("window.scrollTo(0, 0)")
 
 
-def take(
-    browser: Any, address: str, scheme: str, name: str, size: tuple[int, int], out: Path
-) -> None:
-    """Pictures of every place in one size and theme."""
-    width, height = size
-    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-    for place in PLACES:
-        page.goto(f"{address}&tab={place}")
-        page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
-        page.wait_for_timeout(2500)  # charts and thumbnails
-        path = out / f"{place}-{name}-{scheme}.png"
-        page.screenshot(path=path)
-        with Image.open(path) as picture:
-            small = picture.convert("RGB")
-        small.save(path, optimize=True)
-    page.close()
+def lab_tab(title: str) -> Callable[[Any], None]:
+    """Open a part of the lab; where every image is wanted first, ask for that."""
+
+    def act(page: Any) -> None:
+        page.locator("#ek-lab-tabs").get_by_role("tab", name=title, exact=True).click()
+        ask = page.locator("#tab-lab [data-do='inspect']:visible")
+        if ask.count():
+            ask.first.click()
+            ask.first.wait_for(state="hidden")
+
+    return act
 
 
 if __name__ == "__main__":
