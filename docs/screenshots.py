@@ -116,8 +116,7 @@ def first_run(camera: Camera) -> str:
         page.wait_for_url("**tab=train**")
         page.get_by_role("button", name="Queue training").click()
         page.wait_for_selector(".ek-run .ek-pill-running")
-        page.wait_for_function("/step \\d/.test(document.querySelector('.ek-run').innerText)")
-        page.wait_for_timeout(10_000)  # a few points on the curves
+        page.wait_for_function("/step 1\\d of/.test(document.querySelector('.ek-run').innerText)")
         camera.shoot(page, "running-wide-light")
     page.click("#tab-live-button")
     page.wait_for_selector(".ek-run .ek-pill-done")

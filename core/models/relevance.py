@@ -17,7 +17,8 @@ Kind = Literal["rollout", "relevance"]
 
 def relevance(classifier: Classifier, image: Tensor, label: int) -> tuple[Kind, Tensor] | None:
     """A map `(h, w)` from 0 to 1 for one evaluation view `(3, H, W)`, of what speaks for `label` on
-    convolutional towers and of all that is attended to on ViTs. None for towers that are neither.
+    convolutional towers and of all that is attended to on ViTs. None for towers that are neither,
+    and for ViTs whose attention cannot be read (timm's: it is computed without being kept).
     """
     if any(isinstance(module, nn.MultiheadAttention) for module in classifier.tower.modules()):
         return _rolled(classifier, image)
@@ -81,9 +82,13 @@ def _gradient_times_activation(
 ) -> tuple[Kind, Tensor] | None:
     last: list[Tensor] = []
 
-    def keep(_module: nn.Module, _args: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[-2:]) > 1:
+    def keep(module: nn.Module, _args: Any, output: Any) -> None:
+        if not isinstance(output, Tensor):
+            return
+        if output.ndim == 4 and min(output.shape[-2:]) > 1:
             last[:] = [output]
+        elif output.ndim == 3 and any(True for _ in module.parameters()):
+            last.clear()  # tokens that are worked on: what came before is not what was decided by
 
     hooks = [m.register_forward_hook(keep) for m in classifier.tower.modules()]
     pixels = image[None].to(classifier.mean.device).float().div(255)

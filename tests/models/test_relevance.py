@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from core.data.transforms import Preprocess
@@ -47,6 +48,17 @@ def test_a_tower_is_looked_into_and_left_as_it_was(folder, kind, request):
     assert torch.equal(classifier(image[None]), before)
     hooks = [m for m in classifier.modules() if m._forward_hooks or m._forward_pre_hooks]
     assert hooks == [], "nothing is left listening"
+
+
+def test_a_vit_whose_attention_is_not_kept_gets_no_map_rather_than_its_patches():
+    vit = VisionTransformer(
+        img_size=32, patch_size=8, embed_dim=32, depth=1, num_heads=2, num_classes=3
+    )
+    plain = Preprocess(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    precision = choose_precision(torch.device("cpu"), "fp32", vit)
+    classifier = Classifier(vit, LinearHead(torch.eye(3), 1.0), plain, precision)
+    image = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    assert relevance(classifier.requires_grad_(False), image, 0) is None
 
 
 def test_the_map_of_a_convolution_lies_where_the_class_is():
