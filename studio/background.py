@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from core.errors import UserError
@@ -25,6 +25,14 @@ class Answer:
     value: Any = None
     error: str = ""
     version: int = 0
+    broken: str = ""
+    """The kind of an error that nobody expected: said in the language of whoever reads it."""
+
+    def said(self) -> "Answer":
+        """This answer in the language that is spoken now."""
+        if not self.broken:
+            return self
+        return replace(self, error=words.Shell.wrong.format(kind=self.broken))
 
 
 class Background:
@@ -43,7 +51,7 @@ class Background:
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
-                return self._answers[key]
+                return self._answers[key].said()
             self._answers[key] = Answer("waiting")
             while len(self._answers) > KEPT:
                 self._answers.popitem(last=False)
@@ -53,7 +61,8 @@ class Background:
     def known(self, key: Hashable) -> Answer | None:
         """The answer if it was ever asked for."""
         with self._lock:
-            return self._answers.get(key)
+            answer = self._answers.get(key)
+        return answer.said() if answer else None
 
     def forget(self, key: Hashable) -> None:
         """Drop an answer, so that the next `ask` works anew."""
@@ -83,13 +92,13 @@ class Background:
             answer = Answer("failed", error=str(error))
         except Exception as error:  # the page must say so instead of waiting for ever
             log.exception("an answer failed")
-            answer = Answer("failed", error=words.Shell.wrong.format(kind=type(error).__name__))
+            answer = Answer("failed", broken=type(error).__name__)
         self._put(key, answer)
 
     def _put(self, key: Hashable, answer: Answer) -> None:
         with self._lock:
             self._version += 1
-            self._answers[key] = Answer(answer.state, answer.value, answer.error, self._version)
+            self._answers[key] = replace(answer, version=self._version)
 
     def patiently(self, question: Callable[[], T], seconds: float | None = None) -> T:
         """Ask until the evaluator is up: it takes some seconds to start, or to start again."""

@@ -6,7 +6,7 @@ from typing import Any
 from core.evaluation.standing import Share, Standing, undominated
 from studio import words
 from studio.comparing import LETTERS, Candidate
-from studio.markup import interval, percent
+from studio.markup import decimal, interval, percent
 from studio.plots import Figure, clean
 
 w = words.Compare
@@ -60,7 +60,7 @@ def _zeros(runs: Sequence[Candidate]) -> list[Standing]:
 
 
 def _name(run: Candidate | None, at: Standing) -> str:
-    return f"{run.letter} α = {at.alpha:.2f}" if run else w.zero
+    return f"{run.letter} α = {decimal(at.alpha)}" if run else w.zero
 
 
 def _marker(run: Candidate | None, at: Standing, ood: Share) -> Figure:
@@ -110,7 +110,7 @@ def _front(points: Sequence[Point], best: Sequence[bool]) -> Figure:
 def _row(run: Candidate | None, at: Standing, ood: Share, free: bool) -> list[str]:
     return [
         f"{run.letter} · {run.title}" if run else w.zero,
-        f"{at.alpha:.2f}",
+        decimal(at.alpha),
         percent(at.id.accuracy),
         interval(at.id.low, at.id.high),
         percent(ood.accuracy),

@@ -9,6 +9,7 @@ from core.records import RunRecord
 from studio import words
 from studio.components.run_header import tone
 from studio.domains import Look, looks, shown
+from studio.markup import decimal
 from studio.verdict import named_verdict
 
 w = words.Compare
@@ -109,7 +110,7 @@ def next_seed(config: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) ->
 
 def _rows(run: Candidate, keys: Sequence[str], with_zero: bool) -> list[Row]:
     rows = [_row(w.zero, run.zero, None, keys)] if with_zero else []
-    chosen = w.chosen.format(alpha=f"{run.chosen.alpha:.2f}")
+    chosen = w.chosen.format(alpha=decimal(run.chosen.alpha))
     rows.append(_row(chosen, run.chosen, run.zero, keys))
     return rows if run.chosen.alpha == 1 else [*rows, _row(w.tuned, run.tuned, run.zero, keys)]
 

@@ -24,6 +24,7 @@ from studio.csp import policy
 from studio.rates import Rate
 from studio.session import Place
 from studio.visitors import Stranger, Visitor, Visitors, is_https, is_loopback, new_token
+from studio.words.language import COOKIE, preferred, speak, spoken
 
 JSON_BYTES = 5_000_000
 CALLS_PER_ACTION = 10
@@ -103,6 +104,7 @@ class Guard:
         if scope["type"] != "http":
             return None  # nothing here speaks over a web socket
         request = HTTPConnection(scope)
+        speak(preferred(request.cookies.get(COOKIE), request.headers.get("accept-language", "")))
         answer = _Answer(send, request)
         try:
             self._let_in(request, answer)
@@ -191,6 +193,7 @@ class _Answer:
 
     async def _send_page(self, start: Message) -> None:
         body = self._body.replace(b"<script", b'<script nonce="%s"' % self._nonce.encode())
+        body = body.replace(b'lang="en"', b'lang="%s"' % spoken().encode(), 1)
         headers = MutableHeaders(raw=list(start["headers"]))
         if "content-length" in headers and self._body:
             headers["content-length"] = str(len(body))

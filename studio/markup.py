@@ -7,22 +7,28 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from studio import words
+from studio.words.language import spoken
 
 THIN = "\u202f"
 
 
+def decimal(value: float, digits: int = 2) -> str:
+    """`0.3` as `0.30`, with the mark of the language."""
+    return f"{value:.{digits}f}".replace(".", words.Numbers.point)
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """`0.646` as `64.6 %`."""
-    return "–" if share is None else f"{100 * share:.{digits}f}{THIN}%"
+    return "–" if share is None else f"{decimal(100 * share, digits)}{THIN}%"
 
 
 def points(change: float | None) -> str:
     """A difference of two shares in percentage points, with its sign: `+3.2 pp`."""
     if change is None:
         return "–"
-    size = f"{abs(100 * change):.1f}"
-    if size == "0.0":
-        return f"±0.0{THIN}pp"
+    size = decimal(abs(100 * change), 1)
+    if not size.strip("0.,"):
+        return f"±{size}{THIN}pp"
     return f"{'+' if change > 0 else '−'}{size}{THIN}pp"
 
 
@@ -50,7 +56,8 @@ def size(count: int | None) -> str:
         if value < 1000 or unit == "GB":
             break
         value /= 1000
-    return f"{value:.0f}{THIN}{unit}" if unit == "B" or value >= 100 else f"{value:.1f}{THIN}{unit}"
+    digits = 0 if unit == "B" or value >= 100 else 1
+    return f"{decimal(value, digits)}{THIN}{unit}"
 
 
 def number(value: float) -> str:
@@ -80,12 +87,13 @@ _environment.filters.update(
     percent=percent,
     points=points,
     interval=interval,
+    decimal=decimal,
     duration=duration,
     size=size,
     number=number,
     ticks=ticks,
 )
-_environment.globals.update(count=count, w=words)
+_environment.globals.update(count=count, w=words, spoken=spoken)
 
 
 def render(template: str, **values: Any) -> str:

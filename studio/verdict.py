@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from core.records import DomainScore, Evaluation, RunRecord, WisePoint
 from studio import words
-from studio.markup import count, number, percent, points
+from studio.markup import count, decimal, number, percent, points
+
+w = words.Verdict
 
 if TYPE_CHECKING:
     from core.evaluation.paired import Paired  # imports scipy
@@ -19,35 +21,38 @@ def verdict(record: RunRecord) -> str:
         return _keep_zero_shot(zero, tuned)
     at = min(record.wise, key=lambda point: abs(point.alpha - record.selection.alpha))
     score = zero.domains.get("test") or zero.domains["val"]
-    first = (
-        f"At α = {at.alpha:.2f} accuracy on your images goes from {percent(zero.id)} to "
-        f"{percent(at.id)} ({points(at.id - zero.id)}, n = {score.n})"
+    gain = w.gain.format(
+        alpha=decimal(at.alpha),
+        zero=percent(zero.id),
+        now=percent(at.id),
+        change=points(at.id - zero.id),
+        n=score.n,
     )
     if zero.ood is None or at.ood is None or tuned.ood is None:
-        return f"{first}. Without OOD images nobody can say what it cost elsewhere."
+        return w.no_ood.format(gain=gain)
     change = at.ood - zero.ood
     whole = tuned.ood - zero.ood
-    rest = f"; {_elsewhere(zero.domains, at, change)}."
+    said = w.whole.format(gain=gain, elsewhere=_elsewhere(zero.domains, at, change))
     if at.alpha < 1 and whole < change - 0.005:
-        rest += f" Fine-tuning alone (α = 1) would have made that {points(whole)}."
-    return first + rest
+        said += f" {w.alone.format(change=points(whole))}"
+    return said
 
 
 def paired_verdict(paired: "Paired") -> str:
     """What the images that both of two runs were measured on say of the second."""
-    images = count(paired.n, "image")
+    images = count(paired.n, *words.Numbers.images)
     if paired.verdict == "same-answers":
-        return f"Both get the same ones right of {images}."
+        return w.same_answers.format(images=images)
     if paired.verdict == "cannot-tell":
-        return f"{images} cannot separate these two runs."
-    more = abs(paired.only_second - paired.only_first)
-    side = "more" if paired.verdict == "better" else "fewer"
-    return f"{count(more, 'image')} {side} right of {number(paired.n)}."
+        return w.cannot_tell.format(images=images)
+    more = count(abs(paired.only_second - paired.only_first), *words.Numbers.images)
+    side = w.more if paired.verdict == "better" else w.fewer
+    return side.format(images=more, n=number(paired.n))
 
 
 def named_verdict(paired: "Paired", first: str, second: str) -> str:
     """The same with the names of both runs."""
-    say, images = words.Compare, count(paired.n, "image")
+    say, images = words.Compare, count(paired.n, *words.Numbers.images)
     if paired.verdict == "same-answers":
         return say.same_answers.format(first=first, second=second, images=images)
     if paired.verdict == "cannot-tell":
@@ -59,13 +64,11 @@ def named_verdict(paired: "Paired", first: str, second: str) -> str:
 
 def _keep_zero_shot(zero: Evaluation, tuned: Evaluation) -> str:
     """No mixture was better on validation: the honest answer is the model one started from."""
-    gain = f"{points(tuned.id - zero.id)} on your images"
+    gain = w.keep_id.format(id=points(tuned.id - zero.id))
     if zero.ood is not None and tuned.ood is not None:
-        gain += f" and {points(tuned.ood - zero.ood)} on the other domains"
-    return (
-        "On the validation images no mixture beat zero-shot, so α = 0 is chosen: plain CLIP. "
-        f"Fine-tuning alone (α = 1) shows {gain}; more validation images would tell them apart."
-    )
+        own, other = points(tuned.id - zero.id), points(tuned.ood - zero.ood)
+        gain = w.keep_both.format(id=own, ood=other)
+    return w.keep_zero_shot.format(gain=gain)
 
 
 def _elsewhere(zero: Mapping[str, DomainScore], at: WisePoint, change: float) -> str:
@@ -76,17 +79,15 @@ def _elsewhere(zero: Mapping[str, DomainScore], at: WisePoint, change: float) ->
         if name.startswith("ood/") and at.domains[name] < score.low
     ]
     if fallen:
-        return (
-            f"the other domains change by {points(change)} on average, "
-            f"and {_names(fallen)} fell clearly below zero-shot"
-        )
+        return w.fallen.format(change=points(change), names=_names(fallen))
     if change > 0.005:
-        return f"the other domains gain {points(change)} on average"
+        return w.gained.format(change=points(change))
     if change < -0.005:
-        lost = points(-change).lstrip("+")
-        return f"the other domains lose {lost} on average, within their intervals"
-    return f"the other domains hold ({points(change)} on average)"
+        return w.lost.format(change=points(-change).lstrip("+"))
+    return w.held.format(change=points(change))
 
 
 def _names(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(names) == 1:
+        return names[0]
+    return w.names.format(first=", ".join(names[:-1]), last=names[-1])

@@ -43,6 +43,11 @@
       store.set("theme", document.body.classList.contains("dark") ? "light" : "dark");
       applyTheme();
     },
+    language(target) {
+      const year = 365 * 24 * 3600;
+      document.cookie = `ek-language=${target.dataset.to};path=/;max-age=${year};samesite=lax`;
+      location.reload();
+    },
     async logout() {
       await fetch("studio/logout", { method: "POST" });
       location.reload();

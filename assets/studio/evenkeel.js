@@ -165,9 +165,30 @@
     const all = (window.EK_STARTS ??= []);
     for (const entry of all.splice(0)) {
       const [name, context] = entry;
-      if (widgets[name]) widgets[name](context.element.firstElementChild, context);
-      else all.push(entry);
+      if (!widgets[name]) {
+        all.push(entry);
+        continue;
+      }
+      const root = context.element.firstElementChild;
+      translate(root);
+      widgets[name](root, context);
     }
+  }
+
+  // ---- language: what is built once for everybody holds keys of sentences instead of sentences ----
+  const MARKER = /__i18n__\{[^}]*"key": "([^"]+)"\}/g;
+  const language = document.documentElement.lang;
+  /** The text with the sentences of this page's language in it. */
+  function said(text) {
+    const known = window.gradio_config?.i18n_translations?.[language] || {};
+    return text.replace(MARKER, (_, key) => known[key] ?? key);
+  }
+  /** Replace the keys in the text and in the attributes of everything below `root`. */
+  function translate(root) {
+    const walk = document.createTreeWalker(root.parentNode, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+    for (let node = walk.nextNode(); node; node = walk.nextNode())
+      for (const part of node.nodeType === 1 ? node.attributes : [node])
+        if (part.nodeValue.includes("__i18n__")) part.nodeValue = said(part.nodeValue);
   }
 
   // ---- small things every script needs ---------------------------------------------------------
@@ -179,10 +200,14 @@
       Array.isArray(v) ? v.map(text).join("") : v && v.safe !== undefined ? v.safe : escape(v);
     return { safe: parts.reduce((all, part, i) => all + text(values[i - 1]) + part) };
   }
-  const percent = (x) => (x === null || x === undefined ? "–" : `${(100 * x).toFixed(1)} %`);
+  const mark = (0.5).toLocaleString(language || "en")[1];
+  /** A number with so many decimals, written as in the page's language. */
+  const decimal = (x, digits) => x.toFixed(digits).replace(".", mark);
+  const percent = (x, digits = 1) =>
+    x === null || x === undefined ? "–" : `${decimal(100 * x, digits)} %`;
   const points = (x) => {
-    const value = (100 * Math.abs(x)).toFixed(1);
-    return value === "0.0" ? "±0.0 pp" : `${x > 0 ? "+" : "−"}${value} pp`;
+    const value = decimal(100 * Math.abs(x), 1);
+    return Number(value.replace(mark, ".")) ? `${x > 0 ? "+" : "−"}${value} pp` : `±${value} pp`;
   };
 
   function toast(text, level = "info") {
@@ -202,6 +227,6 @@
   }
 
   // `opened`: how often the visitor has opened a place by hand; the server's own moves depend on it.
-  window.EK = { opened: 0, define, start, patch, html, escape, percent, points, toast };
+  window.EK = { opened: 0, define, start, patch, html, escape, decimal, mark, percent, points, said, toast };
   define("panel", panel);
 })();

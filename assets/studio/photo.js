@@ -1,7 +1,7 @@
 // One dropped photo through zero-shot, the chosen α and fine-tuned. It is shown from the browser's memory.
 (() => {
   "use strict";
-  const { html } = EK;
+  const { html, percent, decimal } = EK;
   EK.define("photo", (root, { props, watch, server }) => {
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     const [drop, input, image, columns, status, map, toggle, familiar, how] = [
@@ -20,7 +20,7 @@
     const bar = ({ name, probability }, first) =>
       html`<li class="${first ? "ek-first" : ""}">
         <span class="ek-name">${name}</span
-        ><span class="ek-prob">${(100 * probability).toFixed(1)} %</span>
+        ><span class="ek-prob">${percent(probability)}</span>
         <i style="width:${(100 * probability).toFixed(1)}%"></i>
       </li>`;
     /** Whether the photo is like the training images, and from where on an answer is not trusted. */
@@ -29,9 +29,9 @@
       familiar.classList.toggle("ek-bad", Boolean(found?.abstain));
       familiar.textContent = found
         ? words[found.abstain ? "abstain" : "familiar"]
-            .replace("{similarity}", found.similarity.toFixed(2))
-            .replace("{threshold}", found.threshold.toFixed(2))
-            .replace("{accepted}", `${(100 * found.accepted).toFixed(0)} %`)
+            .replace("{similarity}", decimal(found.similarity, 2))
+            .replace("{threshold}", decimal(found.threshold, 2))
+            .replace("{accepted}", percent(found.accepted, 0))
         : words.unknown;
     }
     /** The map as one pixel a cell; the style sheet stretches it over the part the model saw. */

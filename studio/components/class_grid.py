@@ -30,7 +30,7 @@ def class_grid(opened: Opened, zero_shot: dict[str, Any] | None, waiting: bool) 
             {
                 "folder": folder,
                 "name": name,
-                "count": count(len(own), "image"),
+                "count": count(len(own), *words.Numbers.images),
                 "few": len(own) < FEW,
                 "thumbs": own[:THUMBS],
                 "ood": [(title, images) for title, images in others if images],

@@ -1,7 +1,5 @@
 """A drop zone for folders. Class folders survive, unlike in Gradio's own upload."""
 
-from typing import Any
-
 import gradio as gr
 
 from studio import words
@@ -36,8 +34,6 @@ def folder_drop(role: str, title: str, help: str, example: str, small: bool = Fa
         pick=text(words.Data.pick_folder),
         zip=text(words.Data.pick_zip),
     )
-    return widget("folder-drop", template, words=_said(), min_width=280)
-
-
-def _said() -> dict[str, Any]:
-    return {name: text for name, text in vars(words.Drop).items() if not name.startswith("_")}
+    w = words.Drop
+    say = {"sending": w.sending, "reading": w.reading, "failed": w.failed}
+    return widget("folder-drop", template, words=say, min_width=280)

@@ -82,5 +82,5 @@ def wise_value(record: RunRecord, alpha: float) -> dict[str, Any]:
         "honest": on in HONEST,
         "figure": frontier_figure(record),
         "table": frontier_table(record),
-        "label": f"{words.Lab.frontier}: {len(grid)} measured points.",
+        "label": words.Charts.frontier_label.format(title=words.Lab.frontier, n=len(grid)),
     }

@@ -21,6 +21,7 @@ from studio.session import Session, is_id
 from studio.view import Handler, View, dispatch
 
 w = words.Data
+units = words.Numbers
 
 
 class DataPage:
@@ -33,7 +34,7 @@ class DataPage:
             with gr.Row(elem_classes="ek-doors", equal_height=True):
                 demo = panel(min_width=280)
                 drop = folder_drop("train", w.drop_title, w.drop_text, w.example_id)
-            panel(render("data_points.html"))
+            points = panel()
         with gr.Column(elem_classes="ek-page", visible=False) as self._filled:
             head = panel()
             with gr.Row(elem_classes="ek-split"):
@@ -51,6 +52,7 @@ class DataPage:
             View(self._filled, self._has_data, lambda s: gr.update(visible=self._has_data(s))),
             View(start, lambda s: (self._has_data(s), s.notices.get("data")), self._draw_start),
             View(demo, lambda s: "demo", lambda s: render("data_demo.html", pictures=pictures())),
+            View(points, lambda s: "points", lambda s: render("data_points.html")),
             View(head, self._key, self._draw_head),
             View(grid, self._key, self._draw_grid),
             View(gallery, self._gallery_key, self._draw_gallery),
@@ -117,9 +119,9 @@ class DataPage:
         answer = session.mine.answers.zero_shot(session.place.data)
         domains = [look for look in looks(d.name for d in dataset.domains) if look.role == "ood"]
         summary = w.summary.format(
-            images=count(sum(len(d.items) for d in dataset.domains), "image"),
-            classes=count(len(dataset.classes), "class", "classes"),
-            domains=count(len(domains), "OOD domain"),
+            images=count(sum(len(d.items) for d in dataset.domains), *units.images),
+            classes=count(len(dataset.classes), *units.classes),
+            domains=count(len(domains), *units.domains),
         )
         return render(
             "data_head.html",
@@ -149,7 +151,7 @@ class DataPage:
         catalogue = self._studio.catalogue()
         known = catalogue.value if catalogue.state == "ready" else {"models": [], "templates": {}}
         draft = session.mine.draft(data_id)
-        own = [("dataset", "data set's")] if dataset.templates else [("dataset", "default")]
+        own = [("dataset", w.templates_here["own" if dataset.templates else "default"])]
         return render(
             "zero_shot.html",
             rows=[

@@ -12,7 +12,7 @@ from studio import words
 from studio.background import Answer
 from studio.components.base import panel
 from studio.context import Studio
-from studio.markup import render
+from studio.markup import decimal, render
 from studio.routes import RUN_FILES
 from studio.session import Session
 from studio.view import Handler, View, dispatch
@@ -55,7 +55,7 @@ class ExportPage:
             "export.html",
             title=session.mine.runs.title(record.config),
             run=run_id,
-            alpha=f"{alpha:.2f}",
+            alpha=decimal(alpha),
             rows=[
                 _row(kind, alpha, answers.get(kind), reasons.get(kind, "")) for kind in w.formats
             ],
@@ -89,7 +89,7 @@ def _row(kind: str, alpha: float, answer: Answer | None, reason: str) -> dict[st
     return {
         "kind": kind,
         "title": title,
-        "text": text.format(alpha=f"{alpha:.2f}"),
+        "text": text.format(alpha=decimal(alpha)),
         "loads": loads,
         "cannot": w.cannot.format(reason=reason) if reason else "",
         "building": answer is not None and answer.state == "waiting",

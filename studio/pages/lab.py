@@ -54,7 +54,7 @@ class LabPage:
                     stress = chart(w.stress, height=320)
                 with gr.Tab(w.tabs["prototypes"], id="prototypes"):
                     prototypes = chart(w.tabs["prototypes"], height=460)
-                    panel(f'<p class="ek-note">{w.prototypes_lead}</p>')
+                    lead = panel()
                 with gr.Tab(w.tabs["photo"], id="photo"):
                     photo = photo_lab(predict=predict_with(studio))
         self.views = [
@@ -68,6 +68,7 @@ class LabPage:
             View(gap, self._key, self._drawn_by(plots.energy_gap_chart)),
             View(stress, self._key, self._drawn_by(plots.stress_chart)),
             View(prototypes, self._key, self._draw_prototypes),
+            View(lead, lambda s: "lead", lambda s: render("prototypes_lead.html")),
             View(photo, self._key, self._draw_photo),
         ]
         look = dispatch({"inspect": self.inspect, "show-errors": self.show_errors})
@@ -176,7 +177,7 @@ def measure_with(studio: Studio) -> Any:
         def ask(mine: Workspace) -> dict[str, Any]:
             run_id, alpha = str(question[0]), round(float(question[1]), 4)
             if not 0 <= alpha <= 1:
-                raise UserError(f"α must be between 0 and 1, got {alpha}.")
+                raise UserError(w.alpha_range.format(alpha=alpha))
             answer = mine.answers.measure(run_id, alpha, PATIENCE_SECONDS)
             scores, fields = answer["evaluation"]["domains"], ("accuracy", "low", "high")
             domains = {name: {f: score[f] for f in fields} for name, score in scores.items()}

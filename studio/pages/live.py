@@ -141,7 +141,7 @@ class LivePage:
         if not session.place.run or not self._has_run(session):
             return ""
         rows = list(gains(session.mine.runs.progress(session.place.run).evaluations).values())
-        when = f"step {rows[0]['step']}" if rows else ""
+        when = words.Charts.at_step.format(step=rows[0]["step"]) if rows else ""
         shown = [row for row in rows if row["look"].role in ("id", "ood")]
         return render("domain_table.html", rows=shown, when=when)
 

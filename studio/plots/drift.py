@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from core.records import Drift, RunRecord
 from studio import words
 from studio.domains import Look, looks
+from studio.markup import decimal
 from studio.plots.marks import Figure, clean
 
 Measure = Callable[[Drift], float | None]
@@ -42,12 +43,12 @@ def _chart(record: RunRecord, measure: Measure, said: tuple[str, str], empty: st
         "table": {
             "columns": [words.Lab.domain, said[0], "n"],
             "rows": [
-                [look.title, f"{measured[look.key]:.4f}", str(sizes.get(look.key, "–"))]
+                [look.title, decimal(measured[look.key], 4), str(sizes.get(look.key, "–"))]
                 for look in domains
             ],
         },
         "label": f"{said[0]}: "
-        + "; ".join(f"{look.title} {measured[look.key]:.3f}" for look in domains)
+        + "; ".join(f"{look.title} {decimal(measured[look.key], 3)}" for look in domains)
         + ".",
         "note": said[1],
     }

@@ -3,7 +3,7 @@
 from core.records import RunRecord
 from studio import words
 from studio.domains import looks
-from studio.markup import percent
+from studio.markup import decimal, percent
 from studio.plots.marks import Figure, padded
 
 
@@ -13,19 +13,19 @@ def frontier_figure(record: RunRecord) -> Figure:
     with_ood = all(point.ood is not None for point in grid)
     x = [100 * point.id for point in grid]
     y = [100 * point.ood if point.ood is not None else 100 * point.alpha for point in grid]
-    texts = [f"α = {point.alpha:.2f}" for point in grid]
+    texts = [f"α = {decimal(point.alpha)}" for point in grid]
     hover = "%{text}<br>ID %{x:.1f} %<br>OOD %{y:.1f} %<extra></extra>"
     chosen = min(range(len(grid)), key=lambda i: abs(grid[i].alpha - record.selection.alpha))
     ends = [
-        _end(x[0], y[0], "zero-shot", "circle-open"),
-        _end(x[-1], y[-1], "fine-tuned", "square-open"),
+        _end(x[0], y[0], words.Charts.ends["zero-shot"], "circle-open"),
+        _end(x[-1], y[-1], words.Charts.ends["fine-tuned"], "square-open"),
     ]
     data = [
         {
             "type": "scatter", "mode": "lines+markers", "x": x, "y": y, "text": texts,
             "line": {"color": "var(--ek-ink-3)", "width": 1.6},
             "marker": {"color": "var(--ek-ink-3)", "size": 5}, "hovertemplate": hover,
-            "name": "every α", "showlegend": False,
+            "name": words.Charts.every_alpha, "showlegend": False,
         },
         *ends,
         {
@@ -39,14 +39,14 @@ def frontier_figure(record: RunRecord) -> Figure:
         {
             "type": "scatter", "mode": "markers", "x": [x[chosen]], "y": [y[chosen]],
             "marker": {"symbol": "diamond", "size": 13, "color": "var(--ek-accent)"},
-            "name": "this α", "hoverinfo": "skip",
+            "name": words.Charts.this_alpha, "hoverinfo": "skip",
         },
     ]  # fmt: skip
     layout = {
         "uirevision": record.run_id,
-        "xaxis": {"title": {"text": "accuracy on your images (ID), %"}, "range": padded(x)},
+        "xaxis": {"title": {"text": words.Charts.id_axis}, "range": padded(x)},
         "yaxis": {
-            "title": {"text": "mean OOD accuracy, %" if with_ood else "α, %"},
+            "title": {"text": words.Charts.ood_axis if with_ood else words.Charts.alpha_axis},
             "range": padded(y),
         },
         "margin": {"l": 56},
@@ -59,7 +59,7 @@ def frontier_table(record: RunRecord) -> Figure:
     grid = sorted(record.wise, key=lambda point: point.alpha)
     domains = looks(grid[0].domains)
     rows = [
-        [f"{point.alpha:.2f}", *(percent(point.domains[look.key]) for look in domains)]
+        [decimal(point.alpha), *(percent(point.domains[look.key]) for look in domains)]
         for point in grid
     ]
     return {"columns": ["α", *(look.title for look in domains)], "rows": rows}

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio import words
 from studio.plots.marks import Figure, clean
+
+w = words.Charts
 
 
 def prototypes_chart(prototypes: Mapping[str, Any] | None, run_id: str, empty: str) -> Figure:
@@ -15,9 +18,9 @@ def prototypes_chart(prototypes: Mapping[str, Any] | None, run_id: str, empty: s
     odd = [t for t in templates if not t["kept"]]
     centres, trail = prototypes["centres"], prototypes["trail"]
     data = [
-        _dots(kept, "circle", 7, "var(--ek-ink-3)", f"template ({len(kept)})", opacity=0.55),
-        _dots(odd, "x-thin-open", 9, "var(--ek-s1)", f"left out ({len(odd)})"),
-        _dots(centres, "diamond", 13, "var(--ek-ink)", f"centre ({len(centres)})"),
+        _dots(kept, "circle", 7, "var(--ek-ink-3)", w.template.format(n=len(kept)), opacity=0.55),
+        _dots(odd, "x-thin-open", 9, "var(--ek-s1)", w.odd.format(n=len(odd))),
+        _dots(centres, "diamond", 13, "var(--ek-ink)", w.centre.format(n=len(centres))),
     ]
     bare = {"showticklabels": False, "showgrid": False, "showline": False}
     layout = {
@@ -26,16 +29,20 @@ def prototypes_chart(prototypes: Mapping[str, Any] | None, run_id: str, empty: s
         "yaxis": bare,
         "margin": {"l": 12, "r": 12, "t": 8, "b": 12},
     }
-    rows = [[t["text"], "kept" if t["kept"] else "left out", _cluster(t)] for t in templates]
+    rows = [[t["text"], w.kept if t["kept"] else w.left_out, _cluster(t)] for t in templates]
     return {
         "figure": {"data": data, "layout": layout},
         "frames": [
             {"label": str(at["epoch"]), "data": _drift(trail[: i + 1])}
             for i, at in enumerate(trail)
         ],
-        "table": {"columns": ["template", "use", "cluster"], "rows": rows},
-        "label": f"{len(kept)} prompt templates kept, {len(odd)} left out as odd, {len(centres)} "
-        f"cluster centres; training features after epoch {trail[-1]['epoch'] if trail else 0}.",
+        "table": {"columns": list(w.prototypes_columns), "rows": rows},
+        "label": w.prototypes_label.format(
+            kept=len(kept),
+            odd=len(odd),
+            centres=len(centres),
+            epoch=trail[-1]["epoch"] if trail else 0,
+        ),
         "note": prototypes.get("note", ""),
     }
 
@@ -65,19 +72,19 @@ def _drift(trail: Sequence[Mapping[str, Any]]) -> list[Figure]:
             ways[axis] += [at["classes"][i][axis] for at in trail] + [None]
     return [
         {
-            "type": "scatter", "mode": "markers", "name": "image",
+            "type": "scatter", "mode": "markers", "name": w.image,
             "x": [p[0] for p in now["points"]], "y": [p[1] for p in now["points"]],
             "text": [names[int(p[2])] if int(p[2]) < len(names) else "" for p in now["points"]],
             "marker": {"size": 4, "color": "var(--ek-accent)"}, "opacity": 0.35,
             "hovertemplate": "%{text}<extra></extra>",
         },
         {
-            "type": "scatter", "mode": "lines", "name": "way since epoch 0", "showlegend": False,
+            "type": "scatter", "mode": "lines", "name": w.way, "showlegend": False,
             "x": ways["x"], "y": ways["y"], "hoverinfo": "skip",
             "line": {"color": "var(--ek-accent)", "width": 1.4}, "opacity": 0.7,
         },
         {
-            "type": "scatter", "mode": "markers", "name": "class mean",
+            "type": "scatter", "mode": "markers", "name": w.class_mean,
             "x": [c["x"] for c in now["classes"]], "y": [c["y"] for c in now["classes"]],
             "text": names, "hovertemplate": "%{text}<extra></extra>",
             "marker": {

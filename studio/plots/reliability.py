@@ -67,7 +67,8 @@ def _bins(look: Look, calibration: Calibration, dashed: bool) -> Figure:
         },
         "hovertemplate": f"{clean(look.title)}"
         f"{f', {words.Lab.with_temperature}' if dashed else ''}<br>"
-        "%{x:.1f} % sure, %{y:.1f} % right<br>n = %{customdata}<extra></extra>",
+        f"{words.Charts.sure_and_right.format(sure='%{x:.1f} %', right='%{y:.1f} %')}<br>"
+        "n = %{customdata}<extra></extra>",
     }  # fmt: skip
 
 

@@ -37,9 +37,10 @@ def stress_chart(record: RunRecord) -> Figure:
 
 
 def _bars(end: str, effects: Sequence[str], scores: Mapping[str, DomainScore]) -> Figure:
-    found = [scores[name] for name in effects]
+    found, name = [scores[effect] for effect in effects], words.Charts.ends[end]
     return {
-        "type": "bar", "name": end, "x": list(effects), "y": [100 * s.accuracy for s in found],
+        "type": "bar", "name": name,
+        "x": list(effects), "y": [100 * s.accuracy for s in found],
         "customdata": [s.n for s in found], "marker": {"color": _COLOURS[end]},
         "error_y": {
             "type": "data", "symmetric": False, "thickness": 1, "width": 0,
@@ -47,7 +48,7 @@ def _bars(end: str, effects: Sequence[str], scores: Mapping[str, DomainScore]) -
             "array": [100 * (s.high - s.accuracy) for s in found],
             "arrayminus": [100 * (s.accuracy - s.low) for s in found],
         },
-        "hovertemplate": f"%{{x}}, {end}<br>%{{y:.1f}} % (n = %{{customdata}})<extra></extra>",
+        "hovertemplate": f"%{{x}}, {name}<br>%{{y:.1f}} % (n = %{{customdata}})<extra></extra>",
     }  # fmt: skip
 
 

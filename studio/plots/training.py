@@ -5,7 +5,7 @@ from typing import Any
 
 from studio import words
 from studio.domains import Look, shown
-from studio.markup import percent, points
+from studio.markup import decimal, percent, points
 from studio.plots.marks import Figure, clean, smooth, thin
 
 DODGE = 0.008
@@ -32,26 +32,30 @@ def loss_chart(
     top = max(max(x), steps)
     figure = {
         "data": [
-            _line(x, raw, "var(--ek-line-2)", width=1.2, name="each step"),
-            _line(x, soft, "var(--ek-accent)", width=2.2, name="smoothed"),
+            _line(x, raw, "var(--ek-line-2)", width=1.2, name=words.Charts.each_step),
+            _line(x, soft, "var(--ek-accent)", width=2.2, name=words.Charts.smoothed),
             *_terms(terms or {}),
         ],
         "layout": {
             "uirevision": run_id,
-            "xaxis": {"title": {"text": "step"}, "range": [0, top * 1.01], "showgrid": False},
+            "xaxis": {
+                "title": {"text": words.Charts.step},
+                "range": [0, top * 1.01],
+                "showgrid": False,
+            },
             "yaxis": {"rangemode": "tozero"},
         },
     }
     return {
         "figure": figure,
         "table": {
-            "columns": ["step", "loss", *(terms or {})],
+            "columns": [words.Charts.step, words.Charts.loss, *(terms or {})],
             "rows": [
-                [s, f"{v:.4f}", *(_at(series, s) for series in (terms or {}).values())]
+                [s, decimal(v, 4), *(_at(series, s) for series in (terms or {}).values())]
                 for s, v in thin(losses, 60)
             ],
         },
-        "label": f"Training loss over {len(losses)} steps, now {soft[-1]:.3f}.",
+        "label": words.Charts.loss_label.format(n=len(losses), loss=decimal(soft[-1], 3)),
     }
 
 
@@ -74,7 +78,7 @@ def _terms(terms: Mapping[str, Sequence[Sequence[float]]]) -> list[Figure]:
 
 def _at(series: Sequence[Sequence[float]], step: float) -> str:
     """The value at a step, as text."""
-    return next((f"{value:.4f}" for at, value in series if at == step), "–")
+    return next((decimal(value, 4) for at, value in series if at == step), "–")
 
 
 def accuracy_chart(run_id: str, evaluations: Sequence[Mapping[str, Any]], steps: int) -> Figure:
@@ -93,7 +97,7 @@ def accuracy_chart(run_id: str, evaluations: Sequence[Mapping[str, Any]], steps:
     layout = {
         "uirevision": run_id,
         "xaxis": {
-            "title": {"text": "step"},
+            "title": {"text": words.Charts.step},
             "range": [-0.04 * last, last * 1.04],
             "showgrid": False,
         },
@@ -104,7 +108,7 @@ def accuracy_chart(run_id: str, evaluations: Sequence[Mapping[str, Any]], steps:
     return {
         "figure": {"data": data, "layout": layout},
         "table": _accuracy_table(along, domains),
-        "label": f"Accuracy by domain at step {along[-1]['step']}: {label}.",
+        "label": words.Charts.accuracy_label.format(step=along[-1]["step"], domains=label),
         "note": words.Live.accuracy_note,
     }
 
@@ -115,7 +119,7 @@ def _line(
     return {
         "type": "scatter", "mode": "lines", "x": x, "y": y, "name": name,
         "line": {"color": colour, "width": width},
-        "hovertemplate": f"step %{{x}}<br>{name} %{{y:.3f}}<extra></extra>", **more,
+        "hovertemplate": f"{words.Charts.step} %{{x}}<br>{name} %{{y:.3f}}<extra></extra>", **more,
     }  # fmt: skip
 
 
@@ -143,7 +147,7 @@ def _domain_line(look: Look, along: Sequence[Mapping[str, Any]], beside: float) 
             "array": [100 * (s["high"] - s["accuracy"]) for s in scores],
             "arrayminus": [100 * (s["accuracy"] - s["low"]) for s in scores],
         },
-        "hovertemplate": f"{clean(look.title)}<br>step %{{customdata}}: "
+        "hovertemplate": f"{clean(look.title)}<br>{words.Charts.step} %{{customdata}}: "
         f"%{{y:.1f}} % (n = {scores[0]['n']})<extra></extra>",
     }  # fmt: skip
 
@@ -159,4 +163,4 @@ def _accuracy_table(along: Sequence[Mapping[str, Any]], domains: Sequence[Look])
         for look in domains
         for e in along
     ]  # fmt: skip
-    return {"columns": ["domain", "step", "accuracy", "vs zero-shot", "n"], "rows": rows}
+    return {"columns": list(words.Charts.accuracy_columns), "rows": rows}

@@ -1,11 +1,18 @@
-"""Every sentence that the studio says. Plain English first, the metric's name second."""
+"""Every sentence that the studio says. Plain English first, the metric's name second.
 
+They are written here in English; `studio.words.german` has the same classes in German.
+"""
+
+from studio.words import german
+from studio.words.charts import Charts as Charts
 from studio.words.compare import Compare as Compare
 from studio.words.data import Data as Data
 from studio.words.data import Drop as Drop
 from studio.words.export import Export as Export
 from studio.words.lab import Lab as Lab
+from studio.words.language import teach
 from studio.words.live import Live as Live
+from studio.words.numbers import Numbers as Numbers
 from studio.words.shell import Brand as Brand
 from studio.words.shell import Login as Login
 from studio.words.shell import Queue as Queue
@@ -13,3 +20,6 @@ from studio.words.shell import Shell as Shell
 from studio.words.shell import Steer as Steer
 from studio.words.train import Several as Several
 from studio.words.train import Train as Train
+from studio.words.verdict import Verdict as Verdict
+
+teach("de", "Deutsch", german)

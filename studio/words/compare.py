@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
+from studio.words.language import Sentences
 
-class Compare:
+
+class Compare(Sentences):
     """Runs side by side."""
 
     title = "Compare"

@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
+from studio.words.language import Sentences
 
-class Data:
+
+class Data(Sentences):
     """The data place."""
 
     title = "Data"
@@ -84,6 +86,7 @@ class Data:
         "of a checkpoint."
     )
     templates = "Prompts"
+    templates_here: ClassVar = {"own": "data set's", "default": "default"}
     retry = "Try again"
     few = "few images"
 
@@ -128,7 +131,7 @@ class Data:
     not_yours = "This data set is shared by everybody here, so it cannot be changed."
 
 
-class Drop:
+class Drop(Sentences):
     """What the drop zone says while it works (used in the browser)."""
 
     sending = "Sending {done} of {all} files"

@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
+from studio.words.language import Sentences
 
-class Export:
+
+class Export(Sentences):
     """The export place."""
 
     title = "Export"

@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
+from studio.words.language import Sentences
 
-class Lab:
+
+class Lab(Sentences):
     """The robustness lab."""
 
     title = "Robustness lab"
@@ -20,6 +22,7 @@ class Lab:
         "photo": "Try a photo",
     }
     alpha = "Mixing weight α"
+    alpha_range = "α must be between 0 and 1, got {alpha}."
     alpha_low = "zero-shot"
     alpha_high = "fine-tuned"
     jump = "back to the chosen α"

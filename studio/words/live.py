@@ -2,11 +2,14 @@
 
 from typing import ClassVar
 
+from studio.words.language import Sentences
 
-class Live:
+
+class Live(Sentences):
     """The live place."""
 
     title = "Live run"
+    run = "{method} · {shots} shots · seed {seed}"
     unknown_run = "There is no such run here. Choose one from the queue."
     share = "Copy read-only link"
     unshare = "Stop sharing"

@@ -2,15 +2,17 @@
 
 from typing import ClassVar
 
+from studio.words.language import Sentences
 
-class Brand:
+
+class Brand(Sentences):
     """The name and what it stands for."""
 
     name = "Evenkeel"
     line = "Better on your images, steady on everything else"
 
 
-class Shell:
+class Shell(Sentences):
     """Header, places, drawer."""
 
     tabs: ClassVar = {
@@ -26,6 +28,7 @@ class Shell:
     new_data = "New data set"
     model = "Model"
     theme = "Switch between light and dark"
+    language = "Language"
     queue = "Queue"
     device_wait = "Looking for the device"
     local = "Everything stays on this machine"
@@ -41,7 +44,7 @@ class Shell:
     wrong = "Something went wrong on our side: {kind}. The terminal has the details; try once more."
 
 
-class Login:
+class Login(Sentences):
     """The door."""
 
     title = "Log in"
@@ -55,7 +58,7 @@ class Login:
     no_link = "This link shows nothing, or not any more. Ask for a new one."
 
 
-class Steer:
+class Steer(Sentences):
     """What can be done to a run."""
 
     titles: ClassVar = {
@@ -72,7 +75,7 @@ class Steer:
     }
 
 
-class Queue:
+class Queue(Sentences):
     """The drawer."""
 
     title = "Queue"

@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
+from studio.words.language import Sentences
 
-class Train:
+
+class Train(Sentences):
     """The train place."""
 
     title = "Train"
@@ -81,7 +83,7 @@ class Train:
     by_data = "as the data set says"
 
 
-class Several:
+class Several(Sentences):
     """More than one run from one form."""
 
     title = "Several runs at once"

@@ -135,7 +135,9 @@ class Runs:
         method = self.mine.studio.method_title(str(config.get("method", "")))
         if "members" in config:
             return words.Compare.combination.format(title=method, n=len(config["members"]))
-        return f"{method} · {config.get('shots')} shots · seed {config.get('seed')}"
+        return words.Live.run.format(
+            method=method, shots=config.get("shots"), seed=config.get("seed")
+        )
 
     def submit(self, data_id: str, asked: Mapping[str, Any], patience_seconds: float) -> Job:
         """Queue a run on a data set of this workspace, once the evaluator finds it right."""

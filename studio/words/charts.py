@@ -1,0 +1,43 @@
+"""What stands in and around a chart."""
+
+from typing import ClassVar
+
+from studio.words.language import Sentences
+
+
+class Charts(Sentences):
+    """Keys, axes, tables, and what a chart is called for who cannot see it."""
+
+    table = "Table"
+    epoch = "Epoch"
+    epoch_shown = "Epoch shown"
+    step = "step"
+    each_step = "each step"
+    smoothed = "smoothed"
+    loss = "loss"
+    loss_label = "Training loss over {n} steps, now {loss}."
+    accuracy_columns: ClassVar = ("domain", "step", "accuracy", "vs zero-shot", "n")
+    accuracy_label = "Accuracy by domain at step {step}: {domains}."
+    at_step = "step {step}"
+    domain_columns: ClassVar = ("domain", "zero-shot", "now", "change", "95 % interval", "n")
+    every_alpha = "every α"
+    this_alpha = "this α"
+    ends: ClassVar = {"zero-shot": "zero-shot", "fine-tuned": "fine-tuned"}
+    id_axis = "accuracy on your images (ID), %"
+    ood_axis = "mean OOD accuracy, %"
+    alpha_axis = "α, %"
+    frontier_label = "{title}: {n} measured points."
+    template = "template ({n})"
+    odd = "left out ({n})"
+    centre = "centre ({n})"
+    image = "image"
+    way = "way since epoch 0"
+    class_mean = "class mean"
+    kept = "kept"
+    left_out = "left out"
+    prototypes_columns: ClassVar = ("template", "use", "cluster")
+    prototypes_label = (
+        "{kept} prompt templates kept, {odd} left out as odd, {centres} cluster centres; training "
+        "features after epoch {epoch}."
+    )
+    sure_and_right = "{sure} sure, {right} right"

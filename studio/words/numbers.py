@@ -1,0 +1,19 @@
+"""How numbers are written, and what is counted."""
+
+from typing import ClassVar
+
+from studio.words.language import Sentences
+
+
+class Numbers(Sentences):
+    """One and many of what is counted, and the mark before decimals."""
+
+    point = "."
+    images: ClassVar = ("image", "images")
+    classes: ClassVar = ("class", "classes")
+    domains: ClassVar = ("OOD domain", "OOD domains")
+    files: ClassVar = ("file", "files")
+    left_out: ClassVar = ("file left out", "files left out")
+    settings: ClassVar = ("setting", "settings")
+    error: ClassVar = ("error", "errors")
+    warning: ClassVar = ("warning", "warnings")
