@@ -1,0 +1,17 @@
+"""How numbers are written in German, and what is counted."""
+
+from typing import ClassVar
+
+
+class Numbers:
+    """One and many of what is counted, and the mark before decimals."""
+
+    point = ","
+    images: ClassVar = ("Bild", "Bilder")
+    classes: ClassVar = ("Klasse", "Klassen")
+    domains: ClassVar = ("OOD-Domäne", "OOD-Domänen")
+    files: ClassVar = ("Datei", "Dateien")
+    left_out: ClassVar = ("Datei ausgelassen", "Dateien ausgelassen")
+    settings: ClassVar = ("Einstellung", "Einstellungen")
+    error: ClassVar = ("Fehler", "Fehler")
+    warning: ClassVar = ("Warnung", "Warnungen")
