@@ -26,10 +26,9 @@ def points(change: float | None) -> str:
     """A difference of two shares in percentage points, with its sign: `+3.2 pp`."""
     if change is None:
         return "–"
-    size = decimal(abs(100 * change), 1)
-    if not size.strip("0.,"):
-        return f"±{size}{THIN}pp"
-    return f"{'+' if change > 0 else '−'}{size}{THIN}pp"
+    size = round(100 * change, 1)
+    sign = "±" if size == 0 else "+" if size > 0 else "−"
+    return f"{sign}{decimal(abs(size), 1)}{THIN}pp"
 
 
 def interval(low: float, high: float) -> str:

@@ -60,8 +60,5 @@ FIRST_PAINT = """(function(){
 var t=null;try{t=localStorage.getItem("evenkeel-theme")}catch(e){}
 var d=t?t==="dark":matchMedia("(prefers-color-scheme: dark)").matches;
 document.documentElement.style.background=d?"#0c0f14":"#f6f7f9";
-document.documentElement.style.colorScheme=d?"dark":"light";
-Object.defineProperty(navigator,"language",{value:document.documentElement.lang,configurable:true});})();"""
-"""The background before any style is there, and the language of the page for Gradio, which asks
-the browser. Its hash is in the policy of `studio.csp`.
-"""
+document.documentElement.style.colorScheme=d?"dark":"light";})();"""
+"""The background before any style is there. Its hash is in the policy of `studio.csp`."""

@@ -251,7 +251,10 @@
     };
     const stay = (tab) => tab && trigger("action", { do: "stay", tab, opened: EK.opened });
     const show = () => {
-      const { query, title, move, notices = [], read_only: readOnly } = props.value || {};
+      const { query, title, move, notices = [], short = {} } = props.value || {};
+      const readOnly = props.value?.read_only;
+      for (const [tab, name] of Object.entries(short))
+        if (button(tab)) button(tab).dataset.short = name;
       document.body.classList.toggle("ek-read-only", Boolean(readOnly));
       if (move) obey(move);
       if (query !== undefined && location.search !== query)

@@ -175,7 +175,7 @@
     }
   }
 
-  // ---- language: what is built once for everybody holds keys of sentences instead of sentences ----
+  // ---- language: what is built once for everybody holds the keys of sentences ----------------
   const MARKER = /__i18n__\{[^}]*"key": "([^"]+)"\}/g;
   const language = document.documentElement.lang;
   /** The text with the sentences of this page's language in it. */
@@ -185,7 +185,8 @@
   }
   /** Replace the keys in the text and in the attributes of everything below `root`. */
   function translate(root) {
-    const walk = document.createTreeWalker(root.parentNode, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+    const kinds = NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT;
+    const walk = document.createTreeWalker(root.parentNode, kinds);
     for (let node = walk.nextNode(); node; node = walk.nextNode())
       for (const part of node.nodeType === 1 ? node.attributes : [node])
         if (part.nodeValue.includes("__i18n__")) part.nodeValue = said(part.nodeValue);
@@ -227,6 +228,7 @@
   }
 
   // `opened`: how often the visitor has opened a place by hand; the server's own moves depend on it.
-  window.EK = { opened: 0, define, start, patch, html, escape, decimal, mark, percent, points, said, toast };
+  const numbers = { decimal, mark, percent, points };
+  window.EK = { opened: 0, define, start, patch, html, escape, said, toast, ...numbers };
   define("panel", panel);
 })();

@@ -24,6 +24,7 @@ def address(session: Session, share: float | None) -> dict[str, Any]:
     return {
         "query": session.place.query(),
         "title": title,
+        "short": words.Shell.short_tabs,
         "read_only": session.mine.is_read_only,
         "move": asdict(session.move) if session.move else None,
         "notices": list(session.announcements),

@@ -124,12 +124,12 @@ def _line(
 
 
 def _zero_line(look: Look, score: Mapping[str, Any], last: int) -> Figure:
-    y = 100 * score["accuracy"]
+    y, zero = 100 * score["accuracy"], words.Charts.ends["zero-shot"]
     return {
         "type": "scatter", "mode": "lines", "x": [0, last], "y": [y, y],
         "line": {"color": look.colour, "width": 1.2, "dash": "4px,4px"}, "opacity": 0.55,
-        "name": f"{look.title}, zero-shot", "legendgroup": look.key, "showlegend": False,
-        "hovertemplate": f"{clean(look.title)}, zero-shot<br>"
+        "name": f"{look.title}, {zero}", "legendgroup": look.key, "showlegend": False,
+        "hovertemplate": f"{clean(look.title)}, {zero}<br>"
         f"%{{y:.1f}} % (n = {score['n']})<extra></extra>",
     }  # fmt: skip
 

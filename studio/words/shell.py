@@ -23,6 +23,8 @@ class Shell(Sentences):
         "compare": "Compare",
         "export": "Export",
     }
+    short_tabs: ClassVar = {"live": "Live", "lab": "Lab"}
+    """On a phone, where the whole name is too long."""
     data_set = "Data set"
     no_data = "No data yet"
     new_data = "New data set"

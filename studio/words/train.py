@@ -42,6 +42,7 @@ class Train(Sentences):
     default = "default"
     usual = "usual {low} – {high}"
     unusual = "Outside the range worth trying"
+    unusual_short = "unusual"
     this_run = "This run"
     same_run = "The same run from elsewhere"
     queue = "Queue training"

@@ -17,7 +17,7 @@ class Charts:
     accuracy_columns: ClassVar = ("Domäne", "Schritt", "Accuracy", "gegen Zero-shot", "n")
     accuracy_label = "Accuracy je Domäne bei Schritt {step}: {domains}."
     at_step = "Schritt {step}"
-    domain_columns: ClassVar = ("Domäne", "Zero-shot", "jetzt", "Änderung", "95-%-Intervall", "n")
+    domain_columns: ClassVar = ("Domäne", "Zero-shot", "jetzt", "Änderung", "95‑%‑Intervall", "n")
     every_alpha = "jedes α"
     this_alpha = "dieses α"
     ends: ClassVar = {"zero-shot": "Zero-shot", "fine-tuned": "fine-tuned"}

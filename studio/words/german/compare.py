@@ -22,7 +22,7 @@ class Compare:
     )
     table = "Accuracy je Domäne"
     table_note = (
-        "Unter jeder Accuracy: ihr 95-%-Intervall (Wilson); daneben die Änderung gegen Zero-shot. "
+        "Unter jeder Accuracy: ihr 95‑%‑Intervall (Wilson); daneben die Änderung gegen Zero-shot. "
         "Das gewählte α ist das des Laufs, was auch immer der Regler im Labor jetzt sagt."
     )
     run = "Lauf"
@@ -31,7 +31,7 @@ class Compare:
     chosen = "{alpha}, gewählt"
     tuned = "1,00, fine-tuned"
     mean_ood = "OOD-Mittel"
-    again = "Dasselbe mit anderem Seed einreihen"
+    again = "Mit anderem Seed einreihen"
     queued = "Eingereiht: {name}. Wenn er fertig ist, lässt er sich hier ankreuzen."
     elsewhere = (
         "Dieser Lauf wurde auf einem Ordner außerhalb des Studios trainiert. Wiederholen lässt er "
@@ -62,7 +62,7 @@ class Compare:
         "abzuwägen."
     )
     pareto_note = (
-        "Gefüllt: das gewählte α. Offen: α = 1. Balken: 95-%-Intervall. Die gepunktete Linie "
+        "Gefüllt: das gewählte α. Offen: α = 1. Balken: 95‑%‑Intervall. Die gepunktete Linie "
         "verbindet, was kein anderer Punkt auf beiden Seiten übertrifft."
     )
     pareto_line = "unübertroffen auf beiden"

@@ -68,7 +68,7 @@ class Data:
     unknown_image = "Ein solches Bild gibt es in diesem Datensatz nicht."
     summary = "{images} · {classes} · {domains}."
     verdict = (
-        "Zero-shot-CLIP erreicht auf den eigenen Bildern schon {accuracy} (95-%-Intervall "
+        "Zero-shot-CLIP erreicht auf den eigenen Bildern schon {accuracy} (95‑%‑Intervall "
         "{interval}, n = {n}): Das gilt es zu schlagen."
     )
     verdict_wait = "Es wird gemessen, was CLIP vor jedem Training kann …"
@@ -81,9 +81,9 @@ class Data:
     zero_title = "Zero-shot-Accuracy"
     zero_sub = "vor jedem Training"
     second_row = "Zweite Reihe:"
-    zero_note = "Balken zeigen das 95-%-Intervall (Wilson). Accuracy auf allen Bildern der Domäne."
+    zero_note = "Balken zeigen das 95‑%‑Intervall (Wilson). Accuracy auf allen Bildern der Domäne."
     id_role = "ID"
-    domain_titles: ClassVar = {"train": "Training", "val": "Validierung", "test": "Test"}
+    domain_titles: ClassVar = {"train": "Training", "val": "Valid.", "test": "Test"}
     health = "Zustand der Daten"
     health_wait = "Jedes Bild wird angesehen …"
     understood = "Wie die Ordner gelesen wurden"
@@ -94,7 +94,7 @@ class Data:
         "eines Checkpoints."
     )
     templates = "Prompts"
-    templates_here: ClassVar = {"own": "die des Datensatzes", "default": "Standard"}
+    templates_here: ClassVar = {"own": "eigene", "default": "Standard"}
     retry = "Noch einmal"
     few = "wenige Bilder"
 

@@ -138,14 +138,14 @@ class Lab:
     stress = "Stress-Set (synthetisch)"
     stress_note = (
         "Synthetisch: die Testbilder, verändert durch acht Effekte, keine Fotos von anderswo. In "
-        "keiner OOD-Zahl enthalten. Balken: 95-%-Intervall."
+        "keiner OOD-Zahl enthalten. Balken: 95‑%‑Intervall."
     )
     stress_worst = "Am niedrigsten nach dem Fine-Tuning"
     stress_columns: ClassVar = (
         "Effekt (synthetisch)",
         "Zero-shot",
         "fine-tuned",
-        "95-%-Intervall",
+        "95‑%‑Intervall",
         "Änderung",
         "n",
     )

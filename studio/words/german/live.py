@@ -57,7 +57,7 @@ class Live:
     loss_empty = "Der Loss erscheint mit dem ersten Schritt."
     accuracy = "Accuracy je Domäne"
     accuracy_empty = "Die ersten Punkte sind Zero-shot, vor Beginn des Trainings."
-    accuracy_note = "Gestrichelt: Zero-shot derselben Domäne. Balken: 95-%-Intervall."
+    accuracy_note = "Gestrichelt: Zero-shot derselben Domäne. Balken: 95‑%‑Intervall."
     prototypes = "Was das Training nicht bewegen darf"
     prototypes_empty = (
         "Prompt-Vorlagen, ihre Cluster und die Drift der Trainingsbilder erscheinen mit der ersten "

@@ -21,6 +21,7 @@ class Shell:
         "compare": "Vergleich",
         "export": "Export",
     }
+    short_tabs: ClassVar = {"live": "Live", "lab": "Labor"}
     data_set = "Datensatz"
     no_data = "Noch keine Daten"
     new_data = "Neuer Datensatz"

@@ -45,6 +45,7 @@ class Train:
     default = "Standard"
     usual = "üblich {low} – {high}"
     unusual = "Außerhalb des Bereichs, der einen Versuch lohnt"
+    unusual_short = "unüblich"
     this_run = "Dieser Lauf"
     same_run = "Derselbe Lauf von anderswo"
     queue = "Training einreihen"

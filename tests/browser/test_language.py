@@ -1,0 +1,56 @@
+"""The switch in the header: by keyboard, for our own words and for Gradio's, and for good."""
+
+import pytest
+
+from studio import words
+from studio.words import german
+
+ENGLISH = words.Shell.tabs["train"]
+GERMAN = german.Shell.tabs["train"]
+
+
+def spoken(page):
+    """The language that the page names, and how its places are called in it."""
+    return page.evaluate(
+        "[document.documentElement.lang, document.querySelector('#tab-train-button').innerText]"
+    )
+
+
+def test_the_switch_changes_every_word_keeps_the_place_and_is_remembered(open_page, demo):
+    page = open_page(f"?data={demo}&tab=train", locale="en-GB")
+    page.wait_for_selector(f"h1:text-is('{words.Train.title}')")
+    assert spoken(page) == ["en", ENGLISH]
+    page.locator("summary.ek-language").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Deutsch").focus()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_selector(f"h1:text-is('{german.Train.title}')")
+    assert spoken(page) == ["de", GERMAN]
+    assert f"data={demo}&tab=train" in page.url
+    assert page.get_by_label(f"{german.Shell.language}: Deutsch").is_visible()
+    page.click("#tab-data-button")
+    assert page.get_by_text(german.Data.drop_ood, exact=True).is_visible(), "built once"
+    page.reload()
+    page.wait_for_selector("body.ek-ready")
+    assert spoken(page) == ["de", GERMAN]
+    assert "__i18n__" not in page.content().partition("</head>")[2].partition("<script")[0]
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"), [("de-CH", ["de", GERMAN]), ("fr", ["en", ENGLISH])]
+)
+def test_a_page_is_first_in_the_browser_s_language_if_we_have_it(open_page, locale, expected):
+    assert spoken(open_page(locale=locale)) == expected
+
+
+def test_german_words_fit(open_page, demo):
+    page = open_page(f"?data={demo}", width=1440, locale="de-DE")
+    page.wait_for_selector(".ek-class")
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for place in words.Shell.tabs:
+            page.click(f"#tab-{place}-button")
+            page.wait_for_timeout(200)
+            fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert fits, f"{place} at {width}"
