@@ -46,7 +46,8 @@ def chosen(inspection: Inspection, asked: Mapping[str, str]) -> Chosen:
 def column_titles(inspection: Inspection) -> dict[str, str]:
     """The three classifiers, as they are called above a table."""
     titles = words.Lab.columns
-    return {name: titles[name].format(alpha=f"{inspection.alpha:g}") for name in COLUMNS}
+    alpha = f"{inspection.alpha:g}".replace(".", words.Numbers.point)
+    return {name: titles[name].format(alpha=alpha) for name in COLUMNS}
 
 
 def error_lab(inspection: Inspection, asked: Mapping[str, str], pictures: tuple[str, str]) -> str:

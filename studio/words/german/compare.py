@@ -41,9 +41,9 @@ class Compare:
     paired_wait = "Die Bilder werden einzeln durchgegangen …"
     retry = "Noch einmal"
     against = "{second} gegen {first}"
-    same_answers = "{first} und {second} haben dieselben richtig, bei {images}."
-    cannot_tell = "{first} und {second} sind an {images} nicht zu unterscheiden."
-    better = "{second} hat {more} mehr richtig als {first}, von {images}."
+    same_answers = "{first} und {second} haben dieselben richtig ({images})."
+    cannot_tell = "{first} und {second} lassen sich durch {images} nicht unterscheiden."
+    better = "{second} hat {more} mehr richtig als {first} (insgesamt {images})."
     pooled: ClassVar = {"id": "Eigene Bilder (ID)", "ood": "Alle anderen Domänen (OOD)"}
     counts = "Zahlen je Domäne"
     columns: ClassVar = ("Domäne", "n", "nur {first}", "nur {second}", "Differenz", "95 %", "p")

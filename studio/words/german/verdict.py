@@ -26,7 +26,7 @@ class Verdict:
     )
     keep_id = "{id} auf den eigenen Bildern"
     keep_both = "{id} auf den eigenen Bildern und {ood} auf den anderen Domänen"
-    same_answers = "Beide haben bei {images} dieselben richtig."
-    cannot_tell = "Diese beiden Läufe sind an {images} nicht zu unterscheiden."
+    same_answers = "Beide haben dieselben richtig ({images})."
+    cannot_tell = "Durch {images} lassen sich diese beiden Läufe nicht unterscheiden."
     more = "{images} mehr richtig, von {n}."
     fewer = "{images} weniger richtig, von {n}."
