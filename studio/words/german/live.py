@@ -31,11 +31,13 @@ class Live:
         "running": "läuft",
         "paused": "pausiert",
         "waiting": "wartet auf Platz",
+        "interrupted": "unterbrochen",
         "done": "fertig",
         "failed": "gescheitert",
         "cancelled": "abgebrochen",
     }
     queued = "Wartet in der Queue"
+    interrupted = "Der Prozess ist gestorben. Von selbst geht es beim letzten Checkpoint weiter"
     queued_at = "Platz {n} in der Queue"
     epoch = "Epoche {epoch} von {epochs}"
     step = "Schritt {step} von {steps}"
