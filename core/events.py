@@ -41,6 +41,10 @@ class Step(Event):
     lr: float = 0.0
     grad_norm: float = 0.0
     images_per_second: float = 0.0
+    memory_bytes: int = 0
+    """What the run holds on its device; 0 where nobody looked."""
+    busy: float | None = None
+    """How busy the device is, from 0 to 1; None where it cannot be told."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,10 @@ class Progress:
     epoch: int = 0
     epochs: int = 0
     images_per_second: float | None = None
+    memory_bytes: int | None = None
+    """What the run held on its device at the last step."""
+    busy: float | None = None
+    """How busy it kept the device, from 0 to 1."""
     eta_seconds: float | None = None
     """Until the end of the phase."""
     started: float | None = None
@@ -129,7 +133,8 @@ class Fold:
         if event["epoch"] != self._now.epoch:
             self._end_epoch(event)
         counts = {name: event[name] for name in ("step", "steps", "epoch", "epochs")}
-        self._now = _with(self._now, **counts)
+        use = {"memory_bytes": event.get("memory_bytes") or None, "busy": event.get("busy")}
+        self._now = _with(self._now, **counts, **use)
         rate = event.get("images_per_second") or 0.0
         self._recent.append((event.get("time") or 0.0, event["step"], rate))
         if self._now.phase != "training":

@@ -22,6 +22,7 @@ from core.training.keeper import Keeper
 from core.training.memory import Accumulator
 from core.training.optim import Schedule, make_optimizer
 from core.training.settings import LoopParams
+from core.training.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
 
     now = yield from keeper.begin()
     memory = Accumulator(method, trainable, now.parts)
+    usage = Usage(method.classifier.precision.device)
     while now.step < steps and not keeper.wish:
         epoch, done = divmod(now.step, per_epoch)
         yield Measuring(now.step)
@@ -111,6 +113,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
             now = replace(now, step=now.step + 1, parts=memory.parts)
 
             seconds = time.perf_counter() - started
+            usage.read()
             if best and now.step % per_epoch == 0:
                 yield Measuring(now.step)
                 best.look()
@@ -124,6 +127,8 @@ def train(method: Trainable) -> Generator[Event, None, None]:
                 lr=lr,
                 grad_norm=norm,
                 images_per_second=len(batch.labels) / seconds,
+                memory_bytes=usage.memory_bytes,
+                busy=usage.busy,
             )
             kept = yield from keeper.after(now, epoch_ended=now.step % per_epoch == 0)
             if kept is not now or keeper.wish:

@@ -8,7 +8,7 @@ from jobs.ledger import Job
 from jobs.progress import Progress
 from studio import words
 from studio.domains import looks
-from studio.markup import duration, number, points
+from studio.markup import duration, number, percent, points, size
 
 _SHARES = {
     "data": 0.0,
@@ -125,10 +125,19 @@ def _kpis(job: Job, progress: Progress) -> list[dict[str, str]]:
     speed = progress.images_per_second
     if job.state == "running":
         kpis.append(_kpi(number(speed) if speed else "–", words.Live.speed))
+        if progress.memory_bytes:
+            kpis.append(_device_kpi(progress.memory_bytes, progress.busy))
     for role, name in (("id", words.Live.id_gain), ("ood", words.Live.ood_gain)):
         chosen = [row for row in rows.values() if row["look"].role == role]
         kpis.append(_gain_kpi(chosen, name))
     return kpis
+
+
+def _device_kpi(memory_bytes: int, busy: float | None) -> dict[str, str]:
+    memory = size(memory_bytes)
+    if busy is None:
+        return _kpi(memory, words.Live.device_memory)
+    return _kpi(percent(busy, 0), words.Live.device.format(memory=memory), words.Live.device_help)
 
 
 def _gain_kpi(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, str]:

@@ -1,0 +1,45 @@
+"""What a run uses of its device, read no more often than once a second."""
+
+import time
+
+import numpy as np
+import torch
+
+from core.training import usage
+from core.training.usage import Usage
+
+CPU = torch.device("cpu")
+
+
+def test_memory_that_is_taken_is_counted():
+    before, after = Usage(CPU), Usage(CPU)
+    before.read()
+    taken = np.ones(50_000_000 // 8)
+    after.read()
+    assert 40_000_000 < after.memory_bytes - before.memory_bytes < 100_000_000
+    assert taken[0] == 1
+
+
+def test_work_is_busy_and_waiting_is_not(monkeypatch):
+    monkeypatch.setattr(usage, "FRESH_SECONDS", 0.0)
+    reading = Usage(CPU)
+    time.sleep(0.2)
+    reading.read()
+    idle = reading.busy
+    until = time.process_time() + 0.2
+    while time.process_time() < until:
+        pass
+    reading.read()
+    assert idle is not None
+    assert reading.busy is not None
+    assert idle < 0.2
+    assert reading.busy > 2 * idle
+
+
+def test_a_reading_is_kept_for_a_second():
+    reading = Usage(CPU)
+    reading.read()
+    first = reading.busy
+    for _ in range(1000):
+        reading.read()
+    assert reading.busy == first
