@@ -251,10 +251,9 @@
     };
     const stay = (tab) => tab && trigger("action", { do: "stay", tab, opened: EK.opened });
     const show = () => {
-      const { query, title, move, notices = [], short = {} } = props.value || {};
-      const readOnly = props.value?.read_only;
-      for (const [tab, name] of Object.entries(short))
-        if (button(tab)) button(tab).dataset.short = name;
+      const { query, title, move, notices = [], read_only: readOnly } = props.value || {};
+      for (const [tab, name] of Object.entries(props.short))
+        if (button(tab)) button(tab).dataset.short = EK.said(name); // shown on a phone
       document.body.classList.toggle("ek-read-only", Boolean(readOnly));
       if (move) obey(move);
       if (query !== undefined && location.search !== query)

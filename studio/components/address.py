@@ -12,7 +12,8 @@ from studio.session import Session
 
 def address_bar(**options: Any) -> gr.HTML:
     """Keeps the address bar and the title in step with the server."""
-    return widget("address", "<span hidden></span>", **options)
+    short = words.Shell.short_tabs
+    return widget("address", "<span hidden></span>", short=short, **options)
 
 
 def address(session: Session, share: float | None) -> dict[str, Any]:
@@ -24,7 +25,6 @@ def address(session: Session, share: float | None) -> dict[str, Any]:
     return {
         "query": session.place.query(),
         "title": title,
-        "short": words.Shell.short_tabs,
         "read_only": session.mine.is_read_only,
         "move": asdict(session.move) if session.move else None,
         "notices": list(session.announcements),

@@ -54,3 +54,5 @@ def test_german_words_fit(open_page, demo):
             page.wait_for_timeout(200)
             fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert fits, f"{place} at {width}"
+    label = "getComputedStyle(document.querySelector('#tab-lab-button'), '::after').content"
+    assert page.evaluate(label) == f'"{german.Shell.short_tabs["lab"]}"'
