@@ -114,6 +114,7 @@
   function panel(root, { element, props, trigger, watch }) {
     const act = (detail) => trigger("action", { ...detail, opened: EK.opened });
     patch(root, props.value);
+    translate(root);
     watch("value", () => patch(root, props.value));
     element.addEventListener("click", (event) => {
       const target = event.target.closest("[data-do]");

@@ -34,7 +34,7 @@ class DataPage:
             with gr.Row(elem_classes="ek-doors", equal_height=True):
                 demo = panel(min_width=280)
                 drop = folder_drop("train", w.drop_title, w.drop_text, w.example_id)
-            points = panel()
+            panel(render("data_points.html"))
         with gr.Column(elem_classes="ek-page", visible=False) as self._filled:
             head = panel()
             with gr.Row(elem_classes="ek-split"):
@@ -52,7 +52,6 @@ class DataPage:
             View(self._filled, self._has_data, lambda s: gr.update(visible=self._has_data(s))),
             View(start, lambda s: (self._has_data(s), s.notices.get("data")), self._draw_start),
             View(demo, lambda s: "demo", lambda s: render("data_demo.html", pictures=pictures())),
-            View(points, lambda s: "points", lambda s: render("data_points.html")),
             View(head, self._key, self._draw_head),
             View(grid, self._key, self._draw_grid),
             View(gallery, self._gallery_key, self._draw_gallery),

@@ -54,7 +54,7 @@ class LabPage:
                     stress = chart(w.stress, height=320)
                 with gr.Tab(w.tabs["prototypes"], id="prototypes"):
                     prototypes = chart(w.tabs["prototypes"], height=460)
-                    lead = panel()
+                    panel(render("prototypes_lead.html"))
                 with gr.Tab(w.tabs["photo"], id="photo"):
                     photo = photo_lab(predict=predict_with(studio))
         self.views = [
@@ -68,7 +68,6 @@ class LabPage:
             View(gap, self._key, self._drawn_by(plots.energy_gap_chart)),
             View(stress, self._key, self._drawn_by(plots.stress_chart)),
             View(prototypes, self._key, self._draw_prototypes),
-            View(lead, lambda s: "lead", lambda s: render("prototypes_lead.html")),
             View(photo, self._key, self._draw_photo),
         ]
         look = dispatch({"inspect": self.inspect, "show-errors": self.show_errors})
