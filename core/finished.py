@@ -17,11 +17,13 @@ from core.data.images import read_image
 from core.data.ingest import open_dataset
 from core.data.shared import seen_images, shared_task
 from core.errors import UserError, unknown
-from core.evaluation.evaluate import evaluate, measure
+from core.evaluation.evaluate import domains_of, evaluate, flat, measure
 from core.evaluation.familiarity import ACCEPTED, Familiarity, abstain_threshold, nearest
 from core.evaluation.frontier import measure_frontier
 from core.evaluation.inspecting import inspect
 from core.evaluation.inspection import COLUMNS, Inspection
+from core.evaluation.mapping import MOST_IMAGES, map_features, spread
+from core.evaluation.space import FeatureSpace
 from core.export.exported import Exported
 from core.export.features import export_features
 from core.export.formats import FORMATS
@@ -121,6 +123,24 @@ class FinishedRun:
             columns[column] = {name: logits.numpy() for name, logits in by_domain.items()}
         names = (self.record.classes, self.record.data.get("names", self.record.classes))
         return inspect(alpha, names, measured.domains, columns)
+
+    def feature_space(self, alpha: float) -> FeatureSpace:
+        """Where the images that the run measured lie for zero-shot CLIP and for α; of very many an
+        even part.
+        """
+        measured = domains_of(self.task)
+        shown = spread(measured, MOST_IMAGES)
+        root, items = self.task.root, flat(shown)
+        before = self.clip.evaluation_features(root, items)
+        after = self.clip.features_of(self.encoder_at(alpha), root, items)
+        return map_features(
+            alpha,
+            self.task.names,
+            shown,
+            {"zero-shot": before.double().numpy(), "alpha": after.double().numpy()},
+            measured=len(flat(measured)),
+            seed=self.task.seed,
+        )
 
     @torch.inference_mode()
     def predict(self, images: Sequence[Path], alpha: float, top: int = 5) -> list[dict[str, Any]]:

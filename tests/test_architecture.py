@@ -61,6 +61,7 @@ TORCH_FREE = (
     "core.evaluation.paired",
     "core.evaluation.predictions",
     "core.evaluation.robustness",
+    "core.evaluation.space",
     "core.evaluation.standing",
     "jobs.queueing",
     "jobs.progress",

@@ -86,6 +86,10 @@ class EvaluatorClient:
         """What a finished run says of every image it measured, at its ends and at α."""
         return self._post("/inspect", {"run": run_id, "alpha": alpha})
 
+    def feature_space(self, run_id: str, alpha: float) -> dict[str, Any]:
+        """Where the images of a finished run lie for zero-shot CLIP and at α."""
+        return self._post("/feature-space", {"run": run_id, "alpha": alpha})
+
     def predict(self, run_id: str, alpha: float, image: Path) -> dict[str, Any]:
         """What zero-shot, α and the tuned model say about one image."""
         return self._post("/predict", {"run": run_id, "alpha": alpha, "image": str(image)})

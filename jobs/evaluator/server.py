@@ -114,6 +114,10 @@ def build_app(evaluator: Evaluator) -> FastAPI:
     def inspect(body: AtAlpha) -> dict[str, Any]:
         return evaluator.inspect(body.run, body.alpha)
 
+    @app.post("/feature-space")
+    def feature_space(body: AtAlpha) -> dict[str, Any]:
+        return evaluator.feature_space(body.run, body.alpha)
+
     @app.post("/predict")
     def predict(body: Predict) -> dict[str, Any]:
         return evaluator.predict(body.run, body.alpha, body.image)

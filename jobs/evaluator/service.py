@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from pydantic import BaseModel
 from torch import nn
 
 import core
@@ -42,8 +43,9 @@ from jobs.settings import Settings
 MODELS_KEPT = 2
 RUNS_KEPT = 3
 ANSWERS_KEPT = 32
-INSPECTION = 1
-"""Grows when an inspection says more, so that a kept one is not taken for it."""
+LOOKS_KEPT = 6
+LOOK = 1
+"""Grows when a look into a run says more, so that a kept one is not taken for it."""
 
 
 class Evaluator:
@@ -53,7 +55,7 @@ class Evaluator:
         self._settings = settings
         self._models: Shelf[ClipModel] = Shelf(MODELS_KEPT)
         self._runs: Shelf[FinishedRun] = Shelf(RUNS_KEPT)
-        self._inspections: Shelf[dict[str, Any]] = Shelf(RUNS_KEPT)
+        self._looks: Shelf[dict[str, Any]] = Shelf(LOOKS_KEPT)
         self._zero_shots: Shelf[dict[str, Any]] = Shelf(ANSWERS_KEPT)
 
     def catalogue(self) -> dict[str, Any]:
@@ -113,21 +115,12 @@ class Evaluator:
         return {"alpha": alpha, "evaluation": evaluation, "seconds": seconds}
 
     def inspect(self, run: str, alpha: float) -> dict[str, Any]:
-        """What a finished run says of every image it measured, at its ends and at α.
+        """What a finished run says of every image it measured, at its ends and at α."""
+        return self._look(run, "inspection", [alpha], lambda opened: opened.inspect(alpha))
 
-        The same question is answered once.
-        """
-        record = self._run_folder(run).record()
-        told = f"{INSPECTION}\0{core.__version__}\0{record.model_dump_json()}\0{alpha!r}"
-        key = hashlib.sha256(told.encode()).hexdigest()[:32]
-
-        def look() -> dict[str, Any]:
-            with self._runs.borrow(run, lambda: self._open(run)) as finished:
-                return finished.inspect(alpha).model_dump(mode="json")
-
-        kept = self._settings.cache / f"inspection-{key}.json"
-        with self._inspections.borrow(key, lambda: _read_or_make(kept, look)) as answer:
-            return answer
+    def feature_space(self, run: str, alpha: float) -> dict[str, Any]:
+        """Where the images of a finished run lie for zero-shot CLIP and at α."""
+        return self._look(run, "space", [alpha], lambda opened: opened.feature_space(alpha))
 
     def predict(self, run: str, alpha: float, image: Path) -> dict[str, Any]:
         """What zero-shot, α and the tuned model say about one image; how familiar it is at α, and
@@ -166,6 +159,22 @@ class Evaluator:
             "sha256": sha256,
             "snippet": exported.snippet.replace(str(packed.holds), str(packed.loads)),
         }
+
+    def _look(
+        self, run: str, what: str, question: list[Any], ask: Callable[[FinishedRun], BaseModel]
+    ) -> dict[str, Any]:
+        """The answer of a finished run, kept: the same question is answered once."""
+        record = self._run_folder(run).record().model_dump_json()
+        told = json.dumps([LOOK, core.__version__, record, question])
+        key = f"{what}-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+
+        def look() -> dict[str, Any]:
+            with self._runs.borrow(run, lambda: self._open(run)) as finished:
+                return ask(finished).model_dump(mode="json")
+
+        kept = self._settings.cache / f"{key}.json"
+        with self._looks.borrow(key, lambda: _read_or_make(kept, look)) as answer:
+            return answer
 
     def _load(self, model: str) -> ClipModel:
         return zoo.load(model, cache=ArrayCache(self._settings.cache))

@@ -8,6 +8,7 @@ from core.data.health import Finding, HealthReport, check
 from core.data.health.mislabels import mislabels
 from core.errors import unknown
 from core.evaluation.inspection import Inspection
+from core.evaluation.space import FeatureSpace
 from core.export.formats import FORMATS
 from studio.background import Answer
 
@@ -66,37 +67,37 @@ class Answers:
         self.mine.runs.folder(run_id)
         if kind not in FORMATS:
             raise unknown("format", kind, FORMATS)
-        key = ("export", run_id, alpha, kind)
-        known = self.mine.studio.background.known(key)
-        if known and known.state == "failed":
-            self.mine.studio.background.forget(key)
         evaluator = self.mine.studio.evaluator
-        return self._ask(key, lambda: evaluator.export(run_id, alpha, kind))
+        key = ("export", run_id, alpha, kind)
+        return self._ask_again(key, lambda: evaluator.export(run_id, alpha, kind))
 
     def exported(self, run_id: str, alpha: float) -> dict[str, Answer]:
         """The answers of `export` by format, as far as they were asked for."""
         self.mine.runs.folder(run_id)
-        known = {
-            kind: self.mine.studio.background.known(("export", run_id, alpha, kind))
-            for kind in FORMATS
-        }
-        return {kind: self._answer(answer) for kind, answer in known.items() if answer}
+        known = {kind: self._known(("export", run_id, alpha, kind)) for kind in FORMATS}
+        return {kind: answer for kind, answer in known.items() if answer}
 
     def inspect(self, run_id: str) -> Answer:
         """A run at the chosen α, image by image; one that failed is asked again."""
-        self.mine.runs.folder(run_id)
-        alpha, evaluator = self.mine.runs.alpha(run_id), self.mine.studio.evaluator
-        key = ("inspect", run_id, alpha)
-        known = self.mine.studio.background.known(key)
-        if known and known.state == "failed":
-            self.mine.studio.background.forget(key)
-        return self._ask(key, lambda: Inspection.model_validate(evaluator.inspect(run_id, alpha)))
+        evaluator, key = self.mine.studio.evaluator, self._looking("inspect", run_id)
+        return self._ask_again(
+            key, lambda: Inspection.model_validate(evaluator.inspect(run_id, key[-1]))
+        )
 
     def inspected(self, run_id: str) -> Answer | None:
         """The answer of `inspect`, if it was ever asked for."""
-        self.mine.runs.folder(run_id)
-        known = self.mine.studio.background.known(("inspect", run_id, self.mine.runs.alpha(run_id)))
-        return self._answer(known) if known else None
+        return self._known(self._looking("inspect", run_id))
+
+    def map_features(self, run_id: str) -> Answer:
+        """The feature space of a run at the chosen α; one that failed is asked again."""
+        evaluator, key = self.mine.studio.evaluator, self._looking("space", run_id)
+        return self._ask_again(
+            key, lambda: FeatureSpace.model_validate(evaluator.feature_space(run_id, key[-1]))
+        )
+
+    def mapped(self, run_id: str) -> Answer | None:
+        """The answer of `map_features`, if it was ever asked for."""
+        return self._known(self._looking("space", run_id))
 
     def pictures(self, run_id: str) -> tuple[str, str]:
         """The data set of a run, empty where its images cannot be shown, and the query that lets
@@ -138,6 +139,22 @@ class Answers:
             return self.mine.studio.background.patiently(
                 lambda: self.mine.studio.evaluator.predict(run_id, alpha, photo), patience_seconds
             )
+
+    def _looking(self, what: str, run_id: str) -> tuple[str, str, float]:
+        """The key of a look into a run at its chosen α."""
+        self.mine.runs.folder(run_id)
+        return (what, run_id, self.mine.runs.alpha(run_id))
+
+    def _known(self, key: Any) -> Answer | None:
+        known = self.mine.studio.background.known(key)
+        return self._answer(known) if known else None
+
+    def _ask_again(self, key: Any, question: Any) -> Answer:
+        """As `_ask`, but what failed is forgotten first."""
+        known = self.mine.studio.background.known(key)
+        if known and known.state == "failed":
+            self.mine.studio.background.forget(key)
+        return self._ask(key, question)
 
     def _ask(self, key: Any, question: Any) -> Answer:
         return self._answer(self.mine.studio.background.ask(key, question))

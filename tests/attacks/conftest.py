@@ -73,6 +73,9 @@ class Evaluator:
         found = inspect(alpha, (data.classes, data.names), measured, answers)
         return found.model_dump(mode="json")
 
+    def feature_space(self, *asked: Any) -> dict[str, Any]:
+        raise AssertionError("not asked for in these tests")
+
     def predict(self, run_id: str, alpha: float, image: Path) -> dict[str, Any]:
         self.asked.append((run_id, image))
         return {"columns": []}

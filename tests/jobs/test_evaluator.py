@@ -150,6 +150,16 @@ def test_a_run_is_inspected_image_by_image_once(evaluator, home):
         evaluator.inspect("a-run", 1.5)
 
 
+def test_the_feature_space_of_a_run_is_mapped_once(evaluator, home):
+    said = evaluator.feature_space("a-run", 0.3)
+    assert said["measured"] == len(said["labels"]) == len(said["places"]["tsne"]["alpha"])
+    kept = list(home.cache.glob("space-*.json"))
+    assert [json.loads(p.read_text("utf-8")) for p in kept] == [said]
+    assert evaluator.feature_space("a-run", 0.3) == said
+    evaluator.feature_space("a-run", 0.4)
+    assert len(list(home.cache.glob("space-*.json"))) == 2, "the control: another α, another look"
+
+
 def test_a_photo_is_classified_in_three_columns(evaluator, config):
     image = next(Path(config.data).glob("test/otter/*"))
     columns = evaluator.predict("a-run", 0.3, image)["columns"]
