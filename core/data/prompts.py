@@ -136,6 +136,24 @@ def checked_templates(templates: Sequence[str], owner: str = "templates") -> tup
     return tuple(templates)
 
 
+def without(
+    templates: Sequence[str], excluded: Sequence[str], owner: str = "templates"
+) -> tuple[str, ...]:
+    """The templates that are not excluded; a `UserError` for one that is not there, or when fewer
+    than two are left.
+    """
+    for text in excluded:
+        if text not in templates:
+            raise unknown(owner, text, templates)
+    left = tuple(text for text in templates if text not in excluded)
+    if len(left) < 2:
+        raise UserError(
+            f"{owner}: at least 2 of the {len(templates)} templates must be left, got {len(left)}. "
+            "Exclude fewer."
+        )
+    return left
+
+
 def display_name(folder: str) -> str:
     """What a class folder is called in a prompt: `red_fox` is a `red fox`."""
     return " ".join(folder.replace("_", " ").split()) or folder

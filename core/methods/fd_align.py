@@ -3,11 +3,11 @@
 from typing import Annotated, ClassVar, Literal, Self
 
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from core.data.fewshot import FewShotTask
-from core.data.prompts import resolve_templates
+from core.data.prompts import TEMPLATE_SETS, resolve_templates, without
 from core.methods.base import GradientMethod
 from core.models.clip import ClipModel
 from core.models.prototypes import context_prototypes
@@ -89,6 +89,9 @@ class FDAlign(GradientMethod):
         """Templates that the spurious prototypes are made of; `dataset` takes the run's own
         prompts.
         """
+        excluded_templates: tuple[str, ...] = ()
+        """Templates to leave out before the correction, word for word, such as
+        `["itap of a {}."]`."""
         correction: Literal["full", "outliers", "clusters", "off"] = "full"
         """Spurious prototype correction: drop outliers and merge clusters, one of the two, or
         neither.
@@ -108,7 +111,18 @@ class FDAlign(GradientMethod):
 
         def templates_for(self, task: FewShotTask) -> tuple[str, ...]:
             """The templates that the spurious prototypes are made of."""
-            return resolve_templates(self.prototypes, task.templates)
+            templates = resolve_templates(self.prototypes, task.templates)
+            if not self.excluded_templates:
+                return templates
+            return without(templates, self.excluded_templates, "excluded_templates")
+
+        @model_validator(mode="after")
+        def _checked(self) -> Self:
+            """Templates of a named set are known before there is data."""
+            if self.prototypes in TEMPLATE_SETS and self.excluded_templates:
+                named = TEMPLATE_SETS[self.prototypes]
+                without(named, self.excluded_templates, "excluded_templates")
+            return self
 
     params: Params
 

@@ -1,13 +1,15 @@
 """FD-Align's losses against numbers worked out by hand and against torch's own divergence."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from core.data.prompts import OPENAI_80
-from core.methods.fd_align import FDAlign, spurious_loss
+from core.data.prompts import OPENAI_80, TIP_7
+from core.errors import UserError
+from core.methods.fd_align import FDAlign, spurious_loss, spurious_prototypes
 from core.models.prototypes import context_prototypes
 from core.models.spurious import correct
 from core.training.frozen import FrozenViews
@@ -127,7 +129,49 @@ def test_an_empty_weight_is_the_published_one_for_clip_and_grows_for_softer_mode
     assert FDAlign(FDAlign.Params(spurious_weight=3), clip, task).params.spurious_weight == 3
 
 
+def test_an_excluded_template_has_no_part_in_the_prototypes(tiny_task):
+    clip, task = tiny_task
+    odd = "itap of a {}."
+    left = [text for text in OPENAI_80 if text != odd]
+    knobs = {"correction": "off", "excluded_templates": [odd]}
+    found = spurious_prototypes(clip, task, FDAlign.Params.parse(knobs, "fd-align"))
+    expected = context_prototypes(clip, task.names, left)
+    assert len(found.centres) == 79
+    torch.testing.assert_close(found.centres, expected)
+    whole = spurious_prototypes(clip, task, FDAlign.Params(correction="off"))
+    assert len(whole.centres) == 80, "the control"
+
+
+@pytest.mark.parametrize(
+    ("prototypes", "excluded", "sentence"),
+    [
+        ("openai-80", ["itap of a {}"], r"Did you mean 'itap of a {}\.'"),
+        ("tip-7", ["a photo of a {}."], "excluded_templates: there is no"),
+        ("tip-7", TIP_7[:6], "at least 2 of the 7 templates must be left, got 1"),
+    ],
+)
+def test_what_cannot_be_excluded_is_said_before_there_is_data(prototypes, excluded, sentence):
+    with pytest.raises(UserError, match=sentence):
+        FDAlign.Params.parse({"prototypes": prototypes, "excluded_templates": excluded}, "fd-align")
+
+
+def test_of_the_runs_own_prompts_the_data_decides_what_can_be_excluded(tiny_task):
+    own = ("a photo of a {}.", "a sketch of a {}.", "art of a {}.")
+    task = replace(tiny_task[1], templates=own)
+    knobs = {"prototypes": "dataset", "excluded_templates": ["art of a {}."]}
+    assert FDAlign.Params(**knobs).templates_for(task) == own[:2]
+    wrong = FDAlign.Params(**{**knobs, "excluded_templates": ["a doodle of a {}."]})
+    with pytest.raises(UserError, match="there is no 'a doodle"):
+        wrong.templates_for(task)
+
+
 MUTANTS = [
+    Mutant(
+        "core.methods.fd_align",
+        "resolve_templates(self.prototypes, task.templates)\n            if not",
+        "resolve_templates(self.prototypes, task.templates)\n            if",
+        test_an_excluded_template_has_no_part_in_the_prototypes,
+    ),
     Mutant(
         "core.methods.fd_align",
         '(log_frozen, log_tuned) if direction == "code"',
