@@ -105,6 +105,8 @@ class Session:
     """The class folder whose images the data place shows."""
     errors: dict[str, str] = field(default_factory=dict)
     """What the lab looks at image by image: `domain`, `column` and `cell`, as they were clicked."""
+    space: dict[str, str] = field(default_factory=dict)
+    """How the lab draws the feature space: `by` and `plane`, as they were clicked."""
     states: dict[str, str] = field(default_factory=dict)
     """Job to its state at the last tick: a change is announced."""
     language: str = FIRST

@@ -13,12 +13,14 @@ from studio.components.base import panel
 from studio.components.calibration_lab import calibration_lab
 from studio.components.chart import chart
 from studio.components.error_lab import chosen, error_lab
+from studio.components.offer import offer
 from studio.components.photo import photo_lab, photo_value
 from studio.components.wise_lab import wise_lab, wise_value
 from studio.context import Studio
 from studio.markup import render
 from studio.pages.live import prototypes_value
-from studio.session import Notice, Session
+from studio.pages.space import SpacePanel
+from studio.session import Session
 from studio.view import Handler, View, dispatch
 from studio.workspace import Workspace
 
@@ -52,6 +54,8 @@ class LabPage:
                         distortion = chart(w.distortion, min_width=320)
                         gap = chart(w.energy_gap, min_width=320)
                     stress = chart(w.stress, height=320)
+                with gr.Tab(words.Space.tab, id="space"):
+                    space = SpacePanel()
                 with gr.Tab(w.tabs["prototypes"], id="prototypes"):
                     prototypes = chart(w.tabs["prototypes"], height=460)
                     panel(render("prototypes_lead.html"))
@@ -69,11 +73,13 @@ class LabPage:
             View(stress, self._key, self._drawn_by(plots.stress_chart)),
             View(prototypes, self._key, self._draw_prototypes),
             View(photo, self._key, self._draw_photo),
+            *space.views,
         ]
         look = dispatch({"inspect": self.inspect, "show-errors": self.show_errors})
         self.events: list[tuple[Any, Handler]] = [
             (errors.action, look),
             (calibration.action, look),
+            *space.events,
         ]
 
     def _record(self, session: Session) -> Any:
@@ -157,8 +163,15 @@ def inspected(
     answer = session.mine.answers.inspected(run_id)
     if answer is not None and answer.state == "ready":
         return show(session, run_id, answer.value)
-    note = Notice(answer.error) if answer and answer.error else session.notices.get("lab")
-    return render("inspect.html", state=answer.state if answer else "", note=note)
+    return offer(
+        answer,
+        session.notices.get("lab"),
+        "inspect",
+        title=w.inspect_title,
+        text=w.inspect_text,
+        button=w.inspect_button,
+        waiting=w.inspecting,
+    )
 
 
 def _errors(session: Session, run_id: str, inspection: Inspection) -> str:

@@ -8,6 +8,7 @@ from studio.plots.frontier import frontier_figure, frontier_table
 from studio.plots.marks import Figure, clean, smooth, thin
 from studio.plots.prototypes import prototypes_chart
 from studio.plots.reliability import reliability_chart
+from studio.plots.space import space_chart
 from studio.plots.stress import stress_chart
 from studio.plots.training import accuracy_chart, loss_chart
 
@@ -23,6 +24,7 @@ __all__ = [
     "prototypes_chart",
     "reliability_chart",
     "smooth",
+    "space_chart",
     "stress_chart",
     "thin",
 ]
