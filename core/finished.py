@@ -17,6 +17,8 @@ from core.data.images import read_image
 from core.data.ingest import open_dataset
 from core.data.shared import seen_images, shared_task
 from core.errors import UserError, unknown
+from core.evaluation.correcting import correct_templates
+from core.evaluation.correction import Correction
 from core.evaluation.evaluate import domains_of, evaluate, flat, measure
 from core.evaluation.familiarity import ACCEPTED, Familiarity, abstain_threshold, nearest
 from core.evaluation.frontier import measure_frontier
@@ -32,6 +34,7 @@ from core.export.onnx import export_onnx
 from core.export.open_clip import export_open_clip
 from core.export.source import LOOKED_AT, Source
 from core.interpolation.wise import between
+from core.methods.fd_align import FDAlign
 from core.models import zoo
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
@@ -141,6 +144,15 @@ class FinishedRun:
             measured=len(flat(measured)),
             seed=self.task.seed,
         )
+
+    def correct_templates(self, excluded: Sequence[str] | None = None) -> Correction:
+        """The run's spurious prototypes, and what they are without the `excluded` templates (None:
+        as the run has them). A method that has none is shown those of FD-Align's defaults.
+        """
+        has_own = self.config.method == FDAlign.name
+        params = FDAlign.Params.parse(self.config.params if has_own else {}, FDAlign.name)
+        asked = params.excluded_templates if excluded is None else excluded
+        return correct_templates(self.clip, self.task, params, asked)
 
     @torch.inference_mode()
     def predict(self, images: Sequence[Path], alpha: float, top: int = 5) -> list[dict[str, Any]]:

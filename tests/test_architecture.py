@@ -54,6 +54,7 @@ TORCH_FREE = (
     "jobs.uploads.intake",
     "core.evaluation.calibration",
     "core.evaluation.confusion",
+    "core.evaluation.correction",
     "core.evaluation.cost",
     "core.evaluation.groups",
     "core.evaluation.inspecting",

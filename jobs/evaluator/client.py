@@ -90,6 +90,11 @@ class EvaluatorClient:
         """Where the images of a finished run lie for zero-shot CLIP and at α."""
         return self._post("/feature-space", {"run": run_id, "alpha": alpha})
 
+    def correct_templates(self, run_id: str, excluded: Sequence[str] | None) -> dict[str, Any]:
+        """The spurious prototypes of a finished run, and without the excluded templates."""
+        asked = None if excluded is None else list(excluded)
+        return self._post("/correct-templates", {"run": run_id, "excluded": asked})
+
     def predict(self, run_id: str, alpha: float, image: Path) -> dict[str, Any]:
         """What zero-shot, α and the tuned model say about one image."""
         return self._post("/predict", {"run": run_id, "alpha": alpha, "image": str(image)})

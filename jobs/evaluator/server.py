@@ -56,6 +56,13 @@ class Predict(AtAlpha):
     image: Path
 
 
+class CorrectTemplates(BaseModel):
+    """Spurious prototypes of a finished run, without some templates."""
+
+    run: str
+    excluded: tuple[str, ...] | None = None
+
+
 class Export(AtAlpha):
     """Write for another program."""
 
@@ -117,6 +124,10 @@ def build_app(evaluator: Evaluator) -> FastAPI:
     @app.post("/feature-space")
     def feature_space(body: AtAlpha) -> dict[str, Any]:
         return evaluator.feature_space(body.run, body.alpha)
+
+    @app.post("/correct-templates")
+    def correct_templates(body: CorrectTemplates) -> dict[str, Any]:
+        return evaluator.correct_templates(body.run, body.excluded)
 
     @app.post("/predict")
     def predict(body: Predict) -> dict[str, Any]:

@@ -122,6 +122,11 @@ class Evaluator:
         """Where the images of a finished run lie for zero-shot CLIP and at α."""
         return self._look(run, "space", [alpha], lambda opened: opened.feature_space(alpha))
 
+    def correct_templates(self, run: str, excluded: Sequence[str] | None) -> dict[str, Any]:
+        """The spurious prototypes of a finished run, and without the excluded templates."""
+        asked = None if excluded is None else sorted(excluded)
+        return self._look(run, "templates", [asked], lambda r: r.correct_templates(asked))
+
     def predict(self, run: str, alpha: float, image: Path) -> dict[str, Any]:
         """What zero-shot, α and the tuned model say about one image; how familiar it is at α, and
         where α looked.

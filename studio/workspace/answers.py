@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from core.data.health import Finding, HealthReport, check
 from core.data.health.mislabels import mislabels
 from core.errors import unknown
+from core.evaluation.correction import Correction
 from core.evaluation.inspection import Inspection
 from core.evaluation.space import FeatureSpace
 from core.export.formats import FORMATS
@@ -14,6 +15,8 @@ from studio.background import Answer
 
 if TYPE_CHECKING:
     from studio.workspace import Workspace
+
+Templates = tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,22 @@ class Answers:
     def mapped(self, run_id: str) -> Answer | None:
         """The answer of `map_features`, if it was ever asked for."""
         return self._known(self._looking("space", run_id))
+
+    def correct_templates(self, run_id: str, excluded: Templates) -> Answer:
+        """The spurious prototypes of a run without some templates; one that failed is asked again.
+        None excludes what the run did.
+        """
+        self.mine.runs.folder(run_id)
+        evaluator = self.mine.studio.evaluator
+        return self._ask_again(
+            ("templates", run_id, excluded),
+            lambda: Correction.model_validate(evaluator.correct_templates(run_id, excluded)),
+        )
+
+    def corrected(self, run_id: str, excluded: Templates) -> Answer | None:
+        """The answer of `correct_templates`, if it was ever asked for."""
+        self.mine.runs.folder(run_id)
+        return self._known(("templates", run_id, excluded))
 
     def pictures(self, run_id: str) -> tuple[str, str]:
         """The data set of a run, empty where its images cannot be shown, and the query that lets

@@ -76,6 +76,9 @@ class Evaluator:
     def feature_space(self, *asked: Any) -> dict[str, Any]:
         raise AssertionError("not asked for in these tests")
 
+    def correct_templates(self, *asked: Any) -> dict[str, Any]:
+        raise AssertionError("not asked for in these tests")
+
     def predict(self, run_id: str, alpha: float, image: Path) -> dict[str, Any]:
         self.asked.append((run_id, image))
         return {"columns": []}

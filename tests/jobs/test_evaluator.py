@@ -160,6 +160,17 @@ def test_the_feature_space_of_a_run_is_mapped_once(evaluator, home):
     assert len(list(home.cache.glob("space-*.json"))) == 2, "the control: another α, another look"
 
 
+def test_templates_are_corrected_again_without_those_that_are_excluded(evaluator):
+    as_it_was = evaluator.correct_templates("a-run", None)
+    assert as_it_was["after"] is None
+    odd = as_it_was["templates"][:2]
+    again = evaluator.correct_templates("a-run", odd)
+    assert again["before"] == as_it_was["before"]
+    assert sorted(again["after"]["excluded"]) == sorted(odd)
+    with pytest.raises(UserError, match="excluded_templates: there is no 'a picture'"):
+        evaluator.correct_templates("a-run", ["a picture"])
+
+
 def test_a_photo_is_classified_in_three_columns(evaluator, config):
     image = next(Path(config.data).glob("test/otter/*"))
     columns = evaluator.predict("a-run", 0.3, image)["columns"]

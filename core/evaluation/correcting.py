@@ -1,0 +1,76 @@
+"""From the text tower to a `Correction`: the spurious prototypes of a run, estimated again."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from core.data.fewshot import FewShotTask
+from core.evaluation.correction import Clusters, Correction, Estimate
+from core.evaluation.planes import Points, neighbour_plane, principal_plane
+from core.evaluation.space import Places, PlaneName
+from core.methods.fd_align import FDAlign, spurious_prototypes
+from core.models.clip import ClipModel
+from core.models.prototypes import context_prototypes
+
+
+def correct_templates(
+    clip: ClipModel, task: FewShotTask, params: FDAlign.Params, excluded: Sequence[str]
+) -> Correction:
+    """All templates of the set in one plane, the correction by `params`, and that without the
+    `excluded` ones, made exactly as a run with that knob makes it.
+    """
+    whole = params.model_copy(update={"excluded_templates": ()})
+    templates = whole.templates_for(task)
+    contexts = context_prototypes(clip, task.names, templates).double().numpy()
+    principal, explained = principal_plane(contexts)
+    before = _estimate(clip, task, params, templates)
+    after = None
+    if set(excluded) != set(params.excluded_templates):
+        fewer = params.model_copy(update={"excluded_templates": tuple(excluded)})
+        after = _estimate(clip, task, fewer, templates)
+    planes: dict[PlaneName, Points | None] = {
+        "pca": principal,
+        "tsne": neighbour_plane(contexts, task.seed),
+    }
+    return Correction(
+        templates=list(templates),
+        classes=len(task.names),
+        places={name: _rounded(found) for name, found in planes.items() if found is not None},
+        explained=round(explained, 4),
+        before=before,
+        after=after,
+        pairs=matched(before.clusters, after.clusters) if after else [],
+    )
+
+
+def matched(before: Clusters, after: Clusters) -> list[tuple[int, int]]:
+    """Pairs of clusters that together share most templates; none shares nothing."""
+    both = [
+        (old, new)
+        for old, new in zip(before, after, strict=True)
+        if old is not None and new is not None
+    ]
+    if not both:
+        return []
+    shared = np.zeros((1 + max(old for old, _ in both), 1 + max(new for _, new in both)))
+    for pair in both:
+        shared[pair] += 1
+    rows, columns = linear_sum_assignment(-shared)
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if shared[i, j]]
+
+
+def _estimate(
+    clip: ClipModel, task: FewShotTask, params: FDAlign.Params, templates: Sequence[str]
+) -> Estimate:
+    spurious = spurious_prototypes(clip, task, params)
+    of = dict(zip(params.templates_for(task), spurious.cluster, strict=True))
+    found = [of.get(text, -1) for text in templates]
+    return Estimate(
+        excluded=list(params.excluded_templates),
+        clusters=[None if cluster < 0 else cluster for cluster in found],
+    )
+
+
+def _rounded(places: Points) -> Places:
+    return [(x, y) for x, y in np.round(places, 5).tolist()]
