@@ -107,6 +107,10 @@ class Session:
     """What the lab looks at image by image: `domain`, `column` and `cell`, as they were clicked."""
     space: dict[str, str] = field(default_factory=dict)
     """How the lab draws the feature space: `by` and `plane`, as they were clicked."""
+    templates: dict[str, str] = field(default_factory=dict)
+    """How the lab draws the prototypes: `by` and `plane`, as they were clicked."""
+    excluded: tuple[str, tuple[str, ...]] = ("", ())
+    """A run, and the templates that its prototypes are estimated without on this page."""
     states: dict[str, str] = field(default_factory=dict)
     """Job to its state at the last tick: a change is announced."""
     language: str = FIRST

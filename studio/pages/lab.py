@@ -18,7 +18,7 @@ from studio.components.photo import photo_lab, photo_value
 from studio.components.wise_lab import wise_lab, wise_value
 from studio.context import Studio
 from studio.markup import render
-from studio.pages.live import prototypes_value
+from studio.pages.prototypes import PrototypesPanel
 from studio.pages.space import SpacePanel
 from studio.session import Session
 from studio.view import Handler, View, dispatch
@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 40.0
 
 
 class LabPage:
-    """The mixing weight, the prototypes, and one photo at a time."""
+    """Sub-tabs: the mixing weight, errors, calibration, drift, the space, prototypes, a photo."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
@@ -57,8 +57,7 @@ class LabPage:
                 with gr.Tab(words.Space.tab, id="space"):
                     space = SpacePanel()
                 with gr.Tab(w.tabs["prototypes"], id="prototypes"):
-                    prototypes = chart(w.tabs["prototypes"], height=460)
-                    panel(render("prototypes_lead.html"))
+                    prototypes = PrototypesPanel(studio)
                 with gr.Tab(w.tabs["photo"], id="photo"):
                     photo = photo_lab(predict=predict_with(studio))
         self.views = [
@@ -71,15 +70,16 @@ class LabPage:
             View(distortion, self._key, self._drawn_by(plots.distortion_chart)),
             View(gap, self._key, self._drawn_by(plots.energy_gap_chart)),
             View(stress, self._key, self._drawn_by(plots.stress_chart)),
-            View(prototypes, self._key, self._draw_prototypes),
             View(photo, self._key, self._draw_photo),
             *space.views,
+            *prototypes.views,
         ]
         look = dispatch({"inspect": self.inspect, "show-errors": self.show_errors})
         self.events: list[tuple[Any, Handler]] = [
             (errors.action, look),
             (calibration.action, look),
             *space.events,
+            *prototypes.events,
         ]
 
     def _record(self, session: Session) -> Any:
@@ -98,12 +98,6 @@ class LabPage:
     def _draw_wise(self, session: Session) -> Any:
         record = self._record(session)
         return wise_value(record, session.mine.runs.alpha(record.run_id)) if record else None
-
-    def _draw_prototypes(self, session: Session) -> Any:
-        record = self._record(session)
-        if record is None:
-            return None
-        return prototypes_value(session.mine, record.run_id, w.prototypes_empty)
 
     def _inspection_key(self, session: Session) -> Hashable:
         if self._record(session) is None:

@@ -11,7 +11,7 @@ from jobs.ledger import Job
 from studio import plots, words
 from studio.components.base import panel
 from studio.components.chart import chart
-from studio.components.knob_form import all_knobs
+from studio.components.knob_form import all_knobs, parsed
 from studio.components.run_header import gains, run_header
 from studio.context import Studio
 from studio.markup import render
@@ -222,7 +222,11 @@ def as_typed(value: Any) -> str:
     """A value as it stands in a field of the form."""
     if isinstance(value, bool):
         return str(value).lower()
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if not isinstance(value, list | tuple):
+        return str(value)
+    typed = ", ".join(map(str, value))
+    # Templates hold braces and maybe commas: what would be read otherwise is quoted.
+    return typed if parsed(typed, "list") == list(value) else json.dumps(list(value))
 
 
 def _steps(progress: Any) -> int:

@@ -21,6 +21,8 @@ from studio.view import Handler, View, dispatch
 
 w = words.Train
 PATIENCE_SECONDS = 20.0
+MOST_TYPED = 5000
+"""Characters of one field: all of 80 templates have room."""
 
 
 class TrainPage:
@@ -181,7 +183,8 @@ class TrainPage:
 
     def _keep(self, session: Session, detail: Mapping[str, Any]) -> None:
         if data_id := self._data(session):
-            typed = {str(name): str(value)[:500] for name, value in dict(detail["form"]).items()}
+            form = dict(detail["form"])
+            typed = {str(name): str(value)[:MOST_TYPED] for name, value in form.items()}
             kept = {**session.mine.draft(data_id)["fields"], **typed}
             session.mine.keep(data_id, fields=kept)
 

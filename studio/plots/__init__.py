@@ -10,6 +10,7 @@ from studio.plots.prototypes import prototypes_chart
 from studio.plots.reliability import reliability_chart
 from studio.plots.space import space_chart
 from studio.plots.stress import stress_chart
+from studio.plots.templates import templates_chart
 from studio.plots.training import accuracy_chart, loss_chart
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "smooth",
     "space_chart",
     "stress_chart",
+    "templates_chart",
     "thin",
 ]

@@ -57,7 +57,6 @@ class Lab(Sentences):
         "features drift between those groups as epochs pass: the less, the better the "
         "alignment held."
     )
-    prototypes_empty = "This method does not use spurious prototypes."
     inspect_title = "Every image, one by one"
     inspect_text = (
         "Zero-shot, the α you chose and the fine-tuned weights answer for every measured image. "
