@@ -1,16 +1,35 @@
 """How sure a share is: the interval around what was counted."""
 
 import math
+from collections.abc import Sequence
 
 Z95 = 1.959963984540054
 """The normal quantile of a two-sided 95 % interval."""
 
 
-def wilson(correct: int, n: int, z: float = Z95) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (Wilson 1927); (0, 1) when nothing was counted."""
+def wilson(correct: float, n: int, z: float = Z95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion (Wilson 1927); (0, 1) when nothing was counted.
+
+    `correct` may be the mean of several counts of the same n.
+    """
     if n == 0:
         return 0.0, 1.0
     share, z2 = correct / n, z * z
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def mean_interval(shares: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """The interval of the plain mean of independent proportions, each `(share, n)`.
+
+    Their Wilson intervals, squared and added (MOVER: Zou and Donner 2008); that of one proportion
+    is Wilson's. (0, 1) for none.
+    """
+    if not shares:
+        return 0.0, 1.0
+    mean = sum(share for share, _ in shares) / len(shares)
+    ends = [wilson(share * n, n) for share, n in shares]
+    below = math.hypot(*(share - low for (share, _), (low, _) in zip(shares, ends, strict=True)))
+    above = math.hypot(*(high - share for (share, _), (_, high) in zip(shares, ends, strict=True)))
+    return mean - below / len(shares), mean + above / len(shares)

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from core.data.cache import ArrayCache
 from core.data.dataset import Dataset, Item
-from core.data.fewshot import sample_task
+from core.data.fewshot import FewShotTask, sample_task
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.errors import UserError
+from core.evaluation.advice import Draw, what_to_label
 from core.evaluation.episodes import EpisodePlan, run_episodes
 from core.evaluation.evaluate import flat, labels_of
 from core.evaluation.shots import ShotsPlan, curve, first_shots, heads_accuracy
@@ -91,16 +92,21 @@ def measure_episodes(
 
 
 def measure_shots(
-    encoder: Encoder, data: Path | str, plan: ShotsPlan, cache: Path | None
+    encoder: Encoder,
+    data: Path | str,
+    plan: ShotsPlan,
+    cache: Path | None,
+    templates: str | Sequence[str] = "dataset",
 ) -> dict[str, Any]:
-    """The shots curve on test images and OOD domains, with shots drawn as a run would draw them.
+    """The shots curve on test images and OOD domains, with shots drawn as a run would draw them,
+    and which classes it would be most worth labelling more of.
 
     Images that a run has learnt from may teach, and are never measured. A class with fewer shots
     gives what it has; numbers of shots that no class has are left out.
     """
     dataset = open_dataset(data, cache)
-    templates = resolve_templates("dataset", dataset.templates)
-    zero_shot = class_prototypes(encoder.clip, dataset.names, templates)
+    prompts = resolve_templates(templates, dataset.templates)
+    zero_shot = class_prototypes(encoder.clip, dataset.names, prompts)
     items = [item for domain in dataset.domains for item in domain.items]
     rows = encoder.clip.features_of(encoder.classifier, dataset.root, items)
     place = {item.path: index for index, item in enumerate(items)}
@@ -109,22 +115,25 @@ def measure_shots(
         return rows[[place[item.path] for item in chosen]], labels_of(chosen)
 
     found: dict[str, dict[int, list[dict[str, float]]]] = {}
+    sizes: dict[str, int] = {}
+    draws: list[Draw] = []
     notes: list[str] = []
     for seed in range(plan.seeds):
         task = sample_task(dataset, max(plan.shots), seed, allow_fewer=True)
         notes += [note for note in task.notes if note not in notes]
         features, labels = features_and_labels(task.train)
         most = int(labels.bincount().max())
-        for name, domain in {"test": task.test, **task.ood}.items():
-            measured = [item for item in domain if item.sha256 not in encoder.seen]
-            if not measured:
-                continue
+        measured = _measured(task, encoder.seen)
+        for name, chosen in measured.items():
+            sizes[name] = len(chosen)
             for shots in sorted(n for n in set(plan.shots) if n <= most):
-                chosen = first_shots(labels, shots)
+                first = first_shots(labels, shots)
                 accuracy = heads_accuracy(
-                    zero_shot, (features[chosen], labels[chosen]), features_and_labels(measured)
+                    zero_shot, (features[first], labels[first]), features_and_labels(chosen)
                 )
                 found.setdefault(name, {}).setdefault(shots, []).append(accuracy)
+        sides = {side: features_and_labels(chosen) for side, chosen in _sides(measured).items()}
+        draws.append(Draw((features, labels), sides))
     if not found:
         raise UserError(
             f"shots: there is nothing to measure with {min(plan.shots)} shots a class. "
@@ -135,9 +144,26 @@ def measure_shots(
         "encoder": encoder.name,
         "alpha": encoder.alpha,
         "plan": plan.model_dump(mode="json"),
+        "sizes": sizes,
         "domains": {name: [asdict(p) for p in curve(points)] for name, points in found.items()},
+        "advice": [asdict(one) for one in what_to_label(zero_shot, draws, dataset.classes)],
         "notes": [*encoder.notes, *notes],
     }
+
+
+def _measured(task: FewShotTask, seen: frozenset[str]) -> dict[str, list[Item]]:
+    """`test` and the OOD domains without what was seen, as far as something is left."""
+    domains = {"test": task.test, **task.ood}
+    left = {name: [i for i in items if i.sha256 not in seen] for name, items in domains.items()}
+    return {name: items for name, items in left.items() if items}
+
+
+def _sides(measured: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
+    """The images of `test` as `id`, those of all OOD domains as `ood`."""
+    sides: dict[str, list[Item]] = {}
+    for name, items in measured.items():
+        sides.setdefault("ood" if name.startswith("ood/") else "id", []).extend(items)
+    return sides
 
 
 def _unseen(

@@ -92,7 +92,7 @@ _environment.filters.update(
     number=number,
     ticks=ticks,
 )
-_environment.globals.update(count=count, w=words, spoken=spoken)
+_environment.globals.update(count=count, interval=interval, w=words, spoken=spoken)
 
 
 def render(template: str, **values: Any) -> str:

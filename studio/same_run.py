@@ -1,5 +1,6 @@
-"""From the form to a run's config, and the config as a command, as YAML and as Python."""
+"""From the form to a run's config and back; the config as a command, as YAML and as Python."""
 
+import json
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,10 @@ from core.records import RunConfig
 from studio.components.knob_form import UNSET, all_knobs, parsed
 
 _FLAGS = ("preset", "model", "shots", "seed", "evaluations", "precision", "device", "templates")
+_FORM = (
+    "shots", "seed", "allow_fewer", "unseen", "group_by", "allow_leaks", "stress", "evaluations",
+    "precision", "device", "alphas",
+)  # fmt: skip
 _PLAIN = {name: RunConfig.model_fields[name].default for name in ("model", "templates")}
 
 
@@ -37,6 +42,36 @@ def config_of(
     if params:
         config["params"] = params
     return config
+
+
+def draft_of(config: Mapping[str, Any], catalogue: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The form's draft that gives this config again; what is at its default stays empty."""
+    knobs = all_knobs(catalogue, config["method"]) if catalogue else {}
+    asked = {f"params.{name}": value for name, value in config.get("params", {}).items()}
+    asked |= {name: config[name] for name in _FORM if name in config}
+    fields = {
+        name: as_typed(value)
+        for name, value in asked.items()
+        if value is not None and not (name in knobs and knobs[name]["default"] == value)
+    }
+    templates = config.get("templates", "dataset")
+    return {
+        "method": config["method"],
+        "model": config.get("model", "embedded"),
+        "templates": templates if isinstance(templates, str) else "dataset",
+        "fields": fields,
+    }
+
+
+def as_typed(value: Any) -> str:
+    """A value as it stands in a field of the form."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, list | tuple):
+        return str(value)
+    typed = ", ".join(map(str, value))
+    # Templates hold braces and maybe commas: what would be read otherwise is quoted.
+    return typed if parsed(typed, "list") == list(value) else json.dumps(list(value))
 
 
 def codes(config: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,13 +1,15 @@
 """Several runs from one form: all methods, several seeds, or one setting at several values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from core.errors import UserError
+from jobs.ledger import Job
 from studio import words
 from studio.components.knob_form import all_knobs, parsed
 from studio.same_run import config_of
+from studio.session import Notice
 
 MOST = 100
 FIELDS = ("several.methods", "several.seeds", "several.knob", "several.values")
@@ -37,6 +39,13 @@ def planned(data: str, draft: Draft, catalogue: Mapping[str, Any]) -> list[Confi
         if len(configs) > MOST:
             raise UserError(words.Several.too_many.format(most=MOST))
     return configs
+
+
+def outcome(jobs: Sequence[Job], refused: Sequence[str]) -> Notice:
+    """What is said about several runs that were asked for: what is refused is named."""
+    said = words.Several.some_refused if refused else words.Several.queued
+    text = said.format(n=len(jobs), why=" ".join(refused))
+    return Notice(text, "error" if refused else "good")
 
 
 def _methods(draft: Draft, catalogue: Mapping[str, Any]) -> list[Draft]:

@@ -74,6 +74,12 @@ class EvaluatorClient:
         question = {"data": str(data), "model": model, "templates": prompts}
         return self._post("/zero-shot", question)
 
+    def shots(self, data: Path, model: str, templates: str | Sequence[str]) -> dict[str, Any]:
+        """The shots curve of plain CLIP on a data set, and what to label next."""
+        prompts = templates if isinstance(templates, str) else list(templates)
+        question = {"data": str(data), "model": model, "templates": prompts}
+        return self._post("/shots", question)
+
     def footprint(self, model: str) -> Footprint:
         """What an image costs a model on this device."""
         return Footprint(**self._post("/footprint", {"model": model}))

@@ -29,8 +29,8 @@ class CheckCombination(BaseModel):
     runs: list[str]
 
 
-class ZeroShot(BaseModel):
-    """Score plain CLIP on a data set."""
+class PlainClip(BaseModel):
+    """Plain CLIP on a data set."""
 
     data: Path
     model: str = "embedded"
@@ -106,8 +106,12 @@ def build_app(evaluator: Evaluator) -> FastAPI:
         return {"config": evaluator.check_combination(body.method, body.runs)}
 
     @app.post("/zero-shot")
-    def zero_shot(body: ZeroShot) -> dict[str, Any]:
+    def zero_shot(body: PlainClip) -> dict[str, Any]:
         return evaluator.zero_shot(body.data, body.model, body.templates)
+
+    @app.post("/shots")
+    def shots(body: PlainClip) -> dict[str, Any]:
+        return evaluator.shots(body.data, body.model, body.templates)
 
     @app.post("/footprint")
     def footprint(body: OfModel) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from core.data.prompts import TEMPLATE_SETS, resolve_templates
 from core.durable import publish
 from core.environment import device_name
 from core.errors import UserError, unknown
+from core.evaluation.shots import ShotsPlan
 from core.export.documents import write_document
 from core.export.formats import DOCUMENTS, FORMATS
 from core.finished import FinishedRun
@@ -32,6 +33,7 @@ from core.methods import find
 from core.models import zoo
 from core.models.clip import ClipModel
 from core.models.precision import choose_device, choose_precision
+from core.protocols import Encoder, measure_shots
 from core.records import RunConfig, write_json
 from core.runs import RunFolder
 from core.training.footprint import measure_footprint
@@ -46,6 +48,8 @@ ANSWERS_KEPT = 32
 LOOKS_KEPT = 6
 LOOK = 1
 """Grows when a look into a run says more, so that a kept one is not taken for it."""
+SHOTS = 1
+"""The same for the shots curve."""
 
 
 class Evaluator:
@@ -57,6 +61,7 @@ class Evaluator:
         self._runs: Shelf[FinishedRun] = Shelf(RUNS_KEPT)
         self._looks: Shelf[dict[str, Any]] = Shelf(LOOKS_KEPT)
         self._zero_shots: Shelf[dict[str, Any]] = Shelf(ANSWERS_KEPT)
+        self._shots: Shelf[dict[str, Any]] = Shelf(ANSWERS_KEPT)
 
     def catalogue(self) -> dict[str, Any]:
         """Every method and model with its knobs, the template sets, and the device there is."""
@@ -96,6 +101,23 @@ class Evaluator:
 
         kept = self._settings.cache / f"zero-shot-{key}.json"
         with self._zero_shots.borrow(key, lambda: _read_or_make(kept, score)) as answer:
+            return answer
+
+    def shots(self, data: Path, model: str, templates: str | tuple[str, ...]) -> dict[str, Any]:
+        """The shots curve of plain CLIP on a data set, and what to label next.
+
+        The same question is answered once.
+        """
+        dataset = open_dataset(data, self._settings.cache)
+        key = _fingerprint(dataset, model, resolve_templates(templates, dataset.templates))
+
+        def measure() -> dict[str, Any]:
+            with self._models.borrow(model, lambda: self._load(model)) as clip:
+                encoder = Encoder(model, clip, clip.frozen)
+                return measure_shots(encoder, data, ShotsPlan(), self._settings.cache, templates)
+
+        kept = self._settings.cache / f"shots-{SHOTS}-{key}.json"
+        with self._shots.borrow(key, lambda: _read_or_make(kept, measure)) as answer:
             return answer
 
     def footprint(self, model: str) -> dict[str, Any]:

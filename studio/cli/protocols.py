@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from core.protocols import Encoder
 
 app = typer.Typer()
+CLASSES_ADVISED = 5
+"""How many classes a person is told to label more of."""
 What = Annotated[
     str, typer.Argument(metavar="RUN|MODEL", help="A finished run, a model, or a checkpoint.")
 ]
@@ -79,7 +81,7 @@ def shots(
     alpha: options.Alpha = None,
     as_json: AsJson = False,
 ) -> None:
-    """Accuracy by number of shots without training: prototypes on fixed features."""
+    """Accuracy by number of shots without training, and which classes to label next."""
     settings = Settings()
     with answering(as_json) as answer:
         from core.evaluation.shots import ShotsPlan
@@ -100,8 +102,34 @@ def shots(
                 [(str(n), *(_cell(cells[head, n]) for head in heads)) for n in counts],
             )
         print("mixed: text and image prototypes in equal parts. Nothing is trained or chosen.")
+        _print_advice(found["advice"][:CLASSES_ADVISED])
         for note in found["notes"]:
             print(note)
+
+
+def _print_advice(advice: list[dict[str, Any]]) -> None:
+    """The classes most worth labelling."""
+    if not advice:
+        return
+    print("what to label next: as many images of a class again, points expected (95 % interval)")
+    sides = dict.fromkeys(side for one in advice for side in one["gains"])
+    table(
+        ("class", "images", *sides),
+        [
+            (
+                one["name"],
+                str(one["images"]),
+                *(_expected(one["gains"][s]) if s in one["gains"] else "" for s in sides),
+            )
+            for one in advice
+        ],
+    )
+    print("An estimate without training: half of what the newer half of its images brought.")
+
+
+def _expected(gain: dict[str, Any]) -> str:
+    mean, low, high = (100 * gain["expected"][end] for end in ("mean", "low", "high"))
+    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def _cell(point: dict[str, Any]) -> str:

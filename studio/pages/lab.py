@@ -21,6 +21,7 @@ from studio.markup import render
 from studio.pages.prototypes import PrototypesPanel
 from studio.pages.space import SpacePanel
 from studio.session import Session
+from studio.shots import ShotsCurve
 from studio.view import Handler, View, dispatch
 from studio.workspace import Workspace
 
@@ -56,10 +57,14 @@ class LabPage:
                     stress = chart(w.stress, height=320)
                 with gr.Tab(words.Space.tab, id="space"):
                     space = SpacePanel()
+                with gr.Tab(w.tabs["shots"], id="shots"):
+                    curve = chart(w.shots, height=360)
+                    advice = panel()
                 with gr.Tab(w.tabs["prototypes"], id="prototypes"):
                     prototypes = PrototypesPanel(studio)
                 with gr.Tab(w.tabs["photo"], id="photo"):
                     photo = photo_lab(predict=predict_with(studio))
+        shots = ShotsCurve(studio)
         self.views = [
             View(head, self._key, self._draw_head),
             View(body, self._key, lambda s: gr.update(visible=self._record(s) is not None)),
@@ -70,6 +75,8 @@ class LabPage:
             View(distortion, self._key, self._drawn_by(plots.distortion_chart)),
             View(gap, self._key, self._drawn_by(plots.energy_gap_chart)),
             View(stress, self._key, self._drawn_by(plots.stress_chart)),
+            View(curve, shots.key, shots.draw_chart),
+            View(advice, shots.key, shots.draw_advice),
             View(photo, self._key, self._draw_photo),
             *space.views,
             *prototypes.views,
@@ -80,6 +87,7 @@ class LabPage:
             (calibration.action, look),
             *space.events,
             *prototypes.events,
+            (advice.action, dispatch(shots.handlers())),
         ]
 
     def _record(self, session: Session) -> Any:

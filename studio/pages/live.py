@@ -11,10 +11,10 @@ from jobs.ledger import Job
 from studio import plots, words
 from studio.components.base import panel
 from studio.components.chart import chart
-from studio.components.knob_form import all_knobs, parsed
 from studio.components.run_header import gains, run_header
 from studio.context import Studio
 from studio.markup import render
+from studio.same_run import draft_of
 from studio.session import Notice, Place, Session
 from studio.steering import offered, steering
 from studio.view import Handler, View, dispatch
@@ -22,7 +22,6 @@ from studio.workspace import Workspace
 
 w = words.Live
 LOG_LINES = 300
-_FORM = ("shots", "seed", "allow_fewer", "unseen", "evaluations", "precision", "device", "alphas")
 
 
 class LivePage:
@@ -197,36 +196,6 @@ def prototypes_value(mine: Workspace, run_id: str, empty: str) -> Any:
     except (FileNotFoundError, json.JSONDecodeError):
         found = None
     return plots.prototypes_chart(found, run_id, empty)
-
-
-def draft_of(config: Mapping[str, Any], catalogue: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The form's draft that gives this config again; what is at its default stays empty."""
-    knobs = all_knobs(catalogue, config["method"]) if catalogue else {}
-    asked = {f"params.{name}": value for name, value in config.get("params", {}).items()}
-    asked |= {name: config[name] for name in _FORM if name in config}
-    fields = {
-        name: as_typed(value)
-        for name, value in asked.items()
-        if value is not None and not (name in knobs and knobs[name]["default"] == value)
-    }
-    templates = config.get("templates", "dataset")
-    return {
-        "method": config["method"],
-        "model": config.get("model", "embedded"),
-        "templates": templates if isinstance(templates, str) else "dataset",
-        "fields": fields,
-    }
-
-
-def as_typed(value: Any) -> str:
-    """A value as it stands in a field of the form."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, list | tuple):
-        return str(value)
-    typed = ", ".join(map(str, value))
-    # Templates hold braces and maybe commas: what would be read otherwise is quoted.
-    return typed if parsed(typed, "list") == list(value) else json.dumps(list(value))
 
 
 def _steps(progress: Any) -> int:

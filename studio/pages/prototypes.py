@@ -16,7 +16,8 @@ from studio.components.chart import chart
 from studio.components.offer import offer
 from studio.components.template_lab import chosen, template_choice, template_summary, unticked
 from studio.context import Studio
-from studio.pages.live import draft_of, prototypes_value
+from studio.pages.live import prototypes_value
+from studio.same_run import draft_of
 from studio.session import Notice, Session
 from studio.view import Handler, View, dispatch
 

@@ -15,8 +15,8 @@ from studio.context import Studio
 from studio.estimates import Estimate, estimate
 from studio.markup import duration, percent, render, size
 from studio.same_run import codes, config_of
-from studio.session import Notice, Session
-from studio.several import Config, planned
+from studio.session import Session
+from studio.several import Config, outcome, planned
 from studio.view import Handler, View, dispatch
 
 w = words.Train
@@ -209,19 +209,9 @@ class TrainPage:
         runs, wrong = self._planned(session, data_id)
         if wrong:
             raise UserError(wrong)
-        jobs, refused = [], list[str]()
-        for config in runs:
-            try:
-                jobs.append(session.mine.runs.submit(data_id, config, PATIENCE_SECONDS))
-            except UserError as error:
-                refused.append(str(error))
-        if not jobs:
-            raise UserError(refused[0])
-        why = " ".join(dict.fromkeys(refused))
-        said = words.Several.some_refused if why else words.Several.queued
-        level = "error" if why else "good"
-        session.notices["train"] = Notice(said.format(n=len(jobs), why=why), level)
-        session.place = session.place.at(run=jobs[0].id, tab="train" if why else "live")
+        jobs, refused = session.mine.runs.submit_all(data_id, runs, PATIENCE_SECONDS)
+        session.notices["train"] = outcome(jobs, refused)
+        session.place = session.place.at(run=jobs[0].id, tab="train" if refused else "live")
 
     def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:
         self._studio.background.forget("catalogue")

@@ -8,6 +8,7 @@ from studio.plots.frontier import frontier_figure, frontier_table
 from studio.plots.marks import Figure, clean, smooth, thin
 from studio.plots.prototypes import prototypes_chart
 from studio.plots.reliability import reliability_chart
+from studio.plots.shots import shots_chart
 from studio.plots.space import space_chart
 from studio.plots.stress import stress_chart
 from studio.plots.templates import templates_chart
@@ -24,6 +25,7 @@ __all__ = [
     "loss_chart",
     "prototypes_chart",
     "reliability_chart",
+    "shots_chart",
     "smooth",
     "space_chart",
     "stress_chart",

@@ -18,6 +18,7 @@ class Lab(Sentences):
         "errors": "Errors",
         "calibration": "Calibration",
         "drift": "Drift",
+        "shots": "Shots",
         "prototypes": "Prototypes",
         "photo": "Try a photo",
     }
@@ -135,6 +136,67 @@ class Lab(Sentences):
     )
     no_stress = (
         "No stress set was measured: it is when a data set has no OOD folder, or with --stress."
+    )
+    shots = "Accuracy by shots"
+    shots_sides: ClassVar = {"id": "ID", "ood": "OOD"}
+    shots_axis = "labelled images per class (shots)"
+    shots_zero = "zero-shot"
+    shots_columns: ClassVar = (
+        "what",
+        "on",
+        "shots",
+        "accuracy",
+        "95 % interval",
+        "n",
+        "mean of",
+    )
+    shots_note = (
+        "Solid: runs that differ from this one in shots and seed only, each at the α it chose. "
+        "Dotted: no training, text and image prototypes in equal parts. Dashed: zero-shot. "
+        "OOD is the plain mean of the domains. Bars: 95 % interval over the images."
+    )
+    untrained = "no training"
+    shots_offer = "What would more images bring?"
+    shots_offer_text = (
+        "From fixed features, without training, in seconds: the curve from 1 to 16 shots, and the "
+        "classes that gain most from more images."
+    )
+    shots_button = "Measure it"
+    shots_waiting = "Measuring the curve on fixed features …"
+    shots_no_data = (
+        "The images of this run are not on this studio's shelf, so what more of them would bring "
+        "cannot be measured."
+    )
+    shots_more = "The solid curve of {method} has a point for each number of shots that has a run."
+    shots_queue = "Queue {method} at {shots} shots"
+    shots_none_missing = "Every point that these images allow has a run already. See the queue."
+    label_next = "What to label next"
+    label_best = (
+        "Label {name} next: {more} more images should bring that class {gains}, less what others "
+        "lose to it."
+    )
+    label_gain = "{expected} on {side} ({low} to {high})"
+    label_unclear = (
+        "With so few measured images no class is clear of chance. The best guess is {name}: {more} "
+        "more images of it, {gains}. More test images would say it better."
+    )
+    label_nothing = (
+        "More of the same should bring nothing to any class: the newer half of the images did not. "
+        "Label images unlike those you have."
+    )
+    label_columns: ClassVar = {
+        "class": "class",
+        "images": "shots",
+        "accuracy": "{side} accuracy",
+        "expected": "{side}, as many again",
+    }
+    label_alone = "One image or none to learn from, so nothing can be told: {names}. Label these."
+    label_rest = "The other {n} classes"
+    label_note = (
+        "An estimate: measured with {model} as it came, without training, by leaving out the "
+        "newer half of one class's images; as many again should bring half of what that half did. "
+        "Intervals (95 %) are about the images measured and the draws of the shots. Training "
+        "may answer differently, and images unlike these may bring more."
     )
     photo_lead = "Drop one photo. It stays on this machine and is not added to the data."
     photo_drop = "Drop, paste or choose a photo"

@@ -1,6 +1,6 @@
 """What a visitor asks that takes a while: answered in the background, and remembered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,24 @@ class Answers:
         draft = self.mine.draft(data_id)
         version = self.mine.data.open(data_id).version
         return ("zero-shot", data_id, version, str(draft["model"]), str(draft["templates"]))
+
+    def shots(self, data_id: str, config: Mapping[str, Any], wanted: bool = False) -> Answer | None:
+        """The shots curve without training, with the model and prompts of a run's config.
+
+        None while nobody `wanted` it; one that failed is asked again.
+        """
+        opened, path = self.mine.data.open(data_id), self.mine.data.path(data_id)
+        model, given = str(config["model"]), config["templates"]
+        templates = given if isinstance(given, str) else tuple(given)
+        key = ("shots", data_id, opened.version, model, templates)
+        background = self.mine.studio.background
+        known = background.known(key)
+        if not wanted:
+            return self._answer(known) if known else None
+        if known and known.state == "failed":
+            background.forget(key)
+        evaluator = self.mine.studio.evaluator
+        return self._ask(key, lambda: evaluator.shots(path, model, templates))
 
     def footprint(self, data_id: str, wanted: bool) -> Answer:
         """What an image costs the model of a data set's draft on the device that trains.

@@ -152,8 +152,49 @@ class Runs:
         config = RunConfig.parse(checked, "run")
         return queueing.submit(self.mine.studio.settings, config, self.mine.remembered())
 
+    def submit_all(
+        self, data_id: str, asked: Sequence[Mapping[str, Any]], patience_seconds: float
+    ) -> tuple[list[Job], list[str]]:
+        """Queue several runs: the jobs, and why others were refused, which costs the rest nothing.
+
+        A `UserError` when all were.
+        """
+        jobs, refused = [], list[str]()
+        for one in asked:
+            try:
+                jobs.append(self.submit(data_id, one, patience_seconds))
+            except UserError as error:
+                refused.append(str(error))
+        if not jobs:
+            raise UserError(refused[0])
+        return jobs, list(dict.fromkeys(refused))
+
+    def alike(self, run_id: str) -> list[Job]:
+        """The runs on the same data that were asked for the same but for shots and seed, this one
+        among them; none for a combination, or when the data is not on the shelf.
+        """
+        job = self.job(run_id)
+        data_id = self.data_of(job) if job else None
+        if job is None or data_id is None or "members" in job.config:
+            return []
+        asked = _but_shots(job.config)
+        same = [other for other in self.jobs() if _but_shots(other.config) == asked]
+        return [other for other in same if self.data_of(other) == data_id]
+
+    def by_shots(self, run_id: str) -> list[RunRecord]:
+        """The records of those that have finished; at least that of the run itself."""
+        data_id, record = self.data_of_run(run_id), self.record(run_id)
+        jobs = [job for job in self.alike(run_id) if self.may_compare(job.id, data_id)]
+        found = [kept for job in jobs if (kept := self.record(job.id)) and not kept.stopped_early]
+        return found or ([record] if record else [])
+
     def again(self, run_id: str, seed: int, patience_seconds: float) -> Job:
         """Queue what a run was asked for once more, with another seed."""
+        data_id, asked = self.asked(run_id)
+        return self.submit(data_id, {**asked, "seed": seed}, patience_seconds)
+
+    def asked(self, run_id: str) -> tuple[str, dict[str, Any]]:
+        """The data set of a run and what was asked for, to be asked for again."""
         job = self.find(run_id)
         data_id = self.data_of(job)
         if "members" in job.config:
@@ -165,8 +206,7 @@ class Runs:
             name: Path(value).name if str(value).startswith(runs) else value
             for name, value in job.config["params"].items()
         }
-        asked = {**job.config, "params": params, "seed": seed}
-        return self.submit(data_id, asked, patience_seconds)
+        return data_id, {**job.config, "params": params}
 
     def combine(self, run_ids: Sequence[str], method: str, patience_seconds: float) -> Job:
         """Queue a combination of finished runs, once the evaluator finds that they fit."""
@@ -197,3 +237,9 @@ class Runs:
 
     def _shown(self, job: Job) -> Job:
         return replace(job, error=self.mine.spoken(job.error)) if job.error else job
+
+
+def _but_shots(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a shots curve holds fixed. How a run is measured changes none of its weights."""
+    free = ("shots", "seed", "allow_fewer", "evaluations", "stress", "alphas", "device")
+    return {name: value for name, value in config.items() if name not in free}

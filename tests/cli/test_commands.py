@@ -151,8 +151,11 @@ def test_shots_measures_without_training(evenkeel, finished_run, tiny_model, tin
     assert len(zero_shot) == 1
     plain = evenkeel("evaluate", tiny_model, tiny_data, "--json").json["evaluation"]
     assert zero_shot.pop() == pytest.approx(plain["domains"]["test"]["accuracy"])
+    [advised, *_] = found["advice"]
+    assert (advised["images"], set(advised["gains"])) == (6, {"id", "ood"})
     shown = evenkeel("shots", finished_run, tiny_data, "--shots", "1,2", "--alpha", 1)
     assert shown.code == 0
+    assert "what to label next" in shown.out
     assert "ood/night" in shown.out
     assert "mixed" in shown.out
 

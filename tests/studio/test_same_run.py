@@ -11,8 +11,7 @@ from core.pipeline import complete
 from core.records import RunConfig
 from studio.cli.options import build_config
 from studio.components.knob_form import all_knobs, knob_form, knob_view, parsed
-from studio.pages.live import draft_of
-from studio.same_run import codes, command, config_of, document
+from studio.same_run import codes, command, config_of, document, draft_of
 from tests.studio.conftest import NASTY
 
 CATALOGUE = {"methods": methods(), "run_knobs": RunConfig.knobs()}

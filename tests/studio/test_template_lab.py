@@ -11,10 +11,9 @@ from core.evaluation.correction import Correction, Estimate
 from core.records import RunConfig
 from studio import plots
 from studio.components.template_lab import chosen, template_choice, template_summary, unticked
-from studio.pages.live import as_typed
 from studio.pages.prototypes import PrototypesPanel
 from studio.plots.templates import centres_of, uses_of
-from studio.same_run import config_of
+from studio.same_run import as_typed, config_of
 from studio.session import Place, Session
 from studio.visitors import Visitor
 from studio.workspace import Workspace

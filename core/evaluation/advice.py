@@ -1,0 +1,175 @@
+"""What to label next: what a class's newer images brought, and what more of them would bring.
+
+Measured with the training-free head of the shots curve (`mixed_head`) on fixed features: an
+estimate for methods that train, and of images like those there are.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.evaluation.shots import image_prototypes, mixed_head
+from core.intervals import Z95, wilson
+
+FEWEST = 2
+"""Images that a class needs before half of them can be held back."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of accuracy with its 95 % interval, fractions of 1."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves out no change at all."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Gain:
+    """One class on one side (`id` or `ood`), with all the shots there are."""
+
+    n: int
+    """Its measured images."""
+    accuracy: float
+    low: float
+    high: float
+    """Upper end of the 95 % Wilson interval of the accuracy."""
+    brought: Change
+    """By the newer half of its images: right answers won, less those that other classes lost by
+    it, as a share of its own measured images."""
+    expected: Change
+    """From as many images again (see `share_of_the_last`)."""
+
+
+@dataclass(frozen=True)
+class ClassAdvice:
+    """What is known of one class, and what labelling more of it should bring."""
+
+    name: str
+    """The class folder."""
+    images: int
+    """Its shots, and how many more are spoken of."""
+    newer: int
+    """How many of the shots are the newer half."""
+    gains: dict[str, Gain]
+    """By side; a side without measured images of the class is not there."""
+
+    @property
+    def worth(self) -> float:
+        """What it is ranked by: the expected gain, every side counting alike."""
+        return statistics.fmean(gain.expected.mean for gain in self.gains.values())
+
+
+class Draw(NamedTuple):
+    """One draw of the shots and what it is measured on: unit features (N, D) and labels (N,)."""
+
+    shots: tuple[Tensor, Tensor]
+    """Class by class in the order they were drawn in: the last are the newest."""
+    sides: Mapping[str, tuple[Tensor, Tensor]]
+
+
+class _Seen(NamedTuple):
+    """What one draw says of one class on one side."""
+
+    right: int
+    n: int
+    net: float
+    """Images won less images lost by the newer half, as a share of n."""
+    variance: float
+    """Of `net`, from there being only so many images."""
+
+
+def what_to_label(
+    zero_shot: Tensor, draws: Sequence[Draw], classes: Sequence[str]
+) -> list[ClassAdvice]:
+    """The classes with two shots or more, the most worth labelling first."""
+    counts = draws[0].shots[1].bincount(minlength=len(classes)).tolist()
+    seen = [_look(zero_shot, draw) for draw in draws]
+    found = []
+    for label, (name, images) in enumerate(zip(classes, counts, strict=True)):
+        if images < FEWEST:
+            continue
+        by_side = {
+            side: [one[side, label] for one in seen if (side, label) in one]
+            for side in draws[0].sides
+        }
+        gains = {side: _gain(told, images) for side, told in by_side.items() if told}
+        if gains:
+            found.append(ClassAdvice(name, images, images - images // 2, gains))
+    return sorted(found, key=lambda advice: (-advice.worth, advice.name))
+
+
+def share_of_the_last(before: int, now: int, later: int) -> float:
+    """The change from `now` to `later` images as a share of that from `before` to `now`.
+
+    The noise of a mean of n images goes with 1/n, and so does the error it makes while it is small:
+    a doubling brings half of what the last one brought.
+    """
+    return (1 / now - 1 / later) / (1 / before - 1 / now)
+
+
+def net_wins(logits: Tensor, older: Tensor, truth: Tensor, label: int) -> Tensor:
+    """By image (N,): 1 where the column `label` of `logits` makes the answer right that the same
+    column of `older` makes wrong, -1 the other way round, else 0. All other columns stay.
+    """
+    best = logits.topk(2)
+    is_best = best.indices[:, 0] == label
+    rival = torch.where(is_best, best.indices[:, 1], best.indices[:, 0])
+    beats = torch.where(is_best, best.values[:, 1], best.values[:, 0])
+    now, then = (
+        torch.where(columns[:, label] > beats, label, rival) == truth for columns in (logits, older)
+    )
+    return now.double() - then.double()
+
+
+def _look(zero_shot: Tensor, draw: Draw) -> dict[tuple[str, int], _Seen]:
+    """By side and class, where the side has images of the class."""
+    features, labels = draw.shots
+    whole, older = (
+        mixed_head(zero_shot, image_prototypes(features[kept], labels[kept], len(zero_shot)))
+        for kept in (torch.arange(len(labels)), _older_half(labels))
+    )
+    found = {}
+    for side, (measured, truth) in draw.sides.items():
+        logits, before = measured @ whole.T, measured @ older.T
+        right = logits.argmax(1) == truth
+        for label in sorted(set(truth.tolist())):
+            own = truth == label
+            n, wins = int(own.sum()), net_wins(logits, before, truth, label)
+            variance = len(wins) * float(wins.var(correction=0)) / n**2
+            found[side, label] = _Seen(int(right[own].sum()), n, float(wins.sum()) / n, variance)
+    return found
+
+
+def _older_half(labels: Tensor) -> Tensor:
+    """Indices of the first half of every class; of an odd number the smaller one."""
+    own = [(labels == label).nonzero().flatten() for label in sorted(set(labels.tolist()))]
+    return torch.cat([indices[: len(indices) // 2] for indices in own])
+
+
+def _gain(told: Sequence[_Seen], images: int) -> Gain:
+    """What all draws say: they share images, so only what differs between draws is averaged."""
+    n = round(statistics.fmean(one.n for one in told))
+    accuracy = statistics.fmean(one.right / one.n for one in told)
+    nets = [one.net for one in told]
+    variance = statistics.fmean(one.variance for one in told)
+    if len(nets) > 1:
+        variance += statistics.variance(nets) / len(nets)
+    mean, half = statistics.fmean(nets), Z95 * math.sqrt(variance)
+    share = share_of_the_last(images // 2, images, 2 * images)
+    low, high = wilson(accuracy * n, n)
+    return Gain(
+        n, accuracy, low, high,
+        brought=Change(mean, mean - half, mean + half),
+        expected=Change(share * mean, share * (mean - half), share * (mean + half)),
+    )  # fmt: skip

@@ -1,0 +1,110 @@
+"""Accuracy by shots: a method's runs, what features give untrained, and the zero-shot line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.evaluation.by_shots import Point
+from studio import words
+from studio.markup import interval, percent
+from studio.plots.marks import Figure, clean
+
+Points = Mapping[str, Sequence[Point]]
+BESIDE = 1.035
+"""Factor between two lines at the same shots, so that their intervals do not cover each other."""
+
+
+@dataclass(frozen=True)
+class _Side:
+    """ID or OOD as it is drawn: with a symbol, as colour is never alone."""
+
+    key: str
+    title: str
+    colour: str
+    symbol: str
+    shift: float
+
+
+_SIDES = (
+    _Side("id", words.Lab.shots_sides["id"], "var(--ek-s0)", "circle", 1 / BESIDE),
+    _Side("ood", words.Lab.shots_sides["ood"], "var(--ek-s1)", "square", BESIDE),
+)
+
+
+def shots_chart(
+    method: str, zero: Mapping[str, Point], runs: Points, untrained: Points, run_id: str
+) -> Figure:
+    """Both sides of everything that is known. Value of a `chart`."""
+    w = words.Lab
+    lines = [(method, runs, "solid"), (w.untrained, untrained, "2px,3px")]
+    ticks = sorted({one.shots for _, points, _ in lines for own in points.values() for one in own})
+    ends = [min(ticks, default=1) / BESIDE**3, max(ticks, default=1) * BESIDE**3]
+    data: list[Figure] = []
+    rows: list[list[str]] = []
+    for side in (side for side in _SIDES if side.key in zero):
+        data.append(_flat(side, zero[side.key], ends))
+        rows.append(_row(side, w.shots_zero, zero[side.key]))
+        for name, points, dash in lines:
+            if side.key in points:
+                data.append(_line(side, name, points[side.key], dash))
+                rows += [_row(side, name, one) for one in points[side.key]]
+    return {
+        "figure": {
+            "data": data,
+            "layout": {
+                "uirevision": run_id,
+                "xaxis": {
+                    "type": "log", "tickvals": ticks, "ticktext": [str(n) for n in ticks],
+                    "title": {"text": w.shots_axis}, "showgrid": False,
+                },
+                "yaxis": {"ticksuffix": " %"},
+            },
+        },
+        "table": {"columns": list(w.shots_columns), "rows": rows},
+        "label": f"{w.shots}. " + "; ".join(_said(side, method, zero, runs) for side in _SIDES
+                                            if side.key in zero) + ".",
+        "note": w.shots_note,
+    }  # fmt: skip
+
+
+def _line(side: _Side, name: str, points: Sequence[Point], dash: str) -> Figure:
+    y = [100 * one.mean for one in points]
+    trained = dash == "solid"
+    return {
+        "type": "scatter", "mode": "lines+markers", "name": f"{clean(name)}, {side.title}",
+        "x": [one.shots * (side.shift if trained else 1) for one in points], "y": y,
+        "line": {"color": side.colour, "width": 2.2 if trained else 1.4, "dash": dash},
+        "marker": {"symbol": side.symbol if trained else f"{side.symbol}-open",
+                   "size": 8 if trained else 6, "color": side.colour},
+        "opacity": 1 if trained else 0.75,
+        "customdata": [[one.shots, one.n, one.draws] for one in points],
+        "error_y": {
+            "type": "data", "symmetric": False, "thickness": 1, "width": 0, "color": side.colour,
+            "array": [100 * (one.high - one.mean) for one in points],
+            "arrayminus": [100 * (one.mean - one.low) for one in points],
+            "visible": trained,
+        },
+        "hovertemplate": f"{clean(name)}, {side.title}<br>%{{customdata[0]}} shots: %{{y:.1f}} % "
+        "(n = %{customdata[1]}, mean of %{customdata[2]})<extra></extra>",
+    }  # fmt: skip
+
+
+def _flat(side: _Side, zero: Point, ends: Sequence[float]) -> Figure:
+    return {
+        "type": "scatter", "mode": "lines", "x": list(ends), "y": [100 * zero.mean] * 2,
+        "line": {"color": side.colour, "width": 1.2, "dash": "6px,4px"}, "opacity": 0.55,
+        "name": f"{words.Lab.shots_zero}, {side.title}", "showlegend": False,
+        "hovertemplate": f"{words.Lab.shots_zero}, {side.title}<br>%{{y:.1f}} % (n = {zero.n})"
+        "<extra></extra>",
+    }  # fmt: skip
+
+
+def _row(side: _Side, name: str, one: Point) -> list[str]:
+    return [
+        name, side.title, str(one.shots), percent(one.mean), interval(one.low, one.high),
+        str(one.n), str(one.draws) if one.shots else "–",
+    ]  # fmt: skip
+
+
+def _said(side: _Side, method: str, zero: Mapping[str, Point], runs: Points) -> str:
+    of_runs = (f"{percent(one.mean)} at {one.shots} shots" for one in runs.get(side.key, ()))
+    return f"{side.title}: zero-shot {percent(zero[side.key].mean)}, {method} " + ", ".join(of_runs)

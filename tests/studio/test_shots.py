@@ -1,0 +1,160 @@
+"""The shots curve of the lab: which runs are on it, what is advised, and what can be queued."""
+
+import re
+import time
+
+import pytest
+
+from core.data.dataset import Dataset, IngestReport
+from core.errors import UserError
+from core.evaluation.by_shots import of_runs, zero_shot
+from core.records import RunConfig
+from studio import words
+from studio.components.advice import advice, told
+from studio.plots import shots_chart
+from studio.session import Place, Session
+from studio.shots import ShotsCurve
+from studio.visitors import Visitor
+from studio.workspace import Workspace
+from tests.studio.conftest import NASTY
+
+
+def gain(mean, low, high):
+    change = {"mean": mean, "low": low, "high": high}
+    return {"n": 9, "accuracy": 0.5, "low": 0.3, "high": 0.7, "brought": change, "expected": change}
+
+
+def curve(*rows):
+    """What the evaluator answers: `(class, expected on ID)`."""
+    advised = [
+        {"name": name, "images": 4, "newer": 2, "gains": {"id": gain(*expected)}}
+        for name, expected in rows
+    ]
+    point = {"head": "mixed", "shots": 4, "accuracies": [0.5, 0.7]}
+    return {
+        "encoder": "embedded", "plan": {"seeds": 2}, "sizes": {"test": 100},
+        "domains": {"test": [point]}, "advice": advised,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return Dataset(
+        root=tmp_path, title="d", classes=("fox", "owl", "cat"), names=("red fox", NASTY, "cat"),
+        domains=(), templates=(), report=IngestReport(), allow_fewer=True,
+    )  # fmt: skip
+
+
+def test_the_first_class_clear_of_chance_is_advised_and_else_the_best_guess_is_called_one(dataset):
+    unclear, clear = ("fox", (0.09, -0.1, 0.2)), ("cat", (0.04, 0.01, 0.07))
+    said = told(curve(unclear, clear), dataset)
+    assert said["verdict"].startswith("Label cat next: 4 more images")
+    assert "+4.0" in said["verdict"], "with its estimate"
+    said = told(curve(unclear), dataset)
+    assert "no class is clear of chance" in said["verdict"]
+    assert "red fox" in said["verdict"]
+    said = told(curve(("fox", (-0.02, -0.1, 0.06))), dataset)
+    assert said["verdict"] == words.Lab.label_nothing
+    assert said["alone"] == words.Lab.label_alone.format(names=f"{NASTY}, cat")
+
+
+def test_names_are_text(dataset):
+    from studio.background import Answer
+
+    answer = Answer("ready", curve(("owl", (0.04, 0.01, 0.07))))
+    markup = advice(dataset, answer, NASTY, [1, 4], None)
+    assert "onerror" in markup, "the name is shown"
+    assert "<img" not in markup
+    assert "at 1 and 4 shots" in markup
+
+
+def test_the_chart_has_both_sides_and_every_number_in_its_table(record):
+    zero, runs = zero_shot(record), of_runs([record])
+    value = shots_chart("FT", zero, runs, {}, record.run_id)
+    named = [line["name"] for line in value["figure"]["data"]]
+    assert named == ["zero-shot, ID", "FT, ID", "zero-shot, OOD", "FT, OOD"]
+    assert value["figure"]["layout"]["xaxis"]["ticktext"] == ["16"]
+    rows = {tuple(row[:3]): row[3:] for row in value["table"]["rows"]}
+    assert rows["FT", "ID", "16"] == ["66.0\u202f%", "56–75\u202f%", "100", "1"]
+    bar = value["figure"]["data"][1]["error_y"]
+    assert bar["array"][0] > 0
+    alone = shots_chart("FT", {"id": zero["id"]}, {"id": runs["id"]}, {}, record.run_id)
+    assert [line["name"] for line in alone["figure"]["data"]] == ["zero-shot, ID", "FT, ID"]
+
+
+@pytest.fixture
+def shelved(studio, record):
+    """A finished run on the demo at 16 shots, one at 4 with another rate, one queued at 4."""
+    data_id = studio.shelf.add_demo()
+    path = str(studio.shelf.path(data_id))
+
+    def submit(finish, **asked):
+        config = RunConfig(data=path, method="ft", **asked)
+        job = studio.ledger.submit(config)
+        if finish:
+            kept = record.model_copy(
+                update={"run_id": job.id, "config": config.model_dump(mode="json")}
+            )
+            folder = studio.folder(job.id)
+            folder.create(config)
+            kept.write(folder.record_path)
+            studio.ledger.finish(studio.ledger.claim("w"), "done")
+        return job.id
+
+    first = submit(True)
+    submit(True, shots=4, params={"lr": 1e-3})
+    submit(True, shots=2, seed=3, evaluations=0)
+    submit(False, shots=4)
+    return first
+
+
+def test_runs_that_differ_in_more_than_shots_and_seed_are_not_on_the_curve(mine, shelved):
+    assert sorted(one.config["shots"] for one in mine.runs.by_shots(shelved)) == [2, 16]
+
+
+def test_only_what_no_run_has_is_queued_with_all_else_as_it_was(studio, mine, shelved):
+    asked = []
+    studio.evaluator.check = lambda config: asked.append(config) or config
+    session = Session(mine, Place(run=shelved, tab="lab"))
+    page = ShotsCurve(studio)
+    assert 'data-do="queue-shots"' in page.draw_advice(session)
+    page.queue(session, {})
+    assert [(one["shots"], one["seed"], one["method"]) for one in asked] == [(1, 0, "ft")]
+    assert session.notices["shots"].level == "good"
+    assert 'data-do="queue-shots"' not in page.draw_advice(session), "4 waits, 16 is done"
+    with pytest.raises(UserError, match="has a run already"):
+        page.queue(session, {})
+
+
+def test_the_curve_is_measured_once_somebody_asks_with_the_runs_model_and_prompts(
+    studio, mine, shelved
+):
+    asked = []
+    studio.evaluator.catalogue = dict
+    studio.evaluator.shots = lambda *question: asked.append(question) or curve()
+    session = Session(mine, Place(run=shelved, tab="lab"))
+    page = ShotsCurve(studio)
+    assert 'data-do="measure-shots"' in page.draw_advice(session)
+    before = page.key(session)
+    page.measure(session, {})
+    while studio.background.waiting:
+        time.sleep(0.01)
+    assert [question[1:] for question in asked] == [("embedded", "dataset")]
+    assert page.key(session) != before
+    assert re.search("What to label next", page.draw_advice(session))
+    names = [line["name"] for line in page.draw_chart(session)["figure"]["data"]]
+    assert "no training, ID" in names
+
+
+def test_a_stranger_to_the_run_measures_and_queues_nothing(studio, shelved):
+    nobody = Workspace(studio, Visitor("visitor", "someone-else", token="t" * 43))
+    session = Session(nobody, Place(run=shelved, tab="lab"))
+    page = ShotsCurve(studio)
+    assert (page.key(session), page.draw_chart(session), page.draw_advice(session)) == (
+        None,
+        None,
+        "",
+    )
+    for act in (page.measure, page.queue):
+        with pytest.raises(UserError):
+            act(session, {})
