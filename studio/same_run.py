@@ -10,7 +10,7 @@ import yaml
 from core.records import RunConfig
 from studio.components.knob_form import UNSET, all_knobs, parsed
 
-_FLAGS = ("preset", "model", "shots", "seed", "evaluations", "precision", "device", "templates")
+_FLAGS = ("preset", "model", "shots", "seed", "evaluations", "precision", "device")
 _FORM = (
     "shots", "seed", "allow_fewer", "unseen", "group_by", "allow_leaks", "stress", "evaluations",
     "precision", "device", "alphas",
@@ -24,8 +24,11 @@ def config_of(
     """What the form asks for: only what differs from the defaults. Wrong values stay as typed."""
     config: dict[str, Any] = {"data": data, "method": draft["method"]}
     for name in ("model", "templates"):
-        if draft[name] != _PLAIN[name]:
-            config[name] = draft[name]
+        value = draft[name]
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]  # as the command line says it
+        if value != _PLAIN[name]:
+            config[name] = value
     preset = str(draft["fields"].get("preset", ""))
     knobs = all_knobs(catalogue, draft["method"], preset) if catalogue else {}
     params: dict[str, Any] = {}
@@ -54,11 +57,10 @@ def draft_of(config: Mapping[str, Any], catalogue: Mapping[str, Any] | None) -> 
         for name, value in asked.items()
         if value is not None and not (name in knobs and knobs[name]["default"] == value)
     }
-    templates = config.get("templates", "dataset")
     return {
         "method": config["method"],
         "model": config.get("model", "embedded"),
-        "templates": templates if isinstance(templates, str) else "dataset",
+        "templates": config.get("templates", "dataset"),
         "fields": fields,
     }
 
@@ -83,6 +85,9 @@ def command(config: Mapping[str, Any]) -> str:
     """The command line of this run."""
     words = [f"evenkeel train {shlex.quote(config['data'])}", f"--method {config['method']}"]
     words += [f"--{name} {_word(config[name])}" for name in _FLAGS if name in config]
+    if "templates" in config:
+        given = config["templates"]
+        words += [f"--templates {_word(t)}" for t in ([given] if isinstance(given, str) else given)]
     if "allow_fewer" in config:
         words.append("--allow-fewer" if config["allow_fewer"] is True else "--no-allow-fewer")
     if "group_by" in config:

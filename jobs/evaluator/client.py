@@ -80,6 +80,12 @@ class EvaluatorClient:
         question = {"data": str(data), "model": model, "templates": prompts}
         return self._post("/shots", question)
 
+    def prototypes(self, data: Path, model: str, templates: str | Sequence[str]) -> dict[str, Any]:
+        """Where the spurious prototypes of some prompts lie before any training."""
+        prompts = templates if isinstance(templates, str) else list(templates)
+        question = {"data": str(data), "model": model, "templates": prompts}
+        return self._post("/prototypes", question)
+
     def footprint(self, model: str) -> Footprint:
         """What an image costs a model on this device."""
         return Footprint(**self._post("/footprint", {"model": model}))

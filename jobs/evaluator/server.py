@@ -113,6 +113,10 @@ def build_app(evaluator: Evaluator) -> FastAPI:
     def shots(body: PlainClip) -> dict[str, Any]:
         return evaluator.shots(body.data, body.model, body.templates)
 
+    @app.post("/prototypes")
+    def prototypes(body: PlainClip) -> dict[str, Any]:
+        return evaluator.prototypes(body.data, body.model, body.templates)
+
     @app.post("/footprint")
     def footprint(body: OfModel) -> dict[str, Any]:
         return evaluator.footprint(body.model)

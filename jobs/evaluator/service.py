@@ -34,6 +34,7 @@ from core.models import zoo
 from core.models.clip import ClipModel
 from core.models.precision import choose_device, choose_precision
 from core.protocols import Encoder, measure_shots
+from core.prototypes import preview_prototypes
 from core.records import RunConfig, write_json
 from core.runs import RunFolder
 from core.training.footprint import measure_footprint
@@ -119,6 +120,13 @@ class Evaluator:
         kept = self._settings.cache / f"shots-{SHOTS}-{key}.json"
         with self._shots.borrow(key, lambda: _read_or_make(kept, measure)) as answer:
             return answer
+
+    def prototypes(
+        self, data: Path, model: str, templates: str | tuple[str, ...]
+    ) -> dict[str, Any]:
+        """Where the spurious prototypes of some prompts lie before any training."""
+        with self._models.borrow(model, lambda: self._load(model)) as clip:
+            return preview_prototypes(clip, data, templates, self._settings.cache)
 
     def footprint(self, model: str) -> dict[str, Any]:
         """What an image costs a model on this device; measured once for the model as it is."""

@@ -42,7 +42,9 @@ def evaluate(
         else:
             if alpha is not None:
                 raise UserError(f"--alpha needs a finished run, and {what!r} is none.")
-            measured = _evaluate_model(what, data, templates or "dataset", settings)
+            measured = _evaluate_model(
+                what, data, options.template_spec(templates or ["dataset"]), settings
+            )
         if as_json:
             answer(measured)
         else:
@@ -160,7 +162,9 @@ def _frontier(
     return FinishedRun(folder.path, settings.cache).frontier(sorted(wanted))
 
 
-def _evaluate_model(model: str, data: str, templates: str, settings: Settings) -> dict[str, Any]:
+def _evaluate_model(
+    model: str, data: str, templates: str | tuple[str, ...], settings: Settings
+) -> dict[str, Any]:
     from core.zero_shot import measure_zero_shot
 
     return measure_zero_shot(Path(data), model, templates, settings.cache)

@@ -32,7 +32,8 @@ Config = Annotated[
     Path | None, typer.Option("--config", help="YAML with any of these; flags win over it.")
 ]
 Templates = Annotated[
-    str | None, typer.Option(help="`dataset`, a template set, or a template of your own with {}.")
+    list[str] | None,
+    typer.Option(help="`dataset`, a template set, or your own with {}; repeat it for several."),
 ]
 AllowFewer = Annotated[
     bool | None,
@@ -121,6 +122,7 @@ def build_config(
     knobs: Sequence[str] | None,
     alphas: str | None,
     unseen: Sequence[str] | None = None,
+    templates: Sequence[str] | None = None,
     **flags: Any,
 ) -> RunConfig:
     """The run that a file and the flags describe. `flags` are named as `RunConfig` names them."""
@@ -130,12 +132,19 @@ def build_config(
         raise UserError(f"{config}: params must be lines of 'knob: value', got {params!r}.")
     values |= {name: value for name, value in flags.items() if value is not None}
     values["params"] = {**params, **assignments(knobs)}
+    if templates:
+        values["templates"] = template_spec(templates)
     if unseen:
         values["unseen"] = tuple(name.strip() for text in unseen for name in text.split(","))
     if alphas is not None:
         values["alphas"] = parse_alphas(alphas)
     values["data"] = str(Path(data).expanduser().absolute())
     return RunConfig.parse(values, "run")
+
+
+def template_spec(given: Sequence[str]) -> str | tuple[str, ...]:
+    """What `--templates` was given: one is a set or a template, several are templates."""
+    return given[0] if len(given) == 1 else tuple(given)
 
 
 def parse_alphas(text: str) -> tuple[float, ...]:

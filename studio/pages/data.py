@@ -17,6 +17,7 @@ from studio.context import Studio
 from studio.curating import curating, leaks_allowed
 from studio.domains import looks
 from studio.markup import count, interval, percent, render
+from studio.prompting import OWN, set_choices
 from studio.session import Session, is_id
 from studio.view import Handler, View, dispatch
 
@@ -150,7 +151,8 @@ class DataPage:
         catalogue = self._studio.catalogue()
         known = catalogue.value if catalogue.state == "ready" else {"models": [], "templates": {}}
         draft = session.mine.draft(data_id)
-        own = [("dataset", w.templates_here["own" if dataset.templates else "default"])]
+        typed = draft["templates"] if isinstance(draft["templates"], list) else None
+        own = [(OWN, words.Prompts.own)] if typed is not None else []
         return render(
             "zero_shot.html",
             rows=[
@@ -161,8 +163,8 @@ class DataPage:
             error=answer.error if answer.state == "failed" else "",
             model=draft["model"],
             models=known["models"],
-            templates=own + [(n, f"{n} ({len(t)})") for n, t in known["templates"].items()],
-            chosen_templates=draft["templates"],
+            templates=[*set_choices(dataset, known["templates"]), *own],
+            chosen_templates=draft["templates"] if typed is None else OWN,
         )
 
     def _draw_health(self, session: Session) -> str:
@@ -220,7 +222,8 @@ class DataPage:
         form = detail.get("form", {})
         if session.place.data and str(form.get("model", "")).strip():
             model, templates = str(form["model"]).strip(), str(form.get("templates", "dataset"))
-            session.mine.keep(session.place.data, model=model, templates=templates)
+            chosen = {} if templates == OWN else {"templates": templates}  # written on Train
+            session.mine.keep(session.place.data, model=model, **chosen)
 
     def _open_class(self, session: Session, detail: Mapping[str, Any]) -> None:
         session.opened_class = str(detail.get("folder", ""))

@@ -9,11 +9,13 @@ from core.errors import UserError
 from studio import words
 from studio.background import Answer
 from studio.components.base import panel
+from studio.components.chart import chart
 from studio.components.knob_form import knob_form, several_form
 from studio.components.method_cards import method_cards, method_cards_waiting
 from studio.context import Studio
 from studio.estimates import Estimate, estimate
 from studio.markup import duration, percent, render, size
+from studio.prompting import Prompting
 from studio.same_run import codes, config_of
 from studio.session import Session
 from studio.several import Config, outcome, planned
@@ -36,13 +38,21 @@ class TrainPage:
                 with gr.Column(scale=3, min_width=320, elem_classes="ek-main"):
                     cards = panel()
                     form = panel()
+                    prompts = panel()
+                    with gr.Column(visible=False, elem_classes="ek-plain") as has_prototypes:
+                        prototypes = chart(words.Prompts.prototypes, height=320)
                     several = panel()
                 with gr.Column(scale=2, min_width=300, elem_classes="ek-side"):
                     this_run = panel()
+        prompting = Prompting(studio)
+        has = prompting.has_prototypes
         self.views = [
             View(head, lambda s: self._data(s) is None, self._draw_head),
             View(cards, self._cards_key, self._draw_cards),
             View(form, self._form_key, self._drawn_by(knob_form)),
+            View(prompts, prompting.key, prompting.draw),
+            View(has_prototypes, has, lambda s: gr.update(visible=has(s))),
+            View(prototypes, prompting.prototypes_key, prompting.draw_prototypes),
             View(several, self._form_key, self._drawn_by(several_form)),
             View(this_run, self._run_key, self._draw_run),
         ]
@@ -53,10 +63,11 @@ class TrainPage:
                 "queue": self._queue,
                 "queue-several": self._queue_several,
                 "retry-catalogue": self._retry,
+                **prompting.handlers(),
             }
         )
         self.events: list[tuple[Any, Handler]] = [
-            (each.action, act) for each in (cards, form, several, this_run)
+            (each.action, act) for each in (cards, form, prompts, several, this_run)
         ]
 
     # ---- what it depends on -----------------------------------------------------------------

@@ -14,6 +14,7 @@ from studio.words.language import teach
 from studio.words.live import Live as Live
 from studio.words.numbers import Numbers as Numbers
 from studio.words.prototypes import Prototypes as Prototypes
+from studio.words.prompts import Prompts as Prompts
 from studio.words.shell import Brand as Brand
 from studio.words.shell import Login as Login
 from studio.words.shell import Queue as Queue

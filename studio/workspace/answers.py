@@ -19,23 +19,43 @@ if TYPE_CHECKING:
 Templates = tuple[str, ...] | None
 
 
+Templates = str | tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Answers:
     """The questions of a workspace about its data sets and runs."""
 
     mine: "Workspace"
 
-    def zero_shot(self, data_id: str) -> Answer:
-        """What plain CLIP scores on a data set, with the model and the prompts of its draft."""
+    def zero_shot(self, data_id: str, templates: str | None = None) -> Answer:
+        """What plain CLIP scores on a data set, with the model and the prompts of its draft.
+
+        `templates` are taken instead of the draft's.
+        """
         key, path = self.zero_shot_key(data_id), self.mine.data.path(data_id)
+        if templates is not None:
+            key = (*key[:4], templates)
         evaluator = self.mine.studio.evaluator
         return self._ask(key, lambda: evaluator.zero_shot(path, model=key[3], templates=key[4]))
 
-    def zero_shot_key(self, data_id: str) -> tuple[str, str, int, str, str]:
+    def zero_shot_key(self, data_id: str) -> tuple[str, str, int, str, Templates]:
         """What a zero-shot measurement depends on."""
         draft = self.mine.draft(data_id)
         version = self.mine.data.open(data_id).version
-        return ("zero-shot", data_id, version, str(draft["model"]), str(draft["templates"]))
+        return ("zero-shot", data_id, version, str(draft["model"]), as_key(draft["templates"]))
+
+    def prototypes(self, data_id: str, templates: Templates, wanted: bool) -> Answer:
+        """Where the spurious prototypes of some prompts lie, with the model of the draft.
+
+        They are looked at once they are `wanted`.
+        """
+        model, path = str(self.mine.draft(data_id)["model"]), self.mine.data.path(data_id)
+        key = ("prototypes", data_id, self.mine.data.open(data_id).version, model, templates)
+        if not wanted:
+            return self.mine.studio.background.known(key) or Answer("waiting")
+        evaluator = self.mine.studio.evaluator
+        return self._ask(key, lambda: evaluator.prototypes(path, model, templates))
 
     def shots(self, data_id: str, config: Mapping[str, Any], wanted: bool = False) -> Answer | None:
         """The shots curve without training, with the model and prompts of a run's config.
@@ -43,8 +63,7 @@ class Answers:
         None while nobody `wanted` it; one that failed is asked again.
         """
         opened, path = self.mine.data.open(data_id), self.mine.data.path(data_id)
-        model, given = str(config["model"]), config["templates"]
-        templates = given if isinstance(given, str) else tuple(given)
+        model, templates = str(config["model"]), as_key(config["templates"])
         key = ("shots", data_id, opened.version, model, templates)
         background = self.mine.studio.background
         known = background.known(key)
@@ -198,6 +217,11 @@ class Answers:
 
     def _answer(self, answer: Answer) -> Answer:
         return replace(answer, error=self.mine.spoken(answer.error)) if answer.error else answer
+
+
+def as_key(templates: Any) -> Templates:
+    """A set's name, or templates of one's own, which JSON makes a list."""
+    return templates if isinstance(templates, str) else tuple(map(str, templates))
 
 
 def _comparison(run_ids: Sequence[str]) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ from jobs.workspaces import Workspaces
 from tests.studio.conftest import TUNED, ZERO, point
 
 OWNER = "owner:correct horse"
-LOAD, TICK, HEADER, DATA, TRAIN, LIVE, LAB = 0, 1, 2, 5, 14, 18, 19
+LOAD, TICK, HEADER, DATA, TRAIN, LIVE, LAB = 0, 1, 2, 5, 14, 19, 20
 """Numbers of some of the page's events, in the order in which `studio.app.build` makes them."""
 
 
@@ -59,6 +59,9 @@ class Evaluator:
 
     def zero_shot(self, *asked: Any, **more: Any) -> dict[str, Any]:
         return {"evaluation": ZERO.model_dump(mode="json"), "id_per_class": {}}
+
+    def prototypes(self, *asked: Any) -> dict[str, Any]:
+        return {"templates": [], "centres": [], "trail": []}
 
     def shots(self, *asked: Any) -> dict[str, Any]:
         self.asked.append(asked)

@@ -122,6 +122,24 @@ def test_zero_shot_measures_every_image_and_is_kept(evaluator, home, config):
     assert again == answer
 
 
+def test_prompts_are_measured_and_placed_before_any_training(evaluator, config):
+    prompts = ["a photo of a {}.", "a drawing of a {}.", "art of the {}."]
+    found = evaluator.prototypes(config.data, config.model, prompts)
+    assert [row["text"] for row in found["templates"]] == prompts
+    assert sum(row["kept"] for row in found["templates"]) == 2, "three quarters at most"
+    [look] = found["trail"]
+    assert (look["epoch"], len(look["points"]), len(look["classes"])) == (0, 18, 3)
+    with pytest.raises(UserError, match="exactly once"):
+        evaluator.prototypes(config.data, config.model, ["a photo", "art of the {}."])
+
+
+def test_the_shots_curve_is_kept(evaluator, home, config):
+    found = evaluator.shots(config.data, config.model, "dataset")
+    assert {row["name"] for row in found["advice"]} == {"otter", "snow owl", "red_fox"}
+    [kept] = home.cache.glob("shots-*.json")
+    assert json.loads(kept.read_text("utf-8")) == found
+
+
 def test_a_run_is_measured_at_the_ends_as_its_record_says(evaluator, home):
     record = RunFolder(home.run_folder("a-run").path).record()
     for alpha, label in ((0.0, "zero-shot"), (1.0, "fine-tuned")):

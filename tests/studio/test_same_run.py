@@ -1,6 +1,7 @@
 """The form, the command, the YAML and the Python are one run."""
 
 import shlex
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -83,6 +84,31 @@ def test_unseen_classes_are_typed_with_commas_and_said_one_by_one():
     assert "--unseen 'snow owl'" in text
     asked = build_config("/d", None, None, None, config["unseen"])
     assert asked.unseen == RunConfig.parse(config, "run").unseen == ("red_fox", "snow owl")
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        (["a photo of a {}.", "art of the {}."], ("a photo of a {}.", "art of the {}.")),
+        (["an 'odd' {}"], "an 'odd' {}"),
+        ("tip-7", "tip-7"),
+    ],
+)
+def test_own_prompts_are_the_same_run_as_command_as_yaml_and_duplicated(tmp_path, written, asked):
+    config = config_of("/d", {**DRAFT, "templates": written, "fields": {}}, CATALOGUE)
+    words = shlex.split(command(config).replace("\\\n", " "))
+    given = [value for flag, value in pairwise(words) if flag == "--templates"]
+    file = tmp_path / "run.yaml"
+    file.write_text(document(config), "utf-8")
+    for one in (
+        build_config("/d", None, None, None, templates=given, method="fd-align"),
+        build_config("/d", file, None, None),
+    ):
+        assert one.templates == asked
+    kept = RunConfig.parse(config, "run").model_dump(mode="json")
+    assert config_of("/d", draft_of(kept, CATALOGUE), CATALOGUE)["templates"] == (
+        list(asked) if isinstance(asked, tuple) else asked
+    )
 
 
 def test_yaml_and_python_give_the_same_config():

@@ -1,0 +1,29 @@
+"""Where the spurious prototypes of some prompts lie, and the images between them, untrained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.data.ingest import open_dataset
+from core.data.prompts import resolve_templates
+from core.evaluation.evaluate import labels_of
+from core.evaluation.projections import PrototypeTrail, shown_items
+from core.models.clip import ClipModel
+from core.models.prototypes import context_prototypes
+from core.models.spurious import correct
+
+
+def preview_prototypes(
+    clip: ClipModel, data: Path, templates: str | Sequence[str], cache: Path | None, seed: int = 0
+) -> dict[str, Any]:
+    """What the prototype plot of a run begins with, as FD-Align corrects them by default."""
+    dataset = open_dataset(data, cache)
+    texts = resolve_templates(templates, dataset.templates)
+    contexts = context_prototypes(clip, dataset.names, texts)
+    spurious = correct(contexts, seed)
+    trail = PrototypeTrail(contexts, texts, spurious, clip.logit_scale, dataset.classes)
+    train = dataset.items("train")
+    shown = [train[i] for i in shown_items([item.label for item in train])]
+    features = clip.evaluation_features(dataset.root, shown)
+    trail.look(0, 0, features, labels_of(shown))
+    return trail.to_json()
