@@ -19,7 +19,15 @@ _PLACES = (
 _FRAME = ("tokens.css", "shell.css", "header.css", "rail.css", "drawer.css")
 _PARTS = ("parts.css", "figures.css", "fields.css")
 STYLES = (*_FRAME, *_PARTS, *_PLACES, "narrow.css")
-SCRIPTS = ("evenkeel.js", "behaviour.js", "chart.js", "folder-drop.js", "wise.js", "photo.js")
+SCRIPTS = (
+    "evenkeel.js",
+    "behaviour.js",
+    "chart.js",
+    "folder-drop.js",
+    "wise.js",
+    "camera.js",
+    "photo.js",
+)
 
 UNTIL_STYLED = ".gradio-container { visibility: hidden; }"
 """Gradio adds our style sheet from a script: without this the bare page would flash."""

@@ -110,8 +110,16 @@
       take(event.dataTransfer.files[0]);
     });
     root.addEventListener("paste", (event) => take([...event.clipboardData.files][0]));
+    const fail = (text) => {
+      asked += 1; // what was asked before no longer counts
+      clear();
+      root.dataset.state = "failed";
+      status.textContent = text;
+    };
+    const closeCamera = EK.camera(root, () => props.value.words, take, fail);
     const gate = () => {
       root.hidden = !props.value?.run;
+      if (root.hidden) closeCamera();
     };
     watch("value", gate);
     gate();

@@ -1,4 +1,4 @@
-"""One photo through zero-shot, the chosen α and the fine-tuned weights, side by side."""
+"""One photo, dropped or from the camera, through zero-shot, the chosen α and the tuned weights."""
 
 from typing import Any
 
@@ -12,6 +12,10 @@ _TEMPLATE = """<div class="ek-photo" data-state="empty" tabindex="-1">
 <button type="button" class="ek-photo-drop" data-part="drop">
 <img data-part="image" alt="{alt}"><canvas data-part="map" hidden aria-hidden="true"></canvas>
 <span>{drop}</span></button>
+<video data-part="video" playsinline muted hidden aria-label="{sees}"></video>
+<div class="ek-camera"><button type="button" class="ek-button" data-part="camera">{open}</button>
+<button type="button" class="ek-button ek-primary" data-part="snap" hidden>{snap}</button>
+<button type="button" class="ek-button" data-part="camera-close" hidden>{close}</button></div>
 <button type="button" class="ek-quiet" data-part="toggle" aria-pressed="false" hidden>{map}</button>
 <input type="file" accept="image/*" data-part="input" hidden aria-label="{drop}">
 <p class="ek-note">{lead}</p></div>
@@ -29,6 +33,10 @@ def photo_lab(predict: Any) -> gr.HTML:
         drop=text(w.photo_drop),
         lead=text(w.photo_lead),
         map=text(w.photo_map),
+        open=text(w.camera),
+        snap=text(w.camera_snap),
+        close=text(w.camera_close),
+        sees=text(w.camera_sees),
     )
     return widget("photo", template, server_functions=[predict])
 
@@ -38,4 +46,6 @@ def photo_value(run_id: str) -> dict[str, Any]:
     w = words.Lab
     say = {"asking": w.photo_asking, "familiar": w.photo_familiar, "abstain": w.photo_abstain}
     say |= {"unknown": w.photo_unknown, "no_map": w.photo_no_map, **w.photo_maps}
+    say |= {"camera_none": w.camera_none, "camera_refused": w.camera_refused}
+    say |= {"camera_busy": w.camera_busy, "camera_insecure": w.camera_insecure}
     return {"run": run_id, "words": say}

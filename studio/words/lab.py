@@ -200,6 +200,20 @@ class Lab(Sentences):
     )
     photo_lead = "Drop one photo. It stays on this machine and is not added to the data."
     photo_drop = "Drop, paste or choose a photo"
+    camera = "Use the camera"
+    camera_snap = "Take the photo"
+    camera_close = "Close the camera"
+    camera_sees = "What the camera sees"
+    camera_none = "No camera was found on this device. Drop or choose a photo instead."
+    camera_refused = (
+        "The browser does not let this page use the camera. Allow it beside the address, or drop a "
+        "photo instead."
+    )
+    camera_busy = "The camera gives no picture; another program may be using it. Close that one."
+    camera_insecure = (
+        "Browsers give a camera to secure pages only: open the studio by https, or on its own "
+        "machine as localhost. Or drop a photo instead."
+    )
     photo_asking = "Looking at the photo …"
     photo_alt = "The photo you dropped"
     photo_familiar = (
