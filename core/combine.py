@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data.fewshot import FewShotTask
+from core.data.health.copies import leaks_noted
 from core.data.shared import shared_task
 from core.ending import Beginning, Made, conclude
 from core.environment import Clock
@@ -80,7 +81,8 @@ def combine(
     with clock("data_seconds"):
         draws = [*dict.fromkeys(draw for record in records for draw in learnt_from(record))]
         task = shared_task(draws, cache)
-    notes = [*task.notes, *_warnings(interpolator, records)]
+    leaks = [note for record in records for note in leaks_noted(record.data.get("notes", ()))]
+    notes = [*dict.fromkeys(leaks), *task.notes, *_warnings(interpolator, records)]
     for note in notes:
         yield Warned(note)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.data.health.copies import leaks_noted
 from core.evaluation.standing import Share, Standing, standing
 from core.records import RunRecord
 from studio import words
@@ -29,6 +30,8 @@ class Candidate:
     zero: Standing
     chosen: Standing
     tuned: Standing
+    leaks: str
+    """Which leaks into the measured images its training was allowed; empty without any."""
     repeatable: bool
     """Whether it was trained: a combination of runs has no seed."""
 
@@ -65,6 +68,7 @@ def candidates(records: Sequence[RunRecord], titles: Sequence[str]) -> list[Cand
             zero=standing(record, 0),
             chosen=standing(record, record.selection.alpha),
             tuned=standing(record, 1),
+            leaks=" ".join(leaks_noted(record.data.get("notes", ()))),
             repeatable=record.combined is None,
         )
         for record, title, letter, look in zip(records, titles, LETTERS, drawn, strict=False)

@@ -50,6 +50,19 @@ def trained(tiny_model, tiny_data, folder, **more):
     return folder
 
 
+def test_a_combination_of_a_run_with_leaks_says_so(pool, tmp_path):
+    shutil.copytree(pool[0], tmp_path / "leaky")
+    path = tmp_path / "leaky" / "record.json"
+    kept = json.loads(path.read_text("utf-8"))
+    note = "Leaks were allowed: 1 image is both taught and measured (a = b)."
+    kept["data"]["notes"] = [note]
+    path.write_text(json.dumps(kept))
+    record, *_ = combined("uniform-soup", [pool[1], tmp_path / "leaky"], tmp_path / "soup")
+    assert note in record.data["notes"]
+    clean, *_ = combined("uniform-soup", pool[:2], tmp_path / "clean")
+    assert note not in clean.data["notes"]
+
+
 @pytest.fixture(scope="module")
 def pool(tiny_model, tiny_data, tmp_path_factory):
     """Three FT runs from one start; the last has other shots."""

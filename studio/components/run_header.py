@@ -47,7 +47,11 @@ def run_header(job: Job, title: str, progress: Progress, place: int | None) -> d
         "kpis": _kpis(job, progress),
         "foot": _foot(job),
         "error": job.error if job.state == "failed" else "",
-        "warnings": progress.warnings + ([] if job.is_over else alarms(progress.evaluations)),
+        "warnings": [
+            *_leaks(job, progress),
+            *progress.warnings,
+            *([] if job.is_over else alarms(progress.evaluations)),
+        ],
     }
 
 
@@ -88,6 +92,12 @@ def alarms(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
         for row in gains(evaluations).values()
         if row["look"].role == "ood" and row["tone"] == "bad"
     ]
+
+
+def _leaks(job: Job, progress: Progress) -> list[str]:
+    """That leaks are allowed, until the run itself has read the data and says which there are."""
+    told = progress.phase not in ("", "data") or job.is_over
+    return [] if told or job.config.get("allow_leaks") is not True else [words.Live.leaks_allowed]
 
 
 def _foot(job: Job) -> str:

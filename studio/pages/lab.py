@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from core.data.health.copies import leaks_noted
 from core.errors import UserError
 from core.evaluation.inspection import Inspection
 from core.records import RunRecord
@@ -101,7 +102,9 @@ class LabPage:
         record = self._record(session)
         title = session.mine.runs.title(record.config) if record else ""
         run = session.place.run if session.mine.runs.job(session.place.run) else None
-        return render("lab_head.html", title=title, run=run)
+        leaks = leaks_noted(record.data.get("notes", ())) if record else ()
+        leaks = tuple(session.mine.spoken(note) for note in leaks)
+        return render("lab_head.html", title=title, run=run, leaks=leaks)
 
     def _draw_wise(self, session: Session) -> Any:
         record = self._record(session)

@@ -78,6 +78,11 @@ class Live(Sentences):
         "{domain} is {change} from zero-shot, below its interval. You can let it go on: the "
         "mixing weight α, chosen at the end, often brings it back."
     )
+    leaks_allowed = (
+        "Leaks are allowed: images that both teach and measure are left out of training, and the "
+        "record will say how many."
+    )
+    leaks_tag = "leaks allowed"
     failed_next = (
         "What to try: read the sentence above, change the setting it names, and queue it again."
     )

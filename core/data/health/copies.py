@@ -12,6 +12,7 @@ Placed = tuple[str, Item]
 
 _KEPT_FIRST = ("test", "ood", "train", "val")
 """Of equal images in several domains that of the first one stays: what measures stays whole."""
+_ALLOWED = "Leaks were allowed:"
 
 
 def exact_copies(dataset: Dataset) -> Iterator[Finding]:
@@ -46,7 +47,7 @@ def refuse_leaks(dataset: Dataset, allowed: bool = False) -> tuple[str, ...]:
     example = " = ".join(item.path for _, item in leaks[0][:3])
     if allowed:
         return (
-            f"Leaks were allowed: {images_are(len(leaks))} both taught and measured "
+            f"{_ALLOWED} {images_are(len(leaks))} both taught and measured "
             f"({example}), and left out of training.",
         )
     raise UserError(
@@ -54,6 +55,11 @@ def refuse_leaks(dataset: Dataset, allowed: bool = False) -> tuple[str, ...]:
         "each out (exclude in dataset.yaml, or the button in Data), or pass --allow-leaks to train "
         "without them."
     )
+
+
+def leaks_noted(notes: Sequence[str]) -> tuple[str, ...]:
+    """Those of a record's notes that `refuse_leaks` has written."""
+    return tuple(note for note in notes if note.startswith(_ALLOWED))
 
 
 def copies_of(dataset: Dataset) -> list[list[Placed]]:
