@@ -13,8 +13,8 @@ from studio.words.lab import Lab as Lab
 from studio.words.language import teach
 from studio.words.live import Live as Live
 from studio.words.numbers import Numbers as Numbers
-from studio.words.prototypes import Prototypes as Prototypes
 from studio.words.prompts import Prompts as Prompts
+from studio.words.prototypes import Prototypes as Prototypes
 from studio.words.shell import Brand as Brand
 from studio.words.shell import Login as Login
 from studio.words.shell import Queue as Queue

@@ -1,7 +1,9 @@
 """The prompt editor of Train."""
 
+from studio.words.language import Sentences
 
-class Prompts:
+
+class Prompts(Sentences):
     """Templates and what they score."""
 
     title = "Prompts"

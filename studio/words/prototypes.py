@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
+from studio.words.language import Sentences
 
-class Prototypes:
+
+class Prototypes(Sentences):
     """The prototypes of the robustness lab."""
 
     title = "What the templates say besides the class"

@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
+from studio.words.language import Sentences
 
-class Space:
+
+class Space(Sentences):
     """The feature space of the robustness lab."""
 
     tab = "Feature space"

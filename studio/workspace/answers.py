@@ -16,10 +16,10 @@ from studio.background import Answer
 if TYPE_CHECKING:
     from studio.workspace import Workspace
 
-Templates = tuple[str, ...] | None
-
-
 Templates = str | tuple[str, ...]
+"""A set by its name, or one's own."""
+Excluded = tuple[str, ...] | None
+"""Templates that are left out; None where a run's own choice is meant."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,10 @@ class Answers:
         opened, path = self.mine.data.open(data_id), self.mine.data.path(data_id)
         model, templates = str(config["model"]), as_key(config["templates"])
         key = ("shots", data_id, opened.version, model, templates)
-        background = self.mine.studio.background
-        known = background.known(key)
         if not wanted:
-            return self._answer(known) if known else None
-        if known and known.state == "failed":
-            background.forget(key)
+            return self._known(key)
         evaluator = self.mine.studio.evaluator
-        return self._ask(key, lambda: evaluator.shots(path, model, templates))
+        return self._ask_again(key, lambda: evaluator.shots(path, model, templates))
 
     def footprint(self, data_id: str, wanted: bool) -> Answer:
         """What an image costs the model of a data set's draft on the device that trains.
@@ -139,7 +135,7 @@ class Answers:
         """The answer of `map_features`, if it was ever asked for."""
         return self._known(self._looking("space", run_id))
 
-    def correct_templates(self, run_id: str, excluded: Templates) -> Answer:
+    def correct_templates(self, run_id: str, excluded: Excluded) -> Answer:
         """The spurious prototypes of a run without some templates; one that failed is asked again.
         None excludes what the run did.
         """
@@ -150,7 +146,7 @@ class Answers:
             lambda: Correction.model_validate(evaluator.correct_templates(run_id, excluded)),
         )
 
-    def corrected(self, run_id: str, excluded: Templates) -> Answer | None:
+    def corrected(self, run_id: str, excluded: Excluded) -> Answer | None:
         """The answer of `correct_templates`, if it was ever asked for."""
         self.mine.runs.folder(run_id)
         return self._known(("templates", run_id, excluded))
