@@ -19,6 +19,7 @@ class Lab:
         "errors": "Fehler",
         "calibration": "Kalibrierung",
         "drift": "Drift",
+        "shots": "Shots",
         "prototypes": "Prototypen",
         "photo": "Foto testen",
     }
@@ -63,7 +64,6 @@ class Lab:
         "Trainings-Features wandern im Lauf der Epochen zwischen diesen Gruppen: je weniger, desto "
         "besser hat die Ausrichtung gehalten."
     )
-    prototypes_empty = "Diese Methode verwendet keine Spurious-Prototypen."
     inspect_title = "Jedes Bild, eines nach dem anderen"
     inspect_text = (
         "Zero-shot, das gewählte α und die Gewichte nach dem Fine-Tuning antworten auf jedes "
@@ -175,3 +175,89 @@ class Lab:
         "relevance": "Gradient mal Aktivierung für die erste Antwort: ein Hinweis, kein Beweis.",
     }
     photo_no_map = "Diese Art von Turm ergibt keine Karte."
+    shots = "Genauigkeit nach Shots"
+    shots_sides: ClassVar = {"id": "ID", "ood": "OOD"}
+    shots_axis = "Bilder mit Label pro Klasse (Shots)"
+    shots_zero = "Zero-shot"
+    shots_columns: ClassVar = (
+        "was",
+        "auf",
+        "Shots",
+        "Genauigkeit",
+        "95-%-Intervall",
+        "n",
+        "Mittel aus",
+    )
+    shots_note = (
+        "Durchgezogen: Läufe, die sich von diesem nur in Shots und Seed unterscheiden, jeder beim "
+        "α seiner Wahl. Gepunktet: ohne Training, Text- und Bildprototypen zu gleichen Teilen. "
+        "Gestrichelt: Zero-shot. OOD ist das einfache Mittel der Domänen. Balken: 95-%-Intervall "
+        "über die Bilder."
+    )
+    untrained = "ohne Training"
+    shots_offer = "Was brächten mehr Bilder?"
+    shots_offer_text = (
+        "Aus festen Features, ohne Training, in Sekunden: die Kurve von 1 bis 16 Shots und die "
+        "Klassen, die durch mehr Bilder am meisten gewinnen."
+    )
+    shots_button = "Messen"
+    shots_waiting = "Die Kurve wird auf festen Features gemessen …"
+    shots_no_data = (
+        "Die Bilder dieses Laufs liegen nicht im Regal dieses Studios; was mehr davon brächten, "
+        "lässt sich nicht messen."
+    )
+    shots_more = (
+        "Die durchgezogene Kurve von {method} hat einen Punkt je Zahl von Shots mit einem Lauf."
+    )
+    shots_queue = "{method} mit {shots} Shots in die Queue"
+    shots_none_missing = (
+        "Jeder Punkt, den diese Bilder erlauben, hat schon einen Lauf. Siehe Queue."
+    )
+    label_next = "Was als Nächstes labeln"
+    label_best = (
+        "Als Nächstes {name} labeln: {more} Bilder mehr bringen dieser Klasse wohl {gains}, "
+        "abzüglich dessen, was andere an sie verlieren."
+    )
+    label_gain = "{expected} auf {side} ({low} bis {high})"
+    label_unclear = (
+        "Bei so wenigen gemessenen Bildern hebt sich keine Klasse vom Zufall ab. Am ehesten "
+        "{name}: {more} Bilder mehr, {gains}. Mehr Testbilder würden es klarer sagen."
+    )
+    label_nothing = (
+        "Mehr vom Gleichen bringt wohl keiner Klasse etwas: die neuere Hälfte der Bilder tat es "
+        "auch nicht. Besser Bilder labeln, die anders sind als die vorhandenen."
+    )
+    label_columns: ClassVar = {
+        "class": "Klasse",
+        "images": "Shots",
+        "accuracy": "Genauigkeit {side}",
+        "expected": "{side}, noch einmal so viele",
+    }
+    label_alone = (
+        "Ein oder kein Bild zum Lernen, darum lässt sich nichts sagen: {names}. Diese labeln."
+    )
+    label_rest = "Die anderen {n} Klassen"
+    label_note = (
+        "Eine Schätzung: gemessen mit {model}, wie es kam, ohne Training, indem die neuere Hälfte "
+        "der Bilder einer Klasse wegbleibt; noch einmal so viele bringen wohl halb so viel wie "
+        "diese Hälfte. Die 95-%-Intervalle gelten den gemessenen Bildern und der Ziehung der "
+        "Shots. Training kann anders ausgehen, und andersartige Bilder können mehr bringen."
+    )
+    camera = "Kamera benutzen"
+    camera_snap = "Foto aufnehmen"
+    camera_close = "Kamera schließen"
+    camera_sees = "Was die Kamera sieht"
+    camera_none = (
+        "An diesem Gerät fand sich keine Kamera. Stattdessen ein Foto hierher ziehen oder wählen."
+    )
+    camera_refused = (
+        "Der Browser lässt diese Seite nicht an die Kamera. Neben der Adresse erlauben oder "
+        "ein Foto hierher ziehen."
+    )
+    camera_busy = (
+        "Die Kamera liefert kein Bild; vielleicht benutzt sie ein anderes Programm. Dieses beenden."
+    )
+    camera_insecure = (
+        "Browser geben die Kamera nur sicheren Seiten: das Studio über https öffnen oder auf "
+        "dem eigenen Rechner als localhost. Oder ein Foto hierher ziehen."
+    )

@@ -82,3 +82,8 @@ class Live:
     )
     failed_button = "Im Training öffnen"
     cancelled = "Dieser Lauf wurde abgebrochen. Nichts wurde veröffentlicht."
+    leaks_allowed = (
+        "Leaks sind erlaubt: Bilder, die lehren und auch messen, bleiben beim Training weg, und "
+        "das Protokoll sagt, wie viele."
+    )
+    leaks_tag = "Leaks erlaubt"
