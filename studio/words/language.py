@@ -44,9 +44,9 @@ class _Sentence:
 
     def __get__(self, _of: object, _owner: type) -> Any:  # hot: every word of a page
         said = self.said.get(_spoken.get())
-        return self._elsewise() if said is None else said
+        return self._otherwise() if said is None else said
 
-    def _elsewise(self) -> Table:
+    def _otherwise(self) -> Table:
         """The key where keys are asked for, and in a language that lacks it the first one's."""
         if _spoken.get() != KEYS:
             return self.said[FIRST]

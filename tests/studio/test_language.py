@@ -17,7 +17,7 @@ from studio import words
 from studio.background import Background
 from studio.words import german, language
 from studio.words.language import LANGUAGES, Sentences, each, preferred, speaking
-from tests.attacks.conftest import HEADER, LAB, LOAD, TICK, town
+from tests.attacks.conftest import DATA, HEADER, LAB, LOAD, TICK, town
 
 PSEUDO = "xx"
 CLASSES = {name: cls for name, cls in vars(words).items() if isinstance(cls, type)}
@@ -155,7 +155,7 @@ def pages(person):
     time.sleep(1)
     yield person.fire(LOAD, query=queries[-1]).json()["data"]
     opened = {"do": "open-class", "folder": "ann-cat"}
-    yield person.fire(5, opened, query=queries[1]).json()["data"]
+    yield person.fire(DATA, opened, query=queries[1]).json()["data"]
 
 
 TECHNICAL = {
