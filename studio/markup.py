@@ -1,5 +1,6 @@
 """Templates that escape every value, and how the studio writes numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from studio.words.language import spoken
 THIN = "\u202f"
 
 
-def decimal(value: float, digits: int = 2) -> str:
-    """`0.3` as `0.30`, with the mark of the language."""
-    return f"{value:.{digits}f}".replace(".", words.Numbers.point)
+def decimal(value: float, digits: int | None = 2) -> str:
+    """`0.3` as `0.30`, with the mark of the language; without `digits` as short as it is."""
+    text = f"{value:g}" if digits is None else f"{value:.{digits}f}"
+    return text.replace(".", words.Numbers.point)
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -67,6 +69,13 @@ def number(value: float) -> str:
 def count(n: int, one: str, many: str | None = None) -> str:
     """`1 image`, `486 images`."""
     return f"{number(n)} {one if n == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return words.Numbers.listed.format(first=", ".join(names[:-1]), last=names[-1])
 
 
 def ticks(text: str) -> Markup:

@@ -1,11 +1,11 @@
 """One sentence about what a run gained and what it cost, and about two runs on the same images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from core.records import DomainScore, Evaluation, RunRecord, WisePoint
 from studio import words
-from studio.markup import count, decimal, number, percent, points
+from studio.markup import count, decimal, listed, number, percent, points
 
 w = words.Verdict
 
@@ -79,15 +79,9 @@ def _elsewhere(zero: Mapping[str, DomainScore], at: WisePoint, change: float) ->
         if name.startswith("ood/") and at.domains[name] < score.low
     ]
     if fallen:
-        return w.fallen.format(change=points(change), names=_names(fallen))
+        return w.fallen.format(change=points(change), names=listed(fallen))
     if change > 0.005:
         return w.gained.format(change=points(change))
     if change < -0.005:
         return w.lost.format(change=points(-change).lstrip("+"))
     return w.held.format(change=points(change))
-
-
-def _names(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    return w.names.format(first=", ".join(names[:-1]), last=names[-1])

@@ -6,7 +6,7 @@ from typing import Any
 from core.data.dataset import Dataset
 from studio import words
 from studio.background import Answer
-from studio.markup import points, render
+from studio.markup import listed, points, render
 from studio.session import Notice
 
 SHOWN = 8
@@ -32,7 +32,7 @@ def advice(
         found=found,
         method=method,
         missing=missing,
-        queue=words.Lab.shots_queue.format(method=method, shots=_listed(missing)),
+        queue=words.Lab.shots_queue.format(method=method, shots=listed([str(n) for n in missing])),
     )
 
 
@@ -73,10 +73,4 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
         )
         for side, gain in row["gains"].items()
     ]
-    return said.format(more=row["images"], name=row["title"], gains=" and ".join(gains))
-
-
-def _listed(shots: Sequence[int]) -> str:
-    """`1, 4 and 16`."""
-    texts = [str(n) for n in shots]
-    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+    return said.format(more=row["images"], name=row["title"], gains=listed(gains))

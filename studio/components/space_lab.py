@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.evaluation.space import ENDS, GROUPED_BY, By, FeatureSpace, PlaneName
 from studio import words
-from studio.markup import number, render
+from studio.markup import decimal, number, render
 from studio.plots.space import separation
 
 w = words.Space
@@ -37,7 +37,7 @@ def space_lab(space: FeatureSpace, asked: Mapping[str, str]) -> str:
         "space.html",
         now=chosen(space, asked),
         planes=[(name, w.planes[name]) for name in space.places],
-        titles=[w.columns[end].format(alpha=f"{space.alpha:g}") for end in ENDS],
+        titles=[w.columns[end].format(alpha=decimal(space.alpha, None)) for end in ENDS],
         rows=[(w.groups[by], values) for by, values in apart.items()],
         n=len(space.labels),
         notes=list(_notes(space)),

@@ -18,15 +18,19 @@ class _Side:
     """ID or OOD as it is drawn: with a symbol, as colour is never alone."""
 
     key: str
-    title: str
     colour: str
     symbol: str
     shift: float
 
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return words.Lab.shots_sides[self.key]
+
 
 _SIDES = (
-    _Side("id", words.Lab.shots_sides["id"], "var(--ek-s0)", "circle", 1 / BESIDE),
-    _Side("ood", words.Lab.shots_sides["ood"], "var(--ek-s1)", "square", BESIDE),
+    _Side("id", "var(--ek-s0)", "circle", 1 / BESIDE),
+    _Side("ood", "var(--ek-s1)", "square", BESIDE),
 )
 
 
@@ -69,6 +73,12 @@ def shots_chart(
 def _line(side: _Side, name: str, points: Sequence[Point], dash: str) -> Figure:
     y = [100 * one.mean for one in points]
     trained = dash == "solid"
+    at = words.Lab.shots_at.format(
+        shots="%{customdata[0]}",
+        accuracy="%{y:.1f} %",
+        n="%{customdata[1]}",
+        draws="%{customdata[2]}",
+    )
     return {
         "type": "scatter", "mode": "lines+markers", "name": f"{clean(name)}, {side.title}",
         "x": [one.shots * (side.shift if trained else 1) for one in points], "y": y,
@@ -83,8 +93,7 @@ def _line(side: _Side, name: str, points: Sequence[Point], dash: str) -> Figure:
             "arrayminus": [100 * (one.mean - one.low) for one in points],
             "visible": trained,
         },
-        "hovertemplate": f"{clean(name)}, {side.title}<br>%{{customdata[0]}} shots: %{{y:.1f}} % "
-        "(n = %{customdata[1]}, mean of %{customdata[2]})<extra></extra>",
+        "hovertemplate": f"{clean(name)}, {side.title}<br>{at}<extra></extra>",
     }  # fmt: skip
 
 
@@ -106,5 +115,10 @@ def _row(side: _Side, name: str, one: Point) -> list[str]:
 
 
 def _said(side: _Side, method: str, zero: Mapping[str, Point], runs: Points) -> str:
-    of_runs = (f"{percent(one.mean)} at {one.shots} shots" for one in runs.get(side.key, ()))
-    return f"{side.title}: zero-shot {percent(zero[side.key].mean)}, {method} " + ", ".join(of_runs)
+    w = words.Lab
+    of_runs = (
+        w.shots_said.format(accuracy=percent(one.mean), shots=one.shots)
+        for one in runs.get(side.key, ())
+    )
+    start = f"{side.title}: {w.shots_zero} {percent(zero[side.key].mean)}, {method} "
+    return start + ", ".join(of_runs)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.evaluation.space import By, End, FeatureSpace, Places, PlaneName
 from studio import words
 from studio.domains import looks
-from studio.markup import percent
+from studio.markup import decimal, percent
 from studio.plots.marks import Figure, clean
 
 COLOURS = tuple(f"var(--ek-s{i})" for i in range(6))
@@ -60,7 +60,9 @@ def space_chart(space: FeatureSpace, end: End, by: By, plane: PlaneName, run_id:
 
 def separation(value: float | None) -> str:
     """A silhouette with its sign: `+0.214`."""
-    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+    if value is None:
+        return "–"
+    return f"{'−' if value < 0 else '+'}{decimal(abs(value), 3)}"
 
 
 def _title(by: By, name: str) -> str:

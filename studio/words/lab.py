@@ -140,6 +140,8 @@ class Lab(Sentences):
     shots = "Accuracy by shots"
     shots_sides: ClassVar = {"id": "ID", "ood": "OOD"}
     shots_axis = "labelled images per class (shots)"
+    shots_at = "{shots} shots: {accuracy} (n = {n}, mean of {draws})"
+    shots_said = "{accuracy} at {shots} shots"
     shots_zero = "zero-shot"
     shots_columns: ClassVar = (
         "what",

@@ -6,9 +6,10 @@ from studio.words.language import Sentences
 
 
 class Numbers(Sentences):
-    """One and many of what is counted, and the mark before decimals."""
+    """One and many of what is counted, the mark before decimals, and lists."""
 
     point = "."
+    listed = "{first} and {last}"
     images: ClassVar = ("image", "images")
     classes: ClassVar = ("class", "classes")
     domains: ClassVar = ("OOD domain", "OOD domains")

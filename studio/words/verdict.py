@@ -16,7 +16,6 @@ class Verdict(Sentences):
     gained = "the other domains gain {change} on average"
     lost = "the other domains lose {change} on average, within their intervals"
     held = "the other domains hold ({change} on average)"
-    names = "{first} and {last}"
     keep_zero_shot = (
         "On the validation images no mixture beat zero-shot, so α = 0 is chosen: plain CLIP. "
         "Fine-tuning alone (α = 1) shows {gain}; more validation images would tell them apart."

@@ -207,11 +207,11 @@ def texts(value):
 
 
 def unspoken(text):
-    """A text without what was said in brackets, and without numbers and abbreviations."""
+    """A text without what was said in brackets, numbers, abbreviations and the runs' method."""
     before = None
     while before != text:
         before, text = text, re.sub(r"⟦[^⟦⟧]*⟧", " ", text)
-    text = re.sub(r"%?\{[^}]*\}|\b(ID|OOD|ECE|CPU|CLI|YAML|Python)\b", " ", text)
+    text = re.sub(r"%?\{[^}]*\}|Fine-tuning \(FT\)|\b(ID|OOD|ECE|CPU|CLI|YAML|Python)\b", " ", text)
     return text.strip(" ,.;:·()%–") if re.search(r"[A-Za-z]{3,}", text) else ""
 
 
@@ -248,7 +248,10 @@ def core_names():
 
 def leftover(pages):
     """Texts that stand in no catalogue."""
-    known, ours = core_names(), re.compile(f"(?:{OWN}|{ERRORS}|ft-[0-9a-z-]+)[ ,.]*")
+    known, ours = (
+        set(map(unspoken, core_names())),
+        re.compile(f"(?:{OWN}|{ERRORS}|ft-[0-9a-z-]+)[ ,.]*"),
+    )
     rest = {unspoken(html.unescape(text)) for page in pages for text in texts(page)}
     return sorted(text for text in rest - known if text and not ours.fullmatch(text))
 

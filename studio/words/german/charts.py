@@ -25,7 +25,7 @@ class Charts:
     ood_axis = "mittlere OOD-Accuracy, %"
     alpha_axis = "α, %"
     frontier_label = "{title}: {n} gemessene Punkte."
-    template = "Vorlage ({n})"
+    template = "Template ({n})"
     odd = "ausgelassen ({n})"
     centre = "Zentrum ({n})"
     image = "Bild"
@@ -33,9 +33,9 @@ class Charts:
     class_mean = "Klassenmittel"
     kept = "behalten"
     left_out = "ausgelassen"
-    prototypes_columns: ClassVar = ("Vorlage", "Verwendung", "Cluster")
+    prototypes_columns: ClassVar = ("Template", "Verwendung", "Cluster")
     prototypes_label = (
-        "{kept} Prompt-Vorlagen behalten, {odd} als Ausreißer ausgelassen, {centres} "
+        "{kept} Prompt-Templates behalten, {odd} als Ausreißer ausgelassen, {centres} "
         "Cluster-Zentren; Trainings-Features nach Epoche {epoch}."
     )
     sure_and_right = "{sure} sicher, {right} richtig"

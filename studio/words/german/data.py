@@ -9,7 +9,7 @@ class Data:
     title = "Daten"
     start = "Mit den eigenen Bildern beginnen"
     lead = (
-        "Evenkeel trainiert CLIP mit einer Handvoll beschrifteter Bilder nach und zeigt bei jedem "
+        "Evenkeel trainiert CLIP mit einer Handvoll gelabelter Bilder nach und zeigt bei jedem "
         "Schritt, was das mit Bildern macht, die anders aussehen."
     )
     points: ClassVar = (
@@ -37,7 +37,7 @@ class Data:
     demo_note = "Gehört zu Evenkeel, geht ohne Netz"
     drop_title = "Eigene Bilder verwenden"
     drop_text = "Einen Ordner mit einem Unterordner je Klasse ablegen, oder ein zip davon."
-    drop_id = "Beschriftete Bilder hinzufügen"
+    drop_id = "Gelabelte Bilder hinzufügen"
     drop_ood = "OOD-Domäne hinzufügen"
     drop_id_text = "Ein Ordner je Klasse; mehr Bilder der Klassen, auf denen trainiert wird."
     drop_ood_text = (

@@ -59,7 +59,7 @@ class Lab:
     sentence_id = "Bei α = {alpha}: {id} auf den eigenen Bildern, gegen Zero-shot."
     id = "Eigene Bilder (ID)"
     prototypes_lead = (
-        "Jeder Punkt ist eine Prompt-Vorlage, so wie CLIP sie sieht. Vorlagen, die ein Isolation "
+        "Jeder Punkt ist ein Prompt-Template, so wie CLIP es sieht. Templates, die ein Isolation "
         "Forest für Ausreißer hält (×), bleiben weg; der Rest ist mit k-means gruppiert (◆). "
         "Trainings-Features wandern im Lauf der Epochen zwischen diesen Gruppen: je weniger, desto "
         "besser hat die Ausrichtung gehalten."
@@ -175,23 +175,25 @@ class Lab:
         "relevance": "Gradient mal Aktivierung für die erste Antwort: ein Hinweis, kein Beweis.",
     }
     photo_no_map = "Diese Art von Turm ergibt keine Karte."
-    shots = "Genauigkeit nach Shots"
+    shots = "Accuracy nach Shots"
     shots_sides: ClassVar = {"id": "ID", "ood": "OOD"}
     shots_axis = "Bilder mit Label pro Klasse (Shots)"
+    shots_at = "{shots} Shots: {accuracy} (n = {n}, Mittel aus {draws})"
+    shots_said = "{accuracy} bei {shots} Shots"
     shots_zero = "Zero-shot"
     shots_columns: ClassVar = (
         "was",
         "auf",
         "Shots",
-        "Genauigkeit",
-        "95-%-Intervall",
+        "Accuracy",
+        "95‑%‑Intervall",
         "n",
         "Mittel aus",
     )
     shots_note = (
         "Durchgezogen: Läufe, die sich von diesem nur in Shots und Seed unterscheiden, jeder beim "
         "α seiner Wahl. Gepunktet: ohne Training, Text- und Bildprototypen zu gleichen Teilen. "
-        "Gestrichelt: Zero-shot. OOD ist das einfache Mittel der Domänen. Balken: 95-%-Intervall "
+        "Gestrichelt: Zero-shot. OOD ist das einfache Mittel der Domänen. Balken: 95‑%‑Intervall "
         "über die Bilder."
     )
     untrained = "ohne Training"
@@ -230,7 +232,7 @@ class Lab:
     label_columns: ClassVar = {
         "class": "Klasse",
         "images": "Shots",
-        "accuracy": "Genauigkeit {side}",
+        "accuracy": "Accuracy {side}",
         "expected": "{side}, noch einmal so viele",
     }
     label_alone = (
@@ -240,7 +242,7 @@ class Lab:
     label_note = (
         "Eine Schätzung: gemessen mit {model}, wie es kam, ohne Training, indem die neuere Hälfte "
         "der Bilder einer Klasse wegbleibt; noch einmal so viele bringen wohl halb so viel wie "
-        "diese Hälfte. Die 95-%-Intervalle gelten den gemessenen Bildern und der Ziehung der "
+        "diese Hälfte. Die 95‑%‑Intervalle gelten den gemessenen Bildern und der Ziehung der "
         "Shots. Training kann anders ausgehen, und andersartige Bilder können mehr bringen."
     )
     camera = "Kamera benutzen"

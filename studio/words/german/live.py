@@ -65,7 +65,7 @@ class Live:
     accuracy_note = "Gestrichelt: Zero-shot derselben Domäne. Balken: 95‑%‑Intervall."
     prototypes = "Was das Training nicht bewegen darf"
     prototypes_empty = (
-        "Prompt-Vorlagen, ihre Cluster und die Drift der Trainingsbilder erscheinen mit der ersten "
+        "Prompt-Templates, ihre Cluster und die Drift der Trainingsbilder erscheinen mit der ersten "
         "Epoche."
     )
     log = "Log"

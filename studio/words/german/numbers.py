@@ -4,9 +4,10 @@ from typing import ClassVar
 
 
 class Numbers:
-    """One and many of what is counted, and the mark before decimals."""
+    """One and many of what is counted, the mark before decimals, and lists."""
 
     point = ","
+    listed = "{first} und {last}"
     images: ClassVar = ("Bild", "Bilder")
     classes: ClassVar = ("Klasse", "Klassen")
     domains: ClassVar = ("OOD-Domäne", "OOD-Domänen")

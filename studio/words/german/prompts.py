@@ -17,7 +17,7 @@ class Prompts:
     measuring = "wird gemessen …"
     help = (
         "Für diesen Lauf: Zero-shot-Start und Klassenkopf. Gemessen wird, sobald das Tippen "
-        "aufhört. Wer Prompts nach der Testgenauigkeit wählt, macht diese zu günstig."
+        "aufhört. Wer Prompts nach der Test-Accuracy wählt, macht diese zu günstig."
     )
     other_prototypes = (
         "Diese Methode bildet ihre spurious prototypes aus {set}, egal welche Prompts oben stehen."

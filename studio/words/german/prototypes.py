@@ -13,7 +13,7 @@ class Prototypes:
         "trainieren. Das dauert einmal ein paar Sekunden und wird behalten."
     )
     button = "Prototypen ansehen"
-    waiting = "Der Text-Tower liest die Templates …"
+    waiting = "Der Textturm liest die Templates …"
     colour_by = "Farbe nach"
     by: ClassVar = {"use": "Verwendung", "cluster": "Cluster"}
     plane = "Ebene"

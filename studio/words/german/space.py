@@ -32,7 +32,7 @@ class Space:
     part_shown = (
         "{n} von {measured} gemessenen Bildern sind zu sehen, gleichmäßig über Domänen und Klassen."
     )
-    unmoved = "Diese Methode hat den Bild-Tower nicht verändert: beide Bilder sind gleich."
+    unmoved = "Diese Methode hat den Bildturm nicht verändert: beide Bilder sind gleich."
     few = "Für t-SNE sind es zu wenige Bilder."
     notes: ClassVar = {
         "tsne": "t-SNE bewahrt, wer wem nahe ist; Abstände zwischen Gruppen bedeuten wenig.",

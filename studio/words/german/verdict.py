@@ -18,7 +18,6 @@ class Verdict:
     gained = "die anderen Domänen gewinnen im Mittel {change}"
     lost = "die anderen Domänen verlieren im Mittel {change}, innerhalb ihrer Intervalle"
     held = "die anderen Domänen halten sich (im Mittel {change})"
-    names = "{first} und {last}"
     keep_zero_shot = (
         "Auf den Validierungsbildern war keine Mischung besser als Zero-shot, also ist α = 0 "
         "gewählt: das reine CLIP. Fine-Tuning allein (α = 1) zeigt {gain}; mehr "
