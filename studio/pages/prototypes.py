@@ -16,6 +16,7 @@ from studio.components.chart import chart
 from studio.components.offer import offer
 from studio.components.template_lab import chosen, template_choice, template_summary, unticked
 from studio.context import Studio
+from studio.markup import render
 from studio.pages.live import prototypes_value
 from studio.same_run import draft_of
 from studio.session import Notice, Session
@@ -39,7 +40,7 @@ class PrototypesPanel:
             choice = panel()
         with gr.Column(visible=False) as drifting:
             drift = chart(w.drift, height=460)
-            panel(f'<p class="ek-note">{words.Lab.prototypes_lead}</p>')
+            panel(render("prototypes_lead.html"))
         self.views = [
             View(head, self._key, self._draw_head),
             View(body, self._key, lambda s: gr.update(visible=_found(s) is not None)),

@@ -65,8 +65,8 @@ class Live:
     accuracy_note = "Gestrichelt: Zero-shot derselben Domäne. Balken: 95‑%‑Intervall."
     prototypes = "Was das Training nicht bewegen darf"
     prototypes_empty = (
-        "Prompt-Templates, ihre Cluster und die Drift der Trainingsbilder erscheinen mit der ersten "
-        "Epoche."
+        "Prompt-Templates, ihre Cluster und die Drift der Trainingsbilder erscheinen mit der "
+        "ersten Epoche."
     )
     log = "Log"
     log_empty = "Noch keine Meldung."
