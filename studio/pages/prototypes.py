@@ -175,7 +175,9 @@ class PrototypesPanel:
     def _with_knob(self, config: Mapping[str, Any], excluded: tuple[str, ...]) -> dict[str, Any]:
         """A run's settings with the choice; of a method without prototypes another is taken."""
         catalogue = self._studio.catalogue()
-        methods = catalogue.value["methods"] if catalogue.state == "ready" else ()
+        if catalogue.state != "ready":
+            raise UserError(w.not_ready)
+        methods = catalogue.value["methods"]
         having = [m["name"] for m in methods if any(k["name"] == KNOB for k in m["knobs"])]
         if not having:
             raise UserError(w.no_method)

@@ -130,7 +130,7 @@ def _arrows(found: Correction, places: Places) -> Iterator[Figure]:
             yield {
                 "x": x, "y": y, "ax": ax, "ay": ay, "text": "", "showarrow": True,
                 "xref": "x", "yref": "y", "axref": "x", "ayref": "y",
-                "arrowhead": 2, "arrowwidth": 1.6, "arrowcolor": "var(--ek-accent)",
+                "standoff": 7, "arrowhead": 2, "arrowwidth": 1.6, "arrowcolor": "var(--ek-accent)",
             }  # fmt: skip
 
 

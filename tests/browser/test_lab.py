@@ -1,0 +1,36 @@
+"""The lab's looks into the feature space and the prototypes, by the keyboard."""
+
+
+def press(page, name, key="Enter", role="button"):
+    """Reach a control by its name, and press a key on it."""
+    control = page.get_by_role(role, name=name, exact=True)
+    control.focus()
+    page.keyboard.press(key)
+
+
+def test_the_feature_space_is_mapped_and_read_as_a_table(open_page, demo, finished):
+    page = open_page(f"?data={demo}&run={finished}&tab=lab")
+    press(page, "Feature space", role="tab")
+    press(page, "Map the features")
+    shown = "[data-part=plot][aria-label^='Zero-shot: '][aria-label*=' by %s ']"
+    page.wait_for_selector(shown % "class" + " .main-svg")
+    press(page, "domain")
+    page.wait_for_selector(shown % "domain")
+    card = page.locator("figure", has_text="Zero-shot").filter(has=page.locator(".main-svg"))
+    card.get_by_role("button", name="Table").press("Enter")
+    assert "separation" in card.locator("table").inner_text()
+
+
+def test_templates_are_left_out_and_the_choice_goes_into_the_next_run(open_page, demo, finished):
+    page = open_page(f"?data={demo}&run={finished}&tab=lab")
+    press(page, "Prototypes", role="tab")
+    press(page, "Look at the prototypes")
+    page.get_by_label("itap of a {}.").press("Space")
+    press(page, "Re-estimate")
+    page.wait_for_selector("th:has-text('re-estimated')")
+    assert not page.get_by_label("itap of a {}.").is_checked()
+    press(page, "Use these in a new run")
+    page.wait_for_function(
+        "document.querySelector('.ek-same pre')?.textContent.includes('itap of a {}.')"
+    )
+    assert "excluded_templates" in page.inner_text(".ek-same pre")
