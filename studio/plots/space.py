@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.evaluation.space import By, End, FeatureSpace, Places, PlaneName
 from studio import words
-from studio.domains import looks
+from studio.domains import Look, looks
 from studio.markup import decimal, percent
 from studio.plots.marks import Figure, clean
 
@@ -74,7 +74,7 @@ def _marks(space: FeatureSpace, by: By) -> dict[int, _Mark]:
     if by == "domain":
         index = {name: i for i, name in enumerate(space.domains)}
         return {
-            index[look.key]: _Mark(look.title, look.colour, look.symbol)
+            index[look.key]: _Mark(look.title, look.colour, _symbol(look))
             for look in looks(space.domains)
         }
     groups = space.grouped["class"]["alpha"].groups
@@ -83,6 +83,11 @@ def _marks(space: FeatureSpace, by: By) -> dict[int, _Mark]:
         one.index: _Mark(one.name, COLOURS[i % 6], SYMBOLS[(i + i // 6) % 6])
         for i, one in enumerate(sorted(named, key=lambda one: one.index))
     }
+
+
+def _symbol(look: Look) -> str:
+    """Validation and test images are of one domain and colour, and are drawn apart."""
+    return "circle-open" if look.role == "val" else look.symbol
 
 
 def _traces(space: FeatureSpace, by: By, places: Places, left: int) -> Iterator[Figure]:

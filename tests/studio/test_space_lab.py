@@ -57,6 +57,13 @@ def test_the_images_are_drawn_by_class_or_by_domain():
     ]  # fmt: skip
 
 
+def test_no_two_domains_look_alike():
+    space = made()
+    space = space.model_copy(update={"domains": ["val", "test"]})
+    data = plots.space_chart(space, "alpha", "domain", "pca", "r")["figure"]["data"]
+    assert len({(t["marker"]["color"], t["marker"]["symbol"]) for t in data}) == len(data) == 2
+
+
 def test_both_ends_have_the_same_axes_and_other_places():
     space = made()
     figures = [plots.space_chart(space, end, "class", "pca", "r")["figure"] for end in ENDS]
