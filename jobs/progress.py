@@ -49,6 +49,8 @@ class Progress:
     """`[step, loss]` of training."""
     terms: dict[str, list[list[float]]] = field(default_factory=dict)
     """Each term of the loss as `[step, value]`."""
+    updates: list[list[float]] = field(default_factory=list)
+    """`[step, learning rate, gradient norm]` of training."""
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     """`{label, step, alpha, domains}`; `domains` is name to `DomainScore` as JSON."""
     warnings: list[str] = field(default_factory=list)
@@ -78,6 +80,7 @@ class Fold:
         self._now = Progress()
         self._losses: _Series[list[float]] = _Series()
         self._terms: dict[str, _Series[list[float]]] = {}
+        self._updates: _Series[list[float]] = _Series()
         self._evaluations: _Series[dict[str, Any]] = _Series()
         self._warnings: _Series[str] = _Series()
         self._log: _Series[str] = _Series()
@@ -124,6 +127,7 @@ class Fold:
             eta_seconds=self._eta_seconds(),
             losses=self._losses.after(after),
             terms={name: values for name, values in terms.items() if values},
+            updates=self._updates.after(after),
             evaluations=self._evaluations.after(after),
             warnings=self._warnings.after(after),
             log=self._log.after(after),
@@ -143,6 +147,8 @@ class Fold:
         self._epoch_losses.append(loss)
         if math.isfinite(loss):
             self._losses.add(seq, [step, loss])
+        if event.get("lr") and math.isfinite(event.get("grad_norm", math.nan)):
+            self._updates.add(seq, [step, event["lr"], event["grad_norm"]])
         for name, value in (event.get("terms") or {}).items():
             self._terms.setdefault(name, _Series()).add(seq, [step, value])
 

@@ -37,6 +37,7 @@ class PrototypeTrail:
         self._places = torch.from_numpy(centres).float()  # (K, 2)
         self._classes = classes
         self._looks: list[dict[str, Any]] = []
+        self._first: Tensor | None = None
         placed = plane.transform(contexts.double().numpy())
         self._templates = [
             {"text": text, "x": _round(x), "y": _round(y), "kept": kept, "cluster": cluster}
@@ -46,7 +47,11 @@ class PrototypeTrail:
         ]
 
     def look(self, epoch: int, step: int, features: Tensor, labels: Tensor) -> None:
-        """Add one look at unit training features (N, D) with their labels (N,)."""
+        """Add one look at unit training features (N, D) with their labels (N,).
+
+        The first is at the frozen tower, which the drift of every look is measured from.
+        """
+        self._first = features if self._first is None else self._first
         shares = torch.softmax(features @ self._centres.T, dim=1)  # (N, K)
         places = shares @ self._places  # (N, 2)
         means = []
@@ -59,7 +64,15 @@ class PrototypeTrail:
             [_round(x), _round(y), label]
             for (x, y), label in zip(places.tolist(), labels.tolist(), strict=True)
         ]
-        self._looks.append({"epoch": epoch, "step": step, "classes": means, "points": points})
+        self._looks.append(
+            {
+                "epoch": epoch,
+                "step": step,
+                "classes": means,
+                "points": points,
+                **drift(self._first, features, self._centres),
+            }
+        )
 
     def go_back(self, step: int, earlier: Sequence[dict[str, Any]] = ()) -> None:
         """Drop the looks after `step`; with those up to it that an earlier attempt had taken."""
@@ -81,6 +94,18 @@ class PrototypeTrail:
             "centres": centres,
             "trail": self._looks,
         }
+
+
+def drift(first: Tensor, features: Tensor, centres: Tensor) -> dict[str, float]:
+    """How far unit features (N, D) have gone from the `first`: `moved`, the mean length of the
+    change, and `divergence`, the mean KL(P₀‖P_t) over centres (K, D) that carry τ, in nats.
+
+    The second is what FD-Align (arXiv 2310.15105, Eq. 5) holds down.
+    """
+    before, now = (torch.log_softmax(each @ centres.T, dim=1) for each in (first, features))
+    divergence = (before.exp() * (before - now)).sum(1).mean()
+    moved = (features - first).norm(dim=1).mean()
+    return {"moved": _round(float(moved)), "divergence": _round(float(divergence))}
 
 
 def shown_items(labels: Sequence[int]) -> list[int]:

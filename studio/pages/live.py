@@ -36,6 +36,7 @@ class LivePage:
                     loss = chart(w.loss, min_width=320)
                     accuracy = chart(w.accuracy, min_width=320)
                 table = panel()
+                updates = chart(w.updates, height=360)
                 with gr.Row(elem_classes="ek-pair", equal_height=True):
                     prototypes = chart(w.prototypes, height=320, min_width=320)
                     log = panel(min_width=320)
@@ -45,6 +46,7 @@ class LivePage:
             View(loss, self._loss_key, self._draw_loss),
             View(accuracy, self._accuracy_key, self._draw_accuracy),
             View(table, self._accuracy_key, self._draw_table),
+            View(updates, self._updates_key, self._draw_updates),
             View(prototypes, self._prototypes_key, self._draw_prototypes),
             View(log, self._log_key, self._draw_log),
         ]
@@ -106,6 +108,9 @@ class LivePage:
         path = session.mine.runs.folder(run_id).prototypes_path
         return (run_id, path.stat().st_mtime_ns if path.exists() else 0)
 
+    def _updates_key(self, session: Session) -> Hashable:
+        return (self._loss_key(session), self._prototypes_key(session))
+
     # ---- how it looks -----------------------------------------------------------------------
     def _draw_head(self, session: Session) -> str:
         job = self._job(session)
@@ -147,6 +152,13 @@ class LivePage:
     def _draw_prototypes(self, session: Session) -> Any:
         run_id = session.place.run
         return prototypes_value(session.mine, run_id, w.prototypes_empty) if run_id else None
+
+    def _draw_updates(self, session: Session) -> Any:
+        run_id = session.place.run
+        if not run_id or not self._has_run(session):
+            return None
+        trail = (read_prototypes(session.mine, run_id) or {}).get("trail", ())
+        return plots.updates_chart(run_id, session.mine.runs.progress(run_id).updates, trail)
 
     def _draw_log(self, session: Session) -> str:
         run_id = session.place.run
@@ -190,12 +202,17 @@ def _link(session: Session, run_id: str) -> str:
 
 def prototypes_value(mine: Workspace, run_id: str, empty: str) -> Any:
     """Value of the prototypes chart, read from the run's folder."""
+    return plots.prototypes_chart(read_prototypes(mine, run_id), run_id, empty)
+
+
+def read_prototypes(mine: Workspace, run_id: str) -> dict[str, Any] | None:
+    """The looks at a run's prototypes so far; None while there are none."""
     path = mine.runs.folder(run_id).prototypes_path
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
-        found = None
-    return plots.prototypes_chart(found, run_id, empty)
+        return None
+    return found
 
 
 def _steps(progress: Any) -> int:

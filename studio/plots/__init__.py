@@ -13,6 +13,7 @@ from studio.plots.space import space_chart
 from studio.plots.stress import stress_chart
 from studio.plots.templates import templates_chart
 from studio.plots.training import accuracy_chart, loss_chart
+from studio.plots.updates import updates_chart
 
 __all__ = [
     "Figure",
@@ -31,4 +32,5 @@ __all__ = [
     "stress_chart",
     "templates_chart",
     "thin",
+    "updates_chart",
 ]

@@ -65,6 +65,17 @@ class Live(Sentences):
     accuracy = "Accuracy by domain"
     accuracy_empty = "The first points are zero-shot, before training starts."
     accuracy_note = "Dashed: zero-shot of the same domain. Bars: 95 % interval."
+    updates = "Inside the training"
+    updates_empty = "Gradient norm and learning rate appear with the first gradient step."
+    updates_note = (
+        "Top: length of the gradient before it is clipped. Middle: learning rate. Bottom: training "
+        "images against the start, by their features (0 to 2) and by their distribution over the "
+        "spurious prototypes (KL, nats), which FD-Align holds down."
+    )
+    gradient = "gradient norm"
+    rate = "learning rate"
+    moved = "features moved"
+    divergence = "prototype drift"
     prototypes = "What training must not move"
     prototypes_empty = (
         "Prompt templates, their clusters and the drift of the training images appear with "

@@ -18,6 +18,8 @@ def step(number: int, loss: float = 1.0) -> Step:
         epochs=2,
         loss=loss,
         terms={"ce": loss / 2},
+        lr=0.1 * number,
+        grad_norm=loss,
         images_per_second=10.0 * number,
     )
 
@@ -56,6 +58,7 @@ def test_the_fold_tells_where_the_run_is():
     assert (progress.step, progress.steps, progress.epoch, progress.epochs) == (3, 4, 2, 2)
     assert progress.losses == [[1, 4.0], [2, 2.0], [3, 1.0]]
     assert progress.terms == {"ce": [[1, 2.0], [2, 1.0], [3, 0.5]]}
+    assert progress.updates == [[1, 0.1, 4.0], [2, 0.2, 2.0], [3, pytest.approx(0.3), 1.0]]
     assert progress.warnings == ["class 'fox' is small"]
     assert progress.started == 1002.0
     assert progress.images_per_second == 20.0  # the mean of 10, 20 and 30

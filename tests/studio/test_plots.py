@@ -151,3 +151,20 @@ def test_thinning_keeps_the_ends_and_the_number():
     assert len(kept) == 400
     assert (kept[0], kept[-1]) == ([0, 0], [4999, 4999])
     assert plots.thin(pairs[:3]) == pairs[:3]
+
+
+def test_rate_norm_and_drift_stand_one_above_the_other_over_the_same_steps():
+    updates = [[step, 1e-4 / step, 2.0 * step] for step in range(1, 5)]
+    trail = [
+        {"step": 0, "moved": 0.0, "divergence": 0.0},
+        {"step": 4, "moved": 0.25, "divergence": 0.01},
+        {"step": 4},  # of an older version
+    ]
+    value = plots.updates_chart("run", updates, trail)
+    lines = [(line["name"], line["yaxis"], line["y"][-1]) for line in value["figure"]["data"]]
+    assert lines[0] == ("gradient norm", "y", 8.0)
+    assert ("learning rate", "y2", 2.5e-5) in lines
+    assert lines[-2:] == [("features moved", "y3", 0.25), ("prototype drift", "y3", 0.01)]
+    assert value["table"]["rows"][-1] == ["4", "", "", "0.2500", "0.01000"]
+    assert len(plots.updates_chart("run", updates, [])["figure"]["data"]) == 3
+    assert "empty" in plots.updates_chart("run", [], trail)
