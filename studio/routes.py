@@ -18,6 +18,7 @@ from fastapi.responses import (
 )
 from starlette.datastructures import UploadFile
 
+from core.data.stress import EFFECTS
 from core.embedded import assets, demo_folder
 from core.errors import UserError
 from studio.context import Studio
@@ -140,11 +141,13 @@ def _add_pictures(router: APIRouter, studio: Studio) -> None:
         pictures = sorted((folder / "dessert").glob("*")) or sorted(folder.glob("*/*"))
         return _file(_found(next(iter(pictures), None)), _FOR_A_DAY)
 
-    @router.get("/data/{data_id}/thumbs/{sha256}.webp", include_in_schema=False)
-    def thumb(data_id: str, sha256: str, mine: Workspace = mine) -> FileResponse:
-        if not is_id(data_id) or not _SHA256.fullmatch(sha256):
+    @router.get("/data/{data_id}/thumbs/{name}.webp", include_in_schema=False)
+    def thumb(data_id: str, name: str, mine: Workspace = mine) -> FileResponse:
+        sha256, dash, effect = name.partition("-")  # one of the stress set, as `<hash>-night`
+        known = effect in EFFECTS if dash else True
+        if not is_id(data_id) or not _SHA256.fullmatch(sha256) or not known:
             raise HTTPException(404)
-        return _file(_or_404(lambda: mine.data.thumb(data_id, sha256)), _FOR_EVER)
+        return _file(_or_404(lambda: mine.data.thumb(data_id, sha256, effect)), _FOR_EVER)
 
 
 def _add_downloads(router: APIRouter, studio: Studio) -> None:

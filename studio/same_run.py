@@ -24,9 +24,7 @@ def config_of(
     """What the form asks for: only what differs from the defaults. Wrong values stay as typed."""
     config: dict[str, Any] = {"data": data, "method": draft["method"]}
     for name in ("model", "templates"):
-        value = draft[name]
-        if isinstance(value, list) and len(value) == 1:
-            value = value[0]  # as the command line says it
+        value = spec(draft[name])
         if value != _PLAIN[name]:
             config[name] = value
     preset = str(draft["fields"].get("preset", ""))
@@ -74,6 +72,11 @@ def as_typed(value: Any) -> str:
     typed = ", ".join(map(str, value))
     # Templates hold braces and maybe commas: what would be read otherwise is quoted.
     return typed if parsed(typed, "list") == list(value) else json.dumps(list(value))
+
+
+def spec(value: Any) -> Any:
+    """Templates as a config names them: one of one's own by itself, as on the command line."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def codes(config: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -173,14 +173,17 @@ class Shelf:
             name = f"{slug}-{secrets.token_hex(3)}"
         return name
 
-    def thumb(self, data_id: str, sha256: str) -> Path:
-        """A small WebP of one image, made on the first request."""
+    def thumb(self, data_id: str, sha256: str, effect: str = "") -> Path:
+        """A small WebP of one image, made on the first request; under an effect of the stress set
+        if one is named.
+        """
         source = self.open(data_id).images.get(sha256)
         if source is None:
             raise UserError(words.Data.unknown_image)
-        target = self._thumbs / sha256[:2] / f"{sha256}.webp"
+        name = f"{sha256}-{effect}" if effect else sha256
+        target = self._thumbs / sha256[:2] / f"{name}.webp"
         if not target.exists():
-            self._uploads.thumbnail(source, target)
+            self._uploads.thumbnail(source, target, (effect, sha256))
         return target
 
     def _uploaded(self, file: Mapping[str, Any]) -> Path:

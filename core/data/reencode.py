@@ -9,6 +9,7 @@ from PIL import Image
 from core.data.images import in_one_sentence, open_image, orientation, upright_rgb
 from core.data.jpeg import bare_jpeg
 from core.data.limits import Limits
+from core.data.stress import stressed
 
 THUMB_PIXELS = 192
 """Longer side of what the page shows of an image."""
@@ -43,14 +44,24 @@ def reencode(source: Path, target: Path, name: str, limits: Limits | None = None
         return Picture(".png", several)
 
 
-def write_thumbnail(source: Path, target: Path, name: str, limits: Limits | None = None) -> None:
-    """A small WebP of an image. Raises `UnreadableImage`."""
+def write_thumbnail(
+    source: Path,
+    target: Path,
+    name: str,
+    limits: Limits | None = None,
+    stress: tuple[str, str] | None = None,
+) -> None:
+    """A small WebP of an image. Raises `UnreadableImage`.
+
+    `stress` is an effect of the stress set that is done to it, and the hash of the image's bytes.
+    """
     with in_one_sentence(source, name), open(source, "rb") as file:
         opened = open_image(file, limits or Limits())
         opened.draft(opened.mode, (2 * THUMB_PIXELS, 2 * THUMB_PIXELS))  # a JPEG decodes smaller
         image = upright_rgb(opened)
         size = (THUMB_PIXELS, THUMB_PIXELS)
         image.thumbnail(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        image = stressed(image, *stress) if stress else image
         image.save(target, "WEBP", quality=80, method=4)
 
 

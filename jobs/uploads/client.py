@@ -99,12 +99,15 @@ class Uploads:
             picture = self._decoders.reencode(source, target, name)
             yield target.rename(target.with_suffix(picture.suffix))
 
-    def thumbnail(self, source: Path, target: Path) -> None:
-        """A small WebP of an image of a data set, whole or not there."""
+    def thumbnail(self, source: Path, target: Path, stress: tuple[str, str] = ("", "")) -> None:
+        """A small WebP of an image of a data set, whole or not there.
+
+        `stress` is an effect that is done to it, and the hash of the image's bytes.
+        """
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f".{secrets.token_hex(4)}.tmp")
         try:
-            self._decoders.thumbnail(source, partial, source.name)
+            self._decoders.thumbnail(source, partial, source.name, stress)
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)

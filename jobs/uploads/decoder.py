@@ -57,7 +57,9 @@ def _reencode(request: dict[str, str], limits: Limits) -> Answer:
 
 
 def _thumbnail(request: dict[str, str], limits: Limits) -> Answer:
-    write_thumbnail(Path(request["source"]), Path(request["target"]), request["name"], limits)
+    paths = Path(request["source"]), Path(request["target"])
+    stress = (request["effect"], request["content"]) if request.get("effect") else None
+    write_thumbnail(*paths, request["name"], limits, stress)
     return {}
 
 

@@ -40,9 +40,12 @@ class Decoders:
         """`core.data.reencode.reencode`, elsewhere."""
         return Picture(**self._ask("reencode", source, name, target))
 
-    def thumbnail(self, source: Path, target: Path, name: str) -> None:
+    def thumbnail(
+        self, source: Path, target: Path, name: str, stress: tuple[str, str] = ("", "")
+    ) -> None:
         """`core.data.reencode.write_thumbnail`, elsewhere."""
-        self._ask("thumbnail", source, name, target)
+        effect, content = stress
+        self._ask("thumbnail", source, name, target, effect=effect, content=content)
 
     def glance(self, source: Path, name: str) -> Glance:
         """`core.data.glance.glance`, elsewhere."""
@@ -57,9 +60,12 @@ class Decoders:
         for _ in range(self._count):
             self._free.put(None)
 
-    def _ask(self, do: str, source: Path, name: str, target: Path | None = None) -> dict[str, Any]:
+    def _ask(
+        self, do: str, source: Path, name: str, target: Path | None = None, **more: str
+    ) -> dict[str, Any]:
         """The answer of a decoder. Raises `UnreadableImage` with what it was refused for."""
         request = {"do": do, "source": str(source), "target": str(target or ""), "name": name}
+        request |= more
         decoder = self._free.get()
         try:
             decoder = decoder if decoder and decoder.is_alive else _Decoder(self._limits)

@@ -13,11 +13,13 @@ from studio.components.class_gallery import class_gallery
 from studio.components.class_grid import class_grid
 from studio.components.folder_drop import folder_drop
 from studio.components.health_list import health_list
+from studio.components.stress_set import stress_set
 from studio.context import Studio
 from studio.curating import curating, leaks_allowed
 from studio.domains import looks
 from studio.markup import count, interval, percent, render
 from studio.prompting import OWN, set_choices
+from studio.same_run import spec
 from studio.session import Session, is_id
 from studio.view import Handler, View, dispatch
 
@@ -44,6 +46,7 @@ class DataPage:
                     grid = panel()
                 with gr.Column(scale=2, min_width=300, elem_classes="ek-side"):
                     zero = panel()
+                    stress = panel()
                     health = panel()
                     settings = panel()
                     ood = folder_drop("ood", w.drop_ood, w.drop_ood_text, w.example_ood, small=True)
@@ -58,6 +61,7 @@ class DataPage:
             View(gallery, self._gallery_key, self._draw_gallery),
             View(settings, self._settings_key, self._draw_settings),
             View(zero, self._key, self._draw_zero),
+            View(stress, self._stress_key, self._draw_stress),
             View(health, self._health_key, self._draw_health),
         ]
         act = dispatch(
@@ -106,6 +110,15 @@ class DataPage:
         if not self._has_data(session) or data_id is None:
             return None
         return (data_id, session.mine.data.open(data_id).version)
+
+    def _stress_key(self, session: Session) -> Hashable:
+        data_id = session.place.data
+        if not self._has_data(session) or data_id is None:
+            return None
+        known = tuple(job.id for job in session.mine.runs.finished(data_id))
+        draft = session.mine.draft(data_id)
+        asked = (draft["model"], repr(draft["templates"]))
+        return (data_id, session.mine.data.open(data_id).version, asked, known)
 
     # ---- how it looks -----------------------------------------------------------------------
     def _draw_start(self, session: Session) -> str:
@@ -166,6 +179,14 @@ class DataPage:
             templates=[*set_choices(dataset, known["templates"]), *own],
             chosen_templates=draft["templates"] if typed is None else OWN,
         )
+
+    def _draw_stress(self, session: Session) -> str:
+        data_id = session.place.data
+        if not data_id or not self._has_data(session):
+            return ""
+        draft, opened = session.mine.draft(data_id), session.mine.data.open(data_id)
+        asked = draft["model"], spec(draft["templates"])
+        return stress_set(opened, session.mine.runs.zero_shot_stress(data_id, *asked))
 
     def _draw_health(self, session: Session) -> str:
         if not session.place.data or not self._has_data(session):

@@ -76,6 +76,19 @@ class Data(Sentences):
     zero_note = "Bars show the 95 % interval (Wilson). Accuracy on all images of the domain."
     id_role = "ID"
     domain_titles: ClassVar = {"train": "train", "val": "validation", "test": "test"}
+    stress = "Stress set"
+    stress_sub = "synthetic, built in"
+    stress_lead = (
+        "There is no OOD domain yet, so runs are also judged on these eight changes of your test "
+        "images. They are no part of any OOD number and stand for no real place: an OOD domain of "
+        "your own, added below, takes their place."
+    )
+    stress_alt = "One of your images under the effect {effect}"
+    stress_unknown = "after a run"
+    stress_note = (
+        "Zero-shot accuracy on each, from the newest run with this model and these prompts. The "
+        "lab shows it beside the fine-tuned model."
+    )
     health = "Data health"
     health_wait = "Looking at every image …"
     understood = "How the folders were read"

@@ -85,11 +85,11 @@ class DataSets:
         self.mine.studio.shelf.remove(data_id)
         self.mine.studio.workspaces.measured(data_id, None)
 
-    def thumb(self, data_id: str, sha256: str) -> Path:
+    def thumb(self, data_id: str, sha256: str, effect: str = "") -> Path:
         """A small WebP of one image; a guest sees those that the lab of their run shows."""
         if not self._shows(data_id, sha256):
             self.path(data_id)
-        return self.mine.studio.shelf.thumb(data_id, sha256)
+        return self.mine.studio.shelf.thumb(data_id, sha256, effect)
 
     def open_demo(self) -> str:
         """The demo, which all share and nobody but the owner may change."""

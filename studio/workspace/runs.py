@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.data.health.copies import refuse_leaks
 from core.errors import UserError
-from core.records import RunConfig, RunRecord, read_config
+from core.records import DomainScore, RunConfig, RunRecord, read_config
 from core.runs import RunFolder
 from jobs import queueing
 from jobs.ledger import Job
@@ -187,6 +187,19 @@ class Runs:
         jobs = [job for job in self.alike(run_id) if self.may_compare(job.id, data_id)]
         found = [kept for job in jobs if (kept := self.record(job.id)) and not kept.stopped_early]
         return found or ([record] if record else [])
+
+    def zero_shot_stress(self, data_id: str, model: str, templates: Any) -> dict[str, DomainScore]:
+        """By effect what zero-shot scored on the stress set in the newest run that has measured it
+        with this model and these prompts; empty when none has.
+        """
+        for job in self.finished(data_id):
+            asked = job.config.get("model"), job.config.get("templates")
+            if asked != (model, templates) or not self.may_compare(job.id, data_id):
+                continue
+            record = self.record(job.id)
+            if record and record.stress.get("zero-shot"):
+                return record.stress["zero-shot"]
+        return {}
 
     def again(self, run_id: str, seed: int, patience_seconds: float) -> Job:
         """Queue what a run was asked for once more, with another seed."""

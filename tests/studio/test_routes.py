@@ -83,6 +83,21 @@ def test_a_thumbnail_is_small_made_once_and_only_of_the_data_set(client, studio,
     assert client.get(f"/studio/data/{data_id}/thumbs/{'0' * 64}.webp").status_code == 404
 
 
+def test_an_effect_of_the_stress_set_is_another_thumbnail_and_no_other_name_is_one(
+    client, studio, images
+):
+    files = images(studio, *(f"set/{c}/{i}.png" for c in "ab" for i in range(3)))
+    data_id, _ = studio.shelf.add_upload(files, "train", None)
+    sha = next(iter(studio.shelf.open(data_id).images))
+    url = f"/studio/data/{data_id}/thumbs/{sha}"
+    plain, night = client.get(f"{url}.webp"), client.get(f"{url}-night.webp")
+    assert night.status_code == 200
+    assert night.content[8:12] == b"WEBP"
+    assert night.content != plain.content
+    for name in ("-", "-nothing", "-night-night", "-NIGHT"):
+        assert client.get(f"{url}{name}.webp").status_code == 404
+
+
 def test_with_a_password_only_assets_are_open(tmp_path):
     settings = Settings(home=tmp_path / "home", auth="ann:secret")
     app = FastAPI()
