@@ -43,10 +43,9 @@ def updates_chart(
             "layout": {
                 "uirevision": run_id,
                 "xaxis": {"title": {"text": "step"}, "showgrid": False, "anchor": "y3"},
-                "yaxis": {"domain": _ROWS[0], "type": "log", "nticks": 4,
-                          "exponentformat": "power"},
+                "yaxis": {"domain": _ROWS[0], "rangemode": "tozero", "nticks": 4},
                 "yaxis2": {"domain": _ROWS[1], "rangemode": "tozero", "nticks": 4,
-                           "exponentformat": "power"},
+                           "exponentformat": "e"},
                 "yaxis3": {"domain": _ROWS[2], "rangemode": "tozero", "nticks": 4},
             },
         },
