@@ -177,9 +177,9 @@ class Runs:
         data_id = self.data_of(job) if job else None
         if job is None or data_id is None or "members" in job.config:
             return []
-        asked = _but_shots(job.config)
-        same = [other for other in self.jobs() if _but_shots(other.config) == asked]
-        return [other for other in same if self.data_of(other) == data_id]
+        asked = _but_shots(self._spelled_out(job))
+        here = [other for other in self.jobs() if self.data_of(other) == data_id]
+        return [other for other in here if _but_shots(self._spelled_out(other)) == asked]
 
     def by_shots(self, run_id: str) -> list[RunRecord]:
         """The records of those that have finished; at least that of the run itself."""
@@ -200,6 +200,14 @@ class Runs:
             if record and record.stress.get("zero-shot"):
                 return record.stress["zero-shot"]
         return {}
+
+    def _spelled_out(self, job: Job) -> Mapping[str, Any]:
+        """What a job asks for, with every knob where the run has finished: not all who queue one
+        spell them out.
+        """
+        data_id = self.data_of(job)
+        record = self.record(job.id) if self.may_compare(job.id, data_id) else None
+        return record.config if record else job.config
 
     def again(self, run_id: str, seed: int, patience_seconds: float) -> Job:
         """Queue what a run was asked for once more, with another seed."""

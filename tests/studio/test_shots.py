@@ -112,6 +112,24 @@ def test_runs_that_differ_in_more_than_shots_and_seed_are_not_on_the_curve(mine,
     assert sorted(one.config["shots"] for one in mine.runs.by_shots(shelved)) == [2, 16]
 
 
+def test_a_run_that_was_queued_without_its_defaults_is_on_the_curve_of_those_with_them(
+    studio, mine, record, shelved
+):
+    whole = {**RunConfig(data="/d", method="ft").model_dump(mode="json"), "params": {"epochs": 20}}
+    path = mine.runs.find(shelved).config["data"]
+    for shots, params in ((3, {}), (5, {"epochs": 20})):
+        config = RunConfig(data=path, method="ft", shots=shots, params=params)
+        job = studio.ledger.submit(config)
+        studio.folder(job.id).create(config)
+        kept = {**whole, "data": path, "shots": shots}
+        changed = {"run_id": job.id, "config": kept}
+        record.model_copy(update=changed).write(studio.folder(job.id).record_path)
+        while (claimed := studio.ledger.claim("w")) and claimed.id != job.id:
+            studio.ledger.finish(claimed, "done")
+        studio.ledger.finish(claimed, "done")
+    assert sorted(one.config["shots"] for one in mine.runs.by_shots(job.id)) == [3, 5]
+
+
 def test_only_what_no_run_has_is_queued_with_all_else_as_it_was(studio, mine, shelved):
     asked = []
     studio.evaluator.check = lambda config: asked.append(config) or config
