@@ -30,7 +30,7 @@ def stress_chart(record: RunRecord) -> Figure:
             },
         },
         "table": {"columns": list(words.Lab.stress_columns), "rows": rows},
-        "label": f"{words.Lab.stress}. {words.Lab.stress_worst}: {worst} "
+        "label": f"{words.Lab.stress}. {words.Lab.stress_worst}: {words.Charts.effects[worst]} "
         f"{percent(tuned[worst].accuracy)}.",
         "note": words.Lab.stress_note,
     }
@@ -40,7 +40,8 @@ def _bars(end: str, effects: Sequence[str], scores: Mapping[str, DomainScore]) -
     found, name = [scores[effect] for effect in effects], words.Charts.ends[end]
     return {
         "type": "bar", "name": name,
-        "x": list(effects), "y": [100 * s.accuracy for s in found],
+        "x": [words.Charts.effects[effect] for effect in effects],
+        "y": [100 * s.accuracy for s in found],
         "customdata": [s.n for s in found], "marker": {"color": _COLOURS[end]},
         "error_y": {
             "type": "data", "symmetric": False, "thickness": 1, "width": 0,
@@ -54,6 +55,6 @@ def _bars(end: str, effects: Sequence[str], scores: Mapping[str, DomainScore]) -
 
 def _row(effect: str, zero: DomainScore, tuned: DomainScore) -> list[str]:
     return [
-        effect, percent(zero.accuracy), percent(tuned.accuracy),
+        words.Charts.effects[effect], percent(zero.accuracy), percent(tuned.accuracy),
         interval(tuned.low, tuned.high), points(tuned.accuracy - zero.accuracy), str(tuned.n),
     ]  # fmt: skip

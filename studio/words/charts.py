@@ -41,3 +41,13 @@ class Charts(Sentences):
         "features after epoch {epoch}."
     )
     sure_and_right = "{sure} sure, {right} right"
+    effects: ClassVar = {
+        "night": "night",
+        "blur": "blur",
+        "jpeg": "JPEG",
+        "grey": "grey",
+        "sketch": "sketch",
+        "noise": "noise",
+        "crop": "crop",
+        "background": "background",
+    }

@@ -39,3 +39,13 @@ class Charts:
         "Cluster-Zentren; Trainings-Features nach Epoche {epoch}."
     )
     sure_and_right = "{sure} sicher, {right} richtig"
+    effects: ClassVar = {
+        "night": "Nacht",
+        "blur": "Unschärfe",
+        "jpeg": "JPEG",
+        "grey": "Grau",
+        "sketch": "Skizze",
+        "noise": "Rauschen",
+        "crop": "Ausschnitt",
+        "background": "Hintergrund",
+    }

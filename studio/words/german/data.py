@@ -143,6 +143,19 @@ class Data:
         "Lauf zu messen."
     )
     not_yours = "Dieser Datensatz gehört allen hier, darum lässt er sich nicht ändern."
+    stress = "Stress-Set"
+    stress_sub = "synthetisch, eingebaut"
+    stress_lead = (
+        "Noch gibt es keine OOD-Domäne, darum werden Läufe auch an diesen acht Veränderungen der "
+        "Testbilder gemessen. Sie zählen zu keiner OOD-Zahl und stehen für keinen echten Ort: eine "
+        "eigene OOD-Domäne, unten hinzugefügt, tritt an ihre Stelle."
+    )
+    stress_alt = "Eines der Bilder unter dem Effekt {effect}"
+    stress_unknown = "nach einem Lauf"
+    stress_note = (
+        "Zero-shot-Genauigkeit auf jedem, vom neuesten Lauf mit diesem Modell und diesen Prompts. "
+        "Das Labor zeigt sie neben dem fine-getunten Modell."
+    )
 
 
 class Drop:

@@ -87,3 +87,14 @@ class Live:
         "das Protokoll sagt, wie viele."
     )
     leaks_tag = "Leaks erlaubt"
+    updates = "Im Inneren des Trainings"
+    updates_empty = "Gradientennorm und Lernrate erscheinen mit dem ersten Gradientenschritt."
+    updates_note = (
+        "Oben: Länge des Gradienten, bevor er gekappt wird. Mitte: Lernrate. Unten: die "
+        "Trainingsbilder gegenüber dem Start, nach ihren Features (0 bis 2) und nach ihrer "
+        "Verteilung über die spurious prototypes (KL, nats), die FD-Align niedrig hält."
+    )
+    gradient = "Gradientennorm"
+    rate = "Lernrate"
+    moved = "Features bewegt"
+    divergence = "Prototypen-Drift"

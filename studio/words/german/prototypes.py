@@ -72,3 +72,6 @@ class Prototypes:
     used_all = "Das Formular des nächsten Laufs bezieht alle Templates ein."
     no_method = "Keine Methode hier hat spurious prototypes."
     drift = "Trainings-Features zwischen den Prototypen"
+    not_ready = (
+        "Die Liste der Methoden ist noch nicht da. In ein paar Sekunden noch einmal versuchen."
+    )
