@@ -177,9 +177,17 @@ class Runs:
         data_id = self.data_of(job) if job else None
         if job is None or data_id is None or "members" in job.config:
             return []
-        asked = _but_shots(self._spelled_out(job))
+        whole, asked = self._whole(job), _but_shots(self._whole(job) or job.config)
         here = [other for other in self.jobs() if self.data_of(other) == data_id]
-        return [other for other in here if _but_shots(self._spelled_out(other)) == asked]
+        return [
+            other
+            for other in here
+            if (
+                _but_shots(known) == asked
+                if whole and (known := self._whole(other))
+                else _agrees(_but_shots(other.config), asked)
+            )
+        ]
 
     def by_shots(self, run_id: str) -> list[RunRecord]:
         """The records of those that have finished; at least that of the run itself."""
@@ -201,13 +209,10 @@ class Runs:
                 return record.stress["zero-shot"]
         return {}
 
-    def _spelled_out(self, job: Job) -> Mapping[str, Any]:
-        """What a job asks for, with every knob where the run has finished: not all who queue one
-        spell them out.
-        """
-        data_id = self.data_of(job)
-        record = self.record(job.id) if self.may_compare(job.id, data_id) else None
-        return record.config if record else job.config
+    def _whole(self, job: Job) -> Mapping[str, Any] | None:
+        """What a finished run was asked for with every knob: a job leaves some to the run."""
+        record = self.record(job.id) if self.may_compare(job.id, self.data_of(job)) else None
+        return record.config if record else None
 
     def again(self, run_id: str, seed: int, patience_seconds: float) -> Job:
         """Queue what a run was asked for once more, with another seed."""
@@ -264,3 +269,15 @@ def _but_shots(config: Mapping[str, Any]) -> dict[str, Any]:
     """What a shots curve holds fixed. How a run is measured changes none of its weights."""
     free = ("shots", "seed", "allow_fewer", "evaluations", "stress", "alphas", "device")
     return {name: value for name, value in config.items() if name not in free}
+
+
+def _agrees(asked: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two configs are the same as far as both say: None is left to the run."""
+    for name in asked.keys() & other.keys():
+        one, two = asked[name], other[name]
+        if isinstance(one, Mapping) and isinstance(two, Mapping):
+            if not _agrees(one, two):
+                return False
+        elif None not in (one, two) and one != two:
+            return False
+    return True

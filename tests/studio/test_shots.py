@@ -128,6 +128,16 @@ def test_a_run_that_was_queued_without_its_defaults_is_on_the_curve_of_those_wit
             studio.ledger.finish(claimed, "done")
         studio.ledger.finish(claimed, "done")
     assert sorted(one.config["shots"] for one in mine.runs.by_shots(job.id)) == [3, 5]
+    for rate in (None, 1e-3):  # what a job leaves to the run agrees with what the run made of it
+        params = {"epochs": 20, "lr": rate}
+        studio.ledger.submit(RunConfig(data=path, method="ft", shots=7, params=params))
+    whole["params"]["lr"] = 1e-4
+    record.model_copy(update={"run_id": job.id, "config": kept}).write(
+        studio.folder(job.id).record_path
+    )
+    studio._records.clear()
+    waiting = [one for one in mine.runs.alike(job.id) if one.state == "queued"]
+    assert [one.config["params"]["lr"] for one in waiting if one.config["shots"] == 7] == [None]
 
 
 def test_only_what_no_run_has_is_queued_with_all_else_as_it_was(studio, mine, shelved):
