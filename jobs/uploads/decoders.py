@@ -68,7 +68,10 @@ class Decoders:
         request |= more
         decoder = self._free.get()
         try:
-            decoder = decoder if decoder and decoder.is_alive else _Decoder(self._limits)
+            if decoder and not decoder.is_alive:  # it left idle: its pipes are still ours
+                decoder.end()
+                decoder = None
+            decoder = decoder or _Decoder(self._limits)
             answer = decoder.ask(request)
             if answer is None and decoder.left_idle:
                 decoder = _Decoder(self._limits)

@@ -132,6 +132,18 @@ def test_a_decoder_that_left_because_it_was_idle_costs_nothing(tmp_path, decoder
     assert pool.glance(tmp_path / "small.png", "small.png").size == (40, 40)
 
 
+def test_the_pipes_of_a_decoder_that_left_are_closed_when_it_is_replaced(tmp_path, decoders):
+    pool = decoders()
+    pool.glance(image(tmp_path / "small.png"), "small.png")
+    left = pool._free.get()
+    pool._free.put(left)
+    left._process.kill()
+    left._process.wait()
+    assert pool.glance(tmp_path / "small.png", "small.png").size == (40, 40)
+    assert left._process.stdin.closed
+    assert left._process.stdout.closed
+
+
 def test_a_bad_image_is_named_and_the_good_ones_stay(tmp_path):
     files = folder(tmp_path, "fox/1.png", "owl/1.png", "owl/huge.png")
     image(files[2][1], (1000, 1100))
