@@ -8,11 +8,13 @@ import io
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from core.data.dataset import Item
+if TYPE_CHECKING:  # it brings pydantic, and what decodes images starts without
+    from core.data.dataset import Item
 
 IMAGES = 200
 """The most images that each effect is done to."""
@@ -26,7 +28,7 @@ def stressed(image: Image.Image, effect: str, content: str) -> Image.Image:
     return EFFECTS[effect](image, np.random.default_rng(int.from_bytes(digest[:8], "big")))
 
 
-def stress_items(items: Sequence[Item], most: int = IMAGES) -> list[Item]:
+def stress_items(items: Sequence["Item"], most: int = IMAGES) -> list["Item"]:
     """At most so many of the images, the same number of each class as far as there are any."""
     by_class: defaultdict[int, list[Item]] = defaultdict(list)
     for item in sorted(items, key=lambda item: item.sha256):
