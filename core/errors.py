@@ -12,6 +12,10 @@ class DiskFull(UserError):
     """There is no room to write; the same may succeed later."""
 
 
+class NotFinite(UserError):
+    """A model answers with something that is no number; its training may still go back."""
+
+
 def unknown(kind: str, got: str, options: Iterable[str]) -> UserError:
     """A `UserError` for a name that does not exist, with the nearest names that do."""
     names = sorted(options)

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from core.environment import Clock
+from core.errors import NotFinite
 from core.evaluation.evaluate import evaluate
 from core.evaluation.projections import PrototypeTrail, shown_items
-from core.events import Evaluated, Event, Measuring, Resumed, Saved, Step
+from core.events import Evaluated, Event, Measuring, Resumed, Saved, Step, Warned
 from core.methods import Method
 from core.methods.fd_align import FDAlign, spurious_prototypes
 from core.models.classifier import Classifier
@@ -87,7 +88,11 @@ class Watch:
 
     def _measure(self, event: Step) -> Iterator[Event]:
         method = self._method
-        evaluation = evaluate(method.classifier, method.clip, method.task)
+        try:
+            evaluation = evaluate(method.classifier, method.clip, method.task)
+        except NotFinite:  # the next step finds it, too, and goes back
+            yield Warned(f"After step {event.step} the model's answers are no numbers.")
+            return
         yield Evaluated("training", event.step, evaluation.domains)
         yield self._look(event.epoch, self._features(method.classifier))
 

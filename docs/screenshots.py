@@ -28,8 +28,8 @@ CHARTS_MS = 2500
 """Until charts and thumbnails are drawn."""
 QUICK = RunConfig(data="", method="tip-adapter")
 """What the first run is compared with."""
-BROKEN = RunConfig(data="", method="ft", shots=2, params={"epochs": 1, "lr": 1e9})
-"""A run that fails: its loss is soon no number."""
+BROKEN = RunConfig(data="", method="ft", shots=2, params={"epochs": 4, "lr": 1e30})
+"""A run that fails: its loss is no number from the second step on."""
 
 
 def main() -> None:
@@ -98,7 +98,7 @@ def states(run: str, other: str, broken: str) -> dict[str, State]:
         "compare": (f"?data=demo&compare={run},{other}&tab=compare", "#tab-compare table", None),
         "export": (f"{here}&tab=export", "#tab-export h1", build_exports),
     }
-    for tab, title in words.Lab.tabs.items():
+    for tab, title in {**words.Lab.tabs, "space": words.Space.tab}.items():
         name = "lab" if tab == "wise" else f"lab-{tab}"
         found[name] = (f"{here}&tab=lab", "#tab-lab h1", lab_tab(title))
     return found
@@ -165,10 +165,11 @@ def lab_tab(title: str) -> Callable[[Any], None]:
 
     def act(page: Any) -> None:
         page.locator("#ek-lab-tabs").get_by_role("tab", name=title, exact=True).click()
-        ask = page.locator("#tab-lab [data-do='inspect']:visible")
-        if ask.count():
-            ask.first.click()
-            ask.first.wait_for(state="hidden")
+        offer = page.locator("#tab-lab section.ek-empty:visible")
+        page.wait_for_timeout(CHARTS_MS)
+        if offer.count():
+            offer.get_by_role("button").first.click()
+            offer.first.wait_for(state="hidden")
 
     return act
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.errors import NotFinite
 from core.evaluation.calibration import BINS, calibration_error, reliability
 from core.evaluation.groups import worst_class
 from core.intervals import wilson
@@ -35,7 +36,14 @@ def macro_f1(predicted: Tensor, labels: Tensor) -> float:
 
 
 def score(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> DomainScore:
-    """Everything that is reported of one domain. Logits `(N, C)` in fp32, labels `(N,)`."""
+    """Everything that is reported of one domain. Logits `(N, C)` in fp32, labels `(N,)`.
+
+    `NotFinite` for a model that was trained into the ground.
+    """
+    if not logits.isfinite().all():
+        raise NotFinite(
+            "evaluation: the model's answers are no numbers any more. Lower lr, or train in fp32."
+        )
     n = len(labels)
     predicted = logits.argmax(1)
     hits = predicted == labels

@@ -224,6 +224,23 @@ def test_weights_that_the_last_step_breaks_are_noticed(config, cache, place, mon
     assert all(tensor.isfinite().all() for tensor in weights(place).values())
 
 
+def test_answers_that_are_no_numbers_are_not_measured_and_the_sentence_names_the_rate(
+    config, cache, place, monkeypatch
+):
+    @torch.no_grad()
+    def explode(self, step, steps):
+        if step == steps // 3 - 1:  # an epoch ends, and is looked at
+            for parameter in self.classifier.tower.parameters():
+                parameter.fill_(1e30)  # finite, unlike what comes of it
+
+    monkeypatch.setattr(FineTuning, "after_step", explode)
+    with pytest.raises(UserError, match=r"loss became nan at step 4.*Lower lr"):
+        go(config.model_copy(update={"evaluations": 3}), place, cache)
+    warnings = [entry["message"] for entry in place.events() if entry["kind"] == "warned"]
+    assert warnings[0] == "After step 3 the model's answers are no numbers."
+    assert not place.weights_path.exists()
+
+
 def test_weights_that_are_not_finite_are_never_published(tiny_task, tmp_path):
     clip, task = tiny_task
     prototypes = torch.nn.functional.normalize(torch.ones(len(task.classes), clip.embed_dim))
