@@ -44,7 +44,8 @@ def main() -> None:
         with running_studio(home) as studio, sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM))
             camera = Camera(browser, studio, chosen.out)
-            camera.every("empty", "", "#tab-data h1")
+            if not Ledger(studio.settings).list():  # a newcomer's
+                camera.every("empty", "", "#tab-data h1")
             run = first_run(camera)
             other, broken = (ended_run(studio, config) for config in (QUICK, BROKEN))
             for name, (query, ready, act) in states(run, other, broken).items():
@@ -94,7 +95,7 @@ def states(run: str, other: str, broken: str) -> dict[str, State]:
         "train": (f"{here}&tab=train", "#tab-train h1", None),
         "several": (f"{here}&tab=train", "#tab-train h1", open_several),
         "live": (f"{here}&tab=live", ".ek-run", None),
-        "failed": (f"?data=demo&run={broken}&tab=live", ".ek-pill-failed", None),
+        "failed": (f"?data=demo&run={broken}&tab=live", ".ek-run .ek-pill-failed", None),
         "compare": (f"?data=demo&compare={run},{other}&tab=compare", "#tab-compare table", None),
         "export": (f"{here}&tab=export", "#tab-export h1", build_exports),
     }
