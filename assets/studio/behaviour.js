@@ -88,6 +88,15 @@
         page.hidden = page.dataset.page !== target.dataset.to;
       group.dataset.shown = target.dataset.to;
     },
+    /** Opens an image of the data set in "Try a photo"; Gradio makes a tab when it is first opened. */
+    async look(target) {
+      document.getElementById("lab-photo-button")?.click();
+      for (let tries = 0; tries < 60; tries += 1) {
+        const photo = document.querySelector(".ek-photo[data-ready]");
+        if (photo) return photo.dispatchEvent(new CustomEvent("ek:look", { detail: target.dataset }));
+        await new Promise((done) => setTimeout(done, 50));
+      }
+    },
     dismiss(target) {
       target.closest("[data-dismissable]")?.remove();
     },

@@ -73,17 +73,16 @@
           .join(""),
       );
     }
-    async function take(file) {
-      if (!file || !props.value?.run) return;
+    /** Shows an image and what `ask` answers about it, unless another was asked for meanwhile. */
+    async function about(src, ask) {
       const mine = (asked += 1);
-      if (image.src) URL.revokeObjectURL(image.src);
-      image.src = URL.createObjectURL(file);
+      if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
+      image.src = src;
       root.dataset.state = "asking";
       clear();
       status.textContent = props.value.words.asking;
       try {
-        const [{ id }] = await EK.upload([{ rel: file.name, file }], () => {});
-        const answer = await server.predict(props.value.run, id);
+        const answer = await ask(props.value.run);
         if (mine !== asked) return;
         if (answer.error) throw new Error(answer.error);
         status.textContent = "";
@@ -95,6 +94,18 @@
         status.textContent = error.message;
       }
     }
+    function take(file) {
+      if (!file || !props.value?.run) return;
+      about(URL.createObjectURL(file), async (run) => {
+        const [{ id }] = await EK.upload([{ rel: file.name, file }], () => {});
+        return server.predict(run, id);
+      });
+    }
+    root.addEventListener("ek:look", ({ detail: { sha, src } }) => {
+      if (!props.value?.run) return;
+      root.focus();
+      about(src, (run) => server.predict(run, sha, true));
+    });
     drop.addEventListener("click", () => input.click());
     toggle.addEventListener("click", () => {
       map.hidden = !map.hidden;
@@ -123,5 +134,6 @@
     };
     watch("value", gate);
     gate();
+    root.dataset.ready = "";
   });
 })();

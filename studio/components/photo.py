@@ -26,7 +26,9 @@ _TEMPLATE = """<div class="ek-photo" data-state="empty" tabindex="-1">
 
 
 def photo_lab(predict: Any) -> gr.HTML:
-    """Server function `predict([run, id])`, with the id of an upload."""
+    """Server function `predict([run, id])`, with the id of an upload, or `[run, sha256, true]` for
+    an image of the run's data set: the browser event `ek:look` asks for that.
+    """
     w = words.Lab
     template = _TEMPLATE.format(
         alt=text(w.photo_alt),

@@ -63,7 +63,7 @@ class LabPage:
                     advice = panel()
                 with gr.Tab(w.tabs["prototypes"], id="prototypes"):
                     prototypes = PrototypesPanel(studio)
-                with gr.Tab(w.tabs["photo"], id="photo"):
+                with gr.Tab(w.tabs["photo"], id="photo", elem_id="lab-photo"):
                     photo = photo_lab(predict=predict_with(studio))
         shots = ShotsCurve(studio)
         self.views = [
@@ -206,13 +206,18 @@ def measure_with(studio: Studio) -> Any:
 
 
 def predict_with(studio: Studio) -> Any:
-    """What zero-shot, the chosen α and the tuned weights say about an uploaded photo."""
+    """What zero-shot, the chosen α and the tuned weights say about `[run, upload]`, or about an
+    image of the run's data set: `[run, sha256, True]`.
+    """
 
     def predict(question: list[Any], request: gr.Request) -> dict[str, Any]:
-        run_id, file_id = str(question[0]), str(question[1])
-        return _answered(
-            studio, request, lambda mine: mine.answers.predict(run_id, file_id, PATIENCE_SECONDS)
-        )
+        run_id, image, *is_own = question
+
+        def ask(mine: Workspace) -> dict[str, Any]:
+            look = mine.answers.look_closer if any(is_own) else mine.answers.predict
+            return look(str(run_id), str(image), PATIENCE_SECONDS)
+
+        return _answered(studio, request, ask)
 
     return predict
 

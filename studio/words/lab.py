@@ -202,6 +202,7 @@ class Lab(Sentences):
     )
     photo_lead = "Drop one photo. It stays on this machine and is not added to the data."
     photo_drop = "Drop, paste or choose a photo"
+    look_closer = "Where did the model look? Open this image"
     camera = "Use the camera"
     camera_snap = "Take the photo"
     camera_close = "Close the camera"

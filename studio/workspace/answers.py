@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.data.health import Finding, HealthReport, check
 from core.data.health.mislabels import mislabels
-from core.errors import unknown
+from core.errors import UserError, unknown
 from core.evaluation.correction import Correction
 from core.evaluation.inspection import Inspection
 from core.evaluation.space import FeatureSpace
 from core.export.formats import FORMATS
+from studio import words
 from studio.background import Answer
 
 if TYPE_CHECKING:
@@ -185,12 +187,23 @@ class Answers:
 
     def predict(self, run_id: str, file_id: str, patience_seconds: float) -> dict[str, Any]:
         """What zero-shot, the chosen α and the tuned weights say about a photo just sent."""
-        self.mine.runs.folder(run_id)
-        alpha = self.mine.runs.alpha(run_id)
         with self.mine.studio.shelf.photo(self.mine.uploads.uploaded(file_id)) as photo:
-            return self.mine.studio.background.patiently(
-                lambda: self.mine.studio.evaluator.predict(run_id, alpha, photo), patience_seconds
-            )
+            return self._predicted(run_id, photo, patience_seconds)
+
+    def look_closer(self, run_id: str, sha256: str, patience_seconds: float) -> dict[str, Any]:
+        """The same about an image of the run's data set."""
+        data_id = self.mine.runs.data_of_run(run_id)
+        if data_id is None:
+            raise UserError(words.Compare.elsewhere)
+        image = self.mine.data.image(data_id, sha256)
+        return self._predicted(run_id, image, patience_seconds)
+
+    def _predicted(self, run_id: str, image: Path, patience_seconds: float) -> dict[str, Any]:
+        self.mine.runs.folder(run_id)
+        alpha, evaluator = self.mine.runs.alpha(run_id), self.mine.studio.evaluator
+        return self.mine.studio.background.patiently(
+            lambda: evaluator.predict(run_id, alpha, image), patience_seconds
+        )
 
     def _looking(self, what: str, run_id: str) -> tuple[str, str, float]:
         """The key of a look into a run at its chosen α."""

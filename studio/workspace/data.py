@@ -91,6 +91,13 @@ class DataSets:
             self.path(data_id)
         return self.mine.studio.shelf.thumb(data_id, sha256, effect)
 
+    def image(self, data_id: str, sha256: str) -> Path:
+        """An image of a data set by its hash."""
+        found = self.open(data_id).images.get(sha256)
+        if found is None:
+            raise UserError(words.Data.unknown_image)
+        return found
+
     def open_demo(self) -> str:
         """The demo, which all share and nobody but the owner may change."""
         demo = self.mine.studio.shelf.add_demo()

@@ -46,7 +46,7 @@ def test_one_frame_of_the_camera_is_asked_about_and_the_camera_is_off_again(
     page.click("button:has-text('Use the camera')")
     page.wait_for_function("document.querySelector('.ek-photo video').videoWidth > 0")
     page.click("button:has-text('Take the photo')")
-    page.wait_for_selector(".ek-photo[data-state=ready] .ek-column >> nth=2")
+    page.wait_for_selector(".ek-photo[data-state=ready] .ek-column >> nth=1")
     assert page.evaluate("opened.map((track) => track.readyState)") == ["ended"]
     assert page.evaluate("document.querySelector('[data-part=image]').naturalWidth") > 0
 

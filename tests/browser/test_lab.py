@@ -1,4 +1,6 @@
-"""The lab's looks into the feature space and the prototypes, by the keyboard."""
+"""The lab's looks into the feature space, the prototypes and single images, by the keyboard."""
+
+from studio import words
 
 
 def press(page, name, key="Enter", role="button"):
@@ -34,3 +36,15 @@ def test_templates_are_left_out_and_the_choice_goes_into_the_next_run(open_page,
         "document.querySelector('.ek-same pre')?.textContent.includes('itap of a {}.')"
     )
     assert "excluded_templates" in page.inner_text(".ek-same pre")
+
+
+def test_an_image_of_the_errors_is_opened_to_see_where_the_model_looked(open_page, demo, finished):
+    page = open_page(f"?data={demo}&run={finished}&tab=lab")
+    press(page, "Errors", role="tab")
+    press(page, words.Lab.inspect_button)
+    page.locator("[data-do='show-errors'][data-cell]").first.press("Enter")
+    page.locator("button.ek-look").first.press("Enter")
+    page.wait_for_selector(".ek-photo[data-state='ready']")
+    assert page.locator(".ek-photo .ek-column").count() >= 2  # α may be one of the ends
+    page.get_by_role("button", name=words.Lab.photo_map).press("Enter")
+    assert page.locator(".ek-photo [data-part=map]").is_visible()

@@ -78,7 +78,7 @@ def same_weights(place, other):
 
 def said(place):
     """The log without what differs from run to run."""
-    changing = ("time", "images_per_second", "seq")
+    changing = ("time", "images_per_second", "memory_bytes", "busy", "seq")
     return [
         {k: v for k, v in entry.items() if k not in changing}
         for entry in place.events()

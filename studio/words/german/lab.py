@@ -245,6 +245,7 @@ class Lab:
         "diese Hälfte. Die 95‑%‑Intervalle gelten den gemessenen Bildern und der Ziehung der "
         "Shots. Training kann anders ausgehen, und andersartige Bilder können mehr bringen."
     )
+    look_closer = "Wohin hat das Modell gesehen? Dieses Bild öffnen"
     camera = "Kamera benutzen"
     camera_snap = "Foto aufnehmen"
     camera_close = "Kamera schließen"
