@@ -38,10 +38,10 @@ class ShotsCurve:
             return None
         answer = self._answer(session, record)
         asked = (answer.state, answer.version) if answer else None
-        runs = tuple(one.run_id for one in session.mine.runs.by_shots(record.run_id))
         notices = session.notices.get("lab"), session.notices.get("shots")
-        queued = tuple((job.id, job.state) for job in session.mine.runs.alike(record.run_id))
-        return (record.run_id, runs, queued, asked, notices, self._studio.catalogue().state)
+        # Which of them are alike is found out when it is drawn: a tick asks for the key only.
+        jobs = tuple((job.id, job.state) for job in session.mine.runs.jobs())
+        return (record.run_id, jobs, asked, notices, self._studio.catalogue().state)
 
     def draw_chart(self, session: Session) -> Any:
         """Value of the chart."""
