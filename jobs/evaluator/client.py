@@ -70,21 +70,15 @@ class EvaluatorClient:
         self, data: Path, model: str = "embedded", templates: str | Sequence[str] = "dataset"
     ) -> dict[str, Any]:
         """What plain CLIP scores on every image of a data set."""
-        prompts = templates if isinstance(templates, str) else list(templates)
-        question = {"data": str(data), "model": model, "templates": prompts}
-        return self._post("/zero-shot", question)
+        return self._post("/zero-shot", _about(data, model, templates))
 
     def shots(self, data: Path, model: str, templates: str | Sequence[str]) -> dict[str, Any]:
         """The shots curve of plain CLIP on a data set, and what to label next."""
-        prompts = templates if isinstance(templates, str) else list(templates)
-        question = {"data": str(data), "model": model, "templates": prompts}
-        return self._post("/shots", question)
+        return self._post("/shots", _about(data, model, templates))
 
     def prototypes(self, data: Path, model: str, templates: str | Sequence[str]) -> dict[str, Any]:
         """Where the spurious prototypes of some prompts lie before any training."""
-        prompts = templates if isinstance(templates, str) else list(templates)
-        question = {"data": str(data), "model": model, "templates": prompts}
-        return self._post("/prototypes", question)
+        return self._post("/prototypes", _about(data, model, templates))
 
     def footprint(self, model: str) -> Footprint:
         """What an image costs a model on this device."""
@@ -144,3 +138,9 @@ class EvaluatorClient:
         response.raise_for_status()
         answer: dict[str, Any] = response.json()
         return answer
+
+
+def _about(data: Path, model: str, templates: str | Sequence[str]) -> dict[str, Any]:
+    """A question about a data set as a model sees it, with a template set or one's own."""
+    prompts = templates if isinstance(templates, str) else list(templates)
+    return {"data": str(data), "model": model, "templates": prompts}

@@ -99,7 +99,6 @@ class Data(Sentences):
         "of a checkpoint."
     )
     templates = "Prompts"
-    templates_here: ClassVar = {"own": "data set's", "default": "default"}
     retry = "Try again"
     few = "few images"
 

@@ -94,7 +94,6 @@ class Data:
         "eines Checkpoints."
     )
     templates = "Prompts"
-    templates_here: ClassVar = {"own": "eigene", "default": "Standard"}
     retry = "Noch einmal"
     few = "wenige Bilder"
 
