@@ -17,7 +17,18 @@ FORBIDDEN = {
     "studio": set(),
 }
 LAYERS = (
-    {"params", "errors", "intervals", "events", "records", "runs", "embedded", "durable", "crash"},
+    {
+        "params",
+        "errors",
+        "intervals",
+        "events",
+        "records",
+        "runs",
+        "embedded",
+        "allocator",
+        "durable",
+        "crash",
+    },
     {"data", "models", "demo"},
     {"training"},
     {"methods", "interpolation"},

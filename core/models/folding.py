@@ -7,6 +7,10 @@ and their gradients; results differ by rounding alone.
 
 TensorFlow's "same" padding may be one wider on the right than on the left. Instead of copying the
 input into a wider one, the kernel gets a zero in front, and the padding is the same on both sides.
+
+Where no gradient is wanted, oneDNN clamps what a convolution writes while it is still in the
+processor's cache: the same numbers to the bit as a ReLU6 afterwards, which is a second way through
+memory.
 """
 
 import math
@@ -23,6 +27,8 @@ class FoldedConv2d(nn.Conv2d):
 
     norm: tuple[nn.BatchNorm2d]
     """In a tuple: not a part whose weights would be listed twice."""
+    clamps: bool
+    """Whether a ReLU6 follows."""
 
     def forward(self, input: Tensor) -> Tensor:
         """What the batch norm would make of the convolution's output, before any activation."""
@@ -34,27 +40,55 @@ class FoldedConv2d(nn.Conv2d):
         if self.bias is not None:
             shift = shift + self.bias * scale
         weight = self.weight * scale[:, None, None, None]
-        return self._convolve(input, weight, shift)
+        return self._convolve(input, weight, shift, self.padding)
 
-    def _convolve(self, input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return F.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+    def _convolve(
+        self, input: Tensor, weight: Tensor, bias: Tensor, padding: str | tuple[int, ...]
+    ) -> Tensor:
+        how = (padding, self.stride, self.dilation, self.groups)
+        if self.clamps and _can_clamp(input):
+            return _CLAMPED(input, weight, bias, *how, "hardtanh", RELU6, "")  # type: ignore[misc]
+        return F.conv2d(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
 
 class FoldedConv2dSame(FoldedConv2d):
     """The same for a convolution whose padding follows from the size of its input."""
 
-    def _convolve(self, input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        height, width = (self._padding(input, weight, axis) for axis in (2, 3))
+    def _convolve(
+        self, input: Tensor, weight: Tensor, bias: Tensor, padding: str | tuple[int, ...]
+    ) -> Tensor:
+        height, width = (self._padded(input, weight, axis) for axis in (2, 3))
         weight = F.pad(weight, (width[1] - width[0], 0, height[1] - height[0], 0))
-        padding = (height[1], width[1])
-        return F.conv2d(input, weight, bias, self.stride, padding, 1, self.groups)
+        return super()._convolve(input, weight, bias, (height[1], width[1]))
 
-    def _padding(self, input: Tensor, weight: Tensor, axis: int) -> tuple[int, int]:
+    def _padded(self, input: Tensor, weight: Tensor, axis: int) -> tuple[int, int]:
         """What stands before and after an axis of the input; after it at most one more."""
         size, stride = input.shape[axis], self.stride[axis - 2]
         covered = (math.ceil(size / stride) - 1) * stride + weight.shape[axis]
         total = max(0, covered - size)
         return total // 2, total - total // 2
+
+
+RELU6 = [0.0, 6.0]
+_CLAMPED = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
+"""What PyTorch's own compiler calls; not there on every platform."""
+
+
+def _can_clamp(x: Tensor) -> bool:
+    """Whether convolution and clamp are one call for what goes in, and so for what comes out."""
+    return (
+        _CLAMPED is not None
+        and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+        and (x.device.type, x.dtype) == ("cpu", torch.float32)
+    )
+
+
+def _is_clamped(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> bool:
+    """Whether all that follows is a ReLU6."""
+    rest = isinstance(getattr(norm, "drop", None), nn.Identity)
+    known = not isinstance(convolution.padding, str) or isinstance(convolution, Conv2dSame)
+    return rest and known and isinstance(getattr(norm, "act", None), nn.ReLU6)
 
 
 _FOLDED: dict[type[nn.Module], type[FoldedConv2d]] = {
@@ -70,8 +104,9 @@ def fold(tower: nn.Module, image: Tensor) -> None:
     """
     for convolution, norm in _pairs(tower, image):
         convolution.norm = (norm,)  # type: ignore[assignment]
+        convolution.clamps = _is_clamped(convolution, norm)  # type: ignore[assignment]
         convolution.__class__ = _FOLDED[type(convolution)]
-        norm.forward = _Applied(norm)  # type: ignore[method-assign, assignment]
+        norm.forward = _Applied(norm, bool(convolution.clamps))  # type: ignore[method-assign, assignment]
 
 
 def unfold(tower: nn.Module) -> None:
@@ -80,6 +115,7 @@ def unfold(tower: nn.Module) -> None:
         if isinstance(module, FoldedConv2d):
             del module.norm[0].forward
             del module.norm
+            del module.clamps
             plain = {folded: plain for plain, folded in _FOLDED.items()}
             module.__class__ = plain[type(module)]  # type: ignore[assignment]
 
@@ -90,10 +126,13 @@ class _Applied:
     timm's batch norms also hold the activation that follows.
     """
 
-    def __init__(self, norm: nn.BatchNorm2d) -> None:
+    def __init__(self, norm: nn.BatchNorm2d, clamps: bool) -> None:
         self._rest = [getattr(norm, name) for name in ("drop", "act") if hasattr(norm, name)]
+        self._clamps = clamps
 
     def __call__(self, x: Tensor) -> Tensor:
+        if self._clamps and _can_clamp(x):
+            return x
         for module in self._rest:
             x = module(x)
         return x

@@ -4,10 +4,11 @@ import copy
 
 import pytest
 import torch
+from timm.layers import BatchNormAct2d
 from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
-from core.models import zoo
+from core.models import folding, zoo
 from core.models.folding import FoldedConv2d, FoldedConv2dSame, fold, unfold
 from tests.mutants import Mutant
 
@@ -77,6 +78,46 @@ def test_padding_that_follows_the_input_is_that_of_timm(kernel, stride, size):
     unfold(fast)
     assert type(fast[0]) is Conv2dSame
     assert torch.equal(plain(images), fast(images))
+
+
+@pytest.fixture
+def clamped() -> nn.Module:
+    """Two convolutions, one of them with padding that follows the input, each under a ReLU6."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), BatchNormAct2d(8, act_layer=nn.ReLU6),
+        Conv2dSame(8, 8, 3, 2, groups=8), BatchNormAct2d(8, act_layer=nn.ReLU6),
+    ).eval()  # fmt: skip
+    for norm in (net[1], net[3]):
+        norm.weight.data.uniform_(2, 9)  # enough to be cut off above
+    fold(net, torch.zeros(1, 3, 8, 8))
+    return net
+
+
+def test_a_clamp_in_the_convolution_gives_the_same_bits(clamped, monkeypatch):
+    images = torch.randn(4, 3, 9, 11).contiguous(memory_format=torch.channels_last)
+    fused, calls = folding._CLAMPED, []
+    if fused is None:
+        pytest.skip("this build of PyTorch has no fused convolution")
+    monkeypatch.setattr(folding, "_CLAMPED", lambda *a: calls.append(a) or fused(*a))
+    with torch.inference_mode():
+        fast = clamped(images)
+    assert len(calls) == 2
+    monkeypatch.setattr(folding, "_CLAMPED", None)
+    with torch.inference_mode():
+        slow = clamped(images)
+    assert torch.equal(fast, slow)
+    assert slow.max() == 6.0
+    assert slow.min() == 0.0
+
+
+def test_where_a_gradient_is_wanted_nothing_is_fused(clamped, monkeypatch):
+    monkeypatch.setattr(folding, "_CLAMPED", lambda *_: pytest.fail("it has no gradient"))
+    images = torch.randn(2, 3, 8, 8)
+    clamped(images).sum().backward()
+    assert clamped[0].weight.grad.abs().sum() > 0
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        clamped(images)
 
 
 def test_names_stay_and_a_copy_is_on_its_own():

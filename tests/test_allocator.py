@@ -1,0 +1,34 @@
+"""Memory that is kept costs no page fault the second time."""
+
+import subprocess
+import sys
+
+import pytest
+
+PAGES = """
+import resource
+from core.allocator import keep_freed_memory
+kept = {keep} and keep_freed_memory()
+block = b"x" * (64 << 20)
+del block
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    block = b"x" * (64 << 20)
+    del block
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(keep: bool) -> tuple[str, int]:
+    """Whether memory was kept, and the page faults of five blocks after a first one."""
+    command = [sys.executable, "-c", PAGES.format(keep=keep)]
+    kept, count = subprocess.check_output(command, text=True).split()
+    return kept, int(count)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc, on Linux")
+def test_a_block_that_was_freed_is_used_again():
+    kept, few = faults(keep=True)
+    assert kept == "True"
+    assert few < 100
+    assert faults(keep=False)[1] > 1000, "the control: every block is zeroed anew"
