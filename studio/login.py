@@ -24,8 +24,6 @@ FAILURES_OF_ALL = 100
 """In a minute. An account that somebody guesses at is closed to its owner too for that long."""
 
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash(secrets.token_hex(16))
-"""Checked for a name that does not exist, so that its answer takes as long."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,8 @@ class Logins:
         self._tokens: dict[str, tuple[Role, float]] = {}
         self._failures = Rate(FAILURES_OF_AN_ACCOUNT, clock=clock)
         self._all_failures = Rate(FAILURES_OF_ALL, clock=clock)
+        self._nobody = _hasher.hash(secrets.token_hex(16)) if accounts else ""
+        """Checked for a name that does not exist, so that its answer takes as long."""
         self._turn = threading.Lock()
         """One hash at a time: each takes 64 MB."""
 
@@ -89,7 +89,7 @@ class Logins:
         with self._turn:
             if self._failures.is_full(key) or self._all_failures.is_full(None):
                 raise UserError(words.Login.too_many.format(limit=FAILURES_OF_AN_ACCOUNT))
-            if not _verify(account.hash if account else _NOBODY, password) or account is None:
+            if not _verify(account.hash if account else self._nobody, password) or account is None:
                 self._failures.count(key)
                 self._all_failures.count(None)
                 raise UserError(words.Login.wrong)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import orjson
+
 from core.errors import UserError
 from studio import words
 from studio.session import Notice, Session
@@ -44,9 +46,16 @@ def draw(views: Sequence[View], session: Session) -> list[Any]:
         if index in session.seen and session.seen[index] == now:
             values.append(SKIP)
             continue
-        values.append(view.draw(session))
+        values.append(_sent(view.draw(session)))
         session.seen[index] = now
     return values
+
+
+def _sent(value: Any) -> Any:
+    """What a widget draws from travels as text, which the browser does not wrap in watchers."""
+    is_update = isinstance(value, dict) and "__type__" in value
+    packed = isinstance(value, dict) and not is_update
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode() if packed else value
 
 
 def guarded(form: str, handler: Handler, session: Session, detail: dict[str, Any]) -> None:

@@ -242,7 +242,7 @@
   });
 
   // ---- address bar, title, notices, the phone's queue chip -------------------------------------
-  EK.define("address", (root, { props, watch, trigger }) => {
+  EK.define("address", (root, { props, value, watch, trigger }) => {
     const said = new Set();
     const button = (tab) => document.getElementById(`tab-${tab}-button`);
     const here = () => document.querySelector("#ek-places > .tab-wrapper [aria-selected=true]");
@@ -260,7 +260,7 @@
     };
     const stay = (tab) => tab && trigger("action", { do: "stay", tab, opened: EK.opened });
     const show = () => {
-      const { query, title, move, notices = [], read_only: readOnly } = props.value || {};
+      const { query, title, move, notices = [], read_only: readOnly } = value() || {};
       for (const [tab, name] of Object.entries(props.short))
         if (button(tab)) button(tab).dataset.short = EK.said(name); // shown on a phone
       document.body.classList.toggle("ek-read-only", Boolean(readOnly));

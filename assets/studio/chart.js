@@ -147,7 +147,7 @@
     <tbody>${rows.map((row) => EK.html`<tr>${row.map((cell) => EK.html`<td>${cell}</td>`)}</tr>`)}</tbody></table>`
       .safe;
 
-  EK.define("chart", (root, { props, watch }) => {
+  EK.define("chart", (root, { value, watch }) => {
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     const [plotNode, table, empty, note, toggle, frames, keyNode] = [
       "plot",
@@ -172,19 +172,19 @@
       return { ...fig, data: [...fig.data, ...list[at].data] };
     }
     function draw() {
-      const value = props.value;
-      const ready = Boolean(value && value.figure);
+      const now = value();
+      const ready = Boolean(now?.figure);
       plotNode.hidden = !ready || root.dataset.view === "table";
       table.hidden = !ready || root.dataset.view !== "table";
-      toggle.hidden = !ready || !value.table;
-      frames.hidden = !ready || !(value.frames && value.frames.length > 1);
+      toggle.hidden = !ready || !now.table;
+      frames.hidden = !ready || !(now.frames && now.frames.length > 1);
       empty.hidden = ready;
-      empty.textContent = (value && value.empty) || "";
-      note.textContent = (value && value.note) || "";
+      empty.textContent = now?.empty || "";
+      note.textContent = now?.note || "";
       if (!ready) return;
-      plotNode.setAttribute("aria-label", value.label || "");
-      if (root.dataset.view === "table") EK.patch(table, EK.table(value.table));
-      else if (plotNode.clientWidth) plot(plotNode, shownOf(figure(value)));
+      plotNode.setAttribute("aria-label", now.label || "");
+      if (root.dataset.view === "table") EK.patch(table, EK.table(now.table));
+      else if (plotNode.clientWidth) plot(plotNode, shownOf(figure(now)));
     }
     toggle.addEventListener("click", () => {
       root.dataset.view = root.dataset.view === "table" ? "plot" : "table";

@@ -172,8 +172,18 @@
       }
       const root = context.element.firstElementChild;
       translate(root);
-      widgets[name](root, context);
+      widgets[name](root, { ...context, value: reading(context.props) });
     }
+  }
+
+  /** What Python said last. It comes as text: Gradio would watch every number of a figure. */
+  function reading(props) {
+    let text = null;
+    let value = null;
+    return () => {
+      if (props.value !== text) [text, value] = [props.value, JSON.parse(props.value || "null")];
+      return value;
+    };
   }
 
   // ---- language: what is built once for everybody holds the keys of sentences ----------------

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const { html, percent, decimal } = EK;
-  EK.define("photo", (root, { props, watch, server }) => {
+  EK.define("photo", (root, { value, watch, server }) => {
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     const [drop, input, image, columns, status, map, toggle, familiar, how] = [
       "drop",
@@ -25,7 +25,7 @@
       </li>`;
     /** Whether the photo is like the training images, and from where on an answer is not trusted. */
     function tellFamiliarity(found) {
-      const { words } = props.value;
+      const { words } = value();
       familiar.classList.toggle("ek-bad", Boolean(found?.abstain));
       familiar.textContent = found
         ? words[found.abstain ? "abstain" : "familiar"]
@@ -39,7 +39,7 @@
       map.hidden = true;
       toggle.hidden = !found;
       toggle.setAttribute("aria-pressed", "false");
-      how.textContent = found ? props.value.words[found.kind] : props.value.words.no_map;
+      how.textContent = found ? value().words[found.kind] : value().words.no_map;
       if (!found) return;
       const { values } = found;
       map.width = values[0].length;
@@ -80,9 +80,9 @@
       image.src = src;
       root.dataset.state = "asking";
       clear();
-      status.textContent = props.value.words.asking;
+      status.textContent = value().words.asking;
       try {
-        const answer = await ask(props.value.run);
+        const answer = await ask(value().run);
         if (mine !== asked) return;
         if (answer.error) throw new Error(answer.error);
         status.textContent = "";
@@ -95,14 +95,14 @@
       }
     }
     function take(file) {
-      if (!file || !props.value?.run) return;
+      if (!file || !value()?.run) return;
       about(URL.createObjectURL(file), async (run) => {
         const [{ id }] = await EK.upload([{ rel: file.name, file }], () => {});
         return server.predict(run, id);
       });
     }
     root.addEventListener("ek:look", ({ detail: { sha, src } }) => {
-      if (!props.value?.run) return;
+      if (!value()?.run) return;
       root.focus();
       about(src, (run) => server.predict(run, sha, true));
     });
@@ -127,9 +127,9 @@
       root.dataset.state = "failed";
       status.textContent = text;
     };
-    const closeCamera = EK.camera(root, () => props.value.words, take, fail);
+    const closeCamera = EK.camera(root, () => value().words, take, fail);
     const gate = () => {
-      root.hidden = !props.value?.run;
+      root.hidden = !value()?.run;
       if (root.hidden) closeCamera();
     };
     watch("value", gate);

@@ -13,7 +13,7 @@
   }
   const mean = (list) => list.reduce((sum, x) => sum + x, 0) / list.length;
 
-  EK.define("wise", (root, { props, watch, server }) => {
+  EK.define("wise", (root, { value, watch, server }) => {
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     const [slider, output, marks, readings, badge, verdict, exact, plotNode, keyNode, table, toggle] = [
       "slider",
@@ -33,17 +33,17 @@
     let measured = null;
 
     const alpha = () => Number(slider.value);
-    const isChosen = () => Math.abs(alpha() - props.value.chosen) < 1e-9;
+    const isChosen = () => Math.abs(alpha() - value().chosen) < 1e-9;
 
     function values() {
-      const { grid, domains } = props.value;
+      const { grid, domains } = value();
       if (measured && measured.alpha === alpha()) return { ...measured.domains };
       return Object.fromEntries(
         domains.map(({ key }) => [key, { accuracy: read(grid, alpha(), key) }]),
       );
     }
     function reading() {
-      const { domains, words } = props.value;
+      const { domains, words } = value();
       const now = values();
       const sure = measured && measured.alpha === alpha();
       EK.patch(
@@ -77,12 +77,12 @@
       exact.textContent = sure
         ? words.exact.replace("{seconds}", decimal(measured.seconds, 1))
         : words.instant;
-      badge.className = `ek-badge ek-${isChosen() && props.value.honest ? "good" : "warn"}`;
+      badge.className = `ek-badge ek-${isChosen() && value().honest ? "good" : "warn"}`;
       badge.textContent = isChosen() ? words.honest : words.by_hand;
-      verdict.textContent = isChosen() ? props.value.verdict : sentence(now);
+      verdict.textContent = isChosen() ? value().verdict : sentence(now);
     }
     function sentence(now) {
-      const { domains, words } = props.value;
+      const { domains, words } = value();
       const ood = domains.filter((d) => d.role === "ood");
       const id = domains.find((d) => d.role === "id");
       const gain = (d) => now[d.key].accuracy - d.zero;
@@ -93,7 +93,7 @@
         .replace("{ood}", ood.length ? points(mean(ood.map(gain))) : "");
     }
     function point() {
-      const { domains } = props.value;
+      const { domains } = value();
       const now = values();
       const ood = domains.filter((d) => d.role === "ood");
       const id = 100 * now[domains.find((d) => d.role === "id").key].accuracy;
@@ -101,15 +101,15 @@
     }
     let drawn = null;
     async function draw() {
-      if (!props.value?.figure || !plotNode.clientWidth) return;
+      if (!value()?.figure || !plotNode.clientWidth) return;
       const [x, y] = point();
-      const { figure } = props.value;
+      const { figure } = value();
       const last = figure.data.length - 1;
       const data = figure.data.map((trace, i) =>
         i === last ? { ...trace, x: [x], y: [y] } : trace,
       );
       await EK.plot(plotNode, shownOf({ ...figure, data }));
-      drawn = props.value;
+      drawn = value();
     }
     let queued = 0;
     function moved() {
@@ -118,19 +118,19 @@
       root.dataset.latency = (performance.now() - started).toFixed(2);
       cancelAnimationFrame(queued);
       queued = requestAnimationFrame(() => {
-        if (drawn !== props.value) return draw();
+        if (drawn !== value()) return draw();
         const [x, y] = point();
         return Plotly.restyle(plotNode, { x: [[x]], y: [[y]] }, [
-          props.value.figure.data.length - 1,
+          value().figure.data.length - 1,
         ]);
       });
     }
     async function released() {
       const mine = (asked += 1);
       const wanted = alpha();
-      exact.textContent = props.value.words.measuring;
+      exact.textContent = value().words.measuring;
       const answer = await server
-        .measure(props.value.run, wanted)
+        .measure(value().run, wanted)
         .catch((error) => ({ error: error.message }));
       if (mine !== asked) return;
       if (answer.error) {
@@ -142,15 +142,15 @@
       moved();
     }
     function show() {
-      const value = props.value;
-      root.hidden = !value?.grid;
-      if (!value?.grid) return;
+      const now = value();
+      root.hidden = !now?.grid;
+      if (!now?.grid) return;
       measured = null;
-      slider.value = String(value.alpha);
-      plotNode.setAttribute("aria-label", value.label);
-      marks.style.setProperty("--chosen", value.chosen);
-      marks.querySelector("span").textContent = value.words.mark;
-      EK.patch(table, EK.table(value.table));
+      slider.value = String(now.alpha);
+      plotNode.setAttribute("aria-label", now.label);
+      marks.style.setProperty("--chosen", now.chosen);
+      marks.querySelector("span").textContent = now.words.mark;
+      EK.patch(table, EK.table(now.table));
       reading();
       draw();
     }
@@ -159,7 +159,7 @@
     root.addEventListener("click", (event) => {
       const to = event.target.closest("[data-alpha]")?.dataset.alpha;
       if (to === undefined) return;
-      slider.value = to === "chosen" ? props.value.chosen : to;
+      slider.value = to === "chosen" ? value().chosen : to;
       moved();
       released();
     });

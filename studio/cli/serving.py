@@ -92,7 +92,10 @@ def page(end_with_parent: EndWithParent = False) -> None:
     """The web page alone; `up` starts it."""
     from jobs import logs
     from jobs.supervise import check_port
-    from studio.app import main
+    from studio.stubs import no_stubs
+
+    with no_stubs():
+        from studio.app import main
 
     settings = Settings()
     logs.set_up(settings, "page")

@@ -82,7 +82,8 @@ def _fire(thief, event, action, target):
 
 def alike(answer):
     """An answer without what differs anyhow: the id that was asked for, times and durations."""
-    text = re.sub(r'"(stamp|duration|average_duration|key)": ?"?[^,}]*', "", answer.text)
+    text = answer.text.replace('\\"', '"')  # what widgets draw from is text in a text
+    text = re.sub(r'"(stamp|duration|average_duration|key)": ?"?[^,}]*', "", text)
     text = re.sub(r"[a-z]+-\d{8}-\d{4}-\w{6}|\w+-holiday-\w{6}|[0-9a-f]{64}", "ID", text)
     return answer.status_code, text
 

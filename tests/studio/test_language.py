@@ -201,6 +201,8 @@ def texts(value):
         return [text for one in value for text in texts(one)]
     if not isinstance(value, str):
         return []
+    if value.startswith("{"):  # what a widget draws from
+        return texts(json.loads(value))
     parser = Text()
     parser.feed(value)
     return parser.found
