@@ -4,12 +4,15 @@ import ctypes
 import functools
 
 KEPT_BYTES = 1 << 30
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_SETTINGS = {-1: KEPT_BYTES, -3: KEPT_BYTES, -8: 1}
+"""M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX: a thread's own arena has no large blocks."""
 
 
 @functools.cache
 def keep_freed_memory() -> bool:
     """Let the C library keep up to 1 GB of what is freed; False where it has no such setting.
+
+    To be called before there are threads: one that has an arena of its own keeps it.
 
     glibc gives large blocks back to the kernel at once, so that each layer of each batch waits for
     fresh pages to be zeroed: a third of the time of a forward pass of the embedded model.
@@ -18,4 +21,4 @@ def keep_freed_memory() -> bool:
         tune = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # macOS, Windows
         return False
-    return all(tune(setting, KEPT_BYTES) for setting in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD))
+    return all(tune(setting, value) for setting, value in _SETTINGS.items())

@@ -9,26 +9,33 @@ PAGES = """
 import resource
 from core.allocator import keep_freed_memory
 kept = {keep} and keep_freed_memory()
-block = b"x" * (64 << 20)
-del block
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(5):
+def use():
     block = b"x" * (64 << 20)
     del block
-print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        block = b"x" * (64 << 20)
+        del block
+    print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+{run}
 """
+RUN = {
+    "the main thread": "use()",
+    "another thread": "import threading; t = threading.Thread(target=use); t.start(); t.join()",
+}
 
 
-def faults(keep: bool) -> tuple[str, int]:
+def faults(keep: bool, thread: str) -> tuple[str, int]:
     """Whether memory was kept, and the page faults of five blocks after a first one."""
-    command = [sys.executable, "-c", PAGES.format(keep=keep)]
+    command = [sys.executable, "-c", PAGES.format(keep=keep, run=RUN[thread])]
     kept, count = subprocess.check_output(command, text=True).split()
     return kept, int(count)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc, on Linux")
-def test_a_block_that_was_freed_is_used_again():
-    kept, few = faults(keep=True)
+@pytest.mark.parametrize("thread", RUN)
+def test_a_block_that_was_freed_is_used_again(thread):
+    kept, few = faults(True, thread)
     assert kept == "True"
     assert few < 100
-    assert faults(keep=False)[1] > 1000, "the control: every block is zeroed anew"
+    assert faults(False, thread)[1] > 1000, "the control: every block is zeroed anew"

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from core.allocator import keep_freed_memory
 from core.errors import UserError
 from core.records import write_json
 from jobs import logs
@@ -150,6 +151,7 @@ def build_app(evaluator: Evaluator) -> FastAPI:
 
 def main(arguments: list[str]) -> None:
     """Serve until SIGTERM; with `--end-with-parent` also until stdin closes."""
+    keep_freed_memory()
     if "--end-with-parent" in arguments:
         when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
     settings = Settings()

@@ -1,6 +1,7 @@
 """From nothing to a checkpoint that plain open_clip loads, by the keyboard alone."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -97,16 +98,18 @@ def test_a_moved_alpha_is_read_at_once_and_measured_soon_after(open_page, demo, 
     page.wait_for_selector("[data-part=readings] .ek-reading")
     page.focus("[data-part=slider]")
     page.keyboard.press("Home")
-    readings, exact = [], []
-    for alpha in ("0.01", "0.02", "0.03", "0.04"):  # at the first the run is read into memory
+    readings, exact = [], [math.inf]
+    for number in range(1, 11):  # at the first the run is read into memory
         begin = time.monotonic()
         page.keyboard.press("ArrowRight")
-        page.wait_for_selector(f".ek-wise[data-measured='{alpha}']")
+        page.wait_for_selector(f".ek-wise[data-measured='{number / 100:.2f}']")
         exact.append(time.monotonic() - begin)
         readings.append(float(page.get_attribute(".ek-wise", "data-latency")))
-    assert page.inner_text("[data-part=alpha]") == alpha
+        if min(exact) < 1.0:  # the machine does other things, too
+            break
+    assert page.inner_text("[data-part=alpha]") == f"{number / 100:.2f}"
     assert max(readings) < 50, "milliseconds from a move to its reading"
-    assert min(exact) < 2.5  # 1.3 s on two idle cores
+    assert min(exact) < 1.0, "seconds from a release to the exact value"
 
 
 def assert_loads_in_open_clip(archive, folder):
