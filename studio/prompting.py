@@ -162,7 +162,7 @@ def scores(measured: Answer, plain: Answer | None) -> list[dict[str, str]]:
     now, before = _points(measured), _points(plain) if plain else {}
     return [
         {
-            "side": words.Lab.shots_sides[side],
+            "side": words.Shots.sides[side],
             "accuracy": percent(one.mean),
             "interval": interval(one.low, one.high),
             "n": str(one.n),

@@ -15,7 +15,7 @@ from studio.session import Session
 from studio.several import outcome
 from studio.view import Handler
 
-w = words.Lab
+w = words.Shots
 SWEPT = (1, 4, 16)
 """Shots that the button offers, as far as there are images and no run yet."""
 PATIENCE_SECONDS = 20.0
@@ -84,7 +84,7 @@ class ShotsCurve:
         data_id, asked = session.mine.runs.asked(str(session.place.run))
         missing = self._missing(session)
         if not missing:
-            raise UserError(w.shots_none_missing)
+            raise UserError(w.none_missing)
         runs = [{**asked, "shots": shots} for shots in missing]
         jobs, refused = session.mine.runs.submit_all(data_id, runs, PATIENCE_SECONDS)
         session.notices["shots"] = outcome(jobs, refused)

@@ -11,7 +11,7 @@ from studio.session import Notice
 
 SHOWN = 8
 """Classes that are in the table before it is opened."""
-SIDES = tuple(words.Lab.shots_sides)
+SIDES = tuple(words.Shots.sides)
 
 
 def advice(
@@ -32,13 +32,13 @@ def advice(
         found=found,
         method=method,
         missing=missing,
-        queue=words.Lab.shots_queue.format(method=method, shots=listed([str(n) for n in missing])),
+        queue=words.Shots.queue.format(method=method, shots=listed([str(n) for n in missing])),
     )
 
 
 def told(curve: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
     """Values for the template from what `core.protocols.measure_shots` found."""
-    w = words.Lab
+    w = words.Shots
     names = dict(zip(dataset.classes, dataset.names, strict=True))
     rows = [{**row, "title": names[row["name"]]} for row in curve["advice"] if row["name"] in names]
     told = {row["name"] for row in rows}
@@ -58,7 +58,7 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
 
     One for which nothing is expected is no guess.
     """
-    w = words.Lab
+    w = words.Shots
     clear = [row for row in rows if any(g["expected"]["low"] > 0 for g in row["gains"].values())]
     hoped = [row for row in rows if any(g["expected"]["mean"] > 0 for g in row["gains"].values())]
     if not hoped:
@@ -66,7 +66,7 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     row, said = (clear[0], w.label_best) if clear else (hoped[0], w.label_unclear)
     gains = [
         w.label_gain.format(
-            side=w.shots_sides[side],
+            side=w.sides[side],
             expected=points(gain["expected"]["mean"]),
             low=points(gain["expected"]["low"]),
             high=points(gain["expected"]["high"]),

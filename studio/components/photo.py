@@ -29,12 +29,12 @@ def photo_lab(predict: Any) -> gr.HTML:
     """Server function `predict([run, id])`, with the id of an upload, or `[run, sha256, true]` for
     an image of the run's data set: the browser event `ek:look` asks for that.
     """
-    w = words.Lab
+    w = words.Photo
     template = _TEMPLATE.format(
-        alt=text(w.photo_alt),
-        drop=text(w.photo_drop),
-        lead=text(w.photo_lead),
-        map=text(w.photo_map),
+        alt=text(w.alt),
+        drop=text(w.drop),
+        lead=text(w.lead),
+        map=text(w.map),
         open=text(w.camera),
         snap=text(w.camera_snap),
         close=text(w.camera_close),
@@ -45,9 +45,9 @@ def photo_lab(predict: Any) -> gr.HTML:
 
 def photo_value(run_id: str) -> dict[str, Any]:
     """Value of `photo_lab` for a finished run."""
-    w = words.Lab
-    say = {"asking": w.photo_asking, "familiar": w.photo_familiar, "abstain": w.photo_abstain}
-    say |= {"unknown": w.photo_unknown, "no_map": w.photo_no_map, **w.photo_maps}
+    w = words.Photo
+    say = {"asking": w.asking, "familiar": w.familiar, "abstain": w.abstain}
+    say |= {"unknown": w.unknown, "no_map": w.no_map, **w.maps}
     say |= {"camera_none": w.camera_none, "camera_refused": w.camera_refused}
     say |= {"camera_busy": w.camera_busy, "camera_insecure": w.camera_insecure}
     return {"run": run_id, "words": say}

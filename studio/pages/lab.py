@@ -59,7 +59,7 @@ class LabPage:
                 with gr.Tab(words.Space.tab, id="space"):
                     space = SpacePanel()
                 with gr.Tab(w.tabs["shots"], id="shots"):
-                    curve = chart(w.shots, height=360)
+                    curve = chart(words.Shots.curve, height=360)
                     advice = panel()
                 with gr.Tab(w.tabs["prototypes"], id="prototypes"):
                     prototypes = PrototypesPanel(studio)

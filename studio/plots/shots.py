@@ -25,7 +25,7 @@ class _Side:
     @property
     def title(self) -> str:
         """What it is called."""
-        return words.Lab.shots_sides[self.key]
+        return words.Shots.sides[self.key]
 
 
 _SIDES = (
@@ -38,7 +38,7 @@ def shots_chart(
     method: str, zero: Mapping[str, Point], runs: Points, untrained: Points, run_id: str
 ) -> Figure:
     """Both sides of everything that is known. Value of a `chart`."""
-    w = words.Lab
+    w = words.Shots
     lines = [(method, runs, "solid"), (w.untrained, untrained, "2px,3px")]
     ticks = sorted({one.shots for _, points, _ in lines for own in points.values() for one in own})
     ends = [min(ticks, default=1) / BESIDE**3, max(ticks, default=1) * BESIDE**3]
@@ -46,7 +46,7 @@ def shots_chart(
     rows: list[list[str]] = []
     for side in (side for side in _SIDES if side.key in zero):
         data.append(_flat(side, zero[side.key], ends))
-        rows.append(_row(side, w.shots_zero, zero[side.key]))
+        rows.append(_row(side, w.zero, zero[side.key]))
         for name, points, dash in lines:
             if side.key in points:
                 data.append(_line(side, name, points[side.key], dash))
@@ -58,22 +58,22 @@ def shots_chart(
                 "uirevision": run_id,
                 "xaxis": {
                     "type": "log", "tickvals": ticks, "ticktext": [str(n) for n in ticks],
-                    "title": {"text": w.shots_axis}, "showgrid": False,
+                    "title": {"text": w.axis}, "showgrid": False,
                 },
                 "yaxis": {"ticksuffix": " %"},
             },
         },
-        "table": {"columns": list(w.shots_columns), "rows": rows},
-        "label": f"{w.shots}. " + "; ".join(_said(side, method, zero, runs) for side in _SIDES
+        "table": {"columns": list(w.columns), "rows": rows},
+        "label": f"{w.curve}. " + "; ".join(_said(side, method, zero, runs) for side in _SIDES
                                             if side.key in zero) + ".",
-        "note": w.shots_note,
+        "note": w.note,
     }  # fmt: skip
 
 
 def _line(side: _Side, name: str, points: Sequence[Point], dash: str) -> Figure:
     y = [100 * one.mean for one in points]
     trained = dash == "solid"
-    at = words.Lab.shots_at.format(
+    at = words.Shots.at.format(
         shots="%{customdata[0]}",
         accuracy="%{y:.1f} %",
         n="%{customdata[1]}",
@@ -101,8 +101,8 @@ def _flat(side: _Side, zero: Point, ends: Sequence[float]) -> Figure:
     return {
         "type": "scatter", "mode": "lines", "x": list(ends), "y": [100 * zero.mean] * 2,
         "line": {"color": side.colour, "width": 1.2, "dash": "6px,4px"}, "opacity": 0.55,
-        "name": f"{words.Lab.shots_zero}, {side.title}", "showlegend": False,
-        "hovertemplate": f"{words.Lab.shots_zero}, {side.title}<br>%{{y:.1f}} % (n = {zero.n})"
+        "name": f"{words.Shots.zero}, {side.title}", "showlegend": False,
+        "hovertemplate": f"{words.Shots.zero}, {side.title}<br>%{{y:.1f}} % (n = {zero.n})"
         "<extra></extra>",
     }  # fmt: skip
 
@@ -115,10 +115,9 @@ def _row(side: _Side, name: str, one: Point) -> list[str]:
 
 
 def _said(side: _Side, method: str, zero: Mapping[str, Point], runs: Points) -> str:
-    w = words.Lab
+    w = words.Shots
     of_runs = (
-        w.shots_said.format(accuracy=percent(one.mean), shots=one.shots)
-        for one in runs.get(side.key, ())
+        w.said.format(accuracy=percent(one.mean), shots=one.shots) for one in runs.get(side.key, ())
     )
-    start = f"{side.title}: {w.shots_zero} {percent(zero[side.key].mean)}, {method} "
+    start = f"{side.title}: {w.zero} {percent(zero[side.key].mean)}, {method} "
     return start + ", ".join(of_runs)

@@ -46,5 +46,5 @@ def test_an_image_of_the_errors_is_opened_to_see_where_the_model_looked(open_pag
     page.locator("button.ek-look").first.press("Enter")
     page.wait_for_selector(".ek-photo[data-state='ready']")
     assert page.locator(".ek-photo .ek-column").count() >= 2  # α may be one of the ends
-    page.get_by_role("button", name=words.Lab.photo_map).press("Enter")
+    page.get_by_role("button", name=words.Photo.map).press("Enter")
     assert page.locator(".ek-photo [data-part=map]").is_visible()

@@ -54,8 +54,8 @@ def test_the_first_class_clear_of_chance_is_advised_and_else_the_best_guess_is_c
     assert "no class is clear of chance" in said["verdict"]
     assert "red fox" in said["verdict"]
     said = told(curve(("fox", (-0.02, -0.1, 0.06))), dataset)
-    assert said["verdict"] == words.Lab.label_nothing
-    assert said["alone"] == words.Lab.label_alone.format(names=f"{NASTY}, cat")
+    assert said["verdict"] == words.Shots.label_nothing
+    assert said["alone"] == words.Shots.label_alone.format(names=f"{NASTY}, cat")
 
 
 def test_names_are_text(dataset):

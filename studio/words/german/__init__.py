@@ -8,6 +8,7 @@ from studio.words.german.export import Export as Export
 from studio.words.german.lab import Lab as Lab
 from studio.words.german.live import Live as Live
 from studio.words.german.numbers import Numbers as Numbers
+from studio.words.german.photo import Photo as Photo
 from studio.words.german.prompts import Prompts as Prompts
 from studio.words.german.prototypes import Prototypes as Prototypes
 from studio.words.german.shell import Brand as Brand
@@ -15,6 +16,7 @@ from studio.words.german.shell import Login as Login
 from studio.words.german.shell import Queue as Queue
 from studio.words.german.shell import Shell as Shell
 from studio.words.german.shell import Steer as Steer
+from studio.words.german.shots import Shots as Shots
 from studio.words.german.space import Space as Space
 from studio.words.german.train import Several as Several
 from studio.words.german.train import Train as Train

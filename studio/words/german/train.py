@@ -58,9 +58,6 @@ class Train:
     to_beat_wait = "…"
     time = "Zeit, etwa"
     memory = "Speicher, etwa"
-    estimate_note = (
-        "Aus Durchläufen dieses Modells auf diesem Gerät; andere Arbeit darauf kommt hinzu."
-    )
     changed = "geändert"
     auto = "auto"
     copy = "Kopieren"
@@ -102,7 +99,6 @@ class Several:
     knob = "Sweep"
     no_knob = "keiner"
     values = "Werte"
-    values_hint = "zum Beispiel {low}, {high}"
     queue = "{n} Läufe einreihen"
     too_many = (
         "Mehrere Läufe: höchstens {most} auf einmal, das sind mehr. Bitte weniger Seeds oder Werte."
