@@ -50,24 +50,30 @@ def tuned(tiny_model, tiny_data, tmp_path_factory, cache):
     return folder
 
 
-def check_opened_again(folder, record, cache, out):
-    """Both ends are the run's own evaluations exactly, and the export is verified."""
+def opened_again(folder, record, cache):
+    """Both ends are the run's own evaluations exactly."""
     opened = FinishedRun(folder, cache, "cpu")
     assert opened.measure(0.0) == record.evaluations["zero-shot"]
     assert opened.measure(1.0) == record.evaluations["fine-tuned"]
     middle = next(point for point in record.wise if point.alpha == 0.5)
     assert opened.measure(0.5).id == middle.id
+    return opened
+
+
+def exported_of(opened, out):
+    """The export, which is verified and says what its head computes."""
     exported = opened.export("open_clip", 1.0, out)
     assert exported.verified, exported.check
     card = json.loads((exported.folder / "evenkeel.json").read_text())
     assert card["head"] == opened.tuned.head.formula
-    return opened, exported
+    return exported
 
 
 def test_a_tip_adapter_run_is_saved_reopened_and_exported(tiny_model, tiny_data, tmp_path, cache):
     asked = config_of(tiny_model, tiny_data, "tip-adapter")
     record, _ = finish(run(asked, tmp_path / "run", cache))
-    opened, exported = check_opened_again(tmp_path / "run", record, cache, tmp_path / "out")
+    opened = opened_again(tmp_path / "run", record, cache)
+    exported = exported_of(opened, tmp_path / "out")
     # The tower is CLIP's own, so only the head is kept.
     assert not any(name.startswith("tower.") for name in load_file(opened.folder.weights_path))
     head = load_file(exported.folder / "head.safetensors")
@@ -88,7 +94,9 @@ def test_a_head_on_another_runs_tower_opens_again_and_exports_that_tower(
 ):
     asked = config_of(tiny_model, tiny_data, method, backbone=str(tuned))
     record, _ = finish(run(asked, tmp_path / "run", cache))
-    check_opened_again(tmp_path / "run", record, cache, tmp_path / "out")
+    opened = opened_again(tmp_path / "run", record, cache)
+    if method in ("lp", "ape-t"):  # a linear head and a cache: each export starts a process
+        exported_of(opened, tmp_path / "out")
     own = load_file(tmp_path / "run" / "classifier.safetensors")
     theirs = load_file(tuned / "classifier.safetensors")
     towers = [name for name in theirs if name.startswith("tower.")]
