@@ -26,7 +26,8 @@ TINY_VIT = {
     },
 }
 ALONE = (
-    "tests/browser/",
+    "tests/browser/test_first_minutes.py",
+    "tests/browser/test_journey.py",
     "tests/faults/",
     "tests/attacks/test_uploads.py",
     "tests/jobs/test_supervise.py",

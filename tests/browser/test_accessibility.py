@@ -4,7 +4,9 @@ from importlib.resources import files
 
 import pytest
 
-PLACES = ("data", "train", "live", "lab", "export")
+PLACES = ("data", "train", "live", "lab", "compare", "export")
+RULES = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
+"""Only the colours differ between the two."""
 GRAVE = ("serious", "critical")
 
 
@@ -17,10 +19,11 @@ def axe():
     return (files(package) / "axe.min.js").read_text("utf-8")
 
 
-def violations(page, axe):
+def violations(page, axe, rules=None):
     """What is wrong and where: a line each."""
     page.evaluate(axe)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    options = {"resultTypes": ["violations"], **(rules or {})}
+    found = page.evaluate("options => axe.run(document, options)", options)["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {node['target'][0]} {node['html'][:120]}"
         for rule in found
@@ -29,7 +32,7 @@ def violations(page, axe):
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", RULES)
 def test_every_place_can_be_used_by_everybody(open_page, finished, axe, scheme):
     page = open_page(f"?data=demo&run={finished}", color_scheme=scheme)
     page.wait_for_selector(".ek-run")
@@ -37,12 +40,12 @@ def test_every_place_can_be_used_by_everybody(open_page, finished, axe, scheme):
     for place in PLACES:
         page.click(f"#tab-{place}-button")
         page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
-        page.wait_for_timeout(1200)
+        page.wait_for_timeout(600)
         for tab in page.locator(f"#tab-{place} .tab-wrapper [role=tab]").all() or [None]:
             if tab:
                 tab.click()
                 page.wait_for_timeout(400)
-            if wrong := violations(page, axe):
+            if wrong := violations(page, axe, RULES[scheme]):
                 found[place if tab is None else f"{place} {tab.inner_text()}"] = wrong
     assert found == {}
 

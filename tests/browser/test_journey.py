@@ -1,7 +1,6 @@
 """From nothing to a checkpoint that plain open_clip loads, by the keyboard alone."""
 
 import json
-import math
 import re
 import subprocess
 import sys
@@ -20,6 +19,7 @@ assert features.ndim == 2 and torch.isfinite(features).all()
 CHARTS = "window.charts = [...document.querySelectorAll('.js-plotly-plot, .main-svg')]"
 EXACT = "document.querySelector('[data-part=exact]').textContent.includes('Measured exactly')"
 MOST_TABS = 300
+SOON_SECONDS = 1.0
 GONE = "window.charts.filter((node) => !node.isConnected).length"
 
 
@@ -37,6 +37,32 @@ def press(page, target):
     """Reach an element and press it."""
     reach(page, target)
     page.keyboard.press("Enter")
+
+
+def refreshed(page):
+    """Seconds until a page that was loaded anew shows the run and its curves again."""
+    begin = time.monotonic()
+    page.reload()
+    page.wait_for_selector(".ek-run h1:has-text('FD-Align · 16 shots')")
+    page.wait_for_selector("#tab-live .js-plotly-plot .main-svg")
+    return time.monotonic() - begin
+
+
+def measured_exactly(page):
+    """Move α from 0.01 on: seconds from every release to its exact value, until one is soon.
+
+    The reading at once is checked on the way, in milliseconds from a move.
+    """
+    for number in range(1, 11):  # at the first the run is read into memory
+        begin = time.monotonic()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_selector(f".ek-wise[data-measured='{number / 100:.2f}']")
+        seconds = time.monotonic() - begin
+        assert page.inner_text("[data-part=alpha]") == f"{number / 100:.2f}"
+        assert float(page.get_attribute(".ek-wise", "data-latency")) < 50
+        yield seconds
+        if seconds < SOON_SECONDS:  # the machine does other things, too
+            return
 
 
 def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
@@ -61,8 +87,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     assert page.evaluate("window.charts.length") >= 2
     assert page.evaluate(GONE) == 0, "a tick replaced a chart"
 
-    page.reload()  # a refresh during the run restores everything
-    page.wait_for_selector(".ek-run h1:has-text('FD-Align · 16 shots')")
+    assert min(refreshed(page) for _ in range(3)) < 2.0
     assert f"run={run}" in page.url
     assert "tab=live" in page.url
     page.wait_for_selector(".ek-run .ek-pill-done", timeout=300_000)
@@ -73,9 +98,9 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     reach(page, page.locator("[data-part=slider]"))
     page.keyboard.press("Home")
     page.wait_for_function("document.querySelector('[data-part=alpha]').textContent === '0.00'")
-    page.keyboard.press("ArrowRight")
+    assert min(measured_exactly(page)) < SOON_SECONDS
     assert "by hand" in page.inner_text("[data-part=badge]")
-    page.wait_for_function(EXACT)
+    assert page.evaluate(EXACT)
 
     press(page, page.get_by_role("button", name="Export this model"))
     press(page, page.get_by_role("button", name="Build it: open_clip checkpoint"))
@@ -91,25 +116,6 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     assert_loads_in_open_clip(saved, tmp_path / "unpacked")
     record = page.request.get(f"{studio.url}/studio/runs/{run}/files/record").body()
     assert json.loads(record)["run_id"] == run
-
-
-def test_a_moved_alpha_is_read_at_once_and_measured_soon_after(open_page, demo, finished):
-    page = open_page(f"?data={demo}&run={finished}&tab=lab")
-    page.wait_for_selector("[data-part=readings] .ek-reading")
-    page.focus("[data-part=slider]")
-    page.keyboard.press("Home")
-    readings, exact = [], [math.inf]
-    for number in range(1, 11):  # at the first the run is read into memory
-        begin = time.monotonic()
-        page.keyboard.press("ArrowRight")
-        page.wait_for_selector(f".ek-wise[data-measured='{number / 100:.2f}']")
-        exact.append(time.monotonic() - begin)
-        readings.append(float(page.get_attribute(".ek-wise", "data-latency")))
-        if min(exact) < 1.0:  # the machine does other things, too
-            break
-    assert page.inner_text("[data-part=alpha]") == f"{number / 100:.2f}"
-    assert max(readings) < 50, "milliseconds from a move to its reading"
-    assert min(exact) < 1.0, "seconds from a release to the exact value"
 
 
 def assert_loads_in_open_clip(archive, folder):

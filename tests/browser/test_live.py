@@ -39,15 +39,6 @@ def heap_bytes(page, client):
     return min(looks)
 
 
-def refreshed(page):
-    """Seconds until a page that was loaded anew shows the run and its curves again."""
-    begin = time.monotonic()
-    page.reload()
-    page.wait_for_selector(".ek-run .ek-pill-running")
-    page.wait_for_selector("#tab-live .js-plotly-plot .main-svg")
-    return time.monotonic() - begin
-
-
 def test_a_minute_of_live_updates_replaces_no_chart_and_keeps_no_memory(open_page, long_run):
     page = open_page(f"?data=demo&run={long_run}&tab=live")
     page.wait_for_function(f"({STEP}) >= 20", timeout=120_000)
@@ -60,9 +51,6 @@ def test_a_minute_of_live_updates_replaces_no_chart_and_keeps_no_memory(open_pag
     assert page.evaluate("window.charts.length") >= 4
     assert page.evaluate(GONE) == 0
     assert growth < MOST_GROWTH_BYTES
-
-    assert min(refreshed(page) for _ in range(3)) < 2.0, "the machine does other things, too"
-    assert f"run={long_run}" in page.url
 
 
 def test_a_run_whose_worker_is_killed_says_so_and_goes_on_by_itself(open_page, studio, long_run):
