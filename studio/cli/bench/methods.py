@@ -1,16 +1,15 @@
-"""`evenkeel bench`: the figures in the docs, reproduced."""
+"""`evenkeel bench methods`: every method, and the papers' ablations."""
 
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.errors import UserError, unknown
+from core.errors import unknown
 from jobs.settings import Settings
+from studio.cli.bench.listed import listed
 from studio.cli.live import display
 from studio.cli.output import AsJson, answering
 
@@ -19,16 +18,13 @@ if TYPE_CHECKING:
     from core.benchmark.trials import Trial
 
 app = typer.Typer()
-bench = typer.Typer(help="Reproduce the figures that the docs state.", no_args_is_help=True)
-app.add_typer(bench, name="bench")
 
 EVERYTHING = (
     "methods,heads,guidance,prototypes,texts,plug-in,shots,interpolation,cost,unseen,references"
 )
-T = TypeVar("T")
 
 
-@bench.command()
+@app.command()
 def methods(
     data: Annotated[
         Path | None, typer.Option(help="Data set. By default the whole demo, all 27 classes.")
@@ -60,11 +56,11 @@ def methods(
     from core.benchmark.report import write_results
     from core.benchmark.running import Plan
 
-    wanted = _listed(experiments, str, "experiments")
-    counts, numbers = _listed(shots, int, "shots"), _listed(seeds, int, "seeds")
+    wanted = listed(experiments, str, "experiments")
+    counts, numbers = listed(shots, int, "shots"), listed(seeds, int, "seeds")
     out.mkdir(parents=True, exist_ok=True)
     source = data or _demo(out, quick)
-    kept = _listed(only, str, "only") if only else ()
+    kept = listed(only, str, "only") if only else ()
     plan = Plan(
         data=source,
         experiments=_trials(wanted, counts, kept, source, out),
@@ -81,51 +77,6 @@ def methods(
             answer(payload)
         else:
             print(text)
-
-
-@bench.command()
-def faults(
-    faults: Annotated[int, typer.Option(min=1, help="How many things go wrong.")] = 100,
-    jobs: Annotated[int, typer.Option(min=1, help="How many runs.")] = 12,
-    seed: Annotated[int, typer.Option(help="Draws what goes wrong, when, and under whom.")] = 0,
-    out: Annotated[
-        Path, typer.Option(help="Folder of the runs; one that does not exist yet.")
-    ] = Path("bench-faults"),
-    as_json: AsJson = False,
-) -> None:
-    """Runs under random faults: none may be lost, done twice, or have other weights."""
-    from core.demo import write_demo
-    from jobs.soak.soak import plan, soak
-
-    if out.exists():
-        raise UserError(f"out: {out} is there already. Name a folder that does not exist yet.")
-    data = write_demo(out / "demo")
-    with answering(as_json) as answer:
-        outcome = soak(out, plan(data, jobs), faults, seed, partial(print, file=sys.stderr))
-        if as_json:
-            answer(outcome.to_json())
-        else:
-            print(outcome.in_words())
-    if not outcome.is_good:
-        raise typer.Exit(1)
-
-
-@bench.command()
-def visitors(
-    url: Annotated[str, typer.Option(help="A studio that is up.")] = "http://127.0.0.1:7860",
-    visitors: Annotated[int, typer.Option(min=1, max=500, help="How many at a time.")] = 50,
-    minutes: Annotated[float, typer.Option(min=0.01, help="For how long.")] = 10.0,
-    run: Annotated[
-        str | None, typer.Option(help="A finished run that they may see, whose α they move.")
-    ] = None,
-) -> None:
-    """How a running studio bears visitors: p95, errors and the memory of its page, as JSON."""
-    import json
-
-    from studio.visits import check_answers, visit
-
-    check_answers(url)
-    print(json.dumps(visit(url, visitors, 60 * minutes, run), indent=2))
 
 
 def _run(plan: "Plan", as_json: bool) -> "dict[str, list[Result]]":
@@ -170,12 +121,3 @@ def _trials(
         else:
             raise unknown("experiments", name, EVERYTHING.split(","))
     return found
-
-
-def _listed(text: str, kind: Callable[[str], T], option: str) -> tuple[T, ...]:
-    try:
-        return tuple(kind(part.strip()) for part in text.split(","))
-    except ValueError:
-        raise UserError(
-            f"{option} must be numbers with commas such as 0,1,2; got {text!r}."
-        ) from None

@@ -1,0 +1,1 @@
+"""The speed benchmark: what Evenkeel does against the official loops and the machine's limit."""

@@ -1,0 +1,33 @@
+"""Which figures there are, and measuring those that are asked for."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+
+from core.benchmark.speed.figure import Figure
+from core.benchmark.speed.setting import Setting
+from core.benchmark.speed.steps import measure_overhead, measure_roofline
+from core.errors import unknown
+from core.events import Event, Stage
+
+Measure = Callable[[Setting], Generator[Event, None, list[Figure]]]
+"""Measures all figures of one key; says on the way what it is at."""
+
+FIGURES: Mapping[str, Measure] = {
+    "T2": measure_overhead,
+    "T3": measure_roofline,
+}
+"""What core can measure of itself."""
+
+
+def measure(
+    figures: Mapping[str, Measure], keys: Sequence[str], setting: Setting
+) -> Generator[Event, None, list[Figure]]:
+    """The figures of these keys, in the order of `figures`; none asked for means all."""
+    for key in keys:
+        if key not in figures:
+            raise unknown("figures", key, figures)
+    found = []
+    for key, measured in figures.items():
+        if key in keys or not keys:
+            yield Stage("measuring", key)
+            found += yield from measured(setting)
+    return found

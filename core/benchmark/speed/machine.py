@@ -1,0 +1,38 @@
+"""What the machine can do: its matrix products a second, which no training step can beat."""
+
+import os
+import platform
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from core.benchmark.speed.timing import seconds
+from core.environment import device_name
+
+SHAPE = (1600, 768, 3072)
+"""Tokens of a batch of 32, width and inner width of ViT-B/32: what a step multiplies most."""
+
+DTYPES = (torch.float32, torch.bfloat16)
+"""What a tower computes in (see `core.models.precision`)."""
+
+
+def facts(device: torch.device) -> dict[str, Any]:
+    """What a table of figures must name."""
+    return {
+        "device": device_name(device),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def multiply_rate(device: torch.device, dtype: torch.dtype, repeats: int = 7) -> float:
+    """FLOP/s of a matrix product as a transformer's layer asks for it: the fastest of `repeats`."""
+    tokens, width, inner = SHAPE if device.type == "cpu" else tuple(8 * n for n in SHAPE)
+    x = torch.randn(tokens, width, device=device).to(dtype)
+    weight = torch.randn(inner, width, device=device).to(dtype)
+    with torch.inference_mode():
+        took = [seconds(lambda: F.linear(x, weight)) for _ in range(1 + repeats)]
+    return 2 * tokens * width * inner / min(took[1:])
