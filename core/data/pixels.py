@@ -25,11 +25,17 @@ class PixelStore:
     ) -> None:
         self.root = root
         self.preprocess = preprocess
-        self._limit = memory_bytes
+        self.limit_bytes = memory_bytes
+        """The most that decoded images may take."""
         self._held: OrderedDict[tuple[str, str], Tensor] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 2) + 1))
+
+    @property
+    def held_bytes(self) -> int:
+        """What decoded images take now."""
+        return self._bytes
 
     def evaluation(self, items: Sequence[Item]) -> Tensor:
         """The deterministic view that open_clip evaluates."""
@@ -79,6 +85,6 @@ class PixelStore:
             if key not in self._held:
                 self._held[key] = pixels
                 self._bytes += pixels.nbytes
-            while self._bytes > self._limit and len(self._held) > 1:
+            while self._bytes > self.limit_bytes and len(self._held) > 1:
                 self._bytes -= self._held.popitem(last=False)[1].nbytes
         return pixels

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from core.export.exported import Exported, make_room
 from core.export.source import Source
 from core.export.verify import Arrays, needs, verify
-from core.models.folding import unfold
+from core.models.fast import make_plain
 
 if TYPE_CHECKING:
     from core.models.classifier import Classifier
@@ -53,7 +53,7 @@ class Graph(nn.Module):
     def __init__(self, classifier: "Classifier") -> None:
         super().__init__()
         self.tower = classifier.tower
-        unfold(self.tower)
+        make_plain(self.tower)
         linear = classifier.head.exported()
         self.head = classifier.head
         if set(linear) <= {"weight", "bias"}:
@@ -71,7 +71,7 @@ class Graph(nn.Module):
 def _write(source: Source, path: Path) -> None:
     import onnx
 
-    graph = Graph(dataclasses.replace(source).plain)  # a copy of its own: it is unfolded
+    graph = Graph(dataclasses.replace(source).plain)  # a copy of its own: it is made plain
     images = source.images[:2]
     with _quietly():
         program = torch.onnx.export(

@@ -136,7 +136,7 @@ class TowerMethod(LoopMethod):
             yield from train(self)
         finally:
             merge_adapters(self.classifier)
-            self.clip.fold(self.classifier.tower)
+            self.clip.make_fast(self.classifier.tower)
         return self.finish()
 
 

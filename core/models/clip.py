@@ -15,10 +15,12 @@ from core.data.cache import ArrayCache
 from core.data.dataset import Item
 from core.data.pixels import PixelStore
 from core.data.transforms import Preprocess
+from core.models.attention import go_direct
 from core.models.classifier import Classifier
-from core.models.folding import fold
+from core.models.fast import make_fast
 from core.models.heads import Head, LinearHead
 from core.models.precision import Precision
+from core.models.text_tower import read_texts
 
 TEXT_BATCH = 256
 
@@ -55,7 +57,8 @@ class ClipModel:
         self.preprocess = _preprocess(model)
         self.fingerprint = fingerprint(model)
         self._pixels: dict[Path, PixelStore] = {}
-        self.fold(self.model.visual)
+        self.make_fast(self.model.visual)
+        go_direct(self.model)  # the text tower
 
     @property
     def logit_scale(self) -> float:
@@ -113,9 +116,9 @@ class ClipModel:
         view._pixels = self._pixels
         return view
 
-    def fold(self, tower: nn.Module) -> None:
-        """Make an image tower of this architecture fast (see `core.models.folding`)."""
-        fold(tower, self.blank().float().to(self.precision.device))
+    def make_fast(self, tower: nn.Module) -> None:
+        """Make an image tower of this architecture fast (see `core.models.fast`)."""
+        make_fast(tower, self.blank().float().to(self.precision.device))
 
     def blank(self) -> Tensor:
         """A batch of one black image, `(1, 3, n, n)` uint8."""
@@ -172,8 +175,7 @@ class ClipModel:
 
 def tokens_to_features(model: Any, tokens: Tensor) -> Tensor:
     """`(N, L) → (N, D)`: raw features in fp32 on the CPU, by an open_clip model's text tower."""
-    features: Tensor = model.encode_text(tokens.to(model.logit_scale.device))
-    return features.float().cpu()
+    return read_texts(model, tokens.to(model.logit_scale.device)).float().cpu()
 
 
 def unit(features: Tensor) -> Tensor:

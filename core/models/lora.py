@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import UserError
-from core.models.folding import unfold
+from core.models.attention import is_joint, self_attention
+from core.models.fast import make_plain
 
 Calls = dict[nn.Module, tuple[Any, ...]]
 """The modules that a forward pass calls, and what it gave them."""
@@ -33,7 +33,7 @@ def add_adapters(
     from peft import LoraConfig  # seconds of imports that only LoRA needs
     from peft.tuners.lora import LoraModel
 
-    unfold(tower)  # an adapter adds to what a convolution computes, before its batch norm
+    make_plain(tower)  # an adapter adds to what a convolution computes, before its batch norm
     _open_attention(tower, _calls(tower, call))
     called = _calls(tower, call)
     names = [n for n, m in tower.named_modules() if m in called and _can_be_adapted(m)]
@@ -106,14 +106,7 @@ class OpenAttention(nn.Module):
     ) -> tuple[Tensor, None]:
         """Self-attention as open_clip asks for it; the weights are not returned."""
         x = query if self.batch_first else query.transpose(0, 1)  # (N, L, E)
-        parts = self.in_proj(x).unflatten(-1, (3, self.heads, -1))  # (N, L, 3, H, E/H)
-        q, k, v = parts.permute(2, 0, 3, 1, 4)
-        if attn_mask is not None:  # added to the scores; one for all, or one for each head
-            attn_mask = attn_mask.to(q.dtype)
-            if attn_mask.dim() == 3:
-                attn_mask = attn_mask.view(-1, self.heads, *attn_mask.shape[1:])
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask)  # (N, H, L, E/H)
-        out = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        out = self_attention(x, self.heads, self.in_proj, self.out_proj, attn_mask)
         return out if self.batch_first else out.transpose(0, 1), None
 
     def closed(self) -> nn.MultiheadAttention:
@@ -171,7 +164,5 @@ def _is_plain(attention: nn.MultiheadAttention, inputs: tuple[Any, ...] | None) 
     return (
         inputs is not None
         and all(given is inputs[0] for given in inputs[:3])
-        and attention.in_proj_weight is not None
-        and attention.bias_k is None
-        and not attention.add_zero_attn
+        and is_joint(attention)
     )

@@ -1,4 +1,4 @@
-"""Texts of random tokens, and the text tower on sequences that are not padded.
+"""Texts of random tokens, and what the text tower makes of them.
 
 Lipsum-FT (arXiv 2404.00860) holds the image tower by what it says to texts that mean nothing.
 """
@@ -8,11 +8,11 @@ from typing import Any
 
 import open_clip
 import torch
-from open_clip.transformer import TextTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.errors import UserError
 from core.models.clip import TEXT_BATCH, ClipModel
+from core.models.text_tower import parts_of, read_short, why_padding_counts
 
 
 @dataclass(frozen=True)
@@ -65,52 +65,25 @@ def random_texts(
 def encode_tokens(clip: ClipModel, tokens: Tensor) -> Tensor:
     """`(N, L) → (N, D)`: raw text features in fp32 on the device, of ids that are not padded.
 
-    `ClipModel.encode_text` reads `context_length` tokens whatever the text. In a causal tower that
-    pools at the largest id nothing after the end token counts, so the first L rows of the
-    positional table and of the mask give the same features for a fraction of the work (10 tokens
-    instead of 77). A `UserError` for towers of another kind.
+    A `UserError` for towers that read padding.
     """
     tower = _text_tower(clip)
     batches = torch.split(tokens.to(clip.precision.device), TEXT_BATCH)
-    return torch.cat([_encode(tower, batch) for batch in batches])
-
-
-def _encode(tower: Any, tokens: Tensor) -> Tensor:
-    length = tokens.shape[1]
-    x = tower.token_embedding(tokens) + tower.positional_embedding[:length]  # (N, L, W)
-    x = tower.transformer(x, attn_mask=tower.attn_mask[:length, :length])
-    pooled = tower.ln_final(x)[torch.arange(len(x)), tokens.argmax(dim=1)]  # (N, W)
-    projection = tower.text_projection
-    if projection is not None:
-        pooled = projection(pooled) if isinstance(projection, nn.Linear) else pooled @ projection
-    return pooled.float()
+    return torch.cat([read_short(tower, batch).float() for batch in batches])
 
 
 def _text_tower(clip: ClipModel) -> Any:
-    """What holds the text tower's parts: open_clip's `CLIP` itself, or a `CustomTextCLIP`'s own.
-
-    A `UserError` unless it is byte-pair tokenised, causal and pooled at the largest id.
+    """What holds the text tower's parts; a `UserError` unless it is byte-pair tokenised, causal and
+    pooled at the largest id.
     """
-    model = clip.model
-    tower = getattr(model, "text", model)
+    tower = parts_of(clip.model)
+    problem = why_padding_counts(tower)
     if not isinstance(clip.tokenizer, open_clip.SimpleTokenizer):
         problem = f"a {type(clip.tokenizer).__name__}"
-    elif not isinstance(tower, open_clip.CLIP | TextTransformer):
-        problem = f"a text tower of its own kind ({type(tower).__name__})"
-    elif tower.attn_mask is None:
-        problem = "a text tower that reads in both directions"
-    elif (pool := _pooling(tower)) != "argmax":
-        problem = f"a text tower that pools by {pool!r}"
-    else:
+    if not problem:
         return tower
     raise UserError(
         "random texts: they need a text tower like CLIP's own (byte-pair tokens, causal, pooled at "
         f"the end token), and {clip.name} has {problem}. Use texts made of words "
         "(guidance=fixed), or another model."
     )
-
-
-def _pooling(tower: Any) -> str:
-    if getattr(tower, "cls_emb", None) is not None:
-        return "class token"
-    return str(tower.text_pool_type if isinstance(tower, open_clip.CLIP) else tower.pool_type)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from core.models.clip import ClipModel, tokens_to_features, unit
 from core.models.heads import Head
 from core.models.prototypes import prompt_features
+from core.models.text_tower import read_texts
 
 
 class TextHead(Head):
@@ -55,7 +56,7 @@ class TextHead(Head):
 
     def encode(self, tokens: Tensor) -> Tensor:
         """`(N, L) → (N, D)`: unit features of prompts, in fp32, with gradients."""
-        return unit(self.text.encode_text(tokens).float())
+        return unit(read_texts(self.text, tokens).float())
 
     def scale(self) -> Tensor:
         """τ, a scalar with a gradient."""

@@ -2,6 +2,8 @@
 run.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -28,16 +30,19 @@ class FrozenViews:
     def view(self, number: int) -> Tensor:
         """Features of view `number`, on the device."""
         if self._held is None or self._held[0] != number:
-            key = self._clip.key(
-                "training view",
-                self._task.train,
-                view=number,
-                seed=self._task.seed,
-                augmentation=vars(self._augmentation),
-            )
-            features = self._clip.cache.get(key, lambda: self._compute(number))
+            features = self._clip.cache.get(self.key(number), lambda: self._compute(number))
             self._held = (number, features.to(self._clip.precision.device))
         return self._held[1]
+
+    def key(self, number: int) -> dict[str, Any]:
+        """What the features of view `number` are cached by."""
+        return self._clip.key(
+            "training view",
+            self._task.train,
+            view=number,
+            seed=self._task.seed,
+            augmentation=vars(self._augmentation),
+        )
 
     @torch.inference_mode()
     def _compute(self, number: int) -> Tensor:

@@ -20,7 +20,7 @@ from core.models.clip import ClipModel
 from core.training.checkpoints import Checkpoints
 from core.training.keeper import Keeper
 from core.training.memory import Accumulator
-from core.training.optim import Schedule, make_optimizer
+from core.training.optim import Schedule, clip_gradients, make_optimizer
 from core.training.settings import LoopParams
 from core.training.usage import Usage
 
@@ -103,7 +103,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
                 group["lr"] = lr
 
             loss, terms = yield from memory.backward(batch, now.step + 1)
-            norm = nn.utils.clip_grad_norm_(trainable, params.clip_norm or math.inf).item()
+            norm = clip_gradients(trainable, params.clip_norm)
             if problem := _problem(loss, norm):
                 now = yield from keeper.go_back(now, f"{problem} at step {now.step + 1}")
                 break

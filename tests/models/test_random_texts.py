@@ -79,27 +79,6 @@ def test_the_texts_come_from_the_generator_alone_and_go_on_with_it():
     assert not torch.equal(first, second)
 
 
-def check_short_against_padded(kind: str, **text) -> None:
-    clip = clip_of(kind, **text)
-    texts = draw(300, 8, vocabulary(clip))  # more than one batch
-    padded = torch.zeros(len(texts), clip.model.context_length, dtype=torch.long)
-    padded[:, : texts.shape[1]] = texts
-    with torch.no_grad():
-        expected = clip.model.encode_text(padded)
-    assert expected.std(dim=0).mean() > 0.1  # the texts are told apart
-    torch.testing.assert_close(encode_tokens(clip, texts), expected)
-
-
-def test_a_short_text_has_the_features_of_the_padded_one():
-    check_short_against_padded("CLIP")
-
-
-def test_a_short_text_has_the_features_of_the_padded_one_in_a_custom_text_tower():
-    check_short_against_padded("CustomTextCLIP", context_length=24)
-    check_short_against_padded("CustomTextCLIP", proj_bias=True)
-    check_short_against_padded("CustomTextCLIP", proj_type="none")
-
-
 def test_words_have_the_features_that_clip_gives_them():
     clip = clip_of()
     tokens = torch.tensor([[START, *tokenizer().encode("a photo of a fox"), END]])
@@ -170,35 +149,5 @@ MUTANTS = [
         ", generator=generator)",
         ")",
         test_the_texts_come_from_the_generator_alone_and_go_on_with_it,
-    ),
-    Mutant(
-        "core.models.random_texts",
-        "tower.positional_embedding[:length]",
-        "tower.positional_embedding[-length:]",
-        test_a_short_text_has_the_features_of_the_padded_one,
-    ),
-    Mutant(
-        "core.models.random_texts",
-        "attn_mask=tower.attn_mask[:length, :length]",
-        "attn_mask=None",
-        test_a_short_text_has_the_features_of_the_padded_one,
-    ),
-    Mutant(
-        "core.models.random_texts",
-        "tokens.argmax(dim=1)",
-        "tokens.argmin(dim=1)",
-        test_a_short_text_has_the_features_of_the_padded_one,
-    ),
-    Mutant(
-        "core.models.random_texts",
-        "tower.ln_final(x)",
-        "x",
-        test_a_short_text_has_the_features_of_the_padded_one,
-    ),
-    Mutant(
-        "core.models.random_texts",
-        "projection(pooled) if isinstance(projection, nn.Linear) else pooled @ projection",
-        "pooled @ (projection.weight.T if isinstance(projection, nn.Linear) else projection)",
-        test_a_short_text_has_the_features_of_the_padded_one_in_a_custom_text_tower,
     ),
 ]

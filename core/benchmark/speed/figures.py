@@ -3,8 +3,13 @@
 from collections.abc import Callable, Generator, Mapping, Sequence
 
 from core.benchmark.speed.figure import Figure
+from core.benchmark.speed.footprint import measure_memory
+from core.benchmark.speed.frozen_features import measure_frozen_features
+from core.benchmark.speed.grid import measure_grid, measure_slider
 from core.benchmark.speed.setting import Setting
 from core.benchmark.speed.steps import measure_overhead, measure_roofline
+from core.benchmark.speed.waiting import measure_waiting
+from core.benchmark.speed.whole_run import measure_run
 from core.errors import unknown
 from core.events import Event, Stage
 
@@ -12,8 +17,14 @@ Measure = Callable[[Setting], Generator[Event, None, list[Figure]]]
 """Measures all figures of one key; says on the way what it is at."""
 
 FIGURES: Mapping[str, Measure] = {
+    "T1": measure_run,
     "T2": measure_overhead,
     "T3": measure_roofline,
+    "T4": measure_waiting,
+    "T5": measure_frozen_features,
+    "T6": measure_grid,
+    "T7": measure_slider,
+    "T9": measure_memory,
 }
 """What core can measure of itself."""
 

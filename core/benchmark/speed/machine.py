@@ -28,11 +28,15 @@ def facts(device: torch.device) -> dict[str, Any]:
     }
 
 
-def multiply_rate(device: torch.device, dtype: torch.dtype, repeats: int = 7) -> float:
-    """FLOP/s of a matrix product as a transformer's layer asks for it: the fastest of `repeats`."""
+def multiply_rate(device: torch.device, dtype: torch.dtype, at_least: float = 0.3) -> float:
+    """FLOP/s of a matrix product as a transformer's layer asks for it, over `at_least` seconds."""
     tokens, width, inner = SHAPE if device.type == "cpu" else tuple(8 * n for n in SHAPE)
     x = torch.randn(tokens, width, device=device).to(dtype)
     weight = torch.randn(inner, width, device=device).to(dtype)
+    products, took = 0, 0.0
     with torch.inference_mode():
-        took = [seconds(lambda: F.linear(x, weight)) for _ in range(1 + repeats)]
-    return 2 * tokens * width * inner / min(took[1:])
+        F.linear(x, weight)
+        while took < at_least:
+            took += seconds(lambda: [F.linear(x, weight) for _ in range(4)])
+            products += 4
+    return products * 2 * tokens * width * inner / took

@@ -4,6 +4,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -92,10 +93,12 @@ def step_task(setting: Setting) -> FewShotTask:
     return photo_task(setting, CLASSES, SHOTS)
 
 
-def method(name: str, clip: ClipModel, task: FewShotTask, epochs: int = 100) -> LoopMethod:
+def method(
+    name: str, clip: ClipModel, task: FewShotTask, epochs: int = 100, **knobs: Any
+) -> LoopMethod:
     """A method on batches of 32, with more epochs than anybody measures."""
     kind = METHODS[name]
-    params = kind.Params.parse({"batch_size": BATCH, "epochs": epochs}, name)
+    params = kind.Params.parse({"batch_size": BATCH, "epochs": epochs, **knobs}, name)
     assert issubclass(kind, LoopMethod)
     assert isinstance(params, LoopParams)
     return kind(params, clip, task)

