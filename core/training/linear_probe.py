@@ -1,20 +1,18 @@
 """The linear probe: logistic regression on unit features, without moving the tower."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from core.data.dataset import Item
 from core.data.fewshot import FewShotTask
 from core.models.clip import ClipModel
 from core.models.heads import LinearHead
+from core.training.logistic import Logistic
 
 STRENGTHS = (-7.0, 2.0)
 """log10 of the smallest and the largest C of the grid."""
@@ -70,18 +68,13 @@ def fit_probe(
         zeros = torch.zeros(classes, features.shape[1])
         return Probe(zeros, torch.zeros(classes) if intercept else None, DEFAULT_STRENGTH)
 
-    model = LogisticRegression(max_iter=ITERATIONS, warm_start=True, fit_intercept=intercept)
+    model = Logistic(torch.from_numpy(points), torch.from_numpy(targets), len(present), intercept)
     best: Probe | None = None
     best_hits = -1
     grid = strengths(points.size * len(present)) if validation else [DEFAULT_STRENGTH]
     for strength in grid:
-        model.C = strength
-        with warnings.catch_warnings():
-            # Stopping after `ITERATIONS` is part of the recipe; one image a class is no mistake.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            warnings.filterwarnings("ignore", message="The number of unique classes")
-            model.fit(points, targets)
-        probe = _folded_back(model, present, classes, mean, std, strength)
+        fitted = model.fit(strength, ITERATIONS)
+        probe = _folded_back(*fitted, present, classes, mean, std, strength, intercept)
         hits = _hits(probe, validation) if validation else 0
         if hits > best_hits:
             best, best_hits = probe, hits
@@ -117,22 +110,23 @@ def probed_head(clip: ClipModel, task: FewShotTask, fold_scale: bool) -> LinearH
 
 
 def _folded_back(
-    model: LogisticRegression,
+    rows: NDArray[np.float64],
+    offsets: NDArray[np.float64],
     present: NDArray[np.int64],
     classes: int,
     mean: float,
     std: float,
     strength: float,
+    intercept: bool,
 ) -> Probe:
     """The probe on features as they are, with a row for every class."""
-    rows, offsets = model.coef_, np.broadcast_to(model.intercept_, len(model.coef_))
-    if len(present) == 2:  # scikit-learn fits one row for two classes: half of it for each
+    if len(present) == 2:  # one row is fitted for two classes: half of it for each
         rows, offsets = np.vstack([-rows, rows]) / 2, np.concatenate([-offsets, offsets]) / 2
     weight = torch.zeros(classes, rows.shape[1], dtype=torch.float64)
     bias = torch.zeros(classes, dtype=torch.float64)
     weight[present] = torch.from_numpy(rows / std)
     bias[present] = torch.from_numpy(offsets - rows.sum(axis=1) * (mean / std))
-    return Probe(weight.float(), bias.float() if model.fit_intercept else None, strength)
+    return Probe(weight.float(), bias.float() if intercept else None, strength)
 
 
 def _hits(probe: Probe, validation: tuple[Tensor, Tensor]) -> int:

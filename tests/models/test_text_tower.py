@@ -46,7 +46,7 @@ def test_prompts_are_read_as_far_as_the_longest_goes_and_no_gradient_is_lost(mon
     (slow,) = torch.autograd.grad(expected.square().sum(), table)
     assert lengths == [10, 77]
     torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(gradient, slow)
+    torch.testing.assert_close(gradient, slow, rtol=1e-4, atol=1e-5 * slow.abs().max().item())
 
 
 @pytest.mark.parametrize("pool", ["last", "first"])

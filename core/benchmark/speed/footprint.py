@@ -81,11 +81,10 @@ def _peak() -> int:
     """Bytes of memory that this process has held at most. What `getrusage` says on Linux counts its
     parent in.
     """
-    if sys.platform == "linux":
-        status = Path("/proc/self/status").read_text("ascii")
-        return 1024 * int(status.split("VmHWM:")[1].split()[0])
-    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return found if sys.platform == "darwin" else 1024 * found
+    status = Path("/proc/self/status")
+    if status.exists():
+        return 1024 * int(status.read_text("ascii").split("VmHWM:")[1].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def _on_gpu(setting: Setting) -> Figure:

@@ -65,11 +65,15 @@ def measure_roofline(setting: Setting) -> Generator[Event, None, list[Figure]]:
     products = flops_of_step(method("ft", clip, task))
     steps = seconds_of_steps(method("ft", clip, task))
     shares, took, rates = [], [], []
+    before = _rate(device)
     for number in range(WARM_UP + setting.repeats):
         yield Stage("T3", f"step {number + 1} of {WARM_UP + setting.repeats}")
         took.append(next(steps))
-        rates.append(max(multiply_rate(device, dtype) for dtype in DTYPES))
+        after = _rate(device)
+        rates.append((before + after) / 2)
         shares.append(100 * products / rates[-1] / took[-1])
+        before = after
+    step, rate = statistics.median(took[WARM_UP:]), statistics.median(rates[WARM_UP:])
     return [
         Figure(
             "T3",
@@ -78,14 +82,18 @@ def measure_roofline(setting: Setting) -> Generator[Event, None, list[Figure]]:
             Target("at least", 85 if device.type == "cpu" else 50),
             tuple(shares[WARM_UP:]),
             facts={
-                "step s": statistics.median(took[WARM_UP:]),
-                "images/s": BATCH / statistics.median(took[WARM_UP:]),
+                "step s": step,
+                "images/s": BATCH / step,
                 "GFLOP in a step": products / 1e9,
-                "GFLOP/s": statistics.median(rates) / 1e9,
-                "images/s at the limit": BATCH * statistics.median(rates) / products,
+                "GFLOP/s": rate / 1e9,
+                "images/s at the limit": BATCH * rate / products,
             },
         )
     ]
+
+
+def _rate(device: torch.device) -> float:
+    return max(multiply_rate(device, dtype) for dtype in DTYPES)
 
 
 def step_task(setting: Setting) -> FewShotTask:
