@@ -8,6 +8,7 @@ from core.benchmark.speed.figure import Figure, Target, markdown
 from core.benchmark.speed.figures import FIGURES, measure
 from core.benchmark.speed.setting import Setting
 from core.errors import UserError
+from studio.cli import main
 from studio.cli.bench.speed import every_figure
 
 
@@ -37,3 +38,20 @@ def test_a_figure_that_there_is_not_is_named_with_its_neighbours(tmp_path):
 
 def test_the_command_knows_every_figure_of_core():
     assert FIGURES.keys() <= every_figure().keys()
+
+
+def test_the_command_measures_a_tiny_model_from_end_to_end(tmp_path, capsys):
+    out = tmp_path / "speed.json"
+    asked = ["--quick", "--repeats", "1", "--figures", "T1,T3,T5", "--out", str(out)]
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "speed", *asked])
+    assert ended.value.code == 0
+    said = capsys.readouterr()
+    assert "| T3 |" in said.out
+    assert "stage measuring T5" in said.err
+    assert out.with_suffix(".md").read_text("utf-8") == said.out.removesuffix("\n")
+    document = json.loads(out.read_text("utf-8"))
+    assert document["machine"]["cores"] >= 1
+    figures = document["figures"]
+    assert [figure["key"] for figure in figures] == ["T1"] * 2 + ["T3"] + ["T5"] * 4
+    assert all(figure["value"] > 0 for figure in figures)

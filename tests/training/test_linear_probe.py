@@ -13,6 +13,7 @@ from core.training.linear_probe import (
     probed_head,
     strengths,
 )
+from core.training.logistic import Logistic
 from tests.mutants import Mutant
 
 
@@ -73,6 +74,23 @@ def test_the_first_c_of_the_best_validation_accuracy_wins():
         guessed = model.predict((held_out[0].double().numpy() - mean) / std)
         hits.append(int((guessed == held_out[1].numpy()).sum()))
     assert probe.strength == pytest.approx(np.logspace(-7, 2, 100)[int(np.argmax(hits))])
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_our_logistic_regression_is_scikit_learns_from_one_strength_to_the_next(classes, intercept):
+    features, labels = clusters(classes)
+    points = features.double()
+    model = LogisticRegression(max_iter=200, warm_start=True, fit_intercept=intercept)
+    ours = Logistic(points, labels, classes, intercept)
+    for c in (1e-3, 0.1, 10.0):
+        model.set_params(C=c).fit(points.numpy(), labels.numpy())
+        weight, bias = ours.fit(c, iterations=200)
+        # What a fit that stops at a gradient of 1e-4 leaves open, where C allows large weights.
+        np.testing.assert_allclose(weight, model.coef_, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(bias, np.broadcast_to(model.intercept_, len(bias)), atol=1e-8)
+    start = Logistic(points, labels, classes, intercept).fit(1e-3, iterations=200)[0]
+    assert np.abs(weight - start).max() > 1  # the strengths were told apart
 
 
 def test_a_class_that_no_image_shows_gets_zero_rows():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.training.frozen import FrozenViews
-from core.training.optim import Schedule
+from core.training.optim import Schedule, clip_gradients, make_optimizer
 from core.training.settings import LoopParams, TrainingParams
 from tests.mutants import Mutant
 
@@ -71,6 +71,50 @@ def test_a_small_tower_gets_ten_times_the_published_learning_rate(tiny_task):
     clip, _ = tiny_task
     assert TrainingParams().resolved(clip).lr == 1e-4
     assert TrainingParams(lr=3e-6).resolved(clip).lr == 3e-6
+
+
+def two_steps(optimizer, weights, gradients):
+    for given in gradients:
+        for weight, gradient in zip(weights, given, strict=True):
+            weight.grad = gradient.clone()
+        optimizer.step()
+    return [weight.detach() for weight in weights]
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_the_fused_optimiser_takes_the_steps_of_the_plain_one(name):
+    torch.manual_seed(0)
+    start = [torch.randn(40, 30), torch.randn(7)]
+    gradients = [[torch.randn_like(weight) for weight in start] for _ in range(3)]
+    params = LoopParams(optimizer=name, weight_decay=0.1, lr=1e-2)
+    ours, plain = ([torch.nn.Parameter(w.clone()) for w in start] for _ in range(2))
+    fused = make_optimizer(params, ours, 1e-2)
+    assert fused.defaults["fused"]
+    if name == "sgd":
+        slow = torch.optim.SGD(plain, 1e-2, momentum=0.9, nesterov=True, weight_decay=0.1)
+    else:
+        slow = torch.optim.AdamW(plain, 1e-2, weight_decay=0.1, eps=params.adam_eps)
+    found, expected = two_steps(fused, ours, gradients), two_steps(slow, plain, gradients)
+    torch.testing.assert_close(found, expected)
+    assert not torch.allclose(found[0], start[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("longest", [0.5, 1e6])
+def test_gradients_are_clipped_to_the_bit_as_pytorch_does(longest):
+    torch.manual_seed(0)
+    ours, theirs = ([torch.nn.Parameter(torch.zeros(9, 5)), torch.zeros(3)] for _ in range(2))
+    for weights in (ours, theirs):
+        weights[0].grad = torch.randn(9, 5, generator=torch.Generator().manual_seed(1))
+    norm = torch.nn.utils.clip_grad_norm_(theirs, longest)
+    assert clip_gradients(ours, longest) == norm.item()
+    assert torch.equal(ours[0].grad, theirs[0].grad)
+    assert clip_gradients(ours, 0) == pytest.approx(min(longest, norm.item()), rel=1e-5)
+
+
+def test_a_gradient_that_is_no_number_is_told_as_such():
+    weight = torch.nn.Parameter(torch.zeros(2))
+    weight.grad = torch.tensor([1.0, torch.nan])
+    assert not clip_gradients([weight], 1.0) <= 1.0
 
 
 MUTANTS = [

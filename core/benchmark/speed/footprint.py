@@ -18,6 +18,7 @@ from core.training.footprint import measure_footprint
 
 STEPS = 3
 """After the second step all that a training ever holds is there."""
+LIBRARIES = "interpreter and libraries MB"
 
 
 def measure_memory(setting: Setting) -> Generator[Event, None, list[Figure]]:
@@ -27,19 +28,18 @@ def measure_memory(setting: Setting) -> Generator[Event, None, list[Figure]]:
     if choose_device(setting.device).type == "cuda":
         yield Stage("T9", "LoRA in ViT-L/14")
         return [_on_gpu(setting)]
-    readings, facts = [], {}
     step_task(setting)  # writes the photos
+    found = []
     for number in range(setting.repeats):
         yield Stage("T9", f"process {number + 1} of {setting.repeats}")
-        facts = _in_a_process(setting)
-        readings.append(facts["peak MB"] / facts["needed MB"])
-    what = (
-        "peak of a process that fine-tunes ViT-B/32 at batch 32, over weights, Adam's states and "
-    )
+        found.append(_in_a_process(setting))
+    what = "peak of fine-tuning ViT-B/32 at batch 32, over weights, Adam's states and activations"
+    target = Target("at most", 1.6)
+    whole = tuple(facts["peak MB"] / facts["needed MB"] for facts in found)
+    own = tuple((facts["peak MB"] - facts[LIBRARIES]) / facts["needed MB"] for facts in found)
     return [
-        Figure(
-            "T9", f"{what}activations", "×", Target("at most", 1.6), tuple(readings), facts=facts
-        )
+        Figure("T9", f"{what}, whole process", "×", target, whole, facts=found[0]),
+        Figure("T9", f"{what}, above its libraries", "×", target, own),
     ]
 
 
@@ -69,7 +69,7 @@ def child(asked: str) -> None:
     parts = {
         "peak MB": peak,
         "needed MB": needed,
-        "interpreter and libraries MB": empty,
+        LIBRARIES: empty,
         "CLIP's weights MB": weights,
         "Adam's states MB": 8 * footprint.parameters,
         "activations MB": BATCH * footprint.activation_bytes,

@@ -1,0 +1,146 @@
+"""The fast modules against the slow ones: same function, same names, same gradients."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from core.models import zoo
+from core.models.attention import DirectAttention, go_direct
+from core.models.fast import make_fast, make_plain
+from core.models.patches import PatchConv2d, go_flat
+from tests.mutants import Mutant
+
+CAUSAL = torch.full((6, 6), -torch.inf).triu(1)
+
+
+def attentions(batch_first: bool = True) -> tuple[nn.MultiheadAttention, nn.MultiheadAttention]:
+    """PyTorch's, and the direct one with its weights."""
+    torch.manual_seed(0)
+    slow = nn.MultiheadAttention(8, 2, batch_first=batch_first).eval()
+    nn.init.normal_(slow.in_proj_bias)
+    fast = copy.deepcopy(slow)
+    go_direct(fast)
+    assert isinstance(fast, DirectAttention)
+    return slow, fast
+
+
+def agree(slow: nn.Module, fast: nn.Module, x: torch.Tensor, ask) -> None:
+    """Outputs and all gradients, at the defaults of fp32."""
+    inputs = [x.clone().requires_grad_(True) for _ in range(2)]
+    outputs = [ask(net, given) for net, given in zip((slow, fast), inputs, strict=True)]
+    for output in outputs:
+        output.square().sum().backward()
+    torch.testing.assert_close(outputs[1], outputs[0])
+    torch.testing.assert_close(inputs[1].grad, inputs[0].grad)
+    for name, weight in slow.named_parameters():
+        torch.testing.assert_close(fast.get_parameter(name).grad, weight.grad)
+
+
+def check_attention(batch_first: bool, mask: torch.Tensor | None) -> None:
+    def ask(net, x):
+        return net(x, x, x, need_weights=False, attn_mask=mask)[0]
+
+    agree(*attentions(batch_first), torch.randn(6, 6, 8), ask)
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("mask", [None, CAUSAL, torch.randn(12, 6, 6)], ids=["none", "one", "each"])
+def test_direct_attention_is_pytorchs(batch_first, mask):
+    check_attention(batch_first, mask)
+
+
+def test_direct_attention_is_pytorchs_on_three_times_as_many_places():
+    check_attention(True, CAUSAL)
+    check_attention(False, CAUSAL)
+
+
+def test_an_attention_that_is_asked_for_its_weights_gives_them():
+    slow, fast = attentions()
+    x = torch.randn(2, 6, 8)
+    for given in ((x, x, x), (x[:, :1], x, x)):
+        expected, found = (net(*given, need_weights=True) for net in (slow, fast))
+        assert torch.equal(found[1], expected[1])
+        assert torch.equal(found[0], expected[0])
+
+
+@pytest.mark.parametrize(
+    "more", [{"add_bias_kv": True}, {"add_zero_attn": True}, {"kdim": 4}, {"dropout": 0.1}]
+)
+def test_an_attention_of_another_kind_stays_what_it_is(more):
+    other = nn.Sequential(nn.MultiheadAttention(8, 2, **more))
+    go_direct(other)
+    assert type(other[0]) is nn.MultiheadAttention
+
+
+def convolutions(bias: bool) -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(0)
+    slow = nn.Conv2d(3, 5, (2, 4), (2, 4), bias=bias).to(memory_format=torch.channels_last)
+    fast = copy.deepcopy(slow)
+    go_flat(fast)
+    assert isinstance(fast, PatchConv2d)
+    return slow, fast
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_a_flat_patch_embedding_is_the_convolution(bias, layout):
+    x = torch.randn(2, 3, 6, 8).contiguous(memory_format=layout)
+    agree(*convolutions(bias), x, lambda net, given: net(given))
+
+
+def test_an_image_that_patches_do_not_fill_goes_the_slow_way():
+    slow, fast = convolutions(bias=True)
+    x = torch.randn(1, 3, 7, 9)
+    assert torch.equal(fast(x), slow(x))
+
+
+@pytest.mark.parametrize("more", [{"stride": 1}, {"padding": 1}, {"groups": 3}, {"dilation": 2}])
+def test_a_convolution_whose_windows_do_not_lie_side_by_side_stays_what_it_is(more):
+    other = nn.Sequential(nn.Conv2d(3, 6, 2, **({"stride": 2} | more)))
+    go_flat(other)
+    assert type(other[0]) is nn.Conv2d
+
+
+def test_a_fast_tower_has_the_features_and_gradients_of_the_plain_one(tiny_model):
+    clip = zoo.load(str(tiny_model), device="cpu", precision="fp32")
+    fast = copy.deepcopy(clip.model.visual).requires_grad_(True)
+    kinds = {type(module) for module in fast.modules()}
+    assert {DirectAttention, PatchConv2d} <= kinds
+    slow = copy.deepcopy(fast)
+    make_plain(slow)
+    assert not {DirectAttention, PatchConv2d} & {type(module) for module in slow.modules()}
+    assert slow.state_dict().keys() == fast.state_dict().keys()
+    agree(slow, fast, torch.randn(3, 3, 32, 32), lambda net, x: net(x))
+    make_fast(slow, torch.zeros(1, 3, 32, 32))
+    assert {type(module) for module in slow.modules()} == kinds
+
+
+MUTANTS = [
+    Mutant(
+        "core.models.attention",
+        "(*x.shape[:2], 3, heads, -1)",
+        "(*x.shape[:2], heads, 3, -1).transpose(2, 3)",
+        test_direct_attention_is_pytorchs_on_three_times_as_many_places,
+    ),
+    Mutant(
+        "core.models.attention",
+        "F.scaled_dot_product_attention(q, k, v, mask)",
+        "F.scaled_dot_product_attention(q, k, v)",
+        test_direct_attention_is_pytorchs_on_three_times_as_many_places,
+    ),
+    Mutant(
+        "core.models.attention",
+        "if need_weights or",
+        "if",
+        test_an_attention_that_is_asked_for_its_weights_gives_them,
+    ),
+    Mutant(
+        "core.models.patches",
+        "        if input.shape[2] % high or input.shape[3] % wide:\n"
+        "            return super().forward(input)\n",
+        "        input = input[:, :, : rows * high, : columns * wide] * 1.0001\n",
+        test_an_image_that_patches_do_not_fill_goes_the_slow_way,
+    ),
+]
