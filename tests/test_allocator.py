@@ -1,10 +1,14 @@
 """Memory that is kept costs no page fault the second time."""
 
+import ctypes
 import subprocess
 import sys
 
 import pytest
 
+from core.allocator import keep_freed_memory
+
+HAS_SETTING = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt")
 PAGES = """
 import resource
 from core.allocator import keep_freed_memory
@@ -32,10 +36,15 @@ def faults(keep: bool, thread: str) -> tuple[str, int]:
     return kept, int(count)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc, on Linux")
+@pytest.mark.skipif(not HAS_SETTING, reason="a setting of glibc, on Linux")
 @pytest.mark.parametrize("thread", RUN)
 def test_a_block_that_was_freed_is_used_again(thread):
     kept, few = faults(True, thread)
     assert kept == "True"
     assert few < 100
     assert faults(False, thread)[1] > 1000, "the control: every block is zeroed anew"
+
+
+def test_a_library_without_the_setting_is_left_alone(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    assert keep_freed_memory.__wrapped__() is False

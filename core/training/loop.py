@@ -17,7 +17,6 @@ from core.errors import UserError
 from core.events import Event, Measuring, Step
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
-from core.training.allocator import keep_freed_memory
 from core.training.checkpoints import Checkpoints
 from core.training.keeper import Keeper
 from core.training.memory import Accumulator
@@ -84,7 +83,6 @@ def train(method: Trainable) -> Generator[Event, None, None]:
     method's checkpoints ends where an undisturbed one does.
     """
     params, task = method.params, method.task
-    keep_freed_memory()
     trainable = method.parameters()
     schedule = Schedule(params, len(task.train))
     optimizer = make_optimizer(params, trainable, schedule.peak)
