@@ -46,6 +46,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+ON_THE_SIDE = (5, 6, 7, 8)
+"""Orientations whose width is the height of what is seen."""
 
 
 class UnreadableImage(UserError):
@@ -88,8 +90,7 @@ def open_image(file: IO[bytes], limits: Limits) -> Image.Image:
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """The pixels of an opened image as everything downstream sees them."""
-    image.load()
-    return _upright(_to_rgb(image), orientation(image))
+    return upright(rgb(image), orientation(image))
 
 
 @contextmanager
@@ -141,7 +142,9 @@ def _check_size(size: tuple[int, int], most_pixels: int) -> None:
         raise _Refused(f"{width} x {height} pixels are a strip, longer than {MAX_ASPECT} to 1")
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def rgb(image: Image.Image) -> Image.Image:
+    """An opened image in RGB, as it lies in the file: transparency over white, 16 bits scaled."""
+    image.load()
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
@@ -186,6 +189,7 @@ def orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright(image: Image.Image, turned: int) -> Image.Image:
+def upright(image: Image.Image, turned: int) -> Image.Image:
+    """The image as it is to be seen, `turned` as EXIF counts it."""
     turn = _UPRIGHT.get(turned)
     return image if turn is None else image.transpose(turn)

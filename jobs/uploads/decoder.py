@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.data.glance import glance
-from core.data.images import UnreadableImage, read_image
+from core.data.glance import look
+from core.data.images import UnreadableImage
 from core.data.limits import Limits, in_gib
 from core.data.reencode import reencode, write_thumbnail
 from jobs.uploads.confined import allow_seconds, confine, peak_bytes
@@ -64,7 +64,7 @@ def _thumbnail(request: dict[str, str], limits: Limits) -> Answer:
 
 
 def _glance(request: dict[str, str], limits: Limits) -> Answer:
-    return glance(read_image(Path(request["source"]), request["name"], limits)).to_json()
+    return look(request["source"], request["name"], limits).to_json()
 
 
 _VERBS: dict[str, Callable[[dict[str, str], Limits], Answer]] = {

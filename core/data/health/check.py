@@ -6,26 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from core.data.dataset import Dataset, Item
-from core.data.glance import Glance, glance
+from core.data.glance import Glance, look
 from core.data.health.balance import class_sizes, missing
 from core.data.health.copies import exact_copies
 from core.data.health.files import ingest, readable
 from core.data.health.findings import HealthReport
 from core.data.health.near import near_copies
 from core.data.health.shortcuts import shortcuts
-from core.data.images import UnreadableImage, read_image
+from core.data.images import UnreadableImage
 
 _THREADS = min(4, os.cpu_count() or 1)
+_AT_ONCE = 8
 
 Look = Callable[[Path, str], Glance]
 """Decodes the image in a file, called by its name in errors. Raises `UnreadableImage`."""
 
 
-def _look_here(path: Path, name: str) -> Glance:
-    return glance(read_image(path, name))
-
-
-def check(dataset: Dataset, look: Look = _look_here) -> HealthReport:
+def check(dataset: Dataset, look: Look = look) -> HealthReport:
     """Look at every image of every domain. Decodes all of them, so it takes a while."""
     items = [item for domain in dataset.domains for item in domain.items]
 
@@ -35,8 +32,11 @@ def check(dataset: Dataset, look: Look = _look_here) -> HealthReport:
         except UnreadableImage as error:
             return error.reason
 
+    # Some at a time: of small images, handing one to a thread costs as much as looking at it.
+    parts = [items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE)]
     with ThreadPoolExecutor(_THREADS) as pool:
-        seen = list(pool.map(seen_or_reason, items))
+        looks = pool.map(lambda part: [seen_or_reason(item) for item in part], parts)
+        seen = [one for part in looks for one in part]
     found = {item.path: one for item, one in zip(items, seen, strict=True)}
     refused = {path: one for path, one in found.items() if isinstance(one, str)}
     glances = {path: one for path, one in found.items() if isinstance(one, Glance)}
