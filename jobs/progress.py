@@ -1,23 +1,26 @@
 """How far a run is: a fold over its events, for the page and the command line."""
 
-import json
 import math
 import os
 import threading
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from pydantic_core import from_json  # takes NaN like `json`, and half the time
+
 from core.runs import RunFolder
 
 T = TypeVar("T")
-_WINDOW = 30
+WINDOW = 30
 """Steps over which speed is averaged: long enough to be calm, short enough to follow a change."""
+MOST_POINTS = 8192
+"""Of a curve. A longer one keeps every second step, then every fourth, and always its ends."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Progress:
     updated: float | None = None
     """Time of the last event."""
     losses: list[list[float]] = field(default_factory=list)
-    """`[step, loss]` of training."""
+    """`[step, loss]` of training; of more than `MOST_POINTS` an even part, as below."""
     terms: dict[str, list[list[float]]] = field(default_factory=dict)
     """Each term of the loss as `[step, value]`."""
     updates: list[list[float]] = field(default_factory=list)
@@ -72,39 +75,102 @@ class _Series(Generic[T]):
     def after(self, seq: int) -> list[T]:
         return self._values[bisect_right(self._seqs, seq) :]
 
+    def drop_last_unless(self, stays: Callable[[T], bool]) -> None:
+        """The first one stays in any case."""
+        if len(self._values) > 1 and not stays(self._values[-1]):
+            self._seqs.pop()
+            self._values.pop()
+
+    def keep(self, stays: Callable[[T], bool]) -> None:
+        """Drop the others, but neither the first nor the last."""
+        last = len(self._values) - 1
+        kept = [i for i, value in enumerate(self._values) if i in (0, last) or stays(value)]
+        self._seqs = [self._seqs[i] for i in kept]
+        self._values = [self._values[i] for i in kept]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class _Curves:
+    """Series of `[step, …]` by name, all at the same steps, and each of at most `MOST_POINTS`."""
+
+    def __init__(self) -> None:
+        self._series: dict[str, _Series[list[float]]] = {}
+        self._stride = 1
+
+    def add(self, name: str, seq: int, point: list[float]) -> None:
+        series = self._series.setdefault(name, _Series())
+        series.drop_last_unless(self._stays)
+        series.add(seq, point)
+        if len(series) > MOST_POINTS:
+            self._stride *= 2
+            for each in self._series.values():
+                each.keep(self._stays)
+
+    def after(self, name: str, seq: int) -> list[list[float]]:
+        return self._series[name].after(seq) if name in self._series else []
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._series)
+
+    def _stays(self, point: list[float]) -> bool:
+        return point[0] % self._stride == 0
+
+
+@dataclass
+class _Now:
+    """The part of `Progress` that is one value each, as it changes."""
+
+    seq: int = 0
+    phase: str = ""
+    step: int = 0
+    steps: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    memory_bytes: int | None = None
+    busy: float | None = None
+    started: float | None = None
+    updated: float | None = None
+
+    def count(self, event: Mapping[str, Any]) -> None:
+        self.step, self.steps = event["step"], event["steps"]
+        self.epoch, self.epochs = event["epoch"], event["epochs"]
+
 
 class Fold:
     """Takes events one by one in their order; `progress()` says where that leads."""
 
     def __init__(self) -> None:
-        self._now = Progress()
-        self._losses: _Series[list[float]] = _Series()
-        self._terms: dict[str, _Series[list[float]]] = {}
-        self._updates: _Series[list[float]] = _Series()
+        self._now = _Now()
+        self._curves = _Curves()
+        self._terms = _Curves()
         self._evaluations: _Series[dict[str, Any]] = _Series()
         self._warnings: _Series[str] = _Series()
         self._log: _Series[str] = _Series()
-        self._recent: deque[tuple[float, int, float]] = deque(maxlen=_WINDOW)
+        self._recent: deque[tuple[float, int, float]] = deque(maxlen=WINDOW)
         self._epoch_losses: list[float] = []
 
     def add(self, event: Mapping[str, Any]) -> None:
         """One more event, as `RunFolder.events` gives it."""
-        seq, at = event["seq"], event.get("time")
-        started = at if self._now.started is None else self._now.started
-        self._now = _with(self._now, seq=seq, started=started, updated=at)
+        seq, now = event["seq"], self._now
+        now.seq, now.updated = seq, event.get("time")
+        if now.started is None:
+            now.started = now.updated
         match event["kind"]:
+            case "step":
+                self._step(event)
             case "stage":
                 self._end_epoch(event)
                 self._recent.clear()
-                self._now = _with(self._now, phase=event["name"], step=0, steps=0)
+                now.phase, now.step, now.steps = event["name"], 0, 0
                 detail = f": {event['detail']}" if event.get("detail") else ""
                 self._say(event, f"{event['name']}{detail}")
-            case "step":
-                self._step(event)
             case "resumed":
                 self._recent.clear()
-                counts = {name: event[name] for name in ("step", "steps", "epoch", "epochs")}
-                self._now = _with(self._now, started=at, phase="training", **counts)
+                now.started, now.phase = now.updated, "training"
+                now.count(event)
                 self._say(event, f"going on after step {event['step']} of {event['steps']}")
             case "evaluated":
                 self._end_epoch(event)
@@ -120,37 +186,37 @@ class Fold:
 
     def progress(self, after: int = 0) -> Progress:
         """Where the run is; its lists hold what came with events above `after`."""
-        terms = {name: series.after(after) for name, series in self._terms.items()}
-        return _with(
-            self._now,
+        terms = {name: self._terms.after(name, after) for name in self._terms.names}
+        return Progress(
+            **vars(self._now),
             images_per_second=self._images_per_second(),
             eta_seconds=self._eta_seconds(),
-            losses=self._losses.after(after),
+            losses=self._curves.after("loss", after),
             terms={name: values for name, values in terms.items() if values},
-            updates=self._updates.after(after),
+            updates=self._curves.after("updates", after),
             evaluations=self._evaluations.after(after),
             warnings=self._warnings.after(after),
             log=self._log.after(after),
         )
 
     def _step(self, event: Mapping[str, Any]) -> None:
-        if event["epoch"] != self._now.epoch:
+        now = self._now
+        if event["epoch"] != now.epoch:
             self._end_epoch(event)
-        counts = {name: event[name] for name in ("step", "steps", "epoch", "epochs")}
-        use = {"memory_bytes": event.get("memory_bytes") or None, "busy": event.get("busy")}
-        self._now = _with(self._now, **counts, **use)
+        now.count(event)
+        now.memory_bytes, now.busy = event.get("memory_bytes") or None, event.get("busy")
         rate = event.get("images_per_second") or 0.0
         self._recent.append((event.get("time") or 0.0, event["step"], rate))
-        if self._now.phase != "training":
+        if now.phase != "training":
             return
         seq, step, loss = event["seq"], event["step"], event["loss"]
         self._epoch_losses.append(loss)
         if math.isfinite(loss):
-            self._losses.add(seq, [step, loss])
+            self._curves.add("loss", seq, [step, loss])
         if event.get("lr") and math.isfinite(event.get("grad_norm", math.nan)):
-            self._updates.add(seq, [step, event["lr"], event["grad_norm"]])
+            self._curves.add("updates", seq, [step, event["lr"], event["grad_norm"]])
         for name, value in (event.get("terms") or {}).items():
-            self._terms.setdefault(name, _Series()).add(seq, [step, value])
+            self._terms.add(name, seq, [step, value])
 
     def _end_epoch(self, event: Mapping[str, Any]) -> None:
         if self._epoch_losses and self._now.phase == "training":
@@ -216,7 +282,7 @@ class Reader:
                     break  # still being written
                 self._offset += len(line)
                 self._seq += 1
-                self._fold.add({"seq": self._seq, **json.loads(line)})
+                self._fold.add({**from_json(line), "seq": self._seq})
 
     def _forget(self, inode: int) -> None:
         self._inode = inode
@@ -236,10 +302,6 @@ def read_progress(folder: RunFolder, after: int = 0) -> Progress:
     Cheap to call every second: the last 64 runs' logs are followed, not re-read.
     """
     return _reader(folder.events_path).read(after)
-
-
-def _with(progress: Progress, **changes: Any) -> Progress:
-    return Progress(**{**progress.__dict__, **changes})
 
 
 def _in_words(event: Mapping[str, Any]) -> str:

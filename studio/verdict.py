@@ -10,7 +10,7 @@ from studio.markup import count, decimal, listed, number, percent, points
 w = words.Verdict
 
 if TYPE_CHECKING:
-    from core.evaluation.paired import Paired  # imports scipy
+    from core.evaluation.paired import Paired  # imports numpy
 
 
 def verdict(record: RunRecord) -> str:

@@ -1,6 +1,6 @@
 """Two classifiers on the same images: what the images that only one of them gets right can tell.
 
-Imports no torch.
+Imports no torch, and no scipy, which alone takes most of a second.
 """
 
 import math
@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.optimize import brentq
-from scipy.stats import binomtest
-
 from core.evaluation.predictions import Predictions
 from core.intervals import Z95
 
 SIGNIFICANT = 0.05
 Verdict = Literal["better", "worse", "cannot-tell", "same-answers"]
+_HALVINGS = 60
+"""From an interval of 2 on, more than a float can tell apart."""
 _JUST_BELOW = 1e-9
 """Where nothing differs the likeliest Δ is a root as well, and not the one that is wanted."""
 Image = tuple[bytes, str]
@@ -77,8 +76,12 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
     McNemar 1947 with the binomial distribution; 1 where no image is discordant.
     """
-    discordant = only_first + only_second
-    return float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0
+    discordant, fewer = only_first + only_second, min(only_first, only_second)
+    chance, tail = math.comb(discordant, fewer) / 2**discordant, 0.0
+    for heads in range(fewer, -1, -1):
+        tail += chance
+        chance *= heads / (discordant - heads + 1)
+    return min(1.0, 2 * tail)
 
 
 def tango(gained: int, lost: int, n: int, z: float = Z95) -> tuple[float, float]:
@@ -124,7 +127,11 @@ def _lowest(gained: int, lost: int, n: int, z: float) -> float:
         variance = 2 * (root - b) / (4 * n) + delta * (1 - delta)
         return gained - lost - n * delta - z * math.sqrt(n * max(0.0, variance))
 
-    return float(brentq(excess, -1.0, (gained - lost) / n - _JUST_BELOW))
+    low, high = -1.0, (gained - lost) / n - _JUST_BELOW
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+    return high
 
 
 def _hits(predictions: Predictions, domain: str, end: str) -> dict[Image, bool]:

@@ -1,13 +1,15 @@
 """`evenkeel demo` and `evenkeel data check`. No torch, unless a model is asked."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.data.health.findings import Finding
 from studio.cli.options import Data
 from studio.cli.output import AsJson, answering
+
+if TYPE_CHECKING:
+    from core.data.health.findings import Finding
 
 app = typer.Typer()
 _data = typer.Typer(help="Look at data sets.")
@@ -71,7 +73,7 @@ def check_data(
                 print(f"         {finding.detail}")
 
 
-def _mislabels(data: str, model: str) -> Finding:
+def _mislabels(data: str, model: str) -> "Finding":
     from core.data.health.mislabels import mislabels
     from core.zero_shot import measure_zero_shot
     from jobs.settings import Settings

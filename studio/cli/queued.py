@@ -15,6 +15,7 @@ import typer
 
 from core.errors import UserError
 from core.records import RunConfig
+from jobs.brief import read_brief
 from jobs.ledger import Job, Ledger
 from jobs.logs import read_logs
 from jobs.naming import with_run_folders
@@ -46,10 +47,13 @@ def submit(
 
 
 @app.command()
-def jobs(as_json: AsJson = False) -> None:
+def jobs(
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 200,
+    as_json: AsJson = False,
+) -> None:
     """The newest runs of the queue and how far they are."""
     settings = Settings()
-    found = Ledger(settings).list()
+    found = Ledger(settings).list(limit)
     with answering(as_json) as answer:
         if as_json:
             answer([{**asdict(job), "progress": _brief(settings, job)} for job in found])
@@ -224,6 +228,6 @@ def _print_jobs(settings: Settings, found: Sequence[Job]) -> None:
 def _brief(settings: Settings, job: Job) -> dict[str, Any]:
     """Where the run is, without its curves."""
     waits = job.state == "queued"
-    progress = Progress() if waits else read_progress(settings.run_folder(job.id))
+    progress = Progress() if waits else read_brief(settings.run_folder(job.id))
     names = ("phase", "step", "steps", "epoch", "epochs", "images_per_second", "eta_seconds")
     return {name: getattr(progress, name) for name in names}

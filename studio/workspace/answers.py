@@ -166,7 +166,7 @@ class Answers:
         folders = [self.mine.runs.folder(run_id) for run_id in run_ids]
 
         def compare() -> dict[str, Any]:
-            from core.comparison import compare_runs  # imports scipy
+            from core.comparison import compare_runs  # imports numpy
 
             return compare_runs(folders)
 

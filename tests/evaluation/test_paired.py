@@ -1,10 +1,13 @@
 """The paired test against hand-worked numbers and against its definition by brute force."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from scipy.stats import binomtest
 
 from core.evaluation.paired import compare_hits, mcnemar, pair, tango
 from core.evaluation.predictions import Answers, DomainPredictions, Predictions
@@ -191,3 +194,16 @@ MUTANTS = [
         test_images_are_matched_by_hash_and_class_name_whatever_their_order,
     ),
 ]
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (0, 1), (3, 3), (2, 9), (40, 61), (900, 1100), (0, 60)])
+def test_both_tests_are_those_of_scipy_without_its_import(counts):
+    first, second = counts
+    total = first + second
+    known = binomtest(first, total).pvalue if total else 1.0
+    assert mcnemar(first, second) == pytest.approx(known, rel=1e-12)
+
+
+def test_comparing_runs_imports_no_scipy():
+    program = "import sys, core.comparison; sys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -151,3 +152,27 @@ def test_a_new_attempt_begins_a_new_story(folder):
     log.close()
     assert read_progress(folder).seq == 1
     assert read_progress(folder).losses == []
+
+
+def test_a_long_curve_is_thinned_evenly_and_keeps_its_ends(monkeypatch):
+    monkeypatch.setattr("jobs.progress.MOST_POINTS", 16)
+    events = [Stage("training"), *(step(number, 1 / number) for number in range(1, 1003))]
+    whole = [[number, 1 / number] for number in range(1, 1003)]
+    progress = fold(entries(events))
+    kept = [at for at, _ in progress.losses]
+    assert 8 <= len(kept) <= 17
+    assert (kept[0], kept[-1]) == (1, 1002)
+    assert len({after - before for before, after in pairwise(kept[1:-1])}) == 1
+    assert all(point in whole for point in progress.losses)
+    assert [at for at, *_ in progress.updates] == kept == [at for at, _ in progress.terms["ce"]]
+    assert progress.log == fold(entries(events)).log, "what is said in words counts every step"
+
+
+def test_what_is_kept_of_a_curve_does_not_grow_with_its_steps(monkeypatch):
+    monkeypatch.setattr("jobs.progress.MOST_POINTS", 64)
+    kept = [
+        len(fold(entries([Stage("training"), *map(step, range(1, n))])).losses)
+        for n in (64, 500, 4000)
+    ]
+    assert kept[0] == 63, "a short one is whole"
+    assert max(kept) <= 65

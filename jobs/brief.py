@@ -1,0 +1,70 @@
+"""Where a run is, without its curves and words: a few lines of its log tell, however long it is."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from core.runs import RunFolder
+from jobs.progress import WINDOW, Fold, Progress
+
+_STEP = b'"kind": "step"'
+_TURNS = (b'"kind": "stage"', b'"kind": "resumed"')
+"""What a phase begins with. Inside of a sentence the quotes would have backslashes."""
+_ZERO = b'"label": "zero-shot"'
+_LOOKS = (b'"label": "fine-tuned"', b'"label": "training"', _ZERO)
+"""Measurements along the way, the likelier to stand at the end first."""
+
+
+def read_brief(folder: RunFolder) -> Progress:
+    """What `read_progress` says of phase, steps, speed and time left, and of the first and the
+    newest accuracies; all else is empty. A log that did not change is not read again.
+    """
+    try:
+        file = folder.events_path.stat()
+    except FileNotFoundError:
+        return Progress()
+    return _read(folder.events_path, file.st_ino, file.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _read(path: Path, _inode: int, _size: int) -> Progress:
+    # Not mapped: a log may be cut while we look at it, and looking at what is gone is deadly.
+    log = path.read_bytes()
+    fold = Fold()
+    for number, start in enumerate(sorted(set(_lines(log))), start=1):
+        fold.add({**from_json(log[start : log.index(b"\n", start)]), "seq": number})
+    unknown: dict[str, Any] = {"seq": 0, "started": None}
+    return replace(fold.progress(), **unknown, losses=[], updates=[], terms={}, warnings=[], log=[])
+
+
+def _lines(log: bytes) -> Iterator[int]:
+    """Where the lines begin that decide."""
+    end = log.rfind(b"\n") + 1  # what follows is still being written
+    if not end:
+        return
+    turn = max(log.rfind(kind, 0, end) for kind in _TURNS)
+    begin = _start(log, turn)
+    for place in (turn, log.rfind(_STEP, 0, begin), log.find(_ZERO, 0, end), _newest(log, end)):
+        if place >= 0:
+            yield _start(log, place)
+    at, steps = end, 0
+    while at > begin and steps < WINDOW:
+        at, after = _start(log, at - 2), at
+        steps += log.find(_STEP, at, after) >= 0
+        yield at
+
+
+def _newest(log: bytes, end: int) -> int:
+    newest = -1
+    for label in _LOOKS:
+        newest = max(newest, log.rfind(label, max(newest, 0), end))
+    return newest
+
+
+def _start(log: bytes, place: int) -> int:
+    """Where the line begins that `place` is in."""
+    return log.rfind(b"\n", 0, max(place, 0)) + 1
