@@ -6,7 +6,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -75,16 +75,9 @@ class _Series(Generic[T]):
     def after(self, seq: int) -> list[T]:
         return self._values[bisect_right(self._seqs, seq) :]
 
-    def drop_last_unless(self, stays: Callable[[T], bool]) -> None:
-        """The first one stays in any case."""
-        if len(self._values) > 1 and not stays(self._values[-1]):
-            self._seqs.pop()
-            self._values.pop()
-
     def keep(self, stays: Callable[[T], bool]) -> None:
-        """Drop the others, but neither the first nor the last."""
-        last = len(self._values) - 1
-        kept = [i for i, value in enumerate(self._values) if i in (0, last) or stays(value)]
+        """Drop the others, but not the first."""
+        kept = [i for i, value in enumerate(self._values) if i == 0 or stays(value)]
         self._seqs = [self._seqs[i] for i in kept]
         self._values = [self._values[i] for i in kept]
 
@@ -93,30 +86,48 @@ class _Series(Generic[T]):
 
 
 class _Curves:
-    """Series of `[step, …]` by name, all at the same steps, and each of at most `MOST_POINTS`."""
+    """What training steps measured: series of `[step, …]`, each of at most `MOST_POINTS`.
+
+    All of them stay at the same steps, and at the newest.
+    """
 
     def __init__(self) -> None:
         self._series: dict[str, _Series[list[float]]] = {}
         self._stride = 1
+        self._newest: Mapping[str, Any] = {}
 
-    def add(self, name: str, seq: int, point: list[float]) -> None:
-        series = self._series.setdefault(name, _Series())
-        series.drop_last_unless(self._stays)
-        series.add(seq, point)
-        if len(series) > MOST_POINTS:
+    def add(self, event: Mapping[str, Any]) -> None:
+        self._newest = event
+        if event["step"] % self._stride:
+            return
+        for name, point in _points(event):
+            self._series.setdefault(name, _Series()).add(event["seq"], point)
+        if max(map(len, self._series.values()), default=0) > MOST_POINTS:
             self._stride *= 2
-            for each in self._series.values():
-                each.keep(self._stays)
+            for series in self._series.values():
+                series.keep(lambda point: point[0] % self._stride == 0)
 
-    def after(self, name: str, seq: int) -> list[list[float]]:
-        return self._series[name].after(seq) if name in self._series else []
+    def after(self, seq: int) -> dict[str, list[list[float]]]:
+        """By name what is newer than the event `seq`; a series without such a point is left out."""
+        found = {name: series.after(seq) for name, series in self._series.items()}
+        if self._newest and self._newest["seq"] > seq and self._newest["step"] % self._stride:
+            for name, point in _points(self._newest):
+                found.setdefault(name, []).append(point)
+        return {name: points for name, points in found.items() if points}
 
-    @property
-    def names(self) -> list[str]:
-        return list(self._series)
 
-    def _stays(self, point: list[float]) -> bool:
-        return point[0] % self._stride == 0
+_TERM = "term "
+
+
+def _points(event: Mapping[str, Any]) -> Iterator[tuple[str, list[float]]]:
+    """What one step adds to the series. Numbers that are none make a gap."""
+    step, loss = event["step"], event["loss"]
+    if math.isfinite(loss):
+        yield "losses", [step, loss]
+    if event.get("lr") and math.isfinite(event.get("grad_norm", math.nan)):
+        yield "updates", [step, event["lr"], event["grad_norm"]]
+    for name, value in (event.get("terms") or {}).items():
+        yield _TERM + name, [step, value]
 
 
 @dataclass
@@ -145,7 +156,6 @@ class Fold:
     def __init__(self) -> None:
         self._now = _Now()
         self._curves = _Curves()
-        self._terms = _Curves()
         self._evaluations: _Series[dict[str, Any]] = _Series()
         self._warnings: _Series[str] = _Series()
         self._log: _Series[str] = _Series()
@@ -186,14 +196,14 @@ class Fold:
 
     def progress(self, after: int = 0) -> Progress:
         """Where the run is; its lists hold what came with events above `after`."""
-        terms = {name: self._terms.after(name, after) for name in self._terms.names}
+        curves = self._curves.after(after)
         return Progress(
             **vars(self._now),
             images_per_second=self._images_per_second(),
             eta_seconds=self._eta_seconds(),
-            losses=self._curves.after("loss", after),
-            terms={name: values for name, values in terms.items() if values},
-            updates=self._curves.after("updates", after),
+            losses=curves.pop("losses", []),
+            updates=curves.pop("updates", []),
+            terms={name.removeprefix(_TERM): points for name, points in curves.items()},
             evaluations=self._evaluations.after(after),
             warnings=self._warnings.after(after),
             log=self._log.after(after),
@@ -209,14 +219,8 @@ class Fold:
         self._recent.append((event.get("time") or 0.0, event["step"], rate))
         if now.phase != "training":
             return
-        seq, step, loss = event["seq"], event["step"], event["loss"]
-        self._epoch_losses.append(loss)
-        if math.isfinite(loss):
-            self._curves.add("loss", seq, [step, loss])
-        if event.get("lr") and math.isfinite(event.get("grad_norm", math.nan)):
-            self._curves.add("updates", seq, [step, event["lr"], event["grad_norm"]])
-        for name, value in (event.get("terms") or {}).items():
-            self._terms.add(name, seq, [step, value])
+        self._epoch_losses.append(event["loss"])
+        self._curves.add(event)
 
     def _end_epoch(self, event: Mapping[str, Any]) -> None:
         if self._epoch_losses and self._now.phase == "training":
@@ -282,7 +286,9 @@ class Reader:
                     break  # still being written
                 self._offset += len(line)
                 self._seq += 1
-                self._fold.add({**from_json(line), "seq": self._seq})
+                event = from_json(line, cache_strings="keys")
+                event["seq"] = self._seq
+                self._fold.add(event)
 
     def _forget(self, inode: int) -> None:
         self._inode = inode
