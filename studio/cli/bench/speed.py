@@ -61,8 +61,10 @@ def speed(
 def every_figure() -> "Mapping[str, Measure]":
     """What can be measured, in the order of the docs."""
     from core.benchmark.speed.figures import FIGURES
+    from studio.benchmark.response import measure_response
 
-    return FIGURES
+    every = {**FIGURES, "T8": measure_response}
+    return {key: every[key] for key in sorted(every, key=lambda key: int(key[1:]))}
 
 
 def _measure(keys: tuple[str, ...], setting: "Setting", quiet: bool) -> "list[Figure]":

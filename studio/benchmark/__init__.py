@@ -1,0 +1,1 @@
+"""What `evenkeel bench speed` measures of the whole: page, worker and ledger together."""
