@@ -1,0 +1,114 @@
+"""What is being found out about a list of paths, in the words of the report."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.data.dataset import IngestReport, Role
+from core.data.layout.folder import Folder
+from core.data.names import fold, natural_key
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One image and its place. `path` is relative to the layout's base."""
+
+    path: str
+    role: Role
+    domain: str
+    """`train`, `val`, `test` or `ood/<name>`."""
+    class_name: str
+    name: str
+    """The path inside the class folder."""
+
+
+@dataclass
+class Notes:
+    """What is being found out."""
+
+    placed: list[Placed] = field(default_factory=list)
+    understood: list[str] = field(default_factory=list)
+    ignored: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def place(self, folder: Folder, role: Role, domain: str, class_name: str) -> None:
+        """Every image of a folder is of this class and domain."""
+        cut = len(folder.path) + 1
+        self.placed += [
+            Placed(path, role, domain, class_name, path[cut:]) for path in folder.all_images()
+        ]
+
+    def ignore(self, folder: Folder, reason: str) -> None:
+        """Leave out a folder of images; that is always worth a warning."""
+        self.ignored.append((f"{folder.path}/", reason))
+        end = "" if reason.endswith("?") else "."
+        self.warnings.append(
+            f"'{folder.path}' is ignored ({images(folder.count())}): {reason}{end}"
+        )
+
+    def ignore_loose(self, folder: Folder) -> None:
+        """Leave out images that lie beside folders instead of in one."""
+        self.ignored += [(path, "in no class folder") for path in folder.images]
+        if folder.images:
+            where = f"directly in '{folder.path}'" if folder.path else "outside of every folder"
+            self.warnings.append(
+                f"{images(len(folder.images))} {where} left out: in no class folder."
+            )
+
+    def report(self) -> IngestReport:
+        """What the user reads."""
+        ignored = sorted(self.ignored, key=lambda entry: natural_key(entry[0]))
+        return IngestReport(tuple(self.understood), tuple(ignored), tuple(self.warnings))
+
+    def say_classes(self, classes: Sequence[str]) -> None:
+        """Tell the classes, and the images of each split."""
+        counts = Counter(p.role for p in self.placed)
+        shown = ", ".join(
+            f"{counts[role]} {role}" for role in ("train", "val", "test") if counts[role]
+        )
+        self.understood.append(
+            f"{counted(len(classes), 'class', 'classes')} ({some(classes)}): {shown} images."
+        )
+        missing = [role for role in ("val", "test") if not counts[role]]
+        if missing:
+            self.understood.append(
+                f"No {' and no '.join(missing)} folder: what the shots leave of train is used."
+            )
+
+    def say_ood(self) -> None:
+        """Tell the OOD domains, if there are any."""
+        domains = Counter(p.domain for p in self.placed if p.role == "ood")
+        if domains:
+            shown = ", ".join(f"{name.removeprefix('ood/')} ({n})" for name, n in domains.items())
+            self.understood.append(f"OOD domains: {shown}.")
+
+    def warn_of_twins(self, classes: Sequence[str]) -> None:
+        """Classes whose names differ in case or spelling only."""
+        first: dict[str, str] = {}
+        for name in classes:
+            other = first.setdefault(fold(name), name)
+            if other != name:
+                self.warnings.append(
+                    f"'{other}' and '{name}' are two classes. If they are one, merge the folders."
+                )
+
+
+def images(count: int) -> str:
+    """`1 image`, `2 images`."""
+    return counted(count, "image", "images")
+
+
+def files(count: int) -> str:
+    """`1 file`, `2 files`."""
+    return counted(count, "file", "files")
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """A number and its noun."""
+    return f"1 {one}" if count == 1 else f"{count} {many}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first five of many names."""
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown}, … {len(names) - 5} more"
