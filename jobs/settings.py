@@ -103,6 +103,11 @@ class Settings(BaseSettings):
     decode_seconds: float = Field(30.0, gt=0)
     """The longest that reading one image may take."""
 
+    # What a run may take
+    pixel_memory_mib: int = Field(2048, ge=1)
+    """The most memory for decoded images in one process; images that do not fit are decoded anew
+    in every epoch."""
+
     # How runs are kept safe
     run_reserve_mib: int = Field(2048, ge=0)
     """Free disk space without which no run starts; three checkpoints must fit as well."""

@@ -14,7 +14,8 @@ from core.data.dataset import Item
 from core.data.images import read_image
 from core.data.transforms import Augmentation, Preprocess
 
-MEMORY_BYTES = int(os.environ.get("EVENKEEL_PIXEL_MEMORY_BYTES", 2 << 30))
+MEMORY_BYTES = int(os.environ.get("EVENKEEL_PIXEL_MEMORY_MIB", 2048)) << 20
+"""A field of `jobs.settings.Settings`, which hands it to every process that it starts."""
 
 
 class PixelStore:

@@ -19,9 +19,8 @@ STRENGTHS = (-7.0, 2.0)
 MOST_STRENGTHS = 100
 FEWEST_STRENGTHS = 10
 FULL_GRID_PRODUCTS = 100_000_000
-"""Up to this many N·C·D the grid has its hundred points, about eight seconds of one core; beyond
-it is thinned in proportion, to ten at least: 1,000 classes take six seconds at 1 shot and seven at
-4."""
+"""Up to this many N·C·D the grid has its hundred points, about two seconds of two cores; beyond
+it is thinned in proportion, to ten at least."""
 ITERATIONS = 200
 DEFAULT_STRENGTH = 0.1
 """C where nothing can be measured. Ours: the published recipe has no such case. On the demo data

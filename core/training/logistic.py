@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 TOLERANCE = 1e-4
@@ -30,19 +31,22 @@ class Logistic:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """W and b for the inverse penalty C = `strength`, from where the last fit stopped."""
         penalty = 1 / (strength * len(self._points))
-        self._found = minimize(
-            self._objective,
-            self._found,
-            args=(penalty,),
-            method="L-BFGS-B",
-            jac=True,
-            options={
-                "maxiter": iterations,
-                "maxls": 50,
-                "gtol": TOLERANCE,
-                "ftol": 64 * np.finfo(float).eps,
-            },
-        ).x
+        options = {
+            "maxiter": iterations,
+            "maxls": 50,
+            "gtol": TOLERANCE,
+            "ftol": 64 * np.finfo(float).eps,
+        }
+        # The solver's own threads would spin where PyTorch's want to work: four times as slow.
+        with threadpool_limits(1, user_api="blas"):
+            self._found = minimize(
+                self._objective,
+                self._found,
+                args=(penalty,),
+                method="L-BFGS-B",
+                jac=True,
+                options=options,
+            ).x
         weight, bias = self._parts(torch.from_numpy(self._found))
         return weight.numpy().copy(), bias.numpy().copy()
 
