@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.data.fewshot import FewShotTask
-from core.events import Event
+from core.events import Event, Warned
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.lora import add_adapters, has_adapters, merge_adapters, only_adapters
 from core.models.prototypes import class_prototypes
+from core.models.recompute import recompute
 from core.params import Params as BaseParams
 from core.training.checkpoints import Checkpoints
 from core.training.loop import Batch, train
@@ -132,9 +133,12 @@ class TowerMethod(LoopMethod):
         """Set up, train, finish. Adapters become plain weights at the end, and when cancelled."""
         self.setup()
         self.adapted(self.classifier)  # where `setup` made a classifier of its own
+        if self.params.recompute and not recompute(self.classifier.tower, True):
+            yield Warned(f"recompute: {self.clip.name} has no blocks that can be computed again.")
         try:
             yield from train(self)
         finally:
+            recompute(self.classifier.tower, False)
             merge_adapters(self.classifier)
             self.clip.make_fast(self.classifier.tower)
         return self.finish()

@@ -71,6 +71,10 @@ class TowerParams(LoopParams):
     merged into them at the end. 0: off. An empty learning rate is ten times as high with LoRA."""
     lora_alpha: Annotated[float, Field(gt=0), Sensible(1, 64, log=True)] = 16.0
     """LoRA's scale: the adapters' product counts alpha/rank times. Without LoRA it does nothing."""
+    recompute: bool = False
+    """Compute the image tower's blocks again on the way back instead of keeping what they gave
+    (gradient checkpointing): the same weights with a fraction of the memory, in a third more
+    time."""
 
     def resolved(self, clip: ClipModel) -> Self:
         """Adapters start at zero and want larger steps than trained weights."""
