@@ -47,6 +47,11 @@ class ArrayCache:
                 str(folder / "arrays"), disk=ArrayDisk, size_limit=SIZE_LIMIT_BYTES
             )
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether a later process finds what is in it."""
+        return self._disk is not None
+
     def get(self, key: Any, compute: Callable[[], Tensor]) -> Tensor:
         """The tensor for `key`, computed at most once. Comes back on the CPU."""
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

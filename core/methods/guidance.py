@@ -5,6 +5,7 @@ or random texts, compared by a divergence or by squares. This is the grid; the m
 in it.
 """
 
+import hashlib
 from typing import Annotated, Literal
 
 import torch
@@ -21,6 +22,9 @@ from core.params import Sensible
 from core.training.frozen import FrozenViews
 from core.training.loop import Batch
 from core.training.settings import TrainingParams
+
+LARGE_TEXT_TOWER = 20_000_000
+"""Weights. Below it a tower reads random texts in the time that a cache takes to be asked."""
 
 Distance = Literal["kld", "mse"]
 Direction = Literal["frozen-tuned", "tuned-frozen"]
@@ -88,6 +92,9 @@ class TextGuidance:
             self._vocabulary = vocabulary(clip)
             # A negative seed: no other stream of the run starts at it.
             self._generator = torch.Generator().manual_seed(-1 - task.seed)
+            weights = sum(w.numel() for w in clip.model.parameters())
+            weights -= sum(w.numel() for w in clip.model.visual.parameters())
+            self._keeps_texts = clip.cache.is_kept and weights > LARGE_TEXT_TOWER
         else:
             templates = resolve_templates(params.contexts, task.templates)
             self._fixed = self._scaled(context_prototypes(clip, task.names, templates))
@@ -107,7 +114,20 @@ class TextGuidance:
             return self._fixed
         count, length = self._params.random_texts, self._params.text_length
         tokens = random_texts(count, length, self._generator, self._vocabulary)
-        return self._scaled(unit(encode_tokens(self._clip, tokens)))
+        return self._scaled(self._read(tokens))
+
+    def _read(self, tokens: Tensor) -> Tensor:
+        """Unit features of random texts. A seed draws the same ones in every run, so what a large
+        tower makes of them is kept for the next run: 160 kB a step.
+        """
+
+        def compute() -> Tensor:
+            return unit(encode_tokens(self._clip, tokens))
+
+        if not self._keeps_texts:
+            return compute()
+        ids = hashlib.sha256(tokens.numpy().tobytes()).hexdigest()
+        return self._clip.cache.get(self._clip.key("random texts", (), tokens=ids), compute)
 
     def _scaled(self, texts: Tensor) -> Tensor:
         return (texts * self._clip.logit_scale).to(self._clip.precision.device)

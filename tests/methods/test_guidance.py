@@ -1,5 +1,6 @@
 """CAR-FT, Lipsum-FT and the grid between them, against numbers worked out by hand."""
 
+import copy
 import math
 from dataclasses import replace
 
@@ -7,7 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from core.data.cache import ArrayCache
 from core.errors import UserError
+from core.methods import guidance
 from core.methods.car_ft import CarFT
 from core.methods.guidance import TextGuidance, divergence, guidance_loss
 from core.methods.lipsum_ft import LipsumFT
@@ -162,6 +165,22 @@ def test_random_texts_are_new_at_every_step_the_same_in_every_run_and_carry_tau(
     assert torch.equal(second, again.texts())
     assert not torch.equal(first, TextGuidance(clip, replace(task, seed=1), params).texts())
     torch.testing.assert_close(first.norm(dim=1), torch.full((30,), clip.logit_scale))
+
+
+def test_what_a_large_tower_makes_of_random_texts_is_read_by_the_next_run(
+    tiny_task, tmp_path, monkeypatch
+):
+    clip, task = copy.copy(tiny_task[0]), tiny_task[1]
+    expected = TextGuidance(clip, task, LipsumFT.Params()).texts()
+    monkeypatch.setattr(guidance, "LARGE_TEXT_TOWER", 0)
+    clip.cache = ArrayCache(tmp_path)
+    first = TextGuidance(clip, task, LipsumFT.Params())
+    texts = [first.texts() for _ in range(2)]
+    monkeypatch.setattr(guidance, "encode_tokens", lambda *_: pytest.fail("computed again"))
+    second = TextGuidance(clip, task, LipsumFT.Params())
+    assert all(torch.equal(second.texts(), kept) for kept in texts)
+    assert torch.equal(texts[0], expected)
+    assert not torch.equal(texts[0], texts[1])
 
 
 def test_the_published_weight_is_the_default_whatever_the_temperature(tiny_task):
