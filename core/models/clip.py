@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.allocator import keep_freed_memory
 from core.data.cache import ArrayCache
 from core.data.dataset import Item
 from core.data.pixels import PixelStore
@@ -45,6 +46,8 @@ class ClipModel:
         """`config` is the architecture as open_clip's JSON (`embed_dim`, `vision_cfg`, `text_cfg`,
         …).
         """
+        if precision.device.type == "cpu":
+            keep_freed_memory()
         self.name = name
         self.model = model.eval().requires_grad_(False).to(precision.device)
         # Laid out as `Classifier` wants it: one first made in inference mode would else replace the

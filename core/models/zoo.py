@@ -16,7 +16,6 @@ from huggingface_hub import constants as hub
 from open_clip.factory import get_model_config, parse_model_name
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
-from core.allocator import keep_freed_memory
 from core.data.cache import ArrayCache
 from core.embedded import model_folder
 from core.errors import UserError, unknown
@@ -47,8 +46,6 @@ def load(
     it.
     """
     chosen = choose_device(device)
-    if chosen.type == "cpu":
-        keep_freed_memory()
     model, tokenizer, config = _create(name)
     arithmetic = choose_precision(chosen, precision, model.visual)
     return ClipModel(name, model, tokenizer, config, arithmetic, cache)
