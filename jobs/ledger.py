@@ -89,9 +89,22 @@ class Ledger:
             raise unknown("job", job_id, known)
         raise UserError(f"job: there is no {job_id!r}, and no job at all yet.")
 
-    def list(self, limit: int = 200, workspace: str | None = None) -> Jobs:
-        """The newest jobs first: everybody's, or those of one workspace."""
-        return self._select(_of(workspace), (table.c.seq.desc(),), limit)
+    def list(
+        self,
+        limit: int = 200,
+        workspace: str | None = None,
+        data: Path | None = None,
+        state: State | None = None,
+    ) -> Jobs:
+        """The newest jobs first: everybody's or those of one workspace, on all data or on that in
+        one folder, in any state or in one.
+        """
+        wanted = _of(workspace)
+        if data is not None:
+            wanted &= table.c.config["data"].as_string() == str(data)
+        if state is not None:
+            wanted &= table.c.state == state
+        return self._select(wanted, (table.c.seq.desc(),), limit)
 
     def position(self, job_id: str) -> int | None:
         """Place in the line, 1 is next; None when the job does not wait."""

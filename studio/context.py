@@ -19,6 +19,9 @@ from studio.session import is_id
 from studio.shelf import Shelf
 from studio.visitors import Visitors
 
+_RECORDS_KEPT = 256
+"""Some hundred kilobytes each."""
+
 
 @dataclass
 class Studio:
@@ -67,6 +70,8 @@ class Studio:
     def record(self, run_id: str) -> RunRecord | None:
         """The record of a finished run, else None."""
         if run_id not in self._records and self.folder(run_id).record_path.exists():
+            while len(self._records) >= _RECORDS_KEPT:
+                self._records.pop(next(iter(self._records)), None)
             self._records[run_id] = self.folder(run_id).record()
         return self._records.get(run_id)
 

@@ -101,6 +101,8 @@ class Session:
     """What each view depended on when it was last drawn: the same again is not sent."""
     notices: dict[str, Notice] = field(default_factory=dict)
     """By the place that caused it; `shell` for the header and the drawer."""
+    shown: dict[str, int] = field(default_factory=dict)
+    """By the name of a list how many of it are shown, where more were asked for."""
     opened_class: str | None = None
     """The class folder whose images the data place shows."""
     errors: dict[str, str] = field(default_factory=dict)

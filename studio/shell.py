@@ -12,6 +12,7 @@ from studio.components.job_list import job_list
 from studio.components.run_header import share_done
 from studio.context import Studio
 from studio.markup import render
+from studio.more import how_many, showing_more
 from studio.session import TABS, Place, Session, is_id
 from studio.steering import steering
 from studio.view import Handler, View, dispatch
@@ -39,6 +40,7 @@ class Shell:
                 "new-data": self._new_data,
                 "open-run": self._open_run,
                 "stay": self._stay,
+                **showing_more("queue"),
                 **steering(),
             }
         )
@@ -116,15 +118,18 @@ class Shell:
 
     # ---- drawer -----------------------------------------------------------------------------
     def _queue_key(self, session: Session) -> Hashable:
-        progress = session.mine.runs.progress
+        runs, most = session.mine.runs, how_many(session, "queue")
         rows = tuple(
-            (job.id, job.state, job.asked, job.is_interrupted, job.place, progress(job.id).seq)
-            for job in session.mine.runs.jobs()
+            (
+                (job.id, job.state, job.asked, job.is_interrupted, job.place),
+                runs.progress(job.id).seq if job.state == "running" else 0,
+            )
+            for job in runs.jobs(most + 1)
         )
-        return (rows, session.place.run, self._studio.catalogue().state)
+        return (rows, most, session.place.run, self._studio.catalogue().state)
 
     def _draw_queue(self, session: Session) -> str:
-        return job_list(session.mine, session.place.run)
+        return job_list(session.mine, session.place.run, how_many(session, "queue"))
 
     # ---- address bar ------------------------------------------------------------------------
     def _bar_key(self, session: Session) -> Hashable:

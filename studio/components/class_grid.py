@@ -13,8 +13,8 @@ FEW = 8
 """Fewer training images than this and a class is marked: its interval is wide."""
 
 
-def class_grid(opened: Opened, zero_shot: dict[str, Any] | None, waiting: bool) -> str:
-    """The cards of a data set. `zero_shot` is the evaluator's answer once it is there."""
+def class_grid(opened: Opened, zero_shot: dict[str, Any] | None, waiting: bool, most: int) -> str:
+    """The first cards of a data set. `zero_shot` is the evaluator's answer once it is there."""
     dataset = opened.dataset
     domains = {domain.name: domain for domain in dataset.domains}
     ood = [look for look in looks(domains) if look.role == "ood"]
@@ -22,7 +22,8 @@ def class_grid(opened: Opened, zero_shot: dict[str, Any] | None, waiting: bool) 
     train = by_class.get("train", {})
     scores = (zero_shot or {}).get("id_per_class", {})
     classes = []
-    for label, (folder, name) in enumerate(zip(dataset.classes, dataset.names, strict=True)):
+    named = zip(dataset.classes[:most], dataset.names[:most], strict=True)
+    for label, (folder, name) in enumerate(named):
         own = train.get(label, [])
         each = max(1, THUMBS // max(1, len(ood)))
         others = [(look.title, by_class[look.key].get(label, [])[:each]) for look in ood[:THUMBS]]
@@ -41,6 +42,7 @@ def class_grid(opened: Opened, zero_shot: dict[str, Any] | None, waiting: bool) 
         "class_grid.html",
         data_id=opened.data_id,
         classes=classes,
+        total=len(dataset.classes),
         ood=ood,
         id_title=words.Data.id_role,
         waiting=waiting,

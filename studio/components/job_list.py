@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from jobs.ledger import Job
+from jobs.progress import Progress
 from studio import words
 from studio.components.run_header import gains, share_done
 from studio.markup import duration, points, render
@@ -11,34 +12,37 @@ from studio.steering import offered
 from studio.workspace import Workspace
 
 
-def job_list(mine: Workspace, current: str | None) -> str:
-    """The drawer's HTML."""
-    jobs = mine.runs.jobs()
+def job_list(mine: Workspace, current: str | None, most: int) -> str:
+    """The drawer's HTML, with the newest runs."""
+    found = mine.runs.jobs(most + 1)
+    jobs = found[:most]
     running = sum(job.state == "running" for job in jobs)
     waiting = sum(job.state == "queued" for job in jobs)
     parts = [words.Queue.running.format(n=running)] if running else []
     parts += [words.Queue.waiting.format(n=waiting)] if waiting else []
     rows = [_row(mine, job, current) for job in jobs]
     return render(
-        "queue.html", jobs=rows, summary=" · ".join(parts) or (words.Queue.idle if jobs else "")
+        "queue.html",
+        jobs=rows,
+        older=len(found) > most,
+        summary=" · ".join(parts) or (words.Queue.idle if jobs else ""),
     )
 
 
 def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, Any]:
-    progress = mine.runs.progress(job.id)
+    progress = mine.runs.brief(job)
     return {
         "id": job.id,
         "title": mine.runs.title(job.config),
         "state": "interrupted" if job.is_interrupted else job.state,
         "percent": round(100 * share_done(progress)),
-        "line": _line(mine, job),
+        "line": _line(mine, job, progress),
         "current": job.id == current,
         "verbs": offered(mine, job),
     }
 
 
-def _line(mine: Workspace, job: Job) -> str:
-    progress = mine.runs.progress(job.id)
+def _line(mine: Workspace, job: Job, progress: Progress) -> str:
     if job.is_interrupted:
         return words.Live.interrupted
     if job.state == "queued":

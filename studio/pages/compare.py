@@ -15,6 +15,7 @@ from studio.components.chart import chart
 from studio.context import Studio
 from studio.domains import shown
 from studio.markup import render
+from studio.more import how_many, showing_more
 from studio.session import MOST_COMPARED, Notice, Session, is_id
 from studio.view import Handler, View, dispatch
 
@@ -48,6 +49,7 @@ class ComparePage:
                 "again": self._again,
                 "retry-compare": self._retry,
                 "combine": self._combine,
+                **showing_more("compare"),
             }
         )
         self.events: list[tuple[Any, Handler]] = [
@@ -60,8 +62,10 @@ class ComparePage:
 
     def _choice_key(self, session: Session) -> Hashable:
         place, mine = session.place, session.mine
-        runs = tuple(job.id for job in mine.runs.finished(place.data))
-        return (self._key(session), place.data, place.run, runs, session.notices.get("compare"))
+        most = how_many(session, "compare")
+        runs = tuple(job.id for job in mine.runs.finished(place.data, most + 1))
+        note = session.notices.get("compare")
+        return (self._key(session), place.data, place.run, runs, most, note)
 
     def _tests_key(self, session: Session) -> Hashable:
         answer = self._compared(session)
@@ -80,7 +84,9 @@ class ComparePage:
     def _draw_choice(self, session: Session) -> str:
         place, mine = session.place, session.mine
         chosen = {run.id: run for run in self._candidates(session)}
-        known = {job.id: mine.runs.title(job.config) for job in mine.runs.finished(place.data)}
+        most = how_many(session, "compare")
+        found = mine.runs.finished(place.data, most + 1)
+        known = {job.id: mine.runs.title(job.config) for job in found[:most]}
         rows = [
             {"id": run_id, "title": title, "chosen": chosen.get(run_id)}
             for run_id, title in ({run.id: run.title for run in chosen.values()} | known).items()
@@ -90,6 +96,7 @@ class ComparePage:
             "compare_choice.html",
             rows=sorted(rows, key=lambda row: [*known, row["id"]].index(row["id"])),
             hint=hint,
+            older=len(found) > most,
             full=len(chosen) == MOST_COMPARED,
             most=w.most.format(n=MOST_COMPARED),
             run=place.run,

@@ -18,6 +18,7 @@ from studio.context import Studio
 from studio.curating import curating, leaks_allowed
 from studio.domains import looks
 from studio.markup import count, interval, percent, render
+from studio.more import how_many, showing_more
 from studio.prompting import OWN, set_choices
 from studio.same_run import spec
 from studio.session import Session, is_id
@@ -57,7 +58,7 @@ class DataPage:
             View(start, lambda s: (self._has_data(s), s.notices.get("data")), self._draw_start),
             View(demo, lambda s: "demo", lambda s: render("data_demo.html", pictures=pictures())),
             View(head, self._key, self._draw_head),
-            View(grid, self._key, self._draw_grid),
+            View(grid, lambda s: (self._key(s), how_many(s, "classes")), self._draw_grid),
             View(gallery, self._gallery_key, self._draw_gallery),
             View(settings, self._settings_key, self._draw_settings),
             View(zero, self._key, self._draw_zero),
@@ -73,6 +74,7 @@ class DataPage:
                 "open-class": self._open_class,
                 "close-class": self._close_class,
                 **curating(),
+                **showing_more("classes"),
             }
         )
         panels = (demo, drop, zero, ood, more, grid, gallery, health, settings)
@@ -151,7 +153,7 @@ class DataPage:
         opened = session.mine.data.open(session.place.data)
         answer = session.mine.answers.zero_shot(session.place.data)
         value = answer.value if answer.state == "ready" else None
-        return class_grid(opened, value, answer.state == "waiting")
+        return class_grid(opened, value, answer.state == "waiting", how_many(session, "classes"))
 
     def _draw_zero(self, session: Session) -> str:
         if not session.place.data or not self._has_data(session):

@@ -113,6 +113,7 @@ class Data(Sentences):
     leaks_allowed = "Training may go on without them; every run then says so."
     ask_again = "Block training again"
     more_shown = "The first {shown} of {n} are shown."
+    more_classes = "Show more classes"
     open_class = "Open class {name}"
     close = "Close"
     class_name = "Name in prompts"

@@ -91,3 +91,4 @@ class Queue(Sentences):
     announce_done = "{name} has finished."
     announce_failed = "{name} failed: {error}"
     close = "Close the queue"
+    older = "Show older runs"

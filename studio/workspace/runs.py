@@ -10,13 +10,17 @@ from core.errors import UserError
 from core.records import DomainScore, RunConfig, RunRecord, read_config
 from core.runs import RunFolder
 from jobs import queueing
-from jobs.ledger import Job
+from jobs.brief import read_brief
+from jobs.ledger import Job, State
 from jobs.progress import Progress, read_progress
 from studio import words
 from studio.session import is_id
 
 if TYPE_CHECKING:
     from studio.workspace import Workspace
+
+NEWEST = 60
+"""Runs that are looked at unless more are asked for: a page takes as long with 1,000 as with 60."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,21 @@ class Runs:
     _own: set[str] = field(default_factory=set, compare=False, repr=False)
     """Runs that were found to be of this workspace, which stays true."""
 
-    def jobs(self) -> list[Job]:
+    def jobs(self, most: int = NEWEST) -> list[Job]:
         """The newest jobs of this workspace."""
+        return self._newest(most)
+
+    def on(self, data_id: str, most: int = NEWEST, state: State | None = None) -> list[Job]:
+        """The newest jobs on a data set, in any state or in one."""
+        if not self.mine.data.has(data_id):
+            return []
+        return self._newest(most, data=self.mine.data.path(data_id), state=state)
+
+    def _newest(self, most: int, **wanted: Any) -> list[Job]:
         if self.mine.visitor.run is not None:
             return [job] if (job := self.job(self.mine.visitor.run)) else []
-        found = self.mine.studio.ledger.list(limit=60, workspace=self.mine.visitor.workspace)
+        workspace = self.mine.visitor.workspace
+        found = self.mine.studio.ledger.list(most, workspace, **wanted)
         self._own.update(job.id for job in found)
         return [self._shown(job) for job in found]
 
@@ -78,7 +92,7 @@ class Runs:
 
     def newest_run(self, data_id: str) -> str | None:
         """The newest run on a data set."""
-        return next((job.id for job in self.jobs() if self.data_of(job) == data_id), None)
+        return next((job.id for job in self.on(data_id, most=1)), None)
 
     def data_of(self, job: Job) -> str | None:
         """The data set of a job, or None when it trains on a folder that is not on the shelf."""
@@ -90,19 +104,25 @@ class Runs:
         job = self.job(run_id)
         return self.data_of(job) if job else None
 
-    def finished(self, data_id: str | None) -> list[Job]:
+    def finished(self, data_id: str | None, most: int = NEWEST) -> list[Job]:
         """The finished runs on a data set, the newest first; without one, on other folders."""
-        return [j for j in self.jobs() if j.state == "done" and self.data_of(j) == data_id]
+        if data_id is not None:
+            return self.on(data_id, most, "done")
+        return [j for j in self.jobs(most) if j.state == "done" and self.data_of(j) is None]
 
     def may_compare(self, run_id: str, data_id: str | None) -> bool:
         """Whether this is a finished run of this workspace on this data set that can be read."""
         job = self.job(run_id)
-        if job is None or job.state != "done" or self.data_of(job) != data_id:
+        if job is None or self.data_of(job) != data_id:
             return False
+        return self._readable(job) is not None
+
+    def _readable(self, job: Job) -> RunRecord | None:
+        """The record of one of these jobs; None when it has not finished or cannot be read."""
         try:
-            return self.record(run_id) is not None
+            return self.mine.studio.record(job.id) if job.state == "done" else None
         except UserError:
-            return False
+            return None
 
     def progress(self, run_id: str) -> Progress:
         """What the run has said so far."""
@@ -114,6 +134,10 @@ class Runs:
             log=[self.mine.spoken(line) for line in progress.log],
             warnings=[self.mine.spoken(line) for line in progress.warnings],
         )
+
+    def brief(self, job: Job) -> Progress:
+        """Where one of these jobs is, without its curves and words."""
+        return read_brief(self.mine.studio.folder(job.id))
 
     def record(self, run_id: str | None) -> RunRecord | None:
         """The record of a finished run, else None."""
@@ -178,10 +202,9 @@ class Runs:
         if job is None or data_id is None or "members" in job.config:
             return []
         whole, asked = self._whole(job), _but_shots(self._whole(job) or job.config)
-        here = [other for other in self.jobs() if self.data_of(other) == data_id]
         return [
             other
-            for other in here
+            for other in self.on(data_id)
             if (
                 _but_shots(known) == asked
                 if whole and (known := self._whole(other))
@@ -191,9 +214,8 @@ class Runs:
 
     def by_shots(self, run_id: str) -> list[RunRecord]:
         """The records of those that have finished; at least that of the run itself."""
-        data_id, record = self.data_of_run(run_id), self.record(run_id)
-        jobs = [job for job in self.alike(run_id) if self.may_compare(job.id, data_id)]
-        found = [kept for job in jobs if (kept := self.record(job.id)) and not kept.stopped_early]
+        record, alike = self.record(run_id), map(self._readable, self.alike(run_id))
+        found = [kept for kept in alike if kept and not kept.stopped_early]
         return found or ([record] if record else [])
 
     def zero_shot_stress(self, data_id: str, model: str, templates: Any) -> dict[str, DomainScore]:
@@ -202,16 +224,14 @@ class Runs:
         """
         for job in self.finished(data_id):
             asked = job.config.get("model"), job.config.get("templates")
-            if asked != (model, templates) or not self.may_compare(job.id, data_id):
-                continue
-            record = self.record(job.id)
+            record = self._readable(job) if asked == (model, templates) else None
             if record and record.stress.get("zero-shot"):
                 return record.stress["zero-shot"]
         return {}
 
     def _whole(self, job: Job) -> Mapping[str, Any] | None:
         """What a finished run was asked for with every knob: a job leaves some to the run."""
-        record = self.record(job.id) if self.may_compare(job.id, self.data_of(job)) else None
+        record = self._readable(job)
         return record.config if record else None
 
     def again(self, run_id: str, seed: int, patience_seconds: float) -> Job:

@@ -108,6 +108,7 @@ class Data:
     leaks_allowed = "Das Training darf ohne sie weitergehen; jeder Lauf sagt es dann."
     ask_again = "Training wieder sperren"
     more_shown = "Die ersten {shown} von {n} sind zu sehen."
+    more_classes = "Mehr Klassen zeigen"
     open_class = "Klasse {name} öffnen"
     close = "Schließen"
     class_name = "Name in Prompts"

@@ -105,3 +105,4 @@ class Queue:
     announce_done = "{name} ist fertig."
     announce_failed = "{name} ist fehlgeschlagen: {error}"
     close = "Queue schließen"
+    older = "Ältere Läufe zeigen"
