@@ -1,1 +1,1 @@
-"""What `evenkeel bench speed` measures of the whole: page, worker and ledger together."""
+"""What only the page, the worker and the command line can measure of themselves."""

@@ -61,9 +61,10 @@ def speed(
 def every_figure() -> "Mapping[str, Measure]":
     """What can be measured, in the order of the docs."""
     from core.benchmark.speed.figures import FIGURES
+    from studio.benchmark.growth import measure_growth
     from studio.benchmark.response import measure_response
 
-    every = {**FIGURES, "T8": measure_response}
+    every = {**FIGURES, "T8": measure_response, "T10": measure_growth}
     return {key: every[key] for key in sorted(every, key=lambda key: int(key[1:]))}
 
 
