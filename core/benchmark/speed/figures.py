@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 
+from core.benchmark.speed.compiled import measure_against_compiled
 from core.benchmark.speed.figure import Figure
 from core.benchmark.speed.footprint import measure_memory
 from core.benchmark.speed.frozen_features import measure_frozen_features
@@ -12,14 +13,22 @@ from core.benchmark.speed.waiting import measure_waiting
 from core.benchmark.speed.whole_run import measure_run
 from core.errors import unknown
 from core.events import Event, Stage
+from core.models.precision import choose_device
 
 Measure = Callable[[Setting], Generator[Event, None, list[Figure]]]
 """Measures all figures of one key; says on the way what it is at."""
 
+
+def measure_step(setting: Setting) -> Generator[Event, None, list[Figure]]:
+    """T3, as it is asked on this kind of device."""
+    on_gpu = choose_device(setting.device).type == "cuda"
+    return (yield from (measure_against_compiled if on_gpu else measure_roofline)(setting))
+
+
 FIGURES: Mapping[str, Measure] = {
     "T1": measure_run,
     "T2": measure_overhead,
-    "T3": measure_roofline,
+    "T3": measure_step,
     "T4": measure_waiting,
     "T5": measure_frozen_features,
     "T6": measure_grid,
