@@ -31,7 +31,7 @@ def finish_runs(settings: Settings, count: int) -> None:
         job = ledger.submit(config)
         folder = settings.run_folder(job.id)
         folder.create(config)
-        _log(settings, job.id, STEPS)
+        _log(settings, job.id, STEPS, over=True)
         _record(job.id, config).write(folder.record_path)
         claimed = ledger.claim("the benchmark")
         assert claimed is not None
@@ -48,7 +48,7 @@ def train_long(settings: Settings, steps: int) -> str:
     return job.id
 
 
-def _log(settings: Settings, run_id: str, steps: int) -> None:
+def _log(settings: Settings, run_id: str, steps: int, over: bool = False) -> None:
     log = EventLog(settings.run_folder(run_id))
     for event in (Stage("data"), Evaluated("zero-shot", 0, _measured(60).domains)):
         log.append(event)
@@ -57,7 +57,9 @@ def _log(settings: Settings, run_id: str, steps: int) -> None:
         terms = {"class": 1 / step, "spurious": 2 / step}
         epoch = 1 + 10 * step // (steps + 1)
         log.append(Step(step, steps, epoch, 10, 3 / step, terms, 1e-4, 1.0, 50.0))
-    log.append(Evaluated("fine-tuned", steps, _measured(80).domains))
+    if over:
+        for event in (Evaluated("fine-tuned", steps, _measured(80).domains), Stage("done")):
+            log.append(event)
     log.close()
 
 
