@@ -39,7 +39,7 @@ def elements(markup):
 
 
 def test_class_and_domain_names_are_text(opened):
-    markup = class_grid(opened, {"id_per_class": {NASTY: [1, 2]}}, waiting=False)
+    markup = class_grid(opened, {"id_per_class": {NASTY: [1, 2]}}, waiting=False, most=60)
     assert "onerror=alert" in markup, "the name is shown"
     assert "<img src=x" not in markup
     assert 'src="x' not in markup
@@ -48,7 +48,7 @@ def test_class_and_domain_names_are_text(opened):
 def test_errors_logs_and_notices_are_text(studio, mine, run):
     job = studio.ledger.claim("owner")
     studio.ledger.finish(job, "failed", NASTY)
-    assert "<img" not in job_list(mine, run.run_id)
+    assert "<img" not in job_list(mine, run.run_id, 60)
     lines = mine.runs.progress(run.run_id).log
     assert any(NASTY in line for line in lines)
     assert "<img" not in render("log.html", run_id=run.run_id, lines=lines)
