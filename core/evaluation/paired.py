@@ -16,8 +16,6 @@ SIGNIFICANT = 0.05
 Verdict = Literal["better", "worse", "cannot-tell", "same-answers"]
 _HALVINGS = 60
 """From an interval of 2 on, more than a float can tell apart."""
-_JUST_BELOW = 1e-9
-"""Where nothing differs the likeliest Δ is a root as well, and not the one that is wanted."""
 Image = tuple[bytes, str]
 """What makes an image the same in two runs: the hash of its file and the name of its class."""
 
@@ -127,7 +125,7 @@ def _lowest(gained: int, lost: int, n: int, z: float) -> float:
         variance = 2 * (root - b) / (4 * n) + delta * (1 - delta)
         return gained - lost - n * delta - z * math.sqrt(n * max(0.0, variance))
 
-    low, high = -1.0, (gained - lost) / n - _JUST_BELOW
+    low, high = -1.0, (gained - lost) / n
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if excess(middle) > 0 else (low, middle)

@@ -90,7 +90,7 @@ MUTANTS = [
     ),
     Mutant(
         "core.evaluation.robustness",
-        "expit(self.intercept + self.slope * logit(reference))",
+        "_share(self.intercept + self.slope * logit(reference))",
         "(self.intercept + self.slope * reference.accuracy)",
         test_effective_robustness_equals_the_hand_worked_number,
     ),

@@ -225,18 +225,6 @@ MUTANTS = [
     ),
     Mutant(
         "core.models.lora",
-        "q, k, v = parts",
-        "k, q, v = parts",
-        test_opened_attention_computes_what_attention_did_with_and_without_a_mask,
-    ),
-    Mutant(
-        "core.models.lora",
-        "(q, k, v, attn_mask)",
-        "(q, k, v)",
-        test_opened_attention_computes_what_attention_did_with_and_without_a_mask,
-    ),
-    Mutant(
-        "core.models.lora",
         "and all(given is inputs[0] for given in inputs[:3])",
         "and False",
         test_the_attention_of_a_resnets_pool_is_left_alone_and_that_of_blocks_is_not,
