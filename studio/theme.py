@@ -59,7 +59,7 @@ def head() -> str:
             '<link rel="icon" type="image/svg+xml" href="studio/assets/icons/brand.svg">',
             f'<link rel="stylesheet" href="studio/assets/studio.css?{stamp["studio.css"]}">',
             f'<script src="studio/assets/studio.js?{stamp["studio.js"]}"></script>',
-            '<script async src="studio/assets/plotly.min.js"></script>',
+            '<link rel="prefetch" href="studio/assets/plotly.min.js" as="script">',
         ]
     )
 
