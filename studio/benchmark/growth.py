@@ -1,7 +1,6 @@
 """T10: pages and commands as runs, events, classes and images become many."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from core.benchmark.speed.setting import Setting
 from core.benchmark.speed.timing import seconds
 from core.events import Event, Stage
 from jobs.settings import Settings
-from studio.benchmark.homes import finish_runs, home, train_long
+from studio.benchmark.homes import finish_runs, free_port, home, train_long
 
 SECOND = Target("at most", 1.0)
 RUNS, EVENTS, CLASSES = (10, 1_000), (100, 100_000), (10, 1_000)
@@ -105,9 +104,7 @@ def _fire(client: httpx.Client, event: int, query: str) -> None:
 @contextmanager
 def _page(settings: Settings) -> Iterator[httpx.Client]:
     """The page's process without evaluator and worker, once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {**settings.environment(), "EVENKEEL_PORT": str(port)}
     quiet = subprocess.DEVNULL
     program = [sys.executable, "-m", "studio", "page"]

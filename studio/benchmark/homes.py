@@ -1,5 +1,6 @@
 """Homes to measure with: many runs that are over, or one that has taken many steps."""
 
+import socket
 from pathlib import Path
 
 from core.demo import write_demo
@@ -21,6 +22,13 @@ def home(folder: Path) -> Settings:
     if not (folder / "datasets" / "demo").exists():
         write_demo(folder / "datasets" / "demo")
     return settings
+
+
+def free_port() -> int:
+    """A port for a page over such a home."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def finish_runs(settings: Settings, count: int) -> None:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from core.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import cancel, submit
 from jobs.settings import Settings
+from studio.benchmark.homes import free_port
 from studio.visits import visit
 
 PATIENCE_SECONDS = 120.0
@@ -78,7 +78,7 @@ class _Up:
 def _studio(home: Path) -> Iterator[_Up]:
     """`evenkeel up` over `home`, stopped at the end."""
     home.mkdir(parents=True)
-    url = f"http://127.0.0.1:{_free_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "studio", "up", "--port", url.rpartition(":")[2]]
     environment = {**os.environ, "EVENKEEL_HOME": str(home)}
     begin = time.monotonic()
@@ -181,9 +181,3 @@ def _wait(is_so: Callable[[], bool], what: str) -> None:
         if time.monotonic() > until:
             raise TimeoutError(f"waited {PATIENCE_SECONDS:.0f} s for {what}")
         time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
