@@ -57,11 +57,9 @@ def choose_precision(device: torch.device, asked: str, tower: nn.Module) -> Prec
     depthwise convolutions are no faster in bf16 going forward and slower going backward, so it
     stays in fp32.
     """
-    fast = _fast_bf16(device)
     if asked == "bf16" and not _has_bf16(device):
         raise UserError(f"precision: {device} cannot compute in bf16. Use auto or fp32.")
-    gains = fast and not (device.type == "cpu" and _is_convolutional(tower))
-    if asked == "fp32" or (asked == "auto" and not gains):
+    if asked == "fp32" or (asked == "auto" and not _gains_by_bf16(device, tower)):
         return Precision(device, torch.float32)
     return Precision(device, torch.bfloat16)
 
@@ -70,11 +68,13 @@ def _has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
 
 
-def _fast_bf16(device: torch.device) -> bool:
+def _gains_by_bf16(device: torch.device, tower: nn.Module) -> bool:
+    """Measures last: a convolutional tower and fp32 on request need not wait for it."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
-    has_it = device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return has_it and bf16_gain() > LEAST_GAIN
+    if device.type != "cpu" or _is_convolutional(tower):
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and bf16_gain() > LEAST_GAIN
 
 
 @functools.cache
