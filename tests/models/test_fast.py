@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from core.models import zoo
-from core.models.attention import DirectAttention, go_direct
+from core.models.attention import LONGEST, DirectAttention, go_direct
 from core.models.fast import make_fast, make_plain
 from core.models.patches import PatchConv2d, go_flat
 from tests.mutants import Mutant
 
+BF16 = torch.finfo(torch.bfloat16).eps
 CAUSAL = torch.full((6, 6), -torch.inf).triu(1)
 
 
@@ -54,6 +55,43 @@ def test_direct_attention_is_pytorchs(batch_first, mask):
 def test_direct_attention_is_pytorchs_on_three_times_as_many_places():
     check_attention(True, CAUSAL)
     check_attention(False, CAUSAL)
+
+
+def check_bf16(mask: torch.Tensor | None) -> None:
+    slow, fast = attentions()
+    x = torch.randn(64, 6, 8)
+    inputs = [x.clone().requires_grad_(True) for _ in range(2)]
+    expected = slow(*3 * [inputs[0]], need_weights=False, attn_mask=mask)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = fast(*3 * [inputs[1]], need_weights=False, attn_mask=mask)[0]
+    assert found.dtype is torch.bfloat16
+    for output in (expected, found):
+        output.float().square().sum().backward()
+    pairs = [(expected, found), (inputs[0].grad, inputs[1].grad)]
+    pairs += [(weight.grad, fast.get_parameter(n).grad) for n, weight in slow.named_parameters()]
+    for exact, rounded in pairs:
+        assert (rounded - exact).norm() < 2 * BF16 * exact.norm()
+
+
+def test_attention_in_bf16_is_that_of_fp32_within_rounding():
+    check_bf16(mask=None)
+
+
+def test_causal_attention_in_bf16_is_that_of_fp32_within_rounding():
+    check_bf16(CAUSAL)
+
+
+@pytest.mark.parametrize("tokens, kept", [(LONGEST, True), (LONGEST + 1, False)])
+def test_scores_of_a_long_sequence_are_not_kept(tokens, kept):
+    _, fast = attentions()
+    x = torch.randn(1, tokens, 8, requires_grad=True)
+    sizes = []
+    with (
+        torch.autocast("cpu", torch.bfloat16),
+        torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.shape) or t, lambda t: t),
+    ):
+        fast(x, x, x, need_weights=False)
+    assert any(size[-2:] == (tokens, tokens) for size in sizes) == kept
 
 
 def test_an_attention_that_is_asked_for_its_weights_gives_them():
@@ -118,6 +156,18 @@ def test_a_fast_tower_has_the_features_and_gradients_of_the_plain_one(tiny_model
 
 
 MUTANTS = [
+    Mutant(
+        "core.models.attention",
+        "scores = scores + mask",
+        "scores = scores",
+        test_causal_attention_in_bf16_is_that_of_fp32_within_rounding,
+    ),
+    Mutant(
+        "core.models.attention",
+        "q * q.shape[-1] ** -0.5 @",
+        "q @",
+        test_attention_in_bf16_is_that_of_fp32_within_rounding,
+    ),
     Mutant(
         "core.models.attention",
         "(*x.shape[:2], 3, heads, -1)",
