@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from core.models.spurious import SpuriousPrototypes
@@ -31,6 +30,8 @@ class PrototypeTrail:
         classes: Sequence[str],
     ) -> None:
         """`contexts` are the unit context prototypes (M, D) before correction."""
+        from sklearn.decomposition import PCA  # a second of imports that most processes do not need
+
         plane = PCA(n_components=2, random_state=0).fit(contexts.double().numpy())
         self._centres = spurious.centres * logit_scale
         centres = plane.transform(spurious.centres.double().numpy())

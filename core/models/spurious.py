@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
-from sklearn.ensemble import IsolationForest
 from torch import Tensor
 
 KEPT = 60
@@ -42,6 +40,9 @@ def correct(
     numbers, where the official 60 and 20 would fail: at most three quarters of the templates are
     kept.
     """
+    from sklearn.cluster import KMeans  # a second of imports that most processes do not need
+    from sklearn.ensemble import IsolationForest
+
     count = len(contexts)
     points = contexts.double().numpy()
     survivors = np.arange(count)
