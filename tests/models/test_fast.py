@@ -81,7 +81,7 @@ def test_causal_attention_in_bf16_is_that_of_fp32_within_rounding():
     check_bf16(CAUSAL)
 
 
-@pytest.mark.parametrize("tokens, kept", [(LONGEST, True), (LONGEST + 1, False)])
+@pytest.mark.parametrize(("tokens", "kept"), [(LONGEST, True), (LONGEST + 1, False)])
 def test_scores_of_a_long_sequence_are_not_kept(tokens, kept):
     _, fast = attentions()
     x = torch.randn(1, tokens, 8, requires_grad=True)
