@@ -48,8 +48,8 @@ def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _products_are_faster(q: Tensor) -> bool:
-    """In bf16 on a CPU the fused kernel's way back takes seven times as long as plain products. Where
-    there is no way back the fused kernel stays: it rounds no scores to bf16.
+    """In bf16 on a CPU the fused kernel's way back takes seven times as long as plain products.
+    Where there is no way back the fused kernel stays: it rounds no scores to bf16.
     """
     return (
         q.dtype is torch.bfloat16
