@@ -1,5 +1,7 @@
 """Files leave by id. Nothing that a visitor can write reaches another path."""
 
+import gzip
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -7,8 +9,11 @@ from fastapi.testclient import TestClient
 from core.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.settings import Settings
+from studio import routes as routes_module
 from studio.context import Studio
 from studio.routes import routes
+
+PLOTLY = "/studio/assets/plotly.min.js"
 
 
 @pytest.fixture
@@ -26,6 +31,20 @@ def test_assets_are_served_with_their_type_and_kept_by_the_browser(client):
         assert "immutable" in answer.headers["cache-control"]
         assert answer.headers["x-content-type-options"] == "nosniff"
     assert client.get("/studio/assets/fonts/inter-latin-wght-normal.woff2").status_code == 200
+
+
+def test_plotly_is_squeezed_once_for_all_visitors(client, monkeypatch):
+    plain = client.get(PLOTLY, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    routes_module._squeezed.cache_clear()
+    first = client.get(PLOTLY, headers={"Accept-Encoding": "gzip"})
+    monkeypatch.setattr(gzip, "compress", lambda *_: pytest.fail("squeezed again"))
+    second = client.get(PLOTLY, headers={"Accept-Encoding": "gzip"})
+    for answer in (first, second):
+        assert answer.headers["content-encoding"] == "gzip"
+        assert answer.headers["vary"] == "Accept-Encoding"
+        assert int(answer.headers["content-length"]) < len(plain.content) / 3
+        assert answer.content == plain.content  # the client has unpacked it
 
 
 @pytest.mark.parametrize(
