@@ -85,6 +85,13 @@
     return running;
   }
 
+  // A link to a run opens on its curves: Plotly is got ready while the server still draws them.
+  const asked = new URLSearchParams(location.search);
+  if (asked.has("run") && ["live", "lab", null].includes(asked.get("tab"))) {
+    const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
+    whenIdle(() => run().catch(() => {}), { timeout: 1000 });
+  }
+
   /** Call `draw` when the theme or the size changes, and once when the node becomes visible. */
   EK.redraw = (node, draw) => {
     let width = 0;
