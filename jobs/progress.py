@@ -1,26 +1,24 @@
 """How far a run is: a fold over its events, for the page and the command line."""
 
-import math
 import os
+import re
 import threading
 import time
-from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
-
-from pydantic_core import from_json  # takes NaN like `json`, and half the time
+from typing import Any
 
 from core.runs import RunFolder
+from jobs.curves import TERM, Curves, Series, Told, whole
 
-T = TypeVar("T")
+_AT_ONCE = 1 << 20
+"""Bytes that are read of a log. Between readings other threads get their turn: with small ones, a
+thread that draws a page waits for each."""
 WINDOW = 30
 """Steps over which speed is averaged: long enough to be calm, short enough to follow a change."""
-MOST_POINTS = 8192
-"""Of a curve. A longer one keeps every second step, then every fourth, and always its ends."""
 
 
 @dataclass(frozen=True)
@@ -61,75 +59,6 @@ class Progress:
     """The run in sentences, with the time of day."""
 
 
-class _Series(Generic[T]):
-    """Values with the number of the event they came from, so that the newer part can be cut off."""
-
-    def __init__(self) -> None:
-        self._seqs: list[int] = []
-        self._values: list[T] = []
-
-    def add(self, seq: int, value: T) -> None:
-        self._seqs.append(seq)
-        self._values.append(value)
-
-    def after(self, seq: int) -> list[T]:
-        return self._values[bisect_right(self._seqs, seq) :]
-
-    def keep(self, stays: Callable[[T], bool]) -> None:
-        """Drop the others, but not the first."""
-        kept = [i for i, value in enumerate(self._values) if i == 0 or stays(value)]
-        self._seqs = [self._seqs[i] for i in kept]
-        self._values = [self._values[i] for i in kept]
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-
-class _Curves:
-    """What training steps measured: series of `[step, …]`, each of at most `MOST_POINTS`.
-
-    All of them stay at the same steps, and at the newest.
-    """
-
-    def __init__(self) -> None:
-        self._series: dict[str, _Series[list[float]]] = {}
-        self._stride = 1
-        self._newest: Mapping[str, Any] = {}
-
-    def add(self, event: Mapping[str, Any]) -> None:
-        self._newest = event
-        if event["step"] % self._stride:
-            return
-        for name, point in _points(event):
-            self._series.setdefault(name, _Series()).add(event["seq"], point)
-        if max(map(len, self._series.values()), default=0) > MOST_POINTS:
-            self._stride *= 2
-            for series in self._series.values():
-                series.keep(lambda point: point[0] % self._stride == 0)
-
-    def after(self, seq: int) -> dict[str, list[list[float]]]:
-        """By name what is newer than the event `seq`; a series without such a point is left out."""
-        found = {name: series.after(seq) for name, series in self._series.items()}
-        if self._newest and self._newest["seq"] > seq and self._newest["step"] % self._stride:
-            for name, point in _points(self._newest):
-                found.setdefault(name, []).append(point)
-        return {name: points for name, points in found.items() if points}
-
-
-_TERM = "term "
-
-
-def _points(event: Mapping[str, Any]) -> Iterator[tuple[str, list[float]]]:
-    """What one step adds to the series. Numbers that are none make a gap."""
-    step, loss = event["step"], event["loss"]
-    if math.isfinite(loss):
-        yield "losses", [step, loss]
-    if event.get("lr") and math.isfinite(event.get("grad_norm", math.nan)):
-        yield "updates", [step, event["lr"], event["grad_norm"]]
-    for name, value in (event.get("terms") or {}).items():
-        yield _TERM + name, [step, value]
-
-
 @dataclass
 class _Now:
     """The part of `Progress` that is one value each, as it changes."""
@@ -150,20 +79,51 @@ class _Now:
         self.epoch, self.epochs = event["epoch"], event["epochs"]
 
 
+_STEP = re.compile(
+    rb'\{"time": [^,]+, "kind": "step", "step": (\d+), "steps": \d+, '
+    rb'"epoch": (\d+), "epochs": \d+, "loss": ([^,]+), '
+)
+"""How the line of a step begins, with what every step counts by: number, epoch, loss."""
+
+
 class Fold:
-    """Takes events one by one in their order; `progress()` says where that leads."""
+    """Takes events one by one in their order; `progress()` says where that leads.
+
+    A log is nearly all steps. Of most no more is read than `_STEP` finds: the points of few are on
+    the curves, and where the run is and how fast, only the newest tell.
+    """
 
     def __init__(self) -> None:
         self._now = _Now()
-        self._curves = _Curves()
-        self._evaluations: _Series[dict[str, Any]] = _Series()
-        self._warnings: _Series[str] = _Series()
-        self._log: _Series[str] = _Series()
-        self._recent: deque[tuple[float, int, float]] = deque(maxlen=WINDOW)
-        self._epoch_losses: list[float] = []
+        self._curves = Curves()
+        self._evaluations: Series[dict[str, Any]] = Series()
+        self._warnings: Series[str] = Series()
+        self._log: Series[str] = Series()
+        self._recent: deque[tuple[int, Told]] = deque(maxlen=WINDOW)
+        """Steps of this phase."""
+        self._is_behind = False
+        """Whether the newest of them has not been read further than `_STEP`."""
+        self._epoch_losses: list[float | bytes] = []
+
+    def add_line(self, seq: int, line: bytes) -> None:
+        """One more event, as it stands in the log."""
+        found = _STEP.match(line)
+        if found is None or not self._recent:
+            self.add(whole(seq, line))
+            return
+        step, epoch, loss = found.groups()
+        if int(epoch) != self._now.epoch:
+            self.add(whole(seq, line))
+            return
+        self._recent.append((seq, line))
+        self._is_behind = True
+        if self._now.phase == "training":
+            self._epoch_losses.append(loss)
+            self._curves.add(seq, int(step), line)
 
     def add(self, event: Mapping[str, Any]) -> None:
         """One more event, as `RunFolder.events` gives it."""
+        self._catch_up()
         seq, now = event["seq"], self._now
         now.seq, now.updated = seq, event.get("time")
         if now.started is None:
@@ -196,35 +156,47 @@ class Fold:
 
     def progress(self, after: int = 0) -> Progress:
         """Where the run is; its lists hold what came with events above `after`."""
+        self._catch_up()
         curves = self._curves.after(after)
+        recent = [whole(*step) for step in self._recent]
         return Progress(
             **vars(self._now),
-            images_per_second=self._images_per_second(),
-            eta_seconds=self._eta_seconds(),
+            images_per_second=_images_per_second(recent),
+            eta_seconds=_eta_seconds(recent),
             losses=curves.pop("losses", []),
             updates=curves.pop("updates", []),
-            terms={name.removeprefix(_TERM): points for name, points in curves.items()},
+            terms={name.removeprefix(TERM): points for name, points in curves.items()},
             evaluations=self._evaluations.after(after),
             warnings=self._warnings.after(after),
             log=self._log.after(after),
         )
 
     def _step(self, event: Mapping[str, Any]) -> None:
-        now = self._now
-        if event["epoch"] != now.epoch:
+        if event["epoch"] != self._now.epoch:
             self._end_epoch(event)
-        now.count(event)
-        now.memory_bytes, now.busy = event.get("memory_bytes") or None, event.get("busy")
-        rate = event.get("images_per_second") or 0.0
-        self._recent.append((event.get("time") or 0.0, event["step"], rate))
-        if now.phase != "training":
-            return
-        self._epoch_losses.append(event["loss"])
-        self._curves.add(event)
+        self._recent.append((event["seq"], event))
+        self._stand_at(event)
+        if self._now.phase == "training":
+            self._epoch_losses.append(event["loss"])
+            self._curves.add(event["seq"], event["step"], event)
+
+    def _catch_up(self) -> None:
+        if self._is_behind:
+            self._is_behind = False
+            self._stand_at(whole(*self._recent[-1]))
+
+    def _stand_at(self, step: Mapping[str, Any]) -> None:
+        """What a step says of where the run is, until the next one does."""
+        now = self._now
+        now.seq, now.updated = step["seq"], step.get("time")
+        now.count(step)
+        now.memory_bytes, now.busy = step.get("memory_bytes") or None, step.get("busy")
+        if now.phase == "training":
+            self._curves.hold(step)
 
     def _end_epoch(self, event: Mapping[str, Any]) -> None:
         if self._epoch_losses and self._now.phase == "training":
-            mean = sum(self._epoch_losses) / len(self._epoch_losses)
+            mean = sum(map(float, self._epoch_losses)) / len(self._epoch_losses)
             self._say(event, f"epoch {self._now.epoch}/{self._now.epochs}: mean loss {mean:.4f}")
         self._epoch_losses = []
 
@@ -232,16 +204,19 @@ class Fold:
         clock = time.strftime("%H:%M:%S", time.localtime(event.get("time") or 0))
         self._log.add(event["seq"], f"{clock}  {sentence}")
 
-    def _images_per_second(self) -> float | None:
-        rates = [rate for _, _, rate in self._recent if rate > 0]
-        return sum(rates) / len(rates) if rates else None
 
-    def _eta_seconds(self) -> float | None:
-        if len(self._recent) < 2 or not self._now.steps:
-            return None
-        (begin, first, _), (end, last, _) = self._recent[0], self._recent[-1]
-        seconds_per_step = (end - begin) / max(last - first, 1)
-        return max(self._now.steps - last, 0) * seconds_per_step
+def _images_per_second(steps: Sequence[Mapping[str, Any]]) -> float | None:
+    rates = [rate for step in steps if (rate := step.get("images_per_second") or 0.0) > 0]
+    return sum(rates) / len(rates) if rates else None
+
+
+def _eta_seconds(steps: Sequence[Mapping[str, Any]]) -> float | None:
+    if len(steps) < 2 or not steps[-1]["steps"]:
+        return None
+    first, last = steps[0], steps[-1]
+    took = (last.get("time") or 0.0) - (first.get("time") or 0.0)
+    seconds_per_step = took / max(last["step"] - first["step"], 1)
+    return float(max(last["steps"] - last["step"], 0) * seconds_per_step)
 
 
 def fold(events: Iterable[Mapping[str, Any]]) -> Progress:
@@ -271,7 +246,7 @@ class Reader:
 
     def _catch_up(self) -> None:
         try:
-            file = open(self._path, "rb")  # noqa: SIM115
+            file = open(self._path, "rb", buffering=_AT_ONCE)  # noqa: SIM115
         except FileNotFoundError:
             self._forget(inode=0)
             return
@@ -286,9 +261,7 @@ class Reader:
                     break  # still being written
                 self._offset += len(line)
                 self._seq += 1
-                event = from_json(line, cache_strings="keys")
-                event["seq"] = self._seq
-                self._fold.add(event)
+                self._fold.add_line(self._seq, line)
 
     def _forget(self, inode: int) -> None:
         self._inode = inode

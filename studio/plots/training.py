@@ -30,6 +30,7 @@ def loss_chart(
     smooth_by_step = dict(zip((s for s, _ in losses), smooth([v for _, v in losses]), strict=True))
     soft = [smooth_by_step[step] for step in x]
     top = max(max(x), steps)
+    by_step = [{point[0]: point[1] for point in series} for series in (terms or {}).values()]
     figure = {
         "data": [
             _line(x, raw, "var(--ek-line-2)", width=1.2, name=words.Charts.each_step),
@@ -51,7 +52,7 @@ def loss_chart(
         "table": {
             "columns": [words.Charts.step, words.Charts.loss, *(terms or {})],
             "rows": [
-                [s, decimal(v, 4), *(_at(series, s) for series in (terms or {}).values())]
+                [s, decimal(v, 4), *(decimal(at[s], 4) if s in at else "–" for at in by_step)]
                 for s, v in thin(losses, 60)
             ],
         },
@@ -74,11 +75,6 @@ def _terms(terms: Mapping[str, Sequence[Sequence[float]]]) -> list[Figure]:
         )
         for number, (name, kept) in enumerate((n, thin(series)) for n, series in terms.items())
     ]
-
-
-def _at(series: Sequence[Sequence[float]], step: float) -> str:
-    """The value at a step, as text."""
-    return next((decimal(value, 4) for at, value in series if at == step), "–")
 
 
 def accuracy_chart(run_id: str, evaluations: Sequence[Mapping[str, Any]], steps: int) -> Figure:

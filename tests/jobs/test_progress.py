@@ -1,12 +1,14 @@
 import json
+import math
 from itertools import pairwise
 
 import pytest
 
-from core.events import Evaluated, Saved, Stage, Step, Warned
+from core.events import Evaluated, Measuring, Resumed, Saved, Stage, Step, Warned
 from core.records import DomainScore
 from core.runs import EventLog, RunFolder
-from jobs.progress import Progress, fold, read_progress
+from jobs import curves
+from jobs.progress import WINDOW, Progress, fold, read_progress
 
 SCORE = DomainScore(n=4, correct=3, accuracy=0.75, low=0.3, high=0.95, ece=0.1, nll=0.6, macro=0.7)
 
@@ -112,6 +114,56 @@ def test_reading_while_it_is_written_equals_folding_it_at_the_end(folder):
     assert read_progress(folder) == fold(folder.events())
 
 
+def long_story(steps=200, per_epoch=60):
+    """Steps of other phases too, looks between them, and numbers that are none."""
+    yield from [
+        Stage("zero-shot"),
+        *(Step(n, 9, 0, 0, 0.0) for n in range(1, 9)),
+        Stage("training"),
+    ]
+    for number in range(1, steps + 1):
+        loss = math.nan if number in (1, 77) else 1 / number
+        epoch, terms = 1 + number // per_epoch, {"ce": 2 * loss, "kl": 0.1} if number > 3 else {}
+        yield Step(number, steps, epoch, 9, loss, terms, 0.1, loss, 7.0 + number, number, 0.5)
+        if number % 50 == 0:
+            yield Measuring(number)
+            yield Evaluated("training", number, {"test": SCORE})
+    yield from [Saved("weights", "w"), Resumed(150, steps, 3, 9, 0)]
+    yield from [step(number) for number in range(151, 155)]
+    yield from [Stage("wise"), *(Step(n, 40, 1, 1, 0.0) for n in range(1, 40))]
+
+
+def write(folder, lines):
+    with open(folder.events_path, "a") as file:
+        file.write("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.mark.parametrize("most", [16, 8192])
+@pytest.mark.parametrize("at_once", [1, 7, 45, 1000])
+def test_lines_that_are_looked_at_tell_the_same_as_all_events(folder, monkeypatch, most, at_once):
+    monkeypatch.setattr(curves, "MOST_POINTS", most)
+    lines = [{"time": 1000 + seq**0.5, **e.to_json()} for seq, e in enumerate(long_story())]
+    for start in range(0, len(lines), at_once):
+        write(folder, lines[start : start + at_once])
+        assert repr(read_progress(folder)) == repr(fold(folder.events()))  # NaN is not NaN
+
+
+def test_steps_in_words_of_another_order_tell_the_same(folder):
+    lines = [{**e.to_json(), "time": 1000.0 + seq} for seq, e in enumerate(long_story())]
+    write(folder, lines)
+    assert repr(read_progress(folder)) == repr(fold(folder.events()))
+
+
+def test_few_steps_of_a_long_log_are_parsed(folder, monkeypatch):
+    monkeypatch.setattr(curves, "MOST_POINTS", 64)
+    parsed = []
+    monkeypatch.setattr(curves, "from_json", lambda line, **_: parsed.append(1) or json.loads(line))
+    write(folder, [{"time": 1.0, **e.to_json()} for e in long_story(5000, per_epoch=1000)])
+    others = sum(event["kind"] != "step" for event in folder.events())
+    read_progress(folder)
+    assert len(parsed) < 2 * others + 64 + 2 * WINDOW < 600
+
+
 def test_after_gives_only_what_is_new(folder):
     log = EventLog(folder)
     for event in STORY[:6]:
@@ -155,7 +207,7 @@ def test_a_new_attempt_begins_a_new_story(folder):
 
 
 def test_a_long_curve_is_thinned_evenly_and_keeps_its_ends(monkeypatch):
-    monkeypatch.setattr("jobs.progress.MOST_POINTS", 16)
+    monkeypatch.setattr("jobs.curves.MOST_POINTS", 16)
     events = [Stage("training"), *(step(number, 1 / number) for number in range(1, 1003))]
     whole = [[number, 1 / number] for number in range(1, 1003)]
     progress = fold(entries(events))
@@ -169,7 +221,7 @@ def test_a_long_curve_is_thinned_evenly_and_keeps_its_ends(monkeypatch):
 
 
 def test_what_is_kept_of_a_curve_does_not_grow_with_its_steps(monkeypatch):
-    monkeypatch.setattr("jobs.progress.MOST_POINTS", 64)
+    monkeypatch.setattr("jobs.curves.MOST_POINTS", 64)
     kept = [
         len(fold(entries([Stage("training"), *map(step, range(1, n))])).losses)
         for n in (64, 500, 4000)
