@@ -4,6 +4,7 @@ import os
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read by Gradio when it is imported
 
+import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ import gradio as gr
 
 from jobs import logs
 from jobs.settings import Settings
-from studio import theme, words
+from studio import markup, theme, words
 from studio.context import Studio
 from studio.guard import Guard, names
 from studio.pages.compare import ComparePage
@@ -150,6 +151,8 @@ def main(settings: Settings) -> None:
     """Serve the studio until the process is told to stop."""
     demo, _ = launch(settings)
     logs.adopt("uvicorn")
+    markup.prepare()
+    gc.freeze()  # hundreds of thousands of parts, which stay: nobody need look for what can go
     if link := getattr(demo, "share_url", None):
         print(f"Others find it at {link}", flush=True)
     try:

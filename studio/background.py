@@ -1,6 +1,8 @@
 """Answers that take a while: asked for once, kept, and read by every tick of every page."""
 
 import logging
+import os
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -15,6 +17,7 @@ from studio import words
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 KEPT = 64
+NICE = 10
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Background:
     def __init__(self, unavailable: type[Exception], patience_seconds: float = 90.0) -> None:
         self._unavailable = unavailable
         self._patience = patience_seconds
-        self._pool = ThreadPoolExecutor(4, thread_name_prefix="studio-background")
+        self._pool = ThreadPoolExecutor(
+            4, thread_name_prefix="studio-background", initializer=_make_way
+        )
         self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
         self._lock = threading.Lock()
         self._version = 0
@@ -110,3 +115,9 @@ class Background:
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.4)
+
+
+def _make_way() -> None:
+    """Let this thread, and those that it starts, yield the processor to who draws pages."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.nice(NICE)

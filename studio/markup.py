@@ -104,6 +104,12 @@ _environment.filters.update(
 _environment.globals.update(count=count, interval=interval, w=words, spoken=spoken)
 
 
+def prepare() -> None:
+    """Compile every template, so that nobody's page waits for it."""
+    for name in _environment.list_templates():
+        _environment.get_template(name)
+
+
 def render(template: str, **values: Any) -> str:
     """The template with its values, every one of them escaped."""
     return _environment.get_template(template).render(**values).strip()

@@ -4,6 +4,7 @@ Exit code 0; 2 for a user's mistake, with one sentence on stderr; 1 with a trace
 Commands import what is heavy when they run: `--help` and the queue never wait for torch.
 """
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -58,6 +59,8 @@ def _help(context: typer.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit."""
+    if arguments is None:  # a process of its own: what was imported stays, so nobody need look
+        gc.freeze()  # through it for what can go
     try:
         code = app(args=arguments, prog_name="evenkeel", standalone_mode=False)
     except UserError as error:

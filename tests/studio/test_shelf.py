@@ -1,9 +1,13 @@
 """Uploads become data sets; what did not come from this visitor's browser is refused."""
 
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from core.errors import UserError
-from studio.background import Background
+from studio.background import NICE, Background
 from studio.drafts import Drafts
 
 
@@ -113,6 +117,18 @@ def test_a_question_is_asked_once_and_waits_for_the_evaluator():
     assert background.ask("q", question).value == 7, "kept, not asked again"
     assert len(asked) == 3
     assert not background.waiting
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
+def test_an_answer_makes_way_for_who_draws_pages():
+    def priorities():
+        with ThreadPoolExecutor(1) as pool:
+            return os.nice(0), pool.submit(os.nice, 0).result()
+
+    background = Background(Away)
+    drawing = os.nice(0)
+    assert settled(background, "q", priorities).value == (min(drawing + NICE, 19),) * 2
+    assert os.nice(0) == drawing
 
 
 def test_a_failure_is_kept_until_it_is_asked_anew():
