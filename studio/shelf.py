@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.data.dataset import Dataset, IngestReport, Role
+from core.data.hashes import place_of
 from core.data.ingest import list_files, open_dataset
 from core.data.layout import read_layout
 from core.data.names import SETTINGS_NAME
@@ -42,7 +43,8 @@ class Shelf:
     def __init__(self, home: Path, arrived: Path, uploads: Uploads) -> None:
         """`arrived` is where the browser's files lie; `uploads` alone looks inside of them."""
         self.folder = home / "datasets"
-        self._thumbs = home / "cache" / "thumbs"
+        self._cache = home / "cache"
+        self._thumbs = self._cache / "thumbs"
         self._arrived = arrived
         self._uploads = uploads
         self._opened: dict[str, Opened] = {}
@@ -80,7 +82,7 @@ class Shelf:
         path = self.path(data_id)
         with self._lock:
             if data_id not in self._opened:
-                dataset = open_dataset(path)
+                dataset = open_dataset(path, self._cache)
                 shown = (item for domain in dataset.domains for item in domain.items)
                 images = {
                     item.sha256: dataset.root / item.path for item in (*dataset.excluded, *shown)
@@ -103,7 +105,9 @@ class Shelf:
     def remove(self, data_id: str) -> None:
         """Delete a data set with its images; at once it is on no shelf any more."""
         with self._lock:
-            gone = self.path(data_id).rename(self.folder / f".gone-{secrets.token_hex(6)}")
+            path = self.path(data_id)
+            gone = path.rename(self.folder / f".gone-{secrets.token_hex(6)}")
+            place_of(path, self._cache).unlink(missing_ok=True)
             self._opened.pop(data_id, None)
             self._reports.pop(data_id, None)
         shutil.rmtree(gone)

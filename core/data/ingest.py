@@ -2,8 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from hashlib import file_digest
 from pathlib import Path
 from zipfile import is_zipfile
 
@@ -11,6 +9,7 @@ import platformdirs
 
 from core.data.archive import unpack
 from core.data.dataset import Dataset, Domain, IngestReport, Item, Role, left_out
+from core.data.hashes import hash_files, place_of
 from core.data.layout import read_layout
 from core.data.names import SETTINGS_NAME
 from core.data.prompts import display_name
@@ -18,8 +17,6 @@ from core.data.settings import DatasetSettings
 from core.errors import UserError
 
 _ORDER = ("train", "val", "test", "ood")
-_THREADS = 8
-_AT_ONCE = 32
 _EMPTY = "empty file, or a link to nothing"
 
 
@@ -27,6 +24,7 @@ def open_dataset(path: Path | str, workspace: Path | None = None) -> Dataset:
     """The data set in a folder or a zip.
 
     A zip is unpacked under `workspace` (by default the user's cache folder), once for its content.
+    With a `workspace`, hashes are kept in there, and files that did not change are not read again.
     The order of items is the natural one of their paths, the same on every file system.
     Raises `UserError` when there is nothing to train on or `dataset.yaml` is wrong.
     """
@@ -34,13 +32,14 @@ def open_dataset(path: Path | str, workspace: Path | None = None) -> Dataset:
     absolute = Path(os.path.abspath(Path(path).expanduser()))
     try:
         if absolute.is_dir():
-            return _read(absolute, list(list_files(absolute)), absolute.name, absolute.name)
+            files = list(list_files(absolute))
+            return _read(absolute, files, absolute.name, absolute.name, workspace)
         named_zip = absolute.suffix.lower() == ".zip" and absolute.is_file()
         if named_zip or is_zipfile(absolute):
-            workspace = workspace or platformdirs.user_cache_path("evenkeel") / "unpacked"
-            unpacked = unpack(absolute, workspace)
+            place = workspace or platformdirs.user_cache_path("evenkeel") / "unpacked"
+            unpacked = unpack(absolute, place)
             named = (absolute.name, absolute.stem)
-            return _read(unpacked.folder, unpacked.paths, *named, unpacked.refused)
+            return _read(unpacked.folder, unpacked.paths, *named, workspace, unpacked.refused)
     except PermissionError as error:
         raise UserError(f"'{error.filename}': permission denied. Change its permissions.") from None
     if absolute.exists():
@@ -76,13 +75,15 @@ def _read(
     paths: Sequence[str],
     label: str,
     title: str,
+    workspace: Path | None,
     refused: Sequence[tuple[str, str]] = (),
 ) -> Dataset:
     layout = read_layout(paths, label)
+    kept = place_of(root, workspace) if workspace else None
     root /= layout.base
     settings = DatasetSettings.read(root / SETTINGS_NAME, layout.classes)
     names = tuple(settings.classes.get(folder, display_name(folder)) for folder in layout.classes)
-    hashes = _hash_all([f"{root}/{place.path}" for place in layout.placed])
+    hashes = hash_files(root, [place.path for place in layout.placed], kept)
     left_out_by_hand = frozenset(settings.exclude)
     index = {folder: label for label, folder in enumerate(layout.classes)}
     items: dict[str, list[Item]] = {"train": []}
@@ -94,8 +95,8 @@ def _read(
             continue
         class_name = settings.relabel.get(place.path, place.class_name)
         item = Item(place.path, index[class_name], sha256)
-        kept = excluded if place.path in left_out_by_hand else items.setdefault(place.domain, [])
-        kept.append(item)
+        those = excluded if place.path in left_out_by_hand else items.setdefault(place.domain, [])
+        those.append(item)
     roles: dict[str, Role] = {"train": "train"}
     roles |= {place.domain: place.role for place in layout.placed}
     ordered = sorted(items, key=lambda name: (_ORDER.index(roles[name]), name))
@@ -121,23 +122,6 @@ def _read(
         excluded=tuple(excluded),
         group_by=settings.group_by,
     )
-
-
-def _hash_all(paths: Sequence[str]) -> list[str | None]:
-    # Many at a time: handing one small file to a thread costs more than reading it.
-    parts = [paths[start : start + _AT_ONCE] for start in range(0, len(paths), _AT_ONCE)]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return [one for part in pool.map(lambda part: [*map(_sha256, part)], parts) for one in part]
-
-
-def _sha256(path: str) -> str | None:
-    """In hex; None for a file without bytes and for a link that leads nowhere."""
-    try:
-        with open(path, "rb", buffering=0) as file:
-            digest = file_digest(file, "sha256").hexdigest()
-            return digest if file.tell() else None
-    except FileNotFoundError:
-        return None
 
 
 def _not_there(settings: DatasetSettings, paths: set[str]) -> tuple[str, ...]:

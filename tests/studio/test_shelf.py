@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from core.data import hashes
 from core.errors import UserError
 from studio.background import NICE, Background
 from studio.drafts import Drafts
@@ -149,3 +150,14 @@ def test_a_bug_in_an_answer_is_a_sentence_too():
         raise ZeroDivisionError
 
     assert "ZeroDivisionError" in settled(background, "q", bug).error
+
+
+def test_no_file_name_of_a_removed_data_set_stays_behind(studio, images, monkeypatch):
+    monkeypatch.setattr(hashes, "YOUNG_SECONDS", -60.0)
+    files = images(studio, "set/fox/secret.png", "set/owl/2.png")
+    data_id, _ = studio.shelf.add_upload(files, "train", None)
+    studio.shelf.open(data_id)
+    kept = studio.settings.cache / "hashes"
+    assert any(b"secret" in path.read_bytes() for path in kept.iterdir())
+    studio.shelf.remove(data_id)
+    assert list(kept.iterdir()) == []

@@ -1,0 +1,118 @@
+"""Hashes of files. One that has not changed since it was hashed is not read again.
+
+As git's index tells it: by size, time of change, and inode. Its limits are git's as well: what
+changes bytes and none of these is not seen, such as a disk that decays, or a program that writes
+through a mapping while we look. An edit that puts the old time back is seen by the inode's own.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import file_digest, sha256
+from pathlib import Path
+from time import time_ns
+
+_FORMAT = b"evenkeel hashes 1"
+YOUNG_SECONDS = 2.0
+"""The coarsest clock of a file system. A file that changed so shortly before it was hashed may
+change again without a trace: its hash is not kept."""
+_THREADS = 8
+_AT_ONCE = 32
+
+State = list[int]
+Known = dict[str, tuple[State, str]]
+
+
+def place_of(folder: Path, workspace: Path) -> Path:
+    """The file in which the hashes of a data set are kept."""
+    return workspace / "hashes" / f"{sha256(os.fsencode(folder)).hexdigest()}.json"
+
+
+def hash_files(root: Path, paths: Sequence[str], kept: Path | None = None) -> list[str | None]:
+    """In hex the SHA-256 of each of the files below `root`; None for a file without bytes and for a
+    link that leads nowhere.
+
+    In the file `kept`, if one is named, hashes are looked up and left for next time. Whether that
+    works changes none of them: a damaged file counts for nothing.
+    """
+    known = _read(kept) if kept else {}
+    began = time_ns()
+    still: Known = {}
+    for path in paths:
+        entry = known.get(path)
+        if entry and entry[0] == _state_of(f"{root}/{path}"):
+            still[path] = entry
+    news = [path for path in paths if path not in still]
+    hashed = dict(zip(news, _hash_all([f"{root}/{path}" for path in news]), strict=True))
+    if kept and (news or len(still) < len(known)):
+        old = {path: one for path, one in hashed.items() if one and _is_old(one[0], began)}
+        _write(kept, {**still, **old})
+    found: Mapping[str, tuple[State, str] | None] = {**still, **hashed}
+    return [one[1] if (one := found[path]) else None for path in paths]
+
+
+def _state_of(path: str) -> State | None:
+    try:
+        return _state(os.stat(path))
+    except FileNotFoundError:
+        return None
+
+
+def _state(of: os.stat_result) -> State:
+    return [of.st_size, of.st_mtime_ns, of.st_ctime_ns, of.st_ino]
+
+
+def _is_old(state: State, now_ns: int) -> bool:
+    _, written, changed, _ = state
+    return max(written, changed) + YOUNG_SECONDS * 1e9 < now_ns
+
+
+def _hash_all(paths: Sequence[str]) -> Iterable[tuple[State, str] | None]:
+    # Many at a time: handing one small file to a thread costs more than reading it.
+    parts = [paths[start : start + _AT_ONCE] for start in range(0, len(paths), _AT_ONCE)]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return [one for part in pool.map(lambda part: [*map(_hash, part)], parts) for one in part]
+
+
+def _hash(path: str) -> tuple[State, str] | None:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            # Before the bytes: if they change meanwhile, the file is not in this state afterwards.
+            state = _state(os.fstat(file.fileno()))
+            digest = file_digest(file, "sha256").hexdigest()
+            return (state, digest) if file.tell() else None
+    except FileNotFoundError:
+        return None
+
+
+def _read(place: Path) -> Known:
+    """What was kept, if it is whole."""
+    try:
+        head, _, body = place.read_bytes().partition(b"\n")
+    except OSError:
+        return {}
+    if head != _head(body):
+        return {}
+    return {path: (state, digest) for path, (state, digest) in json.loads(body).items()}
+
+
+def _write(place: Path, known: Known) -> None:
+    """Keep this for later readers, all or nothing of it; where that cannot be, nothing."""
+    body = json.dumps(known, ensure_ascii=True, separators=(",", ":")).encode()
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # A name for each writer: threads of one process may write at the same time.
+        handle, partial = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=place.parent)
+        try:
+            with open(handle, "wb") as file:
+                file.write(_head(body) + b"\n" + body)
+            os.replace(partial, place)
+        except OSError:
+            os.unlink(partial)
+
+
+def _head(body: bytes) -> bytes:
+    return b"%s %s" % (_FORMAT, sha256(body).hexdigest().encode())
