@@ -242,12 +242,20 @@
   });
 
   // ---- address bar, title, notices, the phone's queue chip -------------------------------------
+  let moving = false;
+  let opens = () => {}; // until the address bar is there: it looks at what was opened before
+  // Gradio shows its tabs before it has our parts: a place opened by then counts as well.
+  document.addEventListener("click", (event) => {
+    const place = event.target.closest("#ek-places > .tab-wrapper [role=tab]")?.dataset.tabId;
+    if (!place || moving) return;
+    EK.opened += 1;
+    opens(place);
+  });
   EK.define("address", (root, { props, value, watch, trigger }) => {
     const said = new Set();
     const button = (tab) => document.getElementById(`tab-${tab}-button`);
     const here = () => document.querySelector("#ek-places > .tab-wrapper [aria-selected=true]");
     let last = 0;
-    let moving = false;
     /** Go where the server sends us, unless the visitor has gone elsewhere since it was asked. */
     const obey = ({ tab, stamp, opened }) => {
       if (stamp <= last) return undefined;
@@ -276,12 +284,7 @@
     };
     show();
     watch("value", show);
-    document.addEventListener("click", (event) => {
-      const place = event.target.closest("#ek-places > .tab-wrapper [role=tab]")?.dataset.tabId;
-      if (!place || moving) return;
-      EK.opened += 1;
-      stay(place);
-    });
+    opens = stay;
     applyTheme();
     document.body.classList.toggle("ek-queue-closed", store.get("queue") === "closed");
     document.body.classList.add("ek-ready");

@@ -1,14 +1,11 @@
 """A real Chromium before a real studio. Skipped where there is no Chromium, but never in CI."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from core.records import RunConfig
-from jobs.ledger import Ledger
-from jobs.queueing import submit
+from tests.browser.folders import thin_demo
 from tests.browser.running import CHROMIUM, Running, chromium_path, running_studio
 
 playwright = pytest.importorskip(
@@ -45,28 +42,15 @@ def studio(tmp_path_factory, chromium) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def demo(studio, chromium) -> str:
-    """The demo, opened once by its door."""
-    page = chromium.new_page()
-    page.goto(studio.url)
-    page.get_by_role("button", name="Open the demo").click()
-    page.wait_for_selector(".ek-class", timeout=60_000)
-    page.close()
-    return "demo"
+def demo(studio) -> str:
+    """The demo, thinned out. Who wants the whole of it opens it by its door, in another session."""
+    return thin_demo(studio.settings.home / "datasets" / "demo").name
 
 
 @pytest.fixture(scope="session")
 def finished(studio, demo) -> str:
     """A short run that a real worker has finished."""
-    data = str(studio.settings.home / "datasets" / demo)
-    config = RunConfig(data=data, shots=2, params={"epochs": 1}, evaluations=1)
-    run = submit(studio.settings, config).id
-    ledger, until = Ledger(studio.settings), time.monotonic() + 300
-    while not ledger.get(run).is_over:
-        assert time.monotonic() < until, studio.log.read_text()
-        time.sleep(0.5)
-    assert ledger.get(run).state == "done", ledger.get(run).error
-    return run
+    return studio.finish(studio.settings.home / "datasets" / demo)
 
 
 @pytest.fixture

@@ -12,11 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from core.records import RunConfig
+from jobs.ledger import Ledger
+from jobs.queueing import submit
 from jobs.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120.0
+RUN_SECONDS = 300.0
+FEW_ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
@@ -27,6 +33,17 @@ class Running:
     url: str
     settings: Settings
     log: Path
+
+    def finish(self, data: Path, **options: Any) -> str:
+        """The id of a short run on `data`, when its worker has finished it."""
+        short = {"shots": 2, "params": {"epochs": 1}, "evaluations": 1, "alphas": FEW_ALPHAS}
+        run = submit(self.settings, RunConfig(data=str(data), **{**short, **options})).id
+        ledger, until = Ledger(self.settings), time.monotonic() + RUN_SECONDS
+        while not (job := ledger.get(run)).is_over:
+            assert time.monotonic() < until, self.log.read_text()
+            time.sleep(0.2)
+        assert job.state == "done", job.error
+        return run
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 from core.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import cancel, submit
+from tests.browser.running import FEW_ALPHAS
 from tests.jobs.real_worker import pid_of
 
 WATCHED_SECONDS = 60
@@ -22,7 +23,8 @@ STEP = r"Number(document.querySelector('.ek-run')?.innerText.match(/step (\d+) o
 def long_run(studio, demo):
     """A run that would take many minutes."""
     data = str(studio.settings.home / "datasets" / demo)
-    config = RunConfig(data=data, method="ft", shots=2, params={"epochs": 2000, "batch_size": 8})
+    knobs = {"epochs": 2000, "batch_size": 8}
+    config = RunConfig(data=data, method="ft", shots=2, params=knobs, alphas=FEW_ALPHAS)
     run = submit(studio.settings, config).id
     yield run
     if not (job := Ledger(studio.settings).get(run)).is_over:

@@ -1,14 +1,8 @@
 """Names that are markup stay names, on every place and in every answer of a real browser."""
 
-import time
-
 import pytest
 import yaml
 from PIL import Image
-
-from core.records import RunConfig
-from jobs.ledger import Ledger
-from jobs.queueing import submit
 
 DO = "window.pwned=1"
 PAYLOADS = (
@@ -52,14 +46,7 @@ def hostile(studio):
     names = {on_disk.get(i, i): payload for i, payload in folders.items()}
     settings = {"title": PAYLOADS[3], "classes": names, "templates": ["a photo of a {}."]}
     (root / "dataset.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True))
-    config = RunConfig(data=str(root), method="ft", shots=2, params={"epochs": 1}, evaluations=1)
-    run = submit(studio.settings, config).id
-    until = time.monotonic() + 240
-    while not (job := Ledger(studio.settings).get(run)).is_over:
-        assert time.monotonic() < until, studio.log.read_text()
-        time.sleep(0.5)
-    assert job.state == "done", job.error
-    return run
+    return studio.finish(root, method="ft")
 
 
 def injected(page):
