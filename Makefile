@@ -10,7 +10,7 @@ studio: $(READY) ## open the studio with its worker on http://127.0.0.1:7860
 
 test: $(READY) ## run all tests: on every core, in two browsers at once, then what needs the machine for itself
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not alone and not browser" -n auto
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "browser and not alone" -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser -m "not alone" -n 2 --maxschedchunk 1
 	$(BIN)/python -m pytest -m alone
 
 check: $(READY) ## lint, format and types

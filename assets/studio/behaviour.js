@@ -272,6 +272,7 @@
       for (const [tab, name] of Object.entries(props.short))
         if (button(tab)) button(tab).dataset.short = EK.said(name); // shown on a phone
       document.body.classList.toggle("ek-read-only", Boolean(readOnly));
+      if (query !== undefined) EK.arrive();
       if (move) obey(move);
       if (query !== undefined && location.search !== query)
         history.replaceState(null, "", query || location.pathname);

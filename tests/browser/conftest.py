@@ -15,9 +15,12 @@ INSTALL = "no Chromium: apt install chromium, or python -m playwright install ch
 
 
 def pytest_collection_modifyitems(items):
-    for item in items:
-        if "tests/browser" in str(item.path):
-            item.add_marker(pytest.mark.browser)
+    """Long tests come first: then no worker is left with one when the others have ended."""
+    ours = [item for item in items if "tests/browser" in item.path.as_posix()]
+    for item in ours:
+        item.add_marker(pytest.mark.browser)
+    long = [item for item in ours if item.get_closest_marker("slow")]
+    items[:] = [*long, *(item for item in items if item not in long)]
 
 
 @pytest.fixture(scope="session")

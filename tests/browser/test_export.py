@@ -1,8 +1,11 @@
 """The export place: built, verified, and opened elsewhere."""
 
+import pytest
+
 TOO_WIDE = "document.documentElement.scrollWidth - innerWidth"
 
 
+@pytest.mark.slow
 def test_artefacts_are_built_on_a_phone_and_the_report_opens_without_a_server(
     open_page, finished, chromium, tmp_path
 ):

@@ -12,6 +12,7 @@ from jobs.queueing import cancel, submit
 from tests.browser.running import FEW_ALPHAS
 from tests.jobs.real_worker import pid_of
 
+pytestmark = pytest.mark.slow
 WATCHED_SECONDS = 60
 MOST_GROWTH_BYTES = 2_000_000
 CHARTS = "window.charts = [...document.querySelectorAll('.js-plotly-plot, .main-svg')]"

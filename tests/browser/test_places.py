@@ -6,6 +6,7 @@ from core.errors import UserError
 from core.records import RunConfig
 from tests.browser.folders import folder_of
 
+WIDTHS = (390, 768, 1440)
 PLACES = ("data", "train", "live", "lab", "compare", "export")
 ATTACK = "<img src=x onerror=window.pwned=1>"
 
@@ -35,34 +36,60 @@ def test_class_folders_with_equal_file_names_survive_an_upload(open_page, tmp_pa
 LATE = {"the answer": "**/run/predict*", "our parts": "**/assets/HTML-*.js"}
 
 
+def hold_first(page, pattern):
+    """Hold back the first request of a kind; `release()` waits for it and lets it go on."""
+    held = []
+    page.route(pattern, lambda route: held.append(route) if not held else route.continue_())
+
+    def release():
+        while not held:
+            page.wait_for_timeout(20)
+        held[0].continue_()
+
+    return release
+
+
 @pytest.mark.parametrize("late", LATE)
 def test_a_place_opened_while_the_page_still_loads_stays_open(open_page, finished, late):
     """The server's own move to the run arrives late, after the visitor has gone elsewhere."""
     page = open_page()
-    held = []
-    page.route(LATE[late], lambda route: held.append(route) if not held else route.continue_())
+    release = hold_first(page, LATE[late])
     address = page.url.split("?")[0] + f"?data=demo&run={finished}"
     page.goto(address, wait_until="commit")
     page.click("#tab-data-button")
-    while not held:
-        page.wait_for_timeout(20)
-    held[0].continue_()
+    release()
     page.wait_for_url("**tab=data")
     page.wait_for_timeout(700)  # nothing moves it away
     assert page.url == f"{address}&tab=data"
     assert page.is_visible("#tab-data h1")
 
 
-@pytest.mark.parametrize("width", [390, 768, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_place_scrolls_sideways(open_page, finished, width, scheme):
-    page = open_page(f"?data=demo&run={finished}", width=width, color_scheme=scheme)
+def test_a_folder_given_while_the_page_still_loads_is_shown(open_page, tmp_path):
+    """The first answer, of a page where nothing is open yet, arrives late."""
+    page = open_page()
+    release = hold_first(page, LATE["the answer"])
+    page.reload(wait_until="commit")
+    folder = folder_of(tmp_path / "early", "red fox", "snow owl")
+    page.set_input_files("#tab-data input[data-kind=folder]", folder)
+    page.wait_for_timeout(1500)  # time enough for an answer
+    release()
+    page.wait_for_url("**data=early**")
+    page.wait_for_timeout(700)
+    assert page.is_visible(".ek-class")
+
+
+@pytest.mark.parametrize(("scheme", "widths"), [("light", WIDTHS), ("dark", WIDTHS[::-1])])
+def test_no_place_scrolls_sideways(open_page, finished, scheme, widths):
+    """A page is opened at the first width and drawn wider or narrower from there."""
+    page = open_page(f"?data=demo&run={finished}", width=widths[0], color_scheme=scheme)
     for place in PLACES:
         page.click(f"#tab-{place}-button")
         page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
-        page.wait_for_timeout(300)
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, f"{place} is {wide} px too wide at {width}"
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": 844})
+            page.wait_for_timeout(300)
+            wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, f"{place} is {wide} px too wide at {width}"
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
 
 

@@ -16,19 +16,18 @@ OOD_DOOR = "#tab-data .ek-small[data-role=ood]"
 def drop(page, selector, *paths):
     """Drag files or folders from outside of the browser onto an element, and let go."""
     zone = page.locator(selector)
-    zone.scroll_into_view_if_needed()
-    box = zone.bounding_box()
     session = page.context.new_cdp_session(page)
-    for kind in ("dragEnter", "dragOver", "drop"):
-        session.send(
-            "Input.dispatchDragEvent",
-            {
-                "type": kind,
-                "x": box["x"] + box["width"] / 2,
-                "y": box["y"] + box["height"] / 2,
-                "data": {"items": [], "files": [*map(str, paths)], "dragOperationsMask": 1},
-            },
-        )
+    while "ek-over" not in zone.get_attribute("class"):  # what is above may have grown meanwhile
+        zone.hover()
+        box = zone.bounding_box()
+        drag = {
+            "x": box["x"] + box["width"] / 2,
+            "y": box["y"] + box["height"] / 2,
+            "data": {"items": [], "files": [*map(str, paths)], "dragOperationsMask": 1},
+        }
+        for kind in ("dragCancel", "dragEnter", "dragOver"):
+            session.send("Input.dispatchDragEvent", {"type": kind, **drag})
+    session.send("Input.dispatchDragEvent", {"type": "drop", **drag})
     session.detach()
 
 
