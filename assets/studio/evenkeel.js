@@ -180,7 +180,7 @@
   // The answer to opening the page would cover that to a press which was sent before it.
   let arrive = null;
   const arrived = new Promise((done) => {
-    arrive = done;
+    arrive = () => done(true);
   });
 
   /** What Python said last. It comes as text: Gradio would watch every number of a figure. */
@@ -247,6 +247,6 @@
 
   // `opened`: how often the visitor has opened a place by hand; the server's own moves depend on it.
   const numbers = { decimal, mark, percent, points };
-  window.EK = { opened: 0, arrive, define, start, patch, html, escape, said, toast, ...numbers };
+  window.EK = { opened: 0, arrive, arrived, define, start, patch, html, escape, said, toast, ...numbers };
   define("panel", panel);
 })();

@@ -80,6 +80,7 @@ def open_page(chromium, studio) -> Iterator[Callable]:
         )
         page.goto(f"{studio.url}/{query}")
         page.wait_for_selector("body.ek-ready")
+        page.wait_for_function("EK.arrived")  # the first answer may move what is below it
         return page
 
     yield open_at

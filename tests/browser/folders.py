@@ -17,7 +17,7 @@ def folder_of(root: Path, *classes: str, images: int = 3) -> Path:
     return root
 
 
-def thin_demo(root: Path, images: int = 4) -> Path:
+def thin_demo(root: Path, images: int = 3) -> Path:
     """The demo with few images of a class in each domain: it is trained on and measured quickly."""
     write_demo(root)
     for folder in {path.parent for path in root.glob("**/*.*") if path.parent != root}:

@@ -3,16 +3,9 @@
 import time
 
 from tests.browser.running import running_studio
+from tests.browser.timing import soonest
 
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
-
-
-def soonest(limit, measure, times=3):
-    """The first of a few measurements that is below the limit, else the least of them."""
-    measured = []
-    while len(measured) < times and (not measured or measured[-1] >= limit):
-        measured.append(measure())
-    return min(measured)
 
 
 def test_the_page_is_painted_within_one_and_a_half_seconds(open_page):

@@ -14,10 +14,14 @@ OOD_DOOR = "#tab-data .ek-small[data-role=ood]"
 
 
 def drop(page, selector, *paths):
-    """Drag files or folders from outside of the browser onto an element, and let go."""
+    """Drag files or folders from outside of the browser onto an element, and let go.
+
+    Where the element moved away under the mouse meanwhile, it is tried again.
+    """
     zone = page.locator(selector)
+    zone.evaluate("zone => zone.addEventListener('drop', () => { zone.hit = true }, {once: true})")
     session = page.context.new_cdp_session(page)
-    while "ek-over" not in zone.get_attribute("class"):  # what is above may have grown meanwhile
+    while not zone.evaluate("zone => zone.hit"):
         zone.hover()
         box = zone.bounding_box()
         drag = {
@@ -25,9 +29,10 @@ def drop(page, selector, *paths):
             "y": box["y"] + box["height"] / 2,
             "data": {"items": [], "files": [*map(str, paths)], "dragOperationsMask": 1},
         }
-        for kind in ("dragCancel", "dragEnter", "dragOver"):
+        for kind in ("dragEnter", "dragOver", "drop"):
             session.send("Input.dispatchDragEvent", {"type": kind, **drag})
-    session.send("Input.dispatchDragEvent", {"type": "drop", **drag})
+        page.wait_for_selector(f"{selector}:not(.ek-over)")
+    zone.evaluate("zone => { zone.hit = false }")
     session.detach()
 
 
