@@ -13,6 +13,7 @@ from tests.browser.running import FEW_ALPHAS
 from tests.jobs.real_worker import pid_of
 
 pytestmark = pytest.mark.slow
+SETTLING_SECONDS = 10
 WATCHED_SECONDS = 60
 MOST_GROWTH_BYTES = 2_000_000
 CHARTS = "window.charts = [...document.querySelectorAll('.js-plotly-plot, .main-svg')]"
@@ -45,6 +46,7 @@ def heap_bytes(page, client):
 def test_a_minute_of_live_updates_replaces_no_chart_and_keeps_no_memory(open_page, long_run):
     page = open_page(f"?data=demo&run={long_run}&tab=live")
     page.wait_for_function(f"({STEP}) >= 20", timeout=120_000)
+    page.wait_for_timeout(1000 * SETTLING_SECONDS)  # by then all scripts are compiled
     client = page.context.new_cdp_session(page)
     page.evaluate(CHARTS)
     first, before = page.evaluate(STEP), heap_bytes(page, client)
