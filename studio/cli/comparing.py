@@ -7,7 +7,6 @@ import typer
 from jobs.settings import Settings
 from studio.cli import options
 from studio.cli.output import AsJson, answering, percent, table
-from studio.verdict import paired_verdict
 
 app = typer.Typer()
 
@@ -99,6 +98,7 @@ def _robustness(found: dict[str, Any]) -> None:
 
 def _pairing(name: str, first: str, pairing: dict[str, Any]) -> None:
     from core.evaluation.paired import Paired
+    from studio.verdict import paired_verdict  # with the templates of the page
 
     print(f"\n{name} against {first}, on the images of both:")
     if pairing["problem"]:
