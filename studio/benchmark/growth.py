@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import httpx
 
@@ -15,12 +16,14 @@ from core.benchmark.speed.ingest import folder_of, growth, measure_ingest
 from core.benchmark.speed.photos import photo
 from core.benchmark.speed.setting import Setting
 from core.benchmark.speed.timing import seconds
+from core.data.hashes import YOUNG_SECONDS
+from core.data.ingest import open_dataset
 from core.events import Event, Stage
 from jobs.settings import Settings
 from studio.benchmark.homes import finish_runs, free_port, home, train_long
 
 SECOND = Target("at most", 1.0)
-RUNS, EVENTS, CLASSES = (10, 1_000), (100, 100_000), (10, 1_000)
+RUNS, EVENTS, CLASSES, IMAGES = (10, 1_000), (100, 100_000), (10, 1_000), (1_000, 10_000)
 LOAD, TICK = 0, 1
 _START_SECONDS = 60.0
 
@@ -32,6 +35,7 @@ def measure_growth(setting: Setting) -> Generator[Event, None, list[Figure]]:
         ("runs", RUNS, _with_runs),
         ("events in a run", EVENTS, _with_events),
         ("classes", CLASSES, _with_classes),
+        ("images", IMAGES, _with_images),
     ):
         readings: dict[str, list[list[float]]] = {}
         sizes = tuple(setting.pick(size, max(2, size // 100)) for size in least_and_most)
@@ -67,9 +71,22 @@ def _with_events(setting: Setting, count: int) -> tuple[Settings, str, list[str]
 
 def _with_classes(setting: Setting, count: int) -> tuple[Settings, str, list[str]]:
     settings = home(setting.folder / f"home-{count}-classes")
-    small = [photo(0.01, seed).resize((64, 64)) for seed in range(24)]
-    folder_of(setting, f"{settings.home.name}/datasets/many", small, 2 * count, classes=count)
+    _many(setting, settings, 2 * count, classes=count)
     return settings, "?data=many&tab=data", ["jobs"]
+
+
+def _with_images(setting: Setting, count: int) -> tuple[Settings, str, list[str]]:
+    """Images that an earlier process has hashed."""
+    settings = home(setting.folder / f"home-{count}-images")
+    folder = _many(setting, settings, count, classes=10)
+    time.sleep(1.1 * YOUNG_SECONDS)
+    open_dataset(folder, settings.cache)
+    return settings, "?data=many&tab=data", ["jobs"]
+
+
+def _many(setting: Setting, settings: Settings, images: int, classes: int) -> Path:
+    small = [photo(0.01, seed).resize((64, 64)) for seed in range(24)]
+    return folder_of(setting, f"{settings.home.name}/datasets/many", small, images, classes)
 
 
 def _take(
