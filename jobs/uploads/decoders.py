@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import time
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -103,6 +104,7 @@ class _Decoder:
             env=bare_environment(),
             bufsize=0,
         )
+        self._clear_up = weakref.finalize(self, _clear_up, self._process)
 
     @property
     def is_alive(self) -> bool:
@@ -151,15 +153,19 @@ class _Decoder:
         return "it crashed the process that read it"
 
     def end(self) -> None:
-        """Kill it if need be, and clear up."""
+        """Kill it if need be, and clear up. So ends one that nobody holds any more, too."""
         if self._overdue:
             self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                with suppress(BrokenPipeError):
-                    pipe.close()
-        try:
-            self._process.wait(2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._clear_up()
+
+
+def _clear_up(process: "subprocess.Popen[bytes]") -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            with suppress(BrokenPipeError):
+                pipe.close()
+    try:
+        process.wait(2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

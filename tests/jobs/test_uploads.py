@@ -1,5 +1,6 @@
 """An upload is read elsewhere, under limits: what goes wrong costs an image, never the page."""
 
+import gc
 import io
 import os
 import signal
@@ -56,6 +57,17 @@ def take(uploads, files, tmp_path):
 def left_over(tmp_path):
     arriving = tmp_path / "home" / "tmp" / "arriving"
     return [*arriving.iterdir(), *(tmp_path / "home" / "datasets").glob(".*")]
+
+
+def test_decoders_that_nobody_holds_leave_no_process(tmp_path):
+    decoders = Decoders(settings_of(tmp_path).limits, 1)
+    decoders.glance(image(tmp_path / "1.png"), "1.png")
+    process = decoders._free.queue[0]._process
+    assert process.poll() is None
+    del decoders
+    gc.collect()
+    assert process.poll() == 0
+    assert process.stdin.closed
 
 
 def test_this_process_never_decodes_what_a_visitor_sent(tmp_path, monkeypatch):
