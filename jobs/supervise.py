@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+import math
 import os
 import signal
 import socket
@@ -23,6 +24,8 @@ STEADY_SECONDS = 60.0
 """A process that lived so long is started again without a pause."""
 HEAD_START_SECONDS = 6.0
 """On few cores the first program is up sooner when the others wait for it, but not for ever."""
+FIRST_LOOK_SECONDS = 2.0
+"""After it is up they wait for as long as a browser takes to draw its first page."""
 STOP_SECONDS = 20.0
 USER_ERROR = 2
 """Exit code of a process that has told the user what to mend. Starting it again would not help."""
@@ -98,17 +101,18 @@ class Tree:
     def run(self, url: str, address: tuple[str, int]) -> int:
         """Blocks. Prints `url` once something listens at `address`. Returns the exit code."""
         before = {number: signal.signal(number, self._note) for number in _STOPPING}
-        announced = False
+        announced = math.inf
         started = time.monotonic()
         try:
             while not self._signalled:
-                all_go = announced or time.monotonic() - started > HEAD_START_SECONDS
+                now = time.monotonic()
+                all_go = now > min(started + HEAD_START_SECONDS, announced + FIRST_LOOK_SECONDS)
                 for program in self._programs if all_go else self._programs[:1]:
                     if program.look() == USER_ERROR:
                         return USER_ERROR
-                if not announced and _answers(address):
+                if announced == math.inf and _answers(address):
                     print(f"Evenkeel is at {url}", flush=True)
-                    announced = True
+                    announced = now
                 time.sleep(0.2)
         finally:
             self._stop()
