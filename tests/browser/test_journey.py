@@ -8,7 +8,7 @@ import time
 import zipfile
 
 from tests.browser.running import ROOT
-from tests.browser.timing import soonest
+from tests.browser.timing import allowance, soonest
 
 LOADS = """
 import sys, open_clip, torch
@@ -40,6 +40,9 @@ def press(page, target):
     page.keyboard.press("Enter")
 
 
+TRAINS = r"/step \d+ of/.test(document.querySelector('.ek-run')?.innerText)"
+
+
 def refreshed(page):
     """Seconds until a page that was loaded anew shows the run and its curves again."""
     begin = time.monotonic()
@@ -49,7 +52,7 @@ def refreshed(page):
     return time.monotonic() - begin
 
 
-def measured_exactly(page):
+def measured_exactly(page, soon):
     """Move α from 0.01 on: seconds from every release to its exact value, until one is soon.
 
     The reading at once is checked on the way, in milliseconds from a move.
@@ -62,7 +65,7 @@ def measured_exactly(page):
         assert page.inner_text("[data-part=alpha]") == f"{number / 100:.2f}"
         assert float(page.get_attribute(".ek-wise", "data-latency")) < 50
         yield seconds
-        if seconds < SOON_SECONDS:  # the machine does other things, too
+        if seconds < soon:  # the machine does other things, too
             return
 
 
@@ -88,6 +91,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     assert page.evaluate("window.charts.length") >= 2
     assert page.evaluate(GONE) == 0, "a tick replaced a chart"
 
+    page.wait_for_function(TRAINS, timeout=120_000)
     assert soonest(2.0, lambda: refreshed(page)) < 2.0
     assert f"run={run}" in page.url
     assert "tab=live" in page.url
@@ -99,7 +103,8 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     reach(page, page.locator("[data-part=slider]"))
     page.keyboard.press("Home")
     page.wait_for_function("document.querySelector('[data-part=alpha]').textContent === '0.00'")
-    assert min(measured_exactly(page)) < SOON_SECONDS
+    soon = SOON_SECONDS * allowance()
+    assert min(measured_exactly(page, soon)) < soon
     assert "by hand" in page.inner_text("[data-part=badge]")
     assert page.evaluate(EXACT)
 
