@@ -10,6 +10,7 @@ import zipfile
 from tests.browser.running import ROOT
 from tests.browser.timing import allowance, soonest
 
+TRAINS = r"/step \d+ of/.test(document.querySelector('.ek-run')?.innerText)"
 LOADS = """
 import sys, open_clip, torch
 model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{sys.argv[1]}")
@@ -38,9 +39,6 @@ def press(page, target):
     """Reach an element and press it."""
     reach(page, target)
     page.keyboard.press("Enter")
-
-
-TRAINS = r"/step \d+ of/.test(document.querySelector('.ek-run')?.innerText)"
 
 
 def refreshed(page):
