@@ -46,7 +46,7 @@ def heap_bytes(page, client):
 def test_a_minute_of_live_updates_replaces_no_chart_and_keeps_no_memory(open_page, long_run):
     page = open_page(f"?data=demo&run={long_run}&tab=live")
     page.wait_for_function(f"({STEP}) >= 20", timeout=120_000)
-    page.wait_for_timeout(1000 * SETTLING_SECONDS)  # what opening it still holds is not of the updates
+    page.wait_for_timeout(1000 * SETTLING_SECONDS)  # opening the page still takes memory
     client = page.context.new_cdp_session(page)
     page.evaluate(CHARTS)
     first, before = page.evaluate(STEP), heap_bytes(page, client)
