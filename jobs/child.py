@@ -1,13 +1,15 @@
-"""The process of one run: `python -m jobs.child`, then one line `RUN_ID ATTEMPT` on stdin.
+"""The process of one run: of `python -m jobs.child`, then one line `RUN_ID ATTEMPT` on its stdin.
 
-It is started before there is a run, imports what takes seconds, and waits. It serves one run and
-ends with one of the codes in `jobs.exits`. When its stdin closes, its worker is gone and it ends at
-once.
+The template is started before there is a run, imports what takes seconds, and waits for
+`jobs.children` to ask for a child. That serves one run and ends with one of the codes in
+`jobs.exits`. When its stdin closes, its worker is gone and it ends at once.
 """
 
 import faulthandler
+import gc
 import os
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from core.runs import EventLog, RunFolder
 from core.training.brake import Brake, Paused
 from jobs import logs, traces
 from jobs.exits import Exit
+from jobs.forking import forked
 from jobs.lifeline import when_parent_ends
 from jobs.settings import Settings
 
@@ -39,11 +42,32 @@ NICENESS = 10
 """A run takes what the page and its visitors leave: they wait for an answer, nobody for a step."""
 
 
-def main() -> Exit:
-    """Wait for a run, run it, and say how it went."""
+def main(lasting: bool) -> Exit:
+    """Wait for a run, run it, and say how it went. `lasting`: in a child, and wait for the next."""
     os.nice(NICENESS)
     import core.pipeline  # noqa: F401  # the slow part, before anybody waits for it
 
+    gc.collect()
+    gc.freeze()  # children share these pages for as long as nobody writes to them
+    control = socket.socket(fileno=sys.stdin.fileno())
+    while line := _asked_on(control):
+        if not lasting:
+            line.sendall(f"{os.getpid()}\n".encode())
+        if not lasting or forked(line):
+            os.dup2(line.fileno(), control.detach())
+            line.close()
+            return _run_of_stdin()
+        line.close()
+    return Exit.PARENT_GONE
+
+
+def _asked_on(control: socket.socket) -> socket.socket | None:
+    """The line of the next child that the worker wants; None when there is no worker."""
+    _, lines, _, _ = socket.recv_fds(control, 1, 1)
+    return socket.socket(fileno=lines[0]) if lines else None
+
+
+def _run_of_stdin() -> Exit:
     # Unbuffered: what comes after the line belongs to the lifeline.
     line = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False).readline()  # noqa: SIM115
     if not line:
@@ -147,7 +171,7 @@ def _last_line(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    _code = main()
+    _code = main(lasting="--lasting" in sys.argv)
     sys.stdout.flush()
     sys.stderr.flush()
     # All files are closed. Taking the interpreter and torch apart would take seconds, in which a

@@ -1,75 +1,141 @@
-"""Processes for runs: each serves one, and one spare has done its imports before anybody asks."""
+"""Processes for runs. Each serves one, and is born in milliseconds of a template that has done the
+imports.
+"""
 
-import contextlib
+import ctypes
+import select
+import signal
+import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
+
+import psutil
 
 from jobs.interpreter import command
 from jobs.interpreter import environment as environment_of
 from jobs.ledger import Job
 from jobs.settings import Settings
 
+_PR_SET_CHILD_SUBREAPER = 36
 
-class Child:
+
+class Template:
     """A `python -m jobs.child` in its own session: a Ctrl-C for the worker does not reach it."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(
-            command("jobs.child"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
-        )
+    def __init__(self, environment: Mapping[str, str], lasts: bool) -> None:
+        """`lasts`: it forks for each run, instead of becoming the process of the first."""
+        self.lasts = lasts
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                command("jobs.child", *(["--lasting"] if lasts else [])),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def give(self, line: socket.socket) -> None:
+        """Ask for a child that listens to `line`, and first writes its process id there.
+
+        It may still be importing: it answers when it is ready.
+        """
+        with suppress(ConnectionError):  # it has died; its exit code will tell
+            socket.send_fds(self._control, [b"\0"], [line.fileno()])
+
+    def exit_code(self) -> int | None:
+        """None as long as it lives."""
+        return self._process.poll()
+
+    def end(self) -> None:
+        """End it now. Those it was forked for live on."""
+        self._process.kill()
+        self._process.wait()
+        self._control.close()
+
+
+class Child:
+    """The process of one run; before it is born, its template stands for it."""
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+        self._process: psutil.Process | None = None
+        self._unsaid: list[str] = []
+        self._line, theirs = socket.socketpair()
+        with theirs:
+            template.give(theirs)
 
     @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
+    def pid(self) -> int | None:
+        """Its process id; None while it is not born."""
+        return self._process.pid if self._process else None
 
     def serve(self, job: Job) -> None:
-        """Tell it which run to do.
-
-        It may still be importing: it reads the line when it is ready.
-        """
+        """Tell it which run to do."""
         self.ask(f"{job.id} {job.attempt}")
 
     def ask(self, words: str) -> None:
-        """Tell it something more: `pause` or `stop` its training at the next step's end."""
-        assert self._process.stdin
-        # A child that died while it waited has closed the pipe; its exit code will tell.
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(f"{words}\n".encode())
-            self._process.stdin.flush()
+        """Tell it something more: `pause` or `stop` its training at the next step's end.
+
+        One that is not born hears it as soon as it is; one that will not be wanted never acts.
+        """
+        self._unsaid.append(words)
+        if self._is_born(0):
+            self._speak()
 
     def wait(self, seconds: float) -> int | None:
         """The exit code, negative for a signal; None if it still runs after `seconds`."""
+        if not self._process:
+            if not self._is_born(seconds):
+                return self._template.exit_code()
+            self._speak()
+            return None
         try:
             return self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        except psutil.TimeoutExpired:
             return None
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.poll() is None
 
     def stop(self) -> None:
         """Ask it to end in good order."""
-        self._process.terminate()
+        self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it now and clear up. Harmless when it has ended."""
-        self._process.kill()
-        self._process.wait()
-        with contextlib.suppress(BrokenPipeError):
-            if self._process.stdin:
-                self._process.stdin.close()
+        self._signal(signal.SIGKILL)
+        if self._process:
+            self._process.wait()
+        if not self._template.lasts:
+            self._template.end()
+        self._line.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._is_born(0):
+            assert self._process
+            with suppress(psutil.NoSuchProcess):
+                self._process.send_signal(number)
+        else:
+            self._template.end()
+
+    def _is_born(self, seconds: float) -> bool:
+        """Whether its process id has come, waiting for it up to `seconds`."""
+        if not self._process and select.select([self._line], [], [], seconds)[0]:
+            with suppress(ConnectionError), self._line.makefile("rb") as heard:
+                if said := heard.readline():
+                    self._process = psutil.Process(int(said))
+        return self._process is not None
+
+    def _speak(self) -> None:
+        # One that has died since has closed the line; its exit code will tell.
+        with suppress(ConnectionError):
+            self._line.sendall("".join(f"{words}\n" for words in self._unsaid).encode())
+        self._unsaid.clear()
 
 
 class Nursery:
-    """Hands out children of one device slot, and keeps one more ready."""
+    """Hands out children of one device slot, of a template that is kept ready."""
 
     def __init__(self, settings: Settings, devices: str | None = None) -> None:
         """`devices`: what the children may see, as in CUDA_VISIBLE_DEVICES; None leaves it as it
@@ -79,30 +145,43 @@ class Nursery:
         if devices is not None:
             self._environment["CUDA_VISIBLE_DEVICES"] = devices
         self._keeps_spare = settings.spare
-        self._spare: Child | None = None
+        self._forks = settings.spare and _adopts()
+        self._template: Template | None = None
         self._closed = False
         self._lock = threading.Lock()
 
     def take(self) -> Child:
-        """The spare if it lives, else a child that is only starting."""
+        """A child of the template that is ready, else of one that is only starting."""
         with self._lock:
-            spare, self._spare = self._spare, None
-        if spare and spare.is_alive:
-            return spare
-        if spare:
-            spare.kill()
-        return Child(self._environment)
+            template = self._living()
+            if not template.lasts:
+                self._template = None
+        return Child(template)
 
     def replenish(self) -> None:
-        """Start the next spare unless there is one."""
+        """Start the next template unless there is one."""
         with self._lock:
-            if self._keeps_spare and not self._spare and not self._closed:
-                self._spare = Child(self._environment)
+            if self._keeps_spare and not self._closed:
+                self._living()
 
     def close(self) -> None:
-        """End the spare."""
+        """End the template."""
         with self._lock:
             self._closed = True
-            spare, self._spare = self._spare, None
-        if spare:
-            spare.kill()
+            if self._template:
+                self._template.end()
+
+    def _living(self) -> Template:
+        if not self._template or self._template.exit_code() is not None:
+            self._template = Template(self._environment, self._forks)
+        return self._template
+
+
+def _adopts() -> bool:
+    """Make this process the parent of those its descendants leave behind, where Linux can.
+
+    The child of a template is left behind at once, so that its worker can wait for it.
+    """
+    if sys.platform != "linux":
+        return False
+    return ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0

@@ -30,6 +30,7 @@ ALONE = (
     "tests/browser/test_journey.py",
     "tests/faults/",
     "tests/attacks/test_uploads.py",
+    "tests/jobs/test_children.py",
     "tests/jobs/test_supervise.py",
     "tests/jobs/test_uploads.py",
     "tests/jobs/test_worker.py",

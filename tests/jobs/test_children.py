@@ -1,0 +1,148 @@
+"""Real processes of runs: how they are born, end and are ended, forked of a template and not."""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from core.records import RunConfig
+from jobs import children, traces
+from jobs.children import Nursery
+from jobs.exits import Exit
+from jobs.ledger import Ledger
+from jobs.settings import Settings
+from tests.jobs.real_worker import children_of, eventually, is_alive
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    return Settings(home=tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def nursery(settings):
+    nursery = Nursery(settings)
+    nursery.replenish()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="module")
+def of_a_system_that_hands_no_child_on(settings):
+    """A nursery whose templates become the run's process instead of forking it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(children, "_adopts", lambda: False)
+        nursery = Nursery(settings)
+    nursery.replenish()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def born(nursery):
+    """`born()`: a child that listens."""
+    taken = []
+
+    def bear(nursery=nursery):
+        child = nursery.take()
+        taken.append(child)
+        eventually(lambda: child.wait(0.1) is None and child.pid)
+        return child
+
+    yield bear
+    for child in taken:
+        child.kill()
+
+
+@pytest.fixture
+def refused(settings):
+    """A job whose data is not there: it ends as soon as somebody looks."""
+    ledger = Ledger(settings)
+    job = ledger.submit(RunConfig(data="/there/is/nothing", method="ft"))
+    settings.run_folder(job.id).create(RunConfig(data="/there/is/nothing", method="ft"))
+    return job
+
+
+@pytest.mark.parametrize("of", ["nursery", "of_a_system_that_hands_no_child_on"])
+def test_a_child_says_how_its_run_went(settings, born, refused, of, request):
+    child = born(request.getfixturevalue(of))
+    child.serve(refused)
+    assert eventually(lambda: child.wait(0.1) == Exit.REFUSED) < 20
+    assert child.wait(0) == Exit.REFUSED, "and says it again"
+    failure = traces.read_failure(settings.run_folder(refused.id), refused.attempt)
+    assert failure.startswith("There is no folder or zip at '/there/is/nothing'.")
+
+
+def test_each_is_a_process_and_a_session_of_its_own_below_its_worker(born):
+    first, second = born(), born()
+    assert first.pid != second.pid
+    for child in (first, second):
+        assert psutil.Process(child.pid).ppid() == os.getpid()
+        assert os.getsid(child.pid) not in (os.getsid(0), 0)
+
+
+def test_a_signal_that_ends_a_child_ends_no_other(born):
+    first, second = born(), born()
+    os.kill(first.pid, signal.SIGKILL)
+    assert eventually(lambda: first.wait(0.1) == -signal.SIGKILL) < 5
+    assert second.wait(0.2) is None
+    second.stop()
+    assert eventually(lambda: second.wait(0.1) == -signal.SIGTERM) < 5
+    assert born().wait(0) is None
+
+
+def test_a_child_whose_worker_lets_go_of_it_ends(born):
+    child = born()
+    child._line.close()
+    assert eventually(lambda: child._process.wait(0.1) == Exit.PARENT_GONE) < 5
+
+
+def test_one_that_is_ended_before_it_is_born_never_acts(settings, refused):
+    nursery = Nursery(settings)
+    child = nursery.take()
+    child.serve(refused)
+    assert child.wait(0) is None
+    assert child.pid is None
+    child.stop()
+    assert eventually(lambda: child.wait(0.1) is not None) < 5
+    child.kill()
+    nursery.close()
+    assert traces.read_failure(settings.run_folder(refused.id), refused.attempt) is None
+
+
+def test_what_cannot_import_is_a_crash_and_no_wait(settings, monkeypatch):
+    monkeypatch.setattr(children, "command", lambda *words: ["false"])
+    nursery = Nursery(settings)
+    child = nursery.take()
+    assert eventually(lambda: child.wait(0.1) == 1) < 5
+    child.kill()
+    nursery.close()
+
+
+def test_nothing_is_left_when_a_nursery_closes(settings):
+    before = children_of(os.getpid())
+    nursery = Nursery(settings)
+    nursery.replenish()
+    [template] = children_of(os.getpid()) - before
+    nursery.close()
+    assert not is_alive(template)
+    nursery.replenish()
+    assert children_of(os.getpid()) == before
+
+
+def test_a_template_has_a_child_in_less_than_a_tenth_of_what_imports_take(settings):
+    """On Linux; the first of a cold template waits for its imports."""
+    nursery = Nursery(settings)
+    took = []
+    for _ in range(2):
+        started = time.monotonic()
+        child = nursery.take()
+        eventually(lambda: child.wait(0.05) is None and child.pid)  # noqa: B023
+        took.append(time.monotonic() - started)
+        child.kill()
+    nursery.close()
+    assert took[1] < took[0] / 10
