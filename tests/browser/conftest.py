@@ -56,28 +56,44 @@ def finished(studio, demo) -> str:
     return studio.finish(studio.settings.home / "datasets" / demo)
 
 
+@pytest.fixture(scope="session")
+def tab(chromium) -> Iterator:
+    """A tab that tests use one after the other: it has the studio's scripts compiled."""
+    context = chromium.new_context(accept_downloads=True)
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def open_page(chromium, studio) -> Iterator[Callable]:
-    """`open_page(query, width=…)`: a loaded page; foreign requests and errors fail the test."""
-    contexts, trouble = [], []
+def open_page(chromium, studio, tab) -> Iterator[Callable]:
+    """`open_page(query, width=…)`: a loaded page; foreign requests and errors fail the test.
+
+    The first of a test is the common tab, as new. Others, and one with options of a context (a
+    language, a colour scheme), have a browser of their own.
+    """
+    contexts, trouble, given = [], [], []
+
+    def foreign(request):
+        if not request.url.startswith((studio.url, "data:", "blob:")):
+            trouble.append(f"foreign request: {request.url}")
+
+    heard = {
+        "request": foreign,
+        "pageerror": lambda error: trouble.append(f"script error: {error}"),
+        "dialog": lambda asked: (trouble.append(f"dialog: {asked.message}"), asked.dismiss()),
+    }
 
     def open_at(query: str = "", width: int = 1280, **options):
-        context = chromium.new_context(
-            viewport={"width": width, "height": 844}, accept_downloads=True, **options
-        )
-        contexts.append(context)
-        page = context.new_page()
+        if options or given:
+            contexts.append(chromium.new_context(accept_downloads=True, **options))
+            page = contexts[-1].new_page()
+        else:
+            page = tab
+        given.append(page)
+        page.set_viewport_size({"width": width, "height": 844})
         page.set_default_timeout(60_000)
-
-        def foreign(request):
-            if not request.url.startswith((studio.url, "data:", "blob:")):
-                trouble.append(f"foreign request: {request.url}")
-
-        page.on("request", foreign)
-        page.on("pageerror", lambda error: trouble.append(f"script error: {error}"))
-        page.on(
-            "dialog", lambda dialog: (trouble.append(f"dialog: {dialog.message}"), dialog.dismiss())
-        )
+        for event, hear in heard.items():
+            page.on(event, hear)
         page.goto(f"{studio.url}/{query}")
         page.wait_for_selector("body.ek-ready")
         page.wait_for_function("EK.arrived")  # the first answer may move what is below it
@@ -86,4 +102,16 @@ def open_page(chromium, studio) -> Iterator[Callable]:
     yield open_at
     for context in contexts:
         context.close()
+    if tab in given:
+        _as_new(tab, heard)
     assert not trouble, trouble
+
+
+def _as_new(tab, heard) -> None:
+    """Nothing of a test is left but what the browser compiled."""
+    tab.unroute_all()
+    tab.evaluate("localStorage.clear(), sessionStorage.clear()")
+    tab.context.clear_cookies()
+    tab.goto("about:blank")
+    for event, hear in heard.items():
+        tab.remove_listener(event, hear)
