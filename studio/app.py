@@ -93,12 +93,14 @@ def _built(studio: Studio, title: str) -> gr.Blocks:
             with state.turn:
                 return show(state, ticks=True)
 
-        demo.load(open_page, None, everything, **_QUIET)
-        timer.tick(tick, [session], everything, **_QUIET)
+        # Even a hidden display of progress counts in every frame. The timer has none.
+        quiet = {**_QUIET, "show_progress_on": [timer]}
+        demo.load(open_page, None, everything, **quiet)
+        timer.tick(tick, [session], everything, **quiet)
         for name, page in zip(("shell", *TABS), pages, strict=True):
             for event, handler in page.events:
                 act = _acting(studio, name, handler, show)
-                event(act, [session], everything, **_QUIET)
+                event(act, [session], everything, **quiet)
     return demo
 
 

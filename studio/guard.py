@@ -23,6 +23,7 @@ from studio import words
 from studio.csp import policy
 from studio.rates import Rate
 from studio.session import Place
+from studio.theme import first_script
 from studio.visitors import Stranger, Visitor, Visitors, is_https, is_loopback, new_token
 from studio.words.language import COOKIE, preferred, speak, spoken
 
@@ -66,11 +67,6 @@ _FIELDS = {
 }
 """What is kept of a body; the rest would only be more to attack."""
 _TWO_MEANINGS = (b"..", b"//", b"\\", b"%2e", b"%2f", b"%5c", b"%25")
-_OUR_LANGUAGE = (
-    b'<script>Object.defineProperty(navigator, "language",'
-    b" {value: document.documentElement.lang})</script>"
-)
-"""Gradio asks the browser for its language: it is told ours, before any other script."""
 _HASH = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OTHERS = {
     "X-Content-Type-Options": "nosniff",
@@ -198,7 +194,7 @@ class _Answer:
 
     async def _send_page(self, start: Message) -> None:
         body = self._body.replace(b'lang="en"', b'lang="%s"' % spoken().encode(), 1)
-        body = body.replace(b"<head>", b"<head>" + _OUR_LANGUAGE, 1)
+        body = body.replace(b"<head>", b"<head>" + first_script(), 1)
         body = body.replace(b"<script", b'<script nonce="%s"' % self._nonce.encode())
         headers = MutableHeaders(raw=list(start["headers"]))
         if "content-length" in headers and self._body:

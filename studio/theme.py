@@ -1,6 +1,7 @@
 """What Gradio itself may style: very little. The studio's looks are in `assets/studio/*.css`."""
 
 import hashlib
+from functools import cache
 
 import gradio as gr
 
@@ -37,6 +38,12 @@ def theme() -> gr.themes.Base:
     """Gradio's plain theme without its web fonts: ours come with the styles."""
     fonts = ("Inter", "system-ui", "sans-serif")
     return gr.themes.Base(font=fonts, font_mono=("JetBrains Mono", "ui-monospace", "monospace"))
+
+
+@cache
+def first_script() -> bytes:
+    """What must be run before Gradio's own scripts, as an element of the page's head."""
+    return b"<script>%s</script>" % (assets() / "studio/first.js").read_bytes()
 
 
 def bundles() -> dict[str, str]:

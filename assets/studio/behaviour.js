@@ -289,5 +289,6 @@
     applyTheme();
     document.body.classList.toggle("ek-queue-closed", store.get("queue") === "closed");
     document.body.classList.add("ek-ready");
+    window.endLoader();
   });
 })();

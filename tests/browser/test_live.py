@@ -16,6 +16,8 @@ pytestmark = pytest.mark.slow
 SETTLING_SECONDS = 10
 WATCHED_SECONDS = 60
 MOST_GROWTH_BYTES = 2_000_000
+MOST_STYLINGS = 30 * WATCHED_SECONDS
+"""A page that draws in every frame has twice as many."""
 CHARTS = "window.charts = [...document.querySelectorAll('.js-plotly-plot, .main-svg')]"
 GONE = "window.charts.filter((node) => !node.isConnected).length"
 STEP = r"Number(document.querySelector('.ek-run')?.innerText.match(/step (\d+) of/)?.[1] ?? 0)"
@@ -33,6 +35,12 @@ def long_run(studio, demo):
         cancel(studio.settings, job.id)
 
 
+def stylings(client):
+    """How often styles were worked out since the page was opened."""
+    metrics = client.send("Performance.getMetrics")["metrics"]
+    return next(each["value"] for each in metrics if each["name"] == "RecalcStyleCount")
+
+
 def heap_bytes(page, client):
     """What is held: the least of a few looks, since an update may be under way at any of them."""
     looks = []
@@ -48,9 +56,11 @@ def test_a_minute_of_live_updates_replaces_no_chart_and_keeps_no_memory(open_pag
     page.wait_for_function(f"({STEP}) >= 20", timeout=120_000)
     page.wait_for_timeout(1000 * SETTLING_SECONDS)  # opening the page still takes memory
     client = page.context.new_cdp_session(page)
+    client.send("Performance.enable")
     page.evaluate(CHARTS)
-    first, before = page.evaluate(STEP), heap_bytes(page, client)
+    first, before, styled = page.evaluate(STEP), heap_bytes(page, client), stylings(client)
     page.wait_for_timeout(1000 * WATCHED_SECONDS)
+    assert stylings(client) - styled < MOST_STYLINGS
     growth = heap_bytes(page, client) - before
     assert page.evaluate(STEP) > first + 20, "nothing came in"
     assert page.evaluate("window.charts.length") >= 4

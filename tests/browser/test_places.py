@@ -5,7 +5,12 @@ import pytest
 from core.errors import UserError
 from core.records import RunConfig
 from tests.browser.folders import folder_of
+from tests.browser.timing import soonest
 
+COUNT_READINGS_OF_THE_CLOCK = """
+const now = performance.now.bind(performance);
+performance.now = () => (window.readings++, now());
+"""
 WIDTHS = (390, 768, 1440)
 PLACES = ("data", "train", "live", "lab", "compare", "export")
 ATTACK = "<img src=x onerror=window.pwned=1>"
@@ -148,6 +153,20 @@ def test_the_theme_is_kept_and_charts_follow_it(open_page, finished):
     page.reload()
     page.wait_for_selector("body.ek-ready")
     assert page.evaluate("document.body.classList.contains('dark')")
+
+
+def test_a_page_that_nobody_touches_rests(open_page, finished):
+    page = open_page(f"?data=demo&run={finished}&tab=lab")
+    page.wait_for_selector("[data-part=readings] .ek-reading")
+    page.evaluate(COUNT_READINGS_OF_THE_CLOCK)
+
+    def readings_in_a_second():
+        page.evaluate("window.readings = 0")
+        page.wait_for_timeout(1000)
+        return page.evaluate("window.readings")
+
+    few = 10  # in every frame would be sixty
+    assert soonest(few, readings_in_a_second, times=15) < few
 
 
 def test_every_chart_has_its_numbers_as_text(open_page, finished):
