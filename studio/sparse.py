@@ -10,10 +10,20 @@ from typing import Any
 import gradio as gr
 
 SKIP = gr.skip()
+IDLE_SECONDS = 1.0
 
 
 class SparseBlocks(gr.Blocks):
     """Blocks that look only at the outputs which an event changed."""
+
+    def queue(self, *arguments: Any, **options: Any) -> "SparseBlocks":
+        """Gradio's queue, which looks for an event a thousand times a second: none of ours waits
+        there, and it is nearly as long asleep as the page is idle.
+        """
+        super().queue(*arguments, **options)
+        self._queue.sleep_when_free = IDLE_SECONDS
+        self._queue.progress_update_sleep_when_free = IDLE_SECONDS
+        return self
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> Any:
         """What the browser is sent, output by output; a skipped one is passed on as it is."""

@@ -64,3 +64,19 @@ def test_an_output_that_is_skipped_makes_no_component():
 def test_an_answer_of_the_wrong_length_is_still_refused():
     with pytest.raises(ValueError, match="output"):
         answered(SparseBlocks, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("blocks_class", "looks_often"), [(SparseBlocks, False), (gr.Blocks, True)]
+)
+def test_the_queue_that_none_of_our_events_waits_in_sleeps(monkeypatch, blocks_class, looks_often):
+    looks = []
+
+    async def process():
+        queue = blocks_class()._queue
+        monkeypatch.setattr(type(queue), "__len__", lambda _: looks.append(1) or 0)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(queue.start_processing(), 0.2)
+
+    asyncio.run(process())
+    assert (len(looks) > 10) is looks_often
