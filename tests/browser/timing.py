@@ -2,10 +2,6 @@
 
 from collections.abc import Callable
 
-import torch
-
-from core.benchmark.speed.machine import multiply_rate
-
 GOAL_FLOPS = 300e9
 """fp32 products a second of the two cores on which goals were set (see docs/speed.md)."""
 
@@ -22,5 +18,9 @@ def allowance() -> float:
     """By how much longer this processor may take for what is all arithmetic: 1, or more if it
     multiplies more slowly than the one that goals were set on.
     """
+    import torch  # seconds, which only those few tests pay that are held to a limit
+
+    from core.benchmark.speed.machine import multiply_rate
+
     rate = max(multiply_rate(torch.device("cpu"), torch.float32) for _ in range(3))
     return max(1.0, GOAL_FLOPS / rate)
