@@ -73,7 +73,7 @@ class Attempt:
         child = self._nursery.take()
         try:
             child.serve(self._job)
-            log.info("%s: attempt %d in process %d", self._job.id, self._job.attempt, child.pid)
+            log.info("%s: attempt %d", self._job.id, self._job.attempt)
             code, stop = self._watch(child)
         finally:
             child.kill()

@@ -3,6 +3,7 @@ imports.
 """
 
 import ctypes
+import logging
 import select
 import signal
 import socket
@@ -18,6 +19,8 @@ from jobs.interpreter import command
 from jobs.interpreter import environment as environment_of
 from jobs.ledger import Job
 from jobs.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -125,6 +128,7 @@ class Child:
             with suppress(ConnectionError), self._line.makefile("rb") as heard:
                 if said := heard.readline():
                     self._process = psutil.Process(int(said))
+                    log.info("a run has process %d", self._process.pid)
         return self._process is not None
 
     def _speak(self) -> None:
