@@ -45,8 +45,7 @@ NICENESS = 10
 def main(lasting: bool) -> Exit:
     """Wait for a run, run it, and say how it went. `lasting`: in a child, and wait for the next."""
     os.nice(NICENESS)
-    import core.pipeline  # noqa: F401  # the slow part, before anybody waits for it
-
+    _import_what_runs_need()
     gc.collect()
     gc.freeze()  # children share these pages for as long as nobody writes to them
     control = socket.socket(fileno=sys.stdin.fileno())
@@ -59,6 +58,19 @@ def main(lasting: bool) -> Exit:
             return _run_of_stdin()
         line.close()
     return Exit.PARENT_GONE
+
+
+def _import_what_runs_need() -> None:
+    """The slow part, before anybody waits for it, also of what runs import as they go."""
+    import PIL.Image
+    import sklearn.cluster
+    import sklearn.decomposition
+    import sklearn.ensemble  # noqa: F401
+
+    import core.combine
+    import core.pipeline  # noqa: F401
+
+    PIL.Image.init()
 
 
 def _asked_on(control: socket.socket) -> socket.socket | None:

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=0, le=64)
     """Worker processes that `evenkeel up` starts."""
     spare: bool = True
-    """Keep one interpreter with torch imported, of which runs are born at once (about 500 MB)."""
+    """Keep one interpreter with torch imported, of which runs are born at once (about 600 MB)."""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], BeforeValidator(lambda v: str(v).lower())
     ] = "info"

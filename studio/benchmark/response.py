@@ -1,7 +1,6 @@
 """T8: how soon the studio is up and painted, a run trains, and a tick is answered under load."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,11 +16,12 @@ import httpx
 from core.benchmark.speed.figure import Figure, Target
 from core.benchmark.speed.setting import Setting
 from core.demo import write_demo
-from core.events import Event, Stage, Warned
+from core.events import Event, Stage
 from core.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import cancel, submit
 from jobs.settings import Settings
+from studio.benchmark.browsing import measure_browsing
 from studio.benchmark.homes import free_port
 from studio.visits import visit
 
@@ -28,19 +29,16 @@ PATIENCE_SECONDS = 120.0
 WARM_SECONDS = 8.0
 """Until a worker that has begun a run has the next process waiting."""
 LONG = {"epochs": 2000, "batch_size": 8}
-PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
 def measure_response(setting: Setting) -> Generator[Event, None, list[Figure]]:
-    """T8: start, first paint, submit to first step, and the tick while visitors look on."""
+    """T8: start, submit to first step, an open page, and the tick while visitors look on."""
     starts = []
     for number in range(setting.repeats):
         yield Stage("T8", f"start {number + 1} of {setting.repeats}")
         with _studio(setting.folder / f"start-{number}") as up:
             starts.append(up.seconds)
     with _studio(setting.folder / "studio") as up:
-        painted = yield from _paints(up, setting.repeats)
         data = write_demo(setting.folder / "demo")
         config = RunConfig(data=str(data), method="ft", shots=4, params=LONG, evaluations=1)
         yield Stage("T8", "the first run, which fills the cache")
@@ -49,10 +47,15 @@ def measure_response(setting: Setting) -> Generator[Event, None, list[Figure]]:
         for number in range(setting.repeats):
             yield Stage("T8", f"submit {number + 1} of {setting.repeats}")
             steps.append(_first_step(up, config))
-        ticks = yield from _ticks(up, config, setting)
+        training = partial(_training, up, config)
+        seconds = setting.pick(10, 1)
+        browsed = yield from measure_browsing(
+            up.url, up.settings, training, setting.repeats, seconds
+        )
+        with training():
+            ticks = yield from _ticks(up, setting)
     return [
         Figure("T8", "`evenkeel up` to an answered page", "s", Target("at most", 6.0), (*starts,)),
-        *painted,
         Figure(
             "T8",
             "submit to the first training step done, warm worker",
@@ -61,6 +64,7 @@ def measure_response(setting: Setting) -> Generator[Event, None, list[Figure]]:
             (*steps,),
             note="ft on the demo, 4 shots, batch 8; features of the images are cached",
         ),
+        *browsed,
         *ticks,
     ]
 
@@ -119,17 +123,15 @@ def _first_step(up: _Up, config: RunConfig) -> float:
     return found[0] - begin
 
 
-def _ticks(up: _Up, config: RunConfig, setting: Setting) -> Generator[Event, None, list[Figure]]:
-    """The 95th percentile of a tick while a run trains."""
+def _ticks(up: _Up, setting: Setting) -> Generator[Event, None, list[Figure]]:
+    """The 95th percentile of a tick. A run must be training."""
     visitors, lasting = setting.pick(50, 3), setting.pick(60, 3)
-    run = submit(up.settings, config).id
     readings, errors = [], 0
     for number in range(setting.repeats):
         yield Stage("T8", f"{visitors} viewers, {number + 1} of {setting.repeats}")
         seen = visit(up.url, visitors, lasting)
         readings.append(seen["requests"]["tick"]["p95"])
         errors += sum(seen["errors"].values())
-    _end(up, run)
     return [
         Figure(
             "T8",
@@ -142,31 +144,12 @@ def _ticks(up: _Up, config: RunConfig, setting: Setting) -> Generator[Event, Non
     ]
 
 
-def _paints(up: _Up, repeats: int) -> Generator[Event, None, list[Figure]]:
-    """First contentful paint in a Chromium that has nothing in its cache; none without one."""
-    try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError:
-        yield Warned("first paint: not measured, playwright is missing. pip install playwright")
-        return []
-    yield Stage("T8", "first paint")
-    try:
-        with sync_playwright() as driver:
-            browser = driver.chromium.launch(
-                executable_path=shutil.which("chromium"), args=list(CHROMIUM)
-            )
-            seconds = []
-            for _ in range(repeats):
-                page = browser.new_context().new_page()
-                page.goto(up.url)
-                page.wait_for_function(f"{PAINTED} > 0")
-                seconds.append(page.evaluate(PAINTED) / 1000)
-                page.context.close()
-            browser.close()
-    except Error as error:
-        yield Warned(f"first paint: not measured, no Chromium ({str(error).splitlines()[0]})")
-        return []
-    return [Figure("T8", "first contentful paint", "s", Target("at most", 1.5), (*seconds,))]
+@contextmanager
+def _training(up: _Up, config: RunConfig) -> Iterator[str]:
+    """A run that trains all the while, by its id."""
+    run = submit(up.settings, config).id
+    yield run
+    _end(up, run)
 
 
 def _end(up: _Up, run: str) -> None:

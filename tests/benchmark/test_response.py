@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from core.events import Warned
-from studio.benchmark import response
+from studio.benchmark import browsing, response
 from studio.cli.bench.speed import every_figure
 
 
@@ -23,7 +23,7 @@ def test_what_does_not_come_is_named(monkeypatch):
 
 def test_without_a_browser_the_paint_is_left_out_and_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
-    steps = response._paints(None, 1)
+    steps = browsing.measure_browsing("", None, "", 1, 1.0)
     warned = next(steps)
     assert isinstance(warned, Warned)
     assert "playwright is missing" in warned.message
