@@ -35,7 +35,7 @@ min="0" max="1" step="0.01" value="1" aria-label="{alpha}">
 <p class="ek-note">{note}</p></section></div>"""
 HONEST = ("val", "fixed")
 """What α may be chosen on so that the numbers on test images stay what they are."""
-_WORDS = ("instant", "measuring", "exact", "by_hand", "sentence", "sentence_id")
+_WORDS = ("measuring", "exact", "sentence", "sentence_id")
 
 
 def wise_lab(measure: Any) -> gr.HTML:
@@ -61,6 +61,7 @@ def wise_value(record: RunRecord, alpha: float) -> dict[str, Any]:
     say = {name: getattr(words.Lab, name) for name in _WORDS}
     say |= {"mark": words.Lab.mark[on], "honest": words.Lab.chosen_on[on]}
     looked_at = [look.title for look in looks(grid[0].domains) if look.role in ("id", "ood")]
+    say["instant"] = words.Lab.instant.format(count=len(grid))
     say["by_hand"] = words.Lab.by_hand.format(domains=", ".join(looked_at))
     domains = [
         {

@@ -34,7 +34,9 @@ class Lab(Sentences):
         "fixed": "the combination",
         "oracle": "the combination",
     }
-    instant = "Read from the 21 measured points. Let go of the slider to measure this α exactly."
+    instant = (
+        "Read from the {count} measured points. Let go of the slider to measure this α exactly."
+    )
     measuring = "Measuring this α on every image …"
     exact = "Measured exactly at this α in {seconds} s."
     chosen_on: ClassVar = {

@@ -11,6 +11,15 @@ COUNT_READINGS_OF_THE_CLOCK = """
 const now = performance.now.bind(performance);
 performance.now = () => (window.readings++, now());
 """
+OVERLAPPING = """() => {
+  const name = document.querySelector('.ek-header-right .ek-chip > span');
+  name.textContent = 'A data set of a long name';
+  return [...document.querySelectorAll('.ek-header-right .ek-chip')]
+    .map((chip) => chip.getBoundingClientRect())
+    .filter((box) => box.width)
+    .some((box, at, boxes) => at && box.left < boxes[at - 1].right);
+}"""
+"""Whether a button of the header lies over the one before it, which has a long name."""
 WIDTHS = (390, 768, 1440)
 PLACES = ("data", "train", "live", "lab", "compare", "export")
 ATTACK = "<img src=x onerror=window.pwned=1>"
@@ -95,6 +104,7 @@ def test_no_place_scrolls_sideways(open_page, finished, scheme, widths):
             page.wait_for_timeout(300)
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"{place} is {wide} px too wide at {width}"
+            assert not page.evaluate(OVERLAPPING), f"{place} at {width}"
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
 
 

@@ -36,7 +36,7 @@ class Lab:
         "oracle": "die Kombination",
     }
     instant = (
-        "Aus den 21 gemessenen Punkten abgelesen. Beim Loslassen wird genau dieses α gemessen."
+        "Aus den {count} gemessenen Punkten abgelesen. Beim Loslassen wird genau dieses α gemessen."
     )
     measuring = "Dieses α wird auf jedem Bild gemessen …"
     exact = "Genau an diesem α gemessen, in {seconds} s."
