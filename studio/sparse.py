@@ -17,8 +17,8 @@ class SparseBlocks(gr.Blocks):
     """Blocks that look only at the outputs which an event changed."""
 
     def queue(self, *arguments: Any, **options: Any) -> "SparseBlocks":
-        """Gradio's queue, which looks for an event a thousand times a second: none of ours waits
-        there, and it is nearly as long asleep as the page is idle.
+        """Gradio's queue, of which we use no event: it need not look for one a thousand times a
+        second.
         """
         super().queue(*arguments, **options)
         self._queue.sleep_when_free = IDLE_SECONDS

@@ -9,14 +9,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.errors import UserError
 from core.records import RunConfig
 from jobs.ledger import Ledger
-from jobs.queueing import submit
+from jobs.queueing import cancel, submit
 from jobs.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,11 @@ class Running:
             time.sleep(0.2)
         assert job.state == "done", job.error
         return run
+
+    def end(self, run: str) -> None:
+        """Cancel a run, unless it is over by now."""
+        with suppress(UserError):
+            cancel(self.settings, run)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 
 from core.records import RunConfig
 from jobs.ledger import Ledger
-from jobs.queueing import cancel, delete
+from jobs.queueing import delete
 
 TABLE = "#tab-compare .ek-compare-table"
 
@@ -58,7 +58,7 @@ def test_a_combination_is_queued_and_opened(open_page, pair, studio):
     page.wait_for_selector("#tab-live .ek-run:has-text('Uniform soup of 2 runs')")
     page.wait_for_url("**tab=live**")
     queued = page.url.split("run=")[1].split("&")[0]
-    cancel(studio.settings, queued)  # what becomes of it is the worker's, and tested there
+    studio.end(queued)  # what becomes of it is the worker's, and tested there
 
 
 def test_a_link_to_runs_that_are_not_there_opens_the_list(open_page, pair):

@@ -8,7 +8,7 @@ import pytest
 
 from core.records import RunConfig
 from jobs.ledger import Ledger
-from jobs.queueing import cancel, submit
+from jobs.queueing import submit
 from tests.browser.running import FEW_ALPHAS
 from tests.jobs.real_worker import pid_of
 
@@ -31,8 +31,7 @@ def long_run(studio, demo):
     config = RunConfig(data=data, method="ft", shots=2, params=knobs, alphas=FEW_ALPHAS)
     run = submit(studio.settings, config).id
     yield run
-    if not (job := Ledger(studio.settings).get(run)).is_over:
-        cancel(studio.settings, job.id)
+    studio.end(run)
 
 
 def stylings(client):

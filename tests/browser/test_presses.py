@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from jobs.queueing import cancel
 from tests.browser.folders import folder_of
 
 QUEUE = ".ek-this-run [data-do=queue]"
@@ -53,7 +52,7 @@ def test_a_click_on_queue_outlives_the_zero_shot_numbers(open_page, studio, demo
     page.wait_for_timeout(500)
     page.mouse.up()
     page.wait_for_url(re.compile("run=.*tab=live"))
-    cancel(studio.settings, re.search(r"run=([\w-]+)", page.url)[1])
+    studio.end(re.search(r"run=([\w-]+)", page.url)[1])
     page.click("#tab-train-button")
     page.wait_for_selector(".ek-facts dd:has-text('%')")
     assert height_above(page) == before, "the button jumped away"
