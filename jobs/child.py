@@ -26,7 +26,7 @@ from core.runs import EventLog, RunFolder
 from core.training.brake import Brake, Paused
 from jobs import logs, traces
 from jobs.exits import Exit
-from jobs.forking import forked
+from jobs.forking import became, forked
 from jobs.lifeline import when_parent_ends
 from jobs.settings import Settings
 
@@ -49,14 +49,13 @@ def main(lasting: bool) -> Exit:
     gc.collect()
     gc.freeze()  # children share these pages for as long as nobody writes to them
     control = socket.socket(fileno=sys.stdin.fileno())
+    born = forked if lasting else became
     while line := _asked_on(control):
-        if not lasting:
-            line.sendall(f"{os.getpid()}\n".encode())
-        if not lasting or forked(line):
+        with line:
+            if not born(line):
+                continue
             os.dup2(line.fileno(), control.detach())
-            line.close()
-            return _run_of_stdin()
-        line.close()
+        return _run_of_stdin()
     return Exit.PARENT_GONE
 
 

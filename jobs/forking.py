@@ -1,4 +1,4 @@
-"""How a template has a child that is not its own but its worker's."""
+"""How a template has a child that is not its own but its worker's, or becomes it itself."""
 
 import os
 import socket
@@ -21,4 +21,10 @@ def forked(line: socket.socket) -> bool:
         with suppress(BrokenPipeError):
             line.sendall(str(child).encode())
         os._exit(0)
+    return True
+
+
+def became(line: socket.socket) -> bool:
+    """Where nobody can adopt: True, the process of the run is this one."""
+    line.sendall(f"{os.getpid()}\n".encode())
     return True
