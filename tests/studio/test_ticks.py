@@ -41,3 +41,11 @@ def test_an_answer_that_comes_while_the_page_is_drawn_is_shown_by_one_more_tick(
         patch.setattr(app, "draw", overtaken)
         assert ticks(ann.fire(TICK))
     assert not ticks(ann.fire(TICK)), "one is enough"
+
+
+def test_no_event_shows_its_progress_on_what_would_count_frames(ann):
+    config = ann.client.get("/config").json()
+    [timer] = [part["id"] for part in config["components"] if part["type"] == "timer"]
+    events = [event for event in config["dependencies"] if event["outputs"]]
+    assert len(events) > TICK
+    assert [event["show_progress_on"] for event in events] == [[timer]] * len(events)
