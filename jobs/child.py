@@ -43,7 +43,10 @@ NICENESS = 10
 
 
 def main(lasting: bool) -> Exit:
-    """Wait for a run, run it, and say how it went. `lasting`: in a child, and wait for the next."""
+    """Wait for a run, run it, and say how it went.
+
+    `lasting`: run it in a child, and wait for the next; else in this process.
+    """
     os.nice(NICENESS)
     _import_what_runs_need()
     gc.collect()
