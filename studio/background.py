@@ -17,6 +17,7 @@ from studio import words
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 KEPT = 64
+AT_ONCE = 4
 NICE = 10
 
 
@@ -39,20 +40,25 @@ class Answer:
 
 
 class Background:
-    """Runs each question in a thread, once; a failed one is asked again only when told to."""
+    """Runs each question in a thread, once; a failed one is asked again only when told to.
+
+    Who waits for the evaluator holds up nobody whose question is worked on in this process.
+    """
 
     def __init__(self, unavailable: type[Exception], patience_seconds: float = 90.0) -> None:
         self._unavailable = unavailable
         self._patience = patience_seconds
-        self._pool = ThreadPoolExecutor(
-            4, thread_name_prefix="studio-background", initializer=_make_way
-        )
+        self._waiters = _pool("studio-waits")
+        self._workers = _pool("studio-works")
         self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
         self._lock = threading.Lock()
         self._version = 0
 
-    def ask(self, key: Hashable, question: Callable[[], Any]) -> Answer:
-        """The answer as far as it is known; the first call starts the work."""
+    def ask(self, key: Hashable, question: Callable[[], Any], here: bool = False) -> Answer:
+        """The answer as far as it is known; the first call starts the work.
+
+        `here`: it is this process that works on it, not the evaluator.
+        """
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
@@ -60,7 +66,7 @@ class Background:
             self._answers[key] = Answer("waiting")
             while len(self._answers) > KEPT:
                 self._answers.popitem(last=False)
-        self._pool.submit(self._work, key, question)
+        (self._workers if here else self._waiters).submit(self._work, key, question)
         return Answer("waiting")
 
     def known(self, key: Hashable) -> Answer | None:
@@ -88,7 +94,8 @@ class Background:
 
     def finish(self) -> None:
         """Wait for what was asked; nothing can be asked afterwards."""
-        self._pool.shutdown(wait=True)
+        for pool in (self._waiters, self._workers):
+            pool.shutdown(wait=True)
 
     def _work(self, key: Hashable, question: Callable[[], Any]) -> None:
         try:
@@ -115,6 +122,10 @@ class Background:
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.4)
+
+
+def _pool(name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix=name, initializer=_make_way)
 
 
 def _make_way() -> None:

@@ -89,6 +89,7 @@ class Answers:
         return self._ask(
             ("health", data_id, opened.version),
             lambda: check(opened.dataset, self.mine.studio.uploads.glance),
+            here=True,
         )
 
     def findings(self, data_id: str) -> tuple[Finding, ...]:
@@ -170,7 +171,7 @@ class Answers:
 
             return compare_runs(folders)
 
-        return self._ask(_comparison(run_ids), compare)
+        return self._ask(_comparison(run_ids), compare, here=True)
 
     def compare_again(self, run_ids: Sequence[str]) -> None:
         """Forget a comparison that failed."""
@@ -221,8 +222,8 @@ class Answers:
             self.mine.studio.background.forget(key)
         return self._ask(key, question)
 
-    def _ask(self, key: Any, question: Any) -> Answer:
-        return self._answer(self.mine.studio.background.ask(key, question))
+    def _ask(self, key: Any, question: Any, here: bool = False) -> Answer:
+        return self._answer(self.mine.studio.background.ask(key, question, here))
 
     def _answer(self, answer: Answer) -> Answer:
         return replace(answer, error=self.mine.spoken(answer.error)) if answer.error else answer

@@ -2,13 +2,14 @@
 
 import os
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from core.data import hashes
 from core.errors import UserError
-from studio.background import NICE, Background
+from studio.background import AT_ONCE, NICE, Background
 from studio.drafts import Drafts
 
 
@@ -117,6 +118,22 @@ def test_a_question_is_asked_once_and_waits_for_the_evaluator():
     assert (answer.state, answer.value) == ("ready", 7)
     assert background.ask("q", question).value == 7, "kept, not asked again"
     assert len(asked) == 3
+    assert not background.waiting
+
+
+def test_who_waits_for_the_evaluator_holds_up_no_answer_of_this_process():
+    answered = threading.Event()
+
+    def question():
+        if not answered.is_set():
+            raise Away("starting")
+
+    background = Background(Away, patience_seconds=60)
+    for number in range(2 * AT_ONCE):
+        background.ask(f"zero-shot {number}", question)
+    background.ask("health", answered.set, here=True)
+    assert answered.wait(20), "it stood in line behind them"
+    background.finish()
     assert not background.waiting
 
 
