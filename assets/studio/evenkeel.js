@@ -7,6 +7,20 @@
   // ---- patching -------------------------------------------------------------------------------
   const keyOf = (node) => (node.nodeType === 1 ? node.dataset.key || node.id || "" : "");
 
+  /** What a node without a key is known by. */
+  const kindOf = (node) =>
+    node.nodeName + (node.nodeType === 1 ? (node.getAttribute("class") ?? "").split(" ")[0] : "");
+
+  /** Take out of `nodes` the one that becomes `wanted`: the first with its key, or of its kind. */
+  function takeFor(wanted, nodes) {
+    const key = keyOf(wanted);
+    const is = key
+      ? (node) => keyOf(node) === key
+      : (node) => !keyOf(node) && kindOf(node) === kindOf(wanted);
+    const found = nodes.findIndex(is);
+    return found < 0 ? null : nodes.splice(found, 1)[0];
+  }
+
   function patchAttributes(from, to) {
     for (const { name } of [...from.attributes]) {
       if (["open", "data-busy", "data-sent"].includes(name)) continue; // what the visitor opened stays open
@@ -25,8 +39,7 @@
   }
 
   function patchNode(from, to) {
-    if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName || keyOf(from) !== keyOf(to))
-      return from.replaceWith(to);
+    if (from.nodeName !== to.nodeName) return from.replaceWith(to);
     if (from.nodeType !== 1) {
       if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
       return;
@@ -36,25 +49,23 @@
     patchAttributes(from, to);
   }
 
+  /** Move a child; in newer browsers it keeps its focus. */
+  const move = (parent, child, before) =>
+    parent.moveBefore ? parent.moveBefore(child, before) : parent.insertBefore(child, before);
+
   function patchChildren(parent, next) {
-    const byKey = new Map();
-    for (const child of parent.childNodes) if (keyOf(child)) byKey.set(keyOf(child), child);
+    const nodes = [...parent.childNodes];
+    const pairs = [...next.childNodes].map((wanted) => [takeFor(wanted, nodes), wanted]);
+    for (const gone of nodes) gone.remove();
     let at = parent.firstChild;
-    for (const wanted of [...next.childNodes]) {
-      const known = keyOf(wanted) && byKey.get(keyOf(wanted));
-      if (known && known !== at) parent.insertBefore(known, at);
-      const current = known || at;
+    for (const [current, wanted] of pairs) {
       if (!current) {
-        parent.appendChild(wanted);
+        parent.insertBefore(wanted, at);
         continue;
       }
-      at = current.nextSibling;
+      if (current === at) at = at.nextSibling;
+      else move(parent, current, at);
       patchNode(current, wanted);
-    }
-    while (at) {
-      const gone = at;
-      at = at.nextSibling;
-      gone.remove();
     }
   }
 

@@ -58,6 +58,21 @@ def test_a_click_on_queue_outlives_the_zero_shot_numbers(open_page, studio, demo
     assert height_above(page) == before, "the button jumped away"
 
 
+def test_what_is_open_and_focused_stays_so_whatever_comes_and_goes_beside_it(open_page):
+    page = open_page()
+    folds = "".join(f"<details class={name}><summary>x</summary></details>" for name in "ab")
+    before, after = f"<p>Wait</p><ul></ul>{folds}", f"<ul></ul>{folds}<p>Done</p>"
+    page.evaluate("window.root = document.body.appendChild(document.createElement('div'))")
+    for first, second in ((before, after), (after, before)):
+        page.evaluate(f"root.replaceChildren(), EK.patch(root, '{first}')")
+        page.evaluate("root.querySelector('.a').open = true, root.querySelector('.a > *').focus()")
+        page.evaluate(f"EK.patch(root, '{second}')")
+        opened = page.evaluate("[...root.querySelectorAll('details')].map((fold) => fold.open)")
+        assert opened == [True, False]
+        assert page.evaluate("document.activeElement === root.querySelector('.a > summary')")
+        assert page.evaluate("root.children.length") == 4
+
+
 @pytest.mark.parametrize(
     "redrawn",
     [
