@@ -12,15 +12,28 @@ playwright = pytest.importorskip(
     "playwright.sync_api", reason="pip install playwright (or pip install evenkeel[test])"
 )
 INSTALL = "no Chromium: apt install chromium, or python -m playwright install chromium"
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+"""A camera that shows a test picture, and nobody who has to allow it."""
+RESTING = "studio/assets/icons/brand.svg"
+"""Where the tab waits for its next test: of the studio, or the browser would begin a new process
+for it, but without a script."""
+FRESH = {"color_scheme": "light", "reduced_motion": "no-preference"}
 
 
 def pytest_collection_modifyitems(items):
-    """Long tests come first: then no worker is left with one when the others have ended."""
+    """First what needs no run, while the studio still makes ready for one; then what is long, so
+    that no worker is left with it when the others have ended.
+    """
     ours = [item for item in items if "tests/browser" in item.path.as_posix()]
     for item in ours:
         item.add_marker(pytest.mark.browser)
-    long = [item for item in ours if item.get_closest_marker("slow")]
-    items[:] = [*long, *(item for item in items if item not in long)]
+    items[:] = sorted(items, key=lambda item: _turn(item) if item in ours else 0)
+
+
+def _turn(item):
+    if item.get_closest_marker("slow"):
+        return 1
+    return 2 if "finished" in item.fixturenames else 0
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +41,8 @@ def chromium() -> Iterator:
     """The browser."""
     with playwright.sync_playwright() as driver:
         try:
-            browser = driver.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM))
+            options = [*CHROMIUM, *CAMERA]
+            browser = driver.chromium.launch(executable_path=chromium_path(), args=options)
         except playwright.Error as error:
             if os.environ.get("CI") == "true":
                 raise
@@ -69,7 +83,7 @@ def open_page(chromium, studio, tab) -> Iterator[Callable]:
     """`open_page(query, width=…)`: a loaded page; foreign requests and errors fail the test.
 
     The first of a test is the common tab, as new. Others, and one with options of a context (a
-    language, a colour scheme), have a browser of their own.
+    language), have a browser of their own.
     """
     contexts, trouble, given = [], [], []
 
@@ -83,13 +97,14 @@ def open_page(chromium, studio, tab) -> Iterator[Callable]:
         "dialog": lambda asked: (trouble.append(f"dialog: {asked.message}"), asked.dismiss()),
     }
 
-    def open_at(query: str = "", width: int = 1280, **options):
+    def open_at(query: str = "", width: int = 1280, color_scheme: str = "light", **options):
         if options or given:
             contexts.append(chromium.new_context(accept_downloads=True, **options))
             page = contexts[-1].new_page()
         else:
             page = tab
         given.append(page)
+        page.emulate_media(**{**FRESH, "color_scheme": color_scheme})
         page.set_viewport_size({"width": width, "height": 844})
         page.set_default_timeout(60_000)
         for event, hear in heard.items():
@@ -103,15 +118,15 @@ def open_page(chromium, studio, tab) -> Iterator[Callable]:
     for context in contexts:
         context.close()
     if tab in given:
-        _as_new(tab, heard)
+        _as_new(tab, heard, studio.url)
     assert not trouble, trouble
 
 
-def _as_new(tab, heard) -> None:
+def _as_new(tab, heard, url) -> None:
     """Nothing of a test is left but what the browser compiled."""
     tab.unroute_all()
+    tab.goto(f"{url}/{RESTING}")
     tab.evaluate("localStorage.clear(), sessionStorage.clear()")
     tab.context.clear_cookies()
-    tab.goto("about:blank")
     for event, hear in heard.items():
         tab.remove_listener(event, hear)

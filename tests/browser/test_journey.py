@@ -7,8 +7,6 @@ import sys
 import time
 import zipfile
 
-import pytest
-
 from tests.browser.running import ROOT
 from tests.browser.timing import allowance, soonest
 
@@ -22,6 +20,7 @@ assert features.ndim == 2 and torch.isfinite(features).all()
 """
 CHARTS = "window.charts = [...document.querySelectorAll('.js-plotly-plot, .main-svg')]"
 EXACT = "document.querySelector('[data-part=exact]').textContent.includes('Measured exactly')"
+ALPHA = "[data-part=alpha]"
 MOST_TABS = 300
 SOON_SECONDS = 1.0
 GONE = "window.charts.filter((node) => !node.isConnected).length"
@@ -52,30 +51,22 @@ def refreshed(page):
     return time.monotonic() - begin
 
 
-def measured_exactly(page, soon):
-    """Move α from 0.01 on: seconds from every release to its exact value, until one is soon.
+def moved(page):
+    """Move α on by one hundredth: seconds from the release to its exact value.
 
-    The reading at once is checked on the way, in milliseconds from a move.
+    The reading at once is checked on the way, in milliseconds from the move.
     """
-    for number in range(1, 11):  # at the first the run is read into memory
-        begin = time.monotonic()
-        page.keyboard.press("ArrowRight")
-        page.wait_for_selector(f".ek-wise[data-measured='{number / 100:.2f}']")
-        seconds = time.monotonic() - begin
-        assert page.inner_text("[data-part=alpha]") == f"{number / 100:.2f}"
-        assert float(page.get_attribute(".ek-wise", "data-latency")) < 50
-        yield seconds
-        if seconds < soon:  # the machine does other things, too
-            return
+    alpha = f"{float(page.inner_text(ALPHA)) + 0.01:.2f}"
+    begin = time.monotonic()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(f".ek-wise[data-measured='{alpha}']")
+    seconds = time.monotonic() - begin
+    assert page.inner_text(ALPHA) == alpha
+    assert float(page.get_attribute(".ek-wise", "data-latency")) < 50
+    return seconds
 
 
-@pytest.fixture
-def soon():
-    """Within how many seconds an exact value must be there; found out before any time is taken."""
-    return SOON_SECONDS * allowance()
-
-
-def test_demo_to_checkpoint_within_three_minutes(open_page, studio, soon, tmp_path):
+def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     page = open_page()
     begin = time.monotonic()
     press(page, page.get_by_role("button", name="Open the demo"))
@@ -109,7 +100,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, soon, tmp_pa
     reach(page, page.locator("[data-part=slider]"))
     page.keyboard.press("Home")
     page.wait_for_function("document.querySelector('[data-part=alpha]').textContent === '0.00'")
-    assert min(measured_exactly(page, soon)) < soon
+    exact = soonest(SOON_SECONDS, lambda: moved(page))  # by the first the run is read into memory
     assert "by hand" in page.inner_text("[data-part=badge]")
     assert page.evaluate(EXACT)
 
@@ -123,6 +114,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, soon, tmp_pa
     saved = tmp_path / download.value.suggested_filename
     download.value.save_as(saved)
     assert time.monotonic() - begin < 180, "a first run takes three minutes"
+    assert exact < SOON_SECONDS or exact < SOON_SECONDS * allowance()
     assert run in saved.name
     assert_loads_in_open_clip(saved, tmp_path / "unpacked")
     record = page.request.get(f"{studio.url}/studio/runs/{run}/files/record").body()

@@ -13,7 +13,7 @@ from tests.browser.running import FEW_ALPHAS
 from tests.jobs.real_worker import pid_of
 
 pytestmark = pytest.mark.slow
-SETTLING_SECONDS = 10
+SETTLING_SECONDS = 5
 WATCHED_SECONDS = 60
 MOST_GROWTH_BYTES = 2_000_000
 MOST_STYLINGS = 30 * WATCHED_SECONDS
