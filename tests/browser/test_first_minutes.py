@@ -8,19 +8,6 @@ from tests.browser.timing import soonest
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 
 
-def test_the_page_is_painted_within_one_and_a_half_seconds(open_page):
-    start = open_page()
-    start.get_by_role("button", name="Open the demo").click()
-    start.wait_for_selector(".ek-class")
-
-    def paint():
-        page = open_page("?data=demo")
-        page.wait_for_function(f"({PAINT}) > 0")
-        return page.evaluate(PAINT) / 1000
-
-    assert soonest(1.5, paint) < 1.5
-
-
 def test_a_studio_is_up_and_usable_within_six_seconds(tmp_path_factory, chromium):
     def start():
         page = chromium.new_page()
@@ -34,3 +21,16 @@ def test_a_studio_is_up_and_usable_within_six_seconds(tmp_path_factory, chromium
         return took
 
     assert soonest(6.0, start) < 6.0
+
+
+def test_the_page_is_painted_within_one_and_a_half_seconds(open_page):
+    start = open_page()
+    start.get_by_role("button", name="Open the demo").click()
+    start.wait_for_selector(".ek-class")
+
+    def paint():
+        page = open_page("?data=demo")
+        page.wait_for_function(f"({PAINT}) > 0")
+        return page.evaluate(PAINT) / 1000
+
+    assert soonest(1.5, paint) < 1.5
