@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import silhouette_samples
 
 from core.data.dataset import Item
 from core.evaluation.planes import Points, neighbour_plane, principal_plane
@@ -97,6 +96,8 @@ def _silhouettes(
 ) -> NDArray[np.float64] | None:
     if not 2 <= groups < len(group):
         return None
+    from sklearn.metrics import silhouette_samples  # as in `planes`
+
     found: NDArray[np.float64] = silhouette_samples(features, group, metric="cosine")
     return found
 

@@ -2,8 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 Points = NDArray[np.float64]
@@ -13,6 +11,8 @@ PERPLEXITY = 30.0
 
 def principal_plane(points: Points) -> tuple[Points, float]:
     """Places (N, 2) by PCA, and the share of the variance that they show."""
+    from sklearn.decomposition import PCA  # a second of imports that most processes do not need
+
     plane = PCA(n_components=2, svd_solver="full").fit(points)
     return plane.transform(points), float(np.nan_to_num(plane.explained_variance_ratio_).sum())
 
@@ -26,6 +26,8 @@ def neighbour_plane(points: Points, seed: int) -> Points | None:
     """
     if len(points) < FEWEST_FOR_TSNE:
         return None
+    from sklearn.manifold import TSNE
+
     perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
     tsne = TSNE(n_components=2, init="pca", perplexity=perplexity, random_state=seed)
     with threadpool_limits(1):
