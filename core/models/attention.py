@@ -28,18 +28,27 @@ def self_attention(
 
     `mask` is added to the scores: `(L, L)`, one for all, or `(N·H, L, L)`, one for each head.
     """
-    parts = in_proj(x).view(*x.shape[:2], 3, heads, -1)  # (N, L, 3, H, E/H)
-    q, k, v = (part.transpose(1, 2) for part in parts.unbind(2))  # (N, H, L, E/H)
+    q, k, v = _by_head(in_proj(x), 3, heads)
     if mask is not None:
         mask = mask.to(q.dtype)
         if mask.dim() == 3:
             mask = mask.view(-1, heads, *mask.shape[1:])
-    mixed = _mix(q, k, v, mask)  # (N, H, L, E/H)
-    return out_proj(mixed.transpose(1, 2).flatten(2))
+    return out_proj(_joined(_mix(q, k, v, mask)))
+
+
+def _by_head(x: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
+    """`(N, L, parts·E)` as `parts` of `(N, H, L, E/H)`."""
+    split = x.view(*x.shape[:2], parts, heads, -1)
+    return tuple(part.transpose(1, 2) for part in split.unbind(2))
+
+
+def _joined(x: Tensor) -> Tensor:
+    """`(N, H, L, E/H) → (N, L, E)`."""
+    return x.transpose(1, 2).flatten(2)
 
 
 def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    if not _products_are_faster(q):
+    if not _products_are_faster(q, k):
         return F.scaled_dot_product_attention(q, k, v, mask)
     scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
     if mask is not None:
@@ -47,7 +56,7 @@ def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     return scores.softmax(-1) @ v
 
 
-def _products_are_faster(q: Tensor) -> bool:
+def _products_are_faster(q: Tensor, k: Tensor) -> bool:
     """In bf16 on a CPU the fused kernel's way back takes seven times as long as plain products.
     Where there is no way back the fused kernel stays: it rounds no scores to bf16.
     """
@@ -55,7 +64,7 @@ def _products_are_faster(q: Tensor) -> bool:
         q.dtype is torch.bfloat16
         and q.device.type == "cpu"
         and q.requires_grad
-        and q.shape[-2] <= LONGEST
+        and k.shape[-2] <= LONGEST
     )
 
 
@@ -70,7 +79,7 @@ def is_joint(attention: nn.MultiheadAttention) -> bool:
 
 
 class DirectAttention(nn.MultiheadAttention):
-    """The same attention; asked for anything but plain self-attention it is PyTorch's own."""
+    """The same attention; asked for anything but plain attention it is PyTorch's own."""
 
     def forward(  # type: ignore[override]
         self,
@@ -82,18 +91,30 @@ class DirectAttention(nn.MultiheadAttention):
         **more: Any,
     ) -> tuple[Tensor, Tensor | None]:
         """As open_clip asks: `need_weights=False` and a mask that is added, or none."""
-        own = query is key and key is value and query.dim() == 3
-        added = attn_mask is None or attn_mask.is_floating_point()
-        if need_weights or more or not own or not added:
+        plain = not (need_weights or more) and key is value and query.dim() == 3
+        if plain and query is key and (attn_mask is None or attn_mask.is_floating_point()):
+            x = query if self.batch_first else query.transpose(0, 1)
+            out = self_attention(x, self.num_heads, self._in, self.out_proj, attn_mask)
+        elif plain and self.batch_first and attn_mask is None:
+            return self._of_other(query, key), None
+        else:
             return super().forward(
                 query, key, value, need_weights=need_weights, attn_mask=attn_mask, **more
             )
-        x = query if self.batch_first else query.transpose(0, 1)
-        out = self_attention(x, self.num_heads, self._in, self.out_proj, attn_mask)
         return out if self.batch_first else out.transpose(0, 1), None
 
     def _in(self, x: Tensor) -> Tensor:
         return F.linear(x, self.in_proj_weight, self.in_proj_bias)
+
+    def _of_other(self, x: Tensor, others: Tensor) -> Tensor:
+        """`(N, M, E) → (N, M, E)`: what M tokens take from L others, `(N, L, E)`."""
+        sizes = [self.embed_dim, 2 * self.embed_dim]
+        weights = torch.split(self.in_proj_weight, sizes)
+        bias = self.in_proj_bias
+        biases = (None, None) if bias is None else torch.split(bias, sizes)
+        (q,) = _by_head(F.linear(x, weights[0], biases[0]), 1, self.num_heads)
+        k, v = _by_head(F.linear(others, weights[1], biases[1]), 2, self.num_heads)
+        return self.out_proj(_joined(_mix(q, k, v, None)))
 
 
 def go_direct(module: nn.Module) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
+from open_clip.transformer import AttentionalPooler
 from torch import Tensor, nn
 
 from core.models.classifier import Classifier
@@ -28,11 +29,13 @@ def relevance(classifier: Classifier, image: Tensor, label: int) -> tuple[Kind, 
 def rollout(attentions: list[Tensor]) -> Tensor:
     """What the class token takes from every patch, `(T−1,)`, through all layers' attention
     `(T, T)`: Π ½(A + I), rows that sum to 1. Abnar and Zuidema 2020, arXiv 2005.00928 §3.
+
+    Of the last layer the class token's own row is enough, `(1, T)`.
     """
     size = attentions[0].shape[-1]
     total = torch.eye(size, dtype=torch.float64)
     for attention in attentions:
-        mixed = (attention.double() + torch.eye(size, dtype=torch.float64)) / 2
+        mixed = (attention.double() + torch.eye(*attention.shape, dtype=torch.float64)) / 2
         total = mixed / mixed.sum(-1, keepdim=True) @ total
     return total[0, 1:]
 
@@ -48,26 +51,38 @@ def gradient_times_activation(activation: Tensor, gradient: Tensor) -> Tensor:
 def _rolled(classifier: Classifier, image: Tensor) -> tuple[Kind, Tensor] | None:
     with torch.no_grad(), _attentions(classifier.tower) as seen:
         classifier.features(image[None])
-    if not seen or len({a.shape for a in seen}) > 1:
+    if not _follow_one_another(seen):
         return None
     shares = rollout(seen)
     side = round(len(shares) ** 0.5)
     return ("rollout", _scaled(shares.view(side, side))) if side**2 == len(shares) else None
 
 
+def _follow_one_another(attentions: list[Tensor]) -> bool:
+    """Whether they are of the same tokens, as `rollout` takes them."""
+    if not attentions:
+        return False
+    size = attentions[-1].shape[-1]
+    last = attentions[-1].shape[0] in (1, size)
+    return last and all(attention.shape == (size, size) for attention in attentions[:-1])
+
+
 @contextmanager
 def _attentions(tower: nn.Module) -> Iterator[list[Tensor]]:
-    """Collects every block's attention `(T, T)`, averaged over heads, while the tower runs."""
+    """Collects every block's attention `(T, T)` (of a class token alone `(1, T)`), averaged over
+    heads, while the tower runs.
+    """
     seen: list[Tensor] = []
 
     def ask(_module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         return args, {**kwargs, "need_weights": True, "average_attn_weights": True}
 
     def keep(_module: nn.Module, _args: Any, output: Any) -> None:
-        if output[1] is not None and output[1].shape[-1] == output[1].shape[-2]:
+        if output[1] is not None:
             seen.append(output[1][0].float().cpu())
 
-    attention = [m for m in tower.modules() if isinstance(m, nn.MultiheadAttention)]
+    blocks = [m for m in tower.modules() if not isinstance(m, AttentionalPooler)]
+    attention = [m for b in blocks for m in b.children() if isinstance(m, nn.MultiheadAttention)]
     hooks = [m.register_forward_pre_hook(ask, with_kwargs=True) for m in attention]
     hooks += [m.register_forward_hook(keep) for m in attention]
     try:

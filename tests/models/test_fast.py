@@ -4,14 +4,17 @@ import copy
 
 import pytest
 import torch
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import nn
 
 from core.models import zoo
 from core.models.attention import LONGEST, DirectAttention, go_direct
+from core.models.class_token import ClassTokenBlock, go_first
 from core.models.fast import make_fast, make_plain
 from core.models.patches import PatchConv2d, go_flat
 from tests.mutants import Mutant
 
+FAST = {DirectAttention, PatchConv2d, ClassTokenBlock}
 BF16 = torch.finfo(torch.bfloat16).eps
 CAUSAL = torch.full((6, 6), -torch.inf).triu(1)
 
@@ -57,13 +60,28 @@ def test_direct_attention_is_pytorchs_on_three_times_as_many_places():
     check_attention(False, CAUSAL)
 
 
-def check_bf16(mask: torch.Tensor | None) -> None:
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_direct_attention_of_some_tokens_to_all_is_pytorchs(batch_first):
+    def of_first(net, x):
+        some = x[:, :2] if batch_first else x[:2]
+        return net(some, x, x, need_weights=False)[0]
+
+    agree(*attentions(batch_first), torch.randn(6, 6, 8), of_first)
+
+
+def check_bf16(mask: torch.Tensor | None, tokens: int = 6) -> None:
+    """`tokens` that take from all six."""
     slow, fast = attentions()
     x = torch.randn(64, 6, 8)
     inputs = [x.clone().requires_grad_(True) for _ in range(2)]
-    expected = slow(*3 * [inputs[0]], need_weights=False, attn_mask=mask)[0]
+
+    def ask(net, x):
+        some = x if tokens == x.shape[1] else x[:, :tokens]
+        return net(some, x, x, need_weights=False, attn_mask=mask)[0]
+
+    expected = ask(slow, inputs[0])
     with torch.autocast("cpu", torch.bfloat16):
-        found = fast(*3 * [inputs[1]], need_weights=False, attn_mask=mask)[0]
+        found = ask(fast, inputs[1])
     assert found.dtype is torch.bfloat16
     for output in (expected, found):
         output.float().square().sum().backward()
@@ -79,6 +97,10 @@ def test_attention_in_bf16_is_that_of_fp32_within_rounding():
 
 def test_causal_attention_in_bf16_is_that_of_fp32_within_rounding():
     check_bf16(CAUSAL)
+
+
+def test_attention_of_one_token_in_bf16_is_that_of_fp32_within_rounding():
+    check_bf16(mask=None, tokens=1)
 
 
 @pytest.mark.parametrize(("tokens", "kept"), [(LONGEST, True), (LONGEST + 1, False)])
@@ -141,14 +163,55 @@ def test_a_convolution_whose_windows_do_not_lie_side_by_side_stays_what_it_is(mo
     assert type(other[0]) is nn.Conv2d
 
 
+def vit(**more) -> VisionTransformer:
+    sizes = {"image_size": 8, "patch_size": 4, "width": 8, "layers": 2, "heads": 2, "mlp_ratio": 2}
+    torch.manual_seed(0)
+    tower = VisionTransformer(**sizes, output_dim=6, **more).eval()
+    go_first(tower)
+    return tower
+
+
+@pytest.mark.parametrize("layer_scale", [None, 0.5])
+def test_a_last_block_for_the_class_token_gives_what_the_whole_block_gives(layer_scale):
+    fast = vit(ls_init_value=layer_scale)
+    slow = copy.deepcopy(fast)
+    make_plain(slow)
+    kinds = [[type(block) for block in t.transformer.resblocks] for t in (slow, fast)]
+    assert kinds == [[ResidualAttentionBlock] * 2, [ResidualAttentionBlock, ClassTokenBlock]]
+    seen = []
+    fast.ln_post.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    agree(slow, fast, torch.randn(3, 3, 8, 8), lambda net, x: net(x))
+    assert seen == [(3, 1, 8)], "of one token"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"pool_type": "avg"},
+        {"attentional_pool": True, "attn_pooler_heads": 2},
+        {"output_tokens": True},
+        {"scale_heads": True},
+    ],
+)
+def test_a_tower_of_which_more_is_read_keeps_its_last_block(more):
+    assert ClassTokenBlock not in {type(module) for module in vit(**more).modules()}
+
+
+def test_a_last_block_that_is_asked_for_more_is_open_clips():
+    fast, mask = vit().transformer.resblocks[-1], torch.zeros(5, 5)
+    slow, x = copy.deepcopy(fast), torch.randn(2, 5, 8)
+    make_plain(slow)
+    assert torch.equal(fast(x, attn_mask=mask), slow(x, attn_mask=mask))
+
+
 def test_a_fast_tower_has_the_features_and_gradients_of_the_plain_one(tiny_model):
     clip = zoo.load(str(tiny_model), device="cpu", precision="fp32")
     fast = copy.deepcopy(clip.model.visual).requires_grad_(True)
     kinds = {type(module) for module in fast.modules()}
-    assert {DirectAttention, PatchConv2d} <= kinds
+    assert kinds >= FAST
     slow = copy.deepcopy(fast)
     make_plain(slow)
-    assert not {DirectAttention, PatchConv2d} & {type(module) for module in slow.modules()}
+    assert not FAST & {type(module) for module in slow.modules()}
     assert slow.state_dict().keys() == fast.state_dict().keys()
     agree(slow, fast, torch.randn(3, 3, 32, 32), lambda net, x: net(x))
     make_fast(slow, torch.zeros(1, 3, 32, 32))
@@ -185,6 +248,12 @@ MUTANTS = [
         "if need_weights or",
         "if",
         test_an_attention_that_is_asked_for_its_weights_gives_them,
+    ),
+    Mutant(
+        "core.models.attention",
+        "self.in_proj_weight.split(sizes)",
+        "self.in_proj_weight.flip(0).split(sizes)",
+        test_attention_of_one_token_in_bf16_is_that_of_fp32_within_rounding,
     ),
     Mutant(
         "core.models.patches",

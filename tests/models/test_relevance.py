@@ -2,15 +2,18 @@
 
 import pytest
 import torch
+from open_clip.transformer import VisionTransformer as OpenVit
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from core.data.transforms import Preprocess
 from core.models import zoo
+from core.models.class_token import ClassTokenBlock
 from core.models.classifier import Classifier
+from core.models.fast import make_plain
 from core.models.heads import LinearHead
 from core.models.precision import choose_precision
-from core.models.relevance import gradient_times_activation, relevance, rollout
+from core.models.relevance import _attentions, gradient_times_activation, relevance, rollout
 
 
 def test_rollout_of_one_layer_is_half_its_attention():
@@ -48,6 +51,27 @@ def test_a_tower_is_looked_into_and_left_as_it_was(folder, kind, request):
     assert torch.equal(classifier(image[None]), before)
     hooks = [m for m in classifier.modules() if m._forward_hooks or m._forward_pre_hooks]
     assert hooks == [], "nothing is left listening"
+
+
+def test_a_class_token_alone_tells_the_same_way_through_the_layers(tiny_model):
+    clip = zoo.load(str(tiny_model), "cpu")
+    classifier = clip.classifier(torch.eye(3, clip.embed_dim)).requires_grad_(False)
+    image = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8)
+    alone = relevance(classifier, image, 1)
+    make_plain(classifier.tower)
+    assert any(isinstance(module, ClassTokenBlock) for module in clip.model.visual.modules())
+    torch.testing.assert_close(alone[1], relevance(classifier, image, 1)[1])
+
+
+def test_a_pooling_over_tokens_is_no_layer_between_them():
+    tower = OpenVit(32, 8, 32, 2, 2, 2, attentional_pool=True, attn_pooler_queries=1, output_dim=32)
+    tower = tower.eval().requires_grad_(False)
+    plain = Preprocess(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    precision = choose_precision(torch.device("cpu"), "fp32", tower)
+    classifier = Classifier(tower, LinearHead(torch.eye(3, 32), 1.0), plain, precision)
+    with _attentions(tower) as seen:
+        classifier.features(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+    assert [tuple(attention.shape) for attention in seen] == [(17, 17)] * 2
 
 
 def test_a_vit_whose_attention_is_not_kept_gets_no_map_rather_than_its_patches():

@@ -43,7 +43,7 @@ def measure_run(setting: Setting) -> Generator[Event, None, list[Figure]]:
     target = Target("at least", 4.0 if clip.precision.device.type == "cpu" else 3.0)
     slow, own, warm = (statistics.median(column) for column in zip(*readings, strict=True))
     rate = max(multiply_rate(clip.precision.device, dtype) for dtype in DTYPES)
-    limit = flops_of_step(method("fd-align", clip, task)) / rate
+    limit = flops_of_step(method("fd-align", clip, task), plain=False) / rate
     facts = {
         "official s a step": slow,
         "our s a step": warm,
