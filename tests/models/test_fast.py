@@ -233,8 +233,8 @@ MUTANTS = [
     ),
     Mutant(
         "core.models.attention",
-        "(*x.shape[:2], 3, heads, -1)",
-        "(*x.shape[:2], heads, 3, -1).transpose(2, 3)",
+        "(*x.shape[:2], parts, heads, -1)",
+        "(*x.shape[:2], heads, parts, -1).transpose(2, 3)",
         test_direct_attention_is_pytorchs_on_three_times_as_many_places,
     ),
     Mutant(
@@ -245,14 +245,14 @@ MUTANTS = [
     ),
     Mutant(
         "core.models.attention",
-        "if need_weights or",
-        "if",
+        "not (need_weights or more) and",
+        "not more and",
         test_an_attention_that_is_asked_for_its_weights_gives_them,
     ),
     Mutant(
         "core.models.attention",
-        "self.in_proj_weight.split(sizes)",
-        "self.in_proj_weight.flip(0).split(sizes)",
+        "torch.split(self.in_proj_weight, sizes)",
+        "torch.split(self.in_proj_weight.flip(0), sizes)",
         test_attention_of_one_token_in_bf16_is_that_of_fp32_within_rounding,
     ),
     Mutant(
