@@ -141,7 +141,7 @@ def test_no_module_is_named_after_the_standard_library():
                 assert path.stem not in sys.stdlib_module_names - {"__init__", "__main__"}, path
 
 
-def imported(module, *others):
+def brought_by(module, *others):
     """Which of the others a process has that imports this one."""
     code = f"import {module}, sys; print(*{{*{others!r}}} & {{*sys.modules}})"
     command = [sys.executable, "-W", "ignore", "-c", code]
@@ -151,8 +151,8 @@ def imported(module, *others):
 
 @pytest.mark.parametrize("module", TORCH_FREE)
 def test_what_the_page_imports_does_not_import_torch(module):
-    assert imported(module, "torch") == set()
+    assert brought_by(module, "torch") == set()
 
 
 def test_the_evaluator_waits_for_no_import_of_scikit_learn():
-    assert imported("jobs.evaluator.server", "torch", "sklearn") == {"torch"}
+    assert brought_by("jobs.evaluator.server", "torch", "sklearn") == {"torch"}
