@@ -100,7 +100,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     reach(page, page.locator("[data-part=slider]"))
     page.keyboard.press("Home")
     page.wait_for_function("document.querySelector('[data-part=alpha]').textContent === '0.00'")
-    exact = soonest(SOON_SECONDS, lambda: moved(page))  # by the first the run is read into memory
+    exact = soonest(SOON_SECONDS, lambda: moved(page), 3)  # at the first the run is read
     assert "by hand" in page.inner_text("[data-part=badge]")
     assert page.evaluate(EXACT)
 
