@@ -93,20 +93,23 @@ class DirectAttention(nn.MultiheadAttention):
         """As open_clip asks: `need_weights=False` and a mask that is added, or none."""
         plain = not (need_weights or more) and key is value and query.dim() == 3
         if plain and query is key and (attn_mask is None or attn_mask.is_floating_point()):
-            x = query if self.batch_first else query.transpose(0, 1)
-            out = self_attention(x, self.num_heads, self._in, self.out_proj, attn_mask)
-        elif plain and self.batch_first and attn_mask is None:
-            return self._of_other(query, key), None
-        else:
-            return super().forward(
-                query, key, value, need_weights=need_weights, attn_mask=attn_mask, **more
-            )
-        return out if self.batch_first else out.transpose(0, 1), None
+            return self._among(query, attn_mask), None
+        if plain and self.batch_first and attn_mask is None:
+            return self._of_others(query, key), None
+        return super().forward(
+            query, key, value, need_weights=need_weights, attn_mask=attn_mask, **more
+        )
+
+    def _among(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        if not self.batch_first:
+            x = x.transpose(0, 1)
+        out = self_attention(x, self.num_heads, self._in, self.out_proj, mask)
+        return out if self.batch_first else out.transpose(0, 1)
 
     def _in(self, x: Tensor) -> Tensor:
         return F.linear(x, self.in_proj_weight, self.in_proj_bias)
 
-    def _of_other(self, x: Tensor, others: Tensor) -> Tensor:
+    def _of_others(self, x: Tensor, others: Tensor) -> Tensor:
         """`(N, M, E) → (N, M, E)`: what M tokens take from L others, `(N, L, E)`."""
         sizes = [self.embed_dim, 2 * self.embed_dim]
         weights = torch.split(self.in_proj_weight, sizes)
