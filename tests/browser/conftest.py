@@ -82,10 +82,10 @@ def tab(chromium) -> Iterator:
 def open_page(chromium, studio, tab) -> Iterator[Callable]:
     """`open_page(query, width=…)`: a loaded page; foreign requests and errors fail the test.
 
-    The first of a test is the common tab, as new. Others, and one with options of a context (a
-    language), have a browser of their own.
+    The first of a test is the common tab, as new; others have a browser of their own. `locale` is
+    the language of the browser.
     """
-    contexts, trouble, given = [], [], []
+    contexts, sessions, trouble, given = [], [], [], []
 
     def foreign(request):
         if not request.url.startswith((studio.url, "data:", "blob:")):
@@ -97,13 +97,16 @@ def open_page(chromium, studio, tab) -> Iterator[Callable]:
         "dialog": lambda asked: (trouble.append(f"dialog: {asked.message}"), asked.dismiss()),
     }
 
-    def open_at(query: str = "", width: int = 1280, color_scheme: str = "light", **options):
-        if options or given:
-            contexts.append(chromium.new_context(accept_downloads=True, **options))
+    def open_at(
+        query: str = "", width: int = 1280, color_scheme: str = "light", locale: str = "en-US"
+    ):
+        if given:
+            contexts.append(chromium.new_context(accept_downloads=True))
             page = contexts[-1].new_page()
         else:
             page = tab
         given.append(page)
+        sessions.append(_speaking(page, locale))
         page.emulate_media(**{**FRESH, "color_scheme": color_scheme})
         page.set_viewport_size({"width": width, "height": 844})
         page.set_default_timeout(60_000)
@@ -115,11 +118,22 @@ def open_page(chromium, studio, tab) -> Iterator[Callable]:
         return page
 
     yield open_at
+    for session in sessions:
+        session.detach()
     for context in contexts:
         context.close()
     if tab in given:
         _as_new(tab, heard, studio.url)
     assert not trouble, trouble
+
+
+def _speaking(page, locale):
+    """Set a browser's language; it lasts until the session that is returned is detached."""
+    session = page.context.new_cdp_session(page)
+    agent = page.evaluate("navigator.userAgent")
+    session.send("Emulation.setLocaleOverride", {"locale": locale})
+    session.send("Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": locale})
+    return session
 
 
 def _as_new(tab, heard, url) -> None:

@@ -55,12 +55,12 @@ def test_every_place_can_be_used_by_everybody(open_page, finished, axe):
     for place in PLACES:
         page.click(f"#tab-{place}-button")
         page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
-        page.wait_for_timeout(600)
+        page.wait_for_timeout(400)
         within = None  # the frame around a place is looked at once, not with each of its tabs
         for tab in page.locator(f"#tab-{place} .tab-wrapper [role=tab]").all() or [None]:
             if tab:
                 tab.click()
-                page.wait_for_timeout(400)
+                page.wait_for_timeout(250)
             if wrong := violations_by_scheme(page, axe, within):
                 found[place if tab is None else f"{place} {tab.inner_text()}"] = wrong
             within = f"#tab-{place}"

@@ -59,7 +59,7 @@ def test_twelve_payloads_stay_names_on_every_place(open_page, hostile, figure):
     for place in PLACES:
         page.click(f"#tab-{place}-button")
         page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
-        page.wait_for_timeout(700)
+        page.wait_for_timeout(500)
         for fold in page.locator(f"#tab-{place} details:not([open]) > summary").all():
             if fold.is_visible():
                 fold.click()

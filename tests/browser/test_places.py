@@ -101,7 +101,7 @@ def test_no_place_scrolls_sideways(open_page, finished, scheme, widths):
         page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
         for width in widths:
             page.set_viewport_size({"width": width, "height": 844})
-            page.wait_for_timeout(300)
+            page.wait_for_timeout(200)
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"{place} is {wide} px too wide at {width}"
             assert not page.evaluate(OVERLAPPING), f"{place} at {width}"

@@ -28,8 +28,10 @@ def press(page, selector):
 
 
 def test_a_click_on_queue_outlives_the_zero_shot_numbers(open_page, studio, demo, tmp_path):
-    open_page("?data=demo&tab=train").wait_for_selector("input[name=seed]")  # the methods are known
-    page, held = open_page(), []
+    page, held = open_page("?data=demo&tab=train"), []
+    page.wait_for_selector("input[name=seed]")  # the methods are known
+    page.goto(studio.url)
+    page.wait_for_function("window.EK?.arrived")
     predict = re.compile("run/predict")
     page.route(predict, lambda route: held.append(route))
     folder = folder_of(tmp_path / "held back", *CLASSES)
