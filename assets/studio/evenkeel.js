@@ -5,19 +5,17 @@
   const widgets = {};
 
   // ---- patching -------------------------------------------------------------------------------
-  const keyOf = (node) => (node.nodeType === 1 ? node.dataset.key || node.id || "" : "");
+  /** What a node is known by among its siblings: its key, else what it is. */
+  function nameOf(node) {
+    if (node.nodeType !== 1) return node.nodeName;
+    const key = node.dataset.key || node.id;
+    return key ? `key ${key}` : `${node.nodeName} ${(node.getAttribute("class") ?? "").split(" ")[0]}`;
+  }
 
-  /** What a node without a key is known by. */
-  const kindOf = (node) =>
-    node.nodeName + (node.nodeType === 1 ? (node.getAttribute("class") ?? "").split(" ")[0] : "");
-
-  /** Take out of `nodes` the one that becomes `wanted`: the first with its key, or of its kind. */
+  /** Take out of `nodes` the first that becomes `wanted`. */
   function takeFor(wanted, nodes) {
-    const key = keyOf(wanted);
-    const is = key
-      ? (node) => keyOf(node) === key
-      : (node) => !keyOf(node) && kindOf(node) === kindOf(wanted);
-    const found = nodes.findIndex(is);
+    const name = nameOf(wanted);
+    const found = nodes.findIndex((node) => nameOf(node) === name);
     return found < 0 ? null : nodes.splice(found, 1)[0];
   }
 
