@@ -9,6 +9,8 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ??
 
 
 def test_a_studio_is_up_and_usable_within_six_seconds(tmp_path_factory, chromium):
+    """Comes first: the common studio would make ready beside it."""
+
     def start():
         page = chromium.new_page()
         begin = time.monotonic()
