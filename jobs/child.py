@@ -28,6 +28,7 @@ from jobs import logs, traces
 from jobs.exits import Exit
 from jobs.forking import became, forked
 from jobs.lifeline import when_parent_ends
+from jobs.priority import make_way
 from jobs.settings import Settings
 
 
@@ -38,16 +39,12 @@ class Stopped(BaseException):
     """
 
 
-NICENESS = 10
-"""A run takes what the page and its visitors leave: they wait for an answer, nobody for a step."""
-
-
 def main(lasting: bool) -> Exit:
     """Wait for a run, run it, and say how it went.
 
     `lasting`: run it in a child, and wait for the next; else in this process.
     """
-    os.nice(NICENESS)
+    make_way()
     _import_what_runs_need()
     gc.collect()
     gc.freeze()  # children share these pages for as long as nobody writes to them
@@ -57,6 +54,7 @@ def main(lasting: bool) -> Exit:
         with line:
             if not born(line):
                 continue
+            make_way()  # also in a session of its own
             os.dup2(line.fileno(), control.detach())
         return _run_of_stdin()
     return Exit.PARENT_GONE

@@ -22,6 +22,8 @@ from jobs.settings import Settings
 
 log = logging.getLogger(__name__)
 
+BIRTH_SECONDS = 2.0
+"""How long a child may take to tell of itself once its template is gone, most often no time."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -115,12 +117,12 @@ class Child:
         self._line.close()
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._is_born(0):
+        if not self._is_born(0):
+            self._template.end()  # nobody but a child in birth can hold the line any longer
+        if self._is_born(BIRTH_SECONDS):
             assert self._process
             with suppress(psutil.NoSuchProcess):
                 self._process.send_signal(number)
-        else:
-            self._template.end()
 
     def _is_born(self, seconds: float) -> bool:
         """Whether its process id has come, waiting for it up to `seconds`."""

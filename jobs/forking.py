@@ -2,29 +2,34 @@
 
 import os
 import socket
+import time
 from contextlib import suppress
+
+_LOOK_SECONDS = 0.001
 
 
 def forked(line: socket.socket) -> bool:
     """Fork; True in the child. Its process id, and an end of line, are written to `line`.
 
-    The child's parent ends at once, and the worker adopts it (`jobs.children`). The end of line is
-    written after that, by the template: who has read it can wait for the child.
+    The child's parent ends at once, and the worker adopts it (`jobs.children`). The child writes
+    when that has happened, so that who has read it can wait for the child; and it writes all of it
+    by itself, since its template may be killed at any moment.
     """
     if between := os.fork():
         os.waitpid(between, 0)
-        with suppress(BrokenPipeError):
-            line.sendall(b"\n")
         return False
     os.setsid()
-    if child := os.fork():
-        with suppress(BrokenPipeError):
-            line.sendall(str(child).encode())
+    parent = os.getpid()
+    if os.fork():
         os._exit(0)
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    became(line)
     return True
 
 
 def became(line: socket.socket) -> bool:
     """Where nobody can adopt: True, the process of the run is this one."""
-    line.sendall(f"{os.getpid()}\n".encode())
+    with suppress(BrokenPipeError):  # a worker that wants it no more; the line ends, as it will see
+        line.sendall(f"{os.getpid()}\n".encode())
     return True

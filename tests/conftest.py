@@ -31,6 +31,7 @@ ALONE = (
     "tests/faults/",
     "tests/attacks/test_uploads.py",
     "tests/jobs/test_children.py",
+    "tests/jobs/test_priority.py",
     "tests/jobs/test_supervise.py",
     "tests/jobs/test_uploads.py",
     "tests/jobs/test_worker.py",

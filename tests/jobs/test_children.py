@@ -2,16 +2,21 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from core.records import RunConfig
 from jobs import children, traces
-from jobs.children import Nursery
+from jobs.children import Child, Nursery
 from jobs.exits import Exit
 from jobs.ledger import Ledger
+from jobs.priority import NICENESS
 from jobs.settings import Settings
 from tests.jobs.real_worker import children_of, eventually, is_alive
 
@@ -85,6 +90,14 @@ def test_each_is_a_process_and_a_session_of_its_own_below_its_worker(born):
         assert os.getsid(child.pid) not in (os.getsid(0), 0)
 
 
+def test_each_makes_way_as_a_process_and_as_a_session(born):
+    pid = born().pid
+    assert eventually(lambda: psutil.Process(pid).nice() >= NICENESS) < 5
+    session = Path(f"/proc/{pid}/autogroup")
+    if session.exists():  # Linux shares the processor among sessions first
+        assert eventually(lambda: session.read_text().endswith(f"nice {NICENESS}\n")) < 5
+
+
 def test_a_signal_that_ends_a_child_ends_no_other(born):
     first, second = born(), born()
     os.kill(first.pid, signal.SIGKILL)
@@ -112,6 +125,61 @@ def test_one_that_is_ended_before_it_is_born_never_acts(settings, refused):
     child.kill()
     nursery.close()
     assert traces.read_failure(settings.run_folder(refused.id), refused.attempt) is None
+
+
+class DyingTemplate:
+    """Its child tells of itself only when the template has been killed."""
+
+    lasts = True
+
+    def __init__(self, newborn):
+        self._newborn = newborn
+
+    def give(self, line):
+        self._line = line.dup()
+
+    def exit_code(self):
+        return None if self._line else -signal.SIGKILL
+
+    def end(self):
+        if self._line:
+            self._line.sendall(f"{self._newborn.pid}\n".encode())
+            self._line = self._line.close()
+
+
+@pytest.mark.parametrize("way", ["stop", "kill"])
+def test_one_that_is_ended_in_the_moment_of_its_birth_ends(refused, way):
+    with subprocess.Popen(["sleep", "60"]) as newborn:
+        child = Child(DyingTemplate(newborn))
+        child.serve(refused)
+        getattr(child, way)()
+        assert child.wait(5) is not None
+        assert not is_alive(newborn.pid)
+        child.kill()
+
+
+FORKS_AND_DIES = """
+import os, signal, socket
+from jobs.forking import forked
+os.waitpid = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+line = socket.socket(fileno=0)
+if forked(line):
+    line.recv(1)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can adopt a child")
+def test_a_newborn_is_told_of_whole_though_its_template_is_killed(nursery):
+    line, theirs = socket.socketpair()
+    with theirs, line:
+        template = subprocess.Popen([sys.executable, "-c", FORKS_AND_DIES], stdin=theirs.fileno())
+        theirs.close()
+        line.settimeout(20)
+        with line.makefile("rb") as heard:
+            newborn = int(heard.readline())
+        assert template.wait(5) == -signal.SIGKILL
+        assert psutil.Process(newborn).ppid() == os.getpid(), "adopted: its exit can be waited for"
+    assert psutil.Process(newborn).wait(5) == 0
 
 
 def test_what_cannot_import_is_a_crash_and_no_wait(settings, monkeypatch):
