@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from tests.browser.folders import thin_demo
+from tests.browser.pages import hearing, load, rest, speak
 from tests.browser.running import CHROMIUM, Running, chromium_path, running_studio
 
 playwright = pytest.importorskip(
@@ -14,26 +16,30 @@ playwright = pytest.importorskip(
 INSTALL = "no Chromium: apt install chromium, or python -m playwright install chromium"
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 """A camera that shows a test picture, and nobody who has to allow it."""
-RESTING = "studio/assets/icons/brand.svg"
-"""Where the tab waits for its next test: of the studio, or the browser would begin a new process
-for it, but without a script."""
 FRESH = {"color_scheme": "light", "reduced_motion": "no-preference"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """First what needs no run, while the studio still makes ready for one; then what is long, so
-    that no worker is left with it when the others have ended.
+    """Marks what looks at a finished run, for `make test` to do that beside the rest.
+
+    Of the rest, tests that need no run go on while a page is watched. Then comes what was seen
+    there, and then tests with a run of their own, for which the worker must be free.
     """
     ours = [item for item in items if "tests/browser" in item.path.as_posix()]
     for item in ours:
         item.add_marker(pytest.mark.browser)
+        if "finished" in item.fixturenames:
+            item.add_marker(pytest.mark.finished)
     items[:] = sorted(items, key=lambda item: _turn(item) if item in ours else 0)
 
 
 def _turn(item):
-    if item.get_closest_marker("slow"):
-        return 1
-    return 2 if "finished" in item.fixturenames else 0
+    if item.get_closest_marker("finished"):
+        return 3
+    if not item.get_closest_marker("slow"):
+        return 0
+    return 1 if "watched" in item.fixturenames else 2
 
 
 @pytest.fixture(scope="session")
@@ -85,62 +91,25 @@ def open_page(chromium, studio, tab) -> Iterator[Callable]:
     The first of a test is the common tab, as new; others have a browser of their own. `locale` is
     the language of the browser.
     """
-    contexts, sessions, trouble, given = [], [], [], []
-
-    def foreign(request):
-        if not request.url.startswith((studio.url, "data:", "blob:")):
-            trouble.append(f"foreign request: {request.url}")
-
-    heard = {
-        "request": foreign,
-        "pageerror": lambda error: trouble.append(f"script error: {error}"),
-        "dialog": lambda asked: (trouble.append(f"dialog: {asked.message}"), asked.dismiss()),
-    }
+    given = []
 
     def open_at(
         query: str = "", width: int = 1280, color_scheme: str = "light", locale: str = "en-US"
     ):
         if given:
-            contexts.append(chromium.new_context(accept_downloads=True))
-            page = contexts[-1].new_page()
+            context = chromium.new_context(accept_downloads=True)
+            after.callback(context.close)
+            page = context.new_page()
         else:
             page = tab
+            after.callback(rest, page, studio.url)
         given.append(page)
-        sessions.append(_speaking(page, locale))
+        after.enter_context(hearing(page, studio.url))
+        after.callback(speak(page, locale).detach)
         page.emulate_media(**{**FRESH, "color_scheme": color_scheme})
         page.set_viewport_size({"width": width, "height": 844})
-        page.set_default_timeout(60_000)
-        for event, hear in heard.items():
-            page.on(event, hear)
-        page.goto(f"{studio.url}/{query}")
-        page.wait_for_selector("body.ek-ready")
-        page.wait_for_function("EK.arrived")  # the first answer may move what is below it
+        load(page, f"{studio.url}/{query}")
         return page
 
-    yield open_at
-    for session in sessions:
-        session.detach()
-    for context in contexts:
-        context.close()
-    if tab in given:
-        _as_new(tab, heard, studio.url)
-    assert not trouble, trouble
-
-
-def _speaking(page, locale):
-    """Set a browser's language; it lasts until the session that is returned is detached."""
-    session = page.context.new_cdp_session(page)
-    agent = page.evaluate("navigator.userAgent")
-    session.send("Emulation.setLocaleOverride", {"locale": locale})
-    session.send("Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": locale})
-    return session
-
-
-def _as_new(tab, heard, url) -> None:
-    """Nothing of a test is left but what the browser compiled."""
-    tab.unroute_all()
-    tab.goto(f"{url}/{RESTING}")
-    tab.evaluate("localStorage.clear(), sessionStorage.clear()")
-    tab.context.clear_cookies()
-    for event, hear in heard.items():
-        tab.remove_listener(event, hear)
+    with ExitStack() as after:
+        yield open_at

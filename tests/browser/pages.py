@@ -1,0 +1,55 @@
+"""A page of the studio in a real Chromium, and what must never happen on one."""
+
+from contextlib import contextmanager
+
+RESTING = "studio/assets/icons/brand.svg"
+"""Where a tab waits for its next test: of the studio, or the browser would begin a new process for
+it, but without a script."""
+PATIENCE_MS = 60_000
+
+
+@contextmanager
+def hearing(page, url):
+    """Foreign requests, errors of scripts and dialogs on a page fail the test that looks at it."""
+    trouble = []
+
+    def foreign(request):
+        if not request.url.startswith((url, "data:", "blob:")):
+            trouble.append(f"foreign request: {request.url}")
+
+    heard = {
+        "request": foreign,
+        "pageerror": lambda error: trouble.append(f"script error: {error}"),
+        "dialog": lambda asked: (trouble.append(f"dialog: {asked.message}"), asked.dismiss()),
+    }
+    for event, hear in heard.items():
+        page.on(event, hear)
+    yield
+    for event, hear in heard.items():
+        page.remove_listener(event, hear)
+    assert not trouble, trouble
+
+
+def load(page, address):
+    """Go to an address of the studio and wait until nothing moves any more."""
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(address)
+    page.wait_for_selector("body.ek-ready")
+    page.wait_for_function("EK.arrived")  # the first answer may move what is below it
+
+
+def speak(page, locale):
+    """Set a browser's language; it lasts until the session that is returned is detached."""
+    session = page.context.new_cdp_session(page)
+    agent = page.evaluate("navigator.userAgent")
+    session.send("Emulation.setLocaleOverride", {"locale": locale})
+    session.send("Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": locale})
+    return session
+
+
+def rest(page, url) -> None:
+    """Nothing of a test is left but what the browser compiled."""
+    page.unroute_all()
+    page.goto(f"{url}/{RESTING}")
+    page.evaluate("localStorage.clear(), sessionStorage.clear()")
+    page.context.clear_cookies()
