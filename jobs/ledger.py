@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from core.errors import UserError, unknown
 from core.records import RunConfig
-from jobs import schema
+from jobs import rows, schema
 from jobs.database import open_database
-from jobs.job import ASIDE, OVER, Artifact, Ask, Entry, Job, State, new_id
+from jobs.job import OVER, Artifact, Entry, Job, State, new_id
+from jobs.rows import Condition
 from jobs.schema import job as table
 from jobs.settings import Settings
 
@@ -27,16 +28,9 @@ __all__ = ["MAX_CRASHES", "Artifact", "Entry", "Job", "Ledger", "State", "new_id
 MAX_CRASHES = 3
 """A run whose process dies so often without getting further is not tried again."""
 
-Condition = sa.ColumnElement[bool]
 Jobs = list[Job]  # inside `Ledger`, `list` is its method
 Entries = list[Entry]
 Artifacts = list[Artifact]
-
-_LINE = (table.c.priority.desc(), table.c.place, table.c.seq)
-"""The order in which waiting jobs are taken."""
-_QUEUED = table.c.state == "queued"
-_RUNNING = table.c.state == "running"
-_ASIDE = table.c.state.in_(ASIDE)
 
 
 class Ledger:
@@ -59,21 +53,21 @@ class Ledger:
         """
         known_as = None if key is None else json.dumps([workspace, key])
         with self._writing.begin() as connection:
-            if known_as and (known := _one(connection, table.c.key == known_as)):
+            if known_as and (known := rows.one(connection, table.c.key == known_as)):
                 return known
             self._make_room(connection, workspace)
             values = {
                 "id": new_id(config.method),
-                "seq": _next(connection, table.c.seq),
+                "seq": rows.next_number(connection, table.c.seq),
                 "workspace": workspace,
                 "key": known_as,
                 "state": "queued",
-                "place": _next(connection, table.c.place),
+                "place": rows.next_number(connection, table.c.place),
                 "config": config.model_dump(mode="json"),
                 "created": time.time(),
             }
             row = connection.execute(sa.insert(table).values(values).returning(*table.columns))
-            return _note(connection, _job(row.one()), "submitted")
+            return rows.note(connection, rows.job_of(row.one()), "submitted")
 
     def get(self, job_id: str, workspace: str | None = None) -> Job:
         """One job, or a `UserError` that names similar ones.
@@ -81,9 +75,9 @@ class Ledger:
         To a workspace, what belongs to another does not exist.
         """
         with self._engine.connect() as connection:
-            if found := _one(connection, (table.c.id == job_id) & _of(workspace)):
+            if found := rows.one(connection, (table.c.id == job_id) & rows.of_workspace(workspace)):
                 return found
-            ids = sa.select(table.c.id).where(_of(workspace))
+            ids = sa.select(table.c.id).where(rows.of_workspace(workspace))
             known = connection.execute(ids).scalars().all()
         if known:
             raise unknown("job", job_id, known)
@@ -99,7 +93,7 @@ class Ledger:
         """The newest jobs first: everybody's or those of one workspace, on all data or on that in
         one folder, in any state or in one.
         """
-        wanted = _of(workspace)
+        wanted = rows.of_workspace(workspace)
         if data is not None:
             wanted &= table.c.config["data"].as_string() == str(data)
         if state is not None:
@@ -115,16 +109,16 @@ class Ledger:
         """What has happened to a job, oldest first."""
         query = sa.select(schema.event).where(schema.event.c.job == job_id)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(schema.event.c.seq))
-            return [Entry(**row._mapping) for row in rows]
+            found = connection.execute(query.order_by(schema.event.c.seq))
+            return [Entry(**row._mapping) for row in found]
 
     def artifacts(self, job_id: str) -> Artifacts:
         """What a finished job published."""
         columns = (schema.artifact.c[name] for name in ("role", "path", "sha256", "size_bytes"))
         query = sa.select(*columns).where(schema.artifact.c.job == job_id)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(schema.artifact.c.role))
-            return [Artifact(**row._mapping) for row in rows]
+            found = connection.execute(query.order_by(schema.artifact.c.role))
+            return [Artifact(**row._mapping) for row in found]
 
     def request_cancel(self, job_id: str) -> Job:
         """A waiting job is cancelled at once, a running one is asked to stop; a `UserError` if it
@@ -134,8 +128,8 @@ class Ledger:
         return self._first(
             job_id,
             "cancelled",
-            (_ASIDE, "cancelled", at_once),
-            (_RUNNING, "asked", {"asked": "cancel"}),
+            (rows.ASIDE, "cancelled", at_once),
+            (rows.RUNNING, "asked", {"asked": "cancel"}),
         )
 
     def request_pause(self, job_id: str) -> Job:
@@ -144,18 +138,18 @@ class Ledger:
             job_id,
             "paused",
             (table.c.state.in_(("queued", "waiting")), "paused", {"state": "paused"}),
-            (_RUNNING & _not_asked_or("pause"), "asked", {"asked": "pause"}),
+            (rows.RUNNING & rows.not_asked_or("pause"), "asked", {"asked": "pause"}),
         )
 
     def request_stop(self, job_id: str) -> Job:
         """A running job is asked to end now and keep what is best so far."""
-        willing = _RUNNING & _not_asked_or("pause", "stop")
+        willing = rows.RUNNING & rows.not_asked_or("pause", "stop")
         return self._first(job_id, "stopped", (willing, "asked", {"asked": "stop"}))
 
     def resume(self, job_id: str) -> Job:
         """A job that was laid aside or waits for room goes back to its place in the line."""
         aside = table.c.state.in_(("paused", "waiting"))
-        pausing = _RUNNING & (table.c.asked == "pause")
+        pausing = rows.RUNNING & (table.c.asked == "pause")
         return self._first(
             job_id,
             "resumed",
@@ -168,12 +162,12 @@ class Ledger:
         job = self.get(job_id)
         with self._writing.begin() as connection:
             self._make_room(connection, job.workspace)
-            again = _change(
+            again = rows.change(
                 connection,
                 (table.c.id == job_id) & table.c.state.in_(("failed", "cancelled")),
                 "retried",
                 state="queued",
-                place=_next(connection, table.c.place),
+                place=rows.next_number(connection, table.c.place),
                 crashes=0,
                 finished=None,
                 error=None,
@@ -183,7 +177,9 @@ class Ledger:
     def prioritise(self, job_id: str, priority: int) -> Job:
         """A job with a higher priority is taken first; all begin with 0."""
         values = {"priority": priority}
-        return self._first(job_id, "prioritised", (_ASIDE | _RUNNING, "prioritised", values))
+        return self._first(
+            job_id, "prioritised", (rows.ASIDE | rows.RUNNING, "prioritised", values)
+        )
 
     def move(self, job_id: str, before: str | None = None) -> Job:
         """A job to the place before another in the line, or to the end; it takes the priority that
@@ -191,20 +187,20 @@ class Ledger:
         """
         with self._writing.begin() as connection:
             if before is None:
-                lowest = sa.select(sa.func.min(table.c.priority)).where(_ASIDE)
+                lowest = sa.select(sa.func.min(table.c.priority)).where(rows.ASIDE)
                 priority = connection.execute(lowest).scalar_one()
-                place = _next(connection, table.c.place)
+                place = rows.next_number(connection, table.c.place)
             else:
-                other = _one(connection, (table.c.id == before) & _ASIDE)
+                other = rows.one(connection, (table.c.id == before) & rows.ASIDE)
                 if other is None:
                     self._refuse(before, "a place in the line")
                 priority, place = other.priority, other.place
                 behind = table.c.state.not_in(OVER) & (table.c.place >= place)
                 step_back = sa.update(table).values(place=table.c.place + 1)
                 connection.execute(step_back.where(behind))
-            moved = _change(
+            moved = rows.change(
                 connection,
-                (table.c.id == job_id) & _ASIDE,
+                (table.c.id == job_id) & rows.ASIDE,
                 "moved",
                 priority=priority,
                 place=place,
@@ -218,7 +214,7 @@ class Ledger:
 
     def delete(self, job_id: str) -> None:
         """Forget a job with its history; a `UserError` while it runs."""
-        delete = sa.delete(table).where((table.c.id == job_id) & ~_RUNNING)
+        delete = sa.delete(table).where((table.c.id == job_id) & ~rows.RUNNING)
         with self._writing.begin() as connection:
             deleted = connection.execute(delete).rowcount
         if not deleted:
@@ -228,11 +224,11 @@ class Ledger:
 
     def queued(self) -> Jobs:
         """Jobs that can be taken, in the order in which they will be."""
-        return self._select(_QUEUED)
+        return self._select(rows.QUEUED)
 
     def running(self) -> Jobs:
         """Jobs that have an owner."""
-        return self._select(_RUNNING)
+        return self._select(rows.RUNNING)
 
     def waiting(self) -> Jobs:
         """Jobs that wait for room on the disk or in memory."""
@@ -246,14 +242,14 @@ class Ledger:
         limit = self._settings.workspace_running
         at_limit = (
             sa.select(table.c.workspace)
-            .where(_RUNNING & table.c.workspace.is_not(None))
+            .where(rows.RUNNING & table.c.workspace.is_not(None))
             .group_by(table.c.workspace)
             .having(sa.func.count() >= limit)
         )
         free = table.c.workspace.is_(None) | table.c.workspace.not_in(at_limit)
-        first = sa.select(table.c.id).where(_QUEUED & free).order_by(*_LINE).limit(1)
+        first = sa.select(table.c.id).where(rows.QUEUED & free).order_by(*rows.IN_LINE).limit(1)
         return self._change(
-            (table.c.id == first.scalar_subquery()) & _QUEUED,
+            (table.c.id == first.scalar_subquery()) & rows.QUEUED,
             "claimed",
             state="running",
             attempt=table.c.attempt + 1,
@@ -266,11 +262,11 @@ class Ledger:
 
     def beat(self, job: Job) -> Job | None:
         """Say that the owner lives. The job as it stands now; None when it was taken away."""
-        return self._change(_held(job), None, beat=table.c.beat + 1)
+        return self._change(rows.held(job), None, beat=table.c.beat + 1)
 
     def progressed(self, job: Job) -> Job | None:
         """The run got further than ever: its earlier crashes no longer count. None as above."""
-        return self._change(_held(job), "progressed" if job.crashes else None, crashes=0)
+        return self._change(rows.held(job), "progressed" if job.crashes else None, crashes=0)
 
     def finish(
         self,
@@ -284,9 +280,9 @@ class Ledger:
         False when it was taken away before.
         """
         with self._writing.begin() as connection:
-            ended = _change(
+            ended = rows.change(
                 connection,
-                _held(job),
+                rows.held(job),
                 "finished",
                 state=state,
                 error=error,
@@ -294,23 +290,23 @@ class Ledger:
                 asked=None,
                 owner=None,
             )
-            rows = [{"job": job.id, "attempt": job.attempt, **asdict(each)} for each in artifacts]
-            if ended and rows:
-                connection.execute(sa.insert(schema.artifact), rows)
+            files = [{"job": job.id, "attempt": job.attempt, **asdict(each)} for each in artifacts]
+            if ended and files:
+                connection.execute(sa.insert(schema.artifact), files)
         return ended is not None
 
     def release(self, job: Job) -> bool:
         """Back to its place in the line, as its worker is going. False as above."""
-        return self._change(_held(job), "released", **_leaving("queued")) is not None
+        return self._change(rows.held(job), "released", **rows.leaving("queued")) is not None
 
     def paused(self, job: Job) -> bool:
         """Laid aside as was asked; back in the line if that was taken back. False as above."""
-        return self._change(_held(job), "paused", **_leaving("queued")) is not None
+        return self._change(rows.held(job), "paused", **rows.leaving("queued")) is not None
 
     def wait(self, job: Job, reason: str) -> bool:
         """No room to go on: tried again later, and no crash. False as above."""
-        leaving = _leaving("waiting")
-        return self._change(_held(job), "waits", error=reason, **leaving) is not None
+        changes = rows.leaving("waiting")
+        return self._change(rows.held(job), "waits", error=reason, **changes) is not None
 
     def waited(self, job: Job) -> Job | None:
         """A waiting job has waited long enough; None when it waits no more."""
@@ -328,25 +324,25 @@ class Ledger:
         poison = crashes >= MAX_CRASHES
         died = f"The process of this run died {MAX_CRASHES} times. The last time: {reason}"
         return self._change(
-            _held(job) & (table.c.beat == job.beat),
+            rows.held(job) & (table.c.beat == job.beat),
             "crashed",
             crashes=crashes,
             error=sa.case((table.c.asked == "cancel", None), (poison, died), else_=reason),
-            **_leaving("queued", sa.case((poison, "failed"), else_=None)),
+            **rows.leaving("queued", sa.case((poison, "failed"), else_=None)),
         )
 
     # ---------------------------------------------------------------------------------------------
 
     def _select(
-        self, condition: Condition, order: Sequence[Any] = _LINE, limit: int | None = None
+        self, condition: Condition, order: Sequence[Any] = rows.IN_LINE, limit: int | None = None
     ) -> Jobs:
         query = sa.select(table).where(condition).order_by(*order).limit(limit)
         with self._engine.connect() as connection:
-            return [_job(row) for row in connection.execute(query)]
+            return [rows.job_of(row) for row in connection.execute(query)]
 
     def _change(self, condition: Condition, kind: str | None, **values: Any) -> Job | None:
         with self._writing.begin() as connection:
-            return _change(connection, condition, kind, **values)
+            return rows.change(connection, condition, kind, **values)
 
     def _first(
         self, job_id: str, verb: str, *ways: tuple[Condition, str, Mapping[str, Any]]
@@ -355,7 +351,7 @@ class Ledger:
         with self._writing.begin() as connection:
             for condition, kind, values in ways:
                 one = (table.c.id == job_id) & condition
-                if changed := _change(connection, one, kind, **values):
+                if changed := rows.change(connection, one, kind, **values):
                     return changed
         return self._refuse(job_id, verb)
 
@@ -368,84 +364,13 @@ class Ledger:
     def _make_room(self, connection: sa.Connection, workspace: str | None) -> None:
         """A `UserError` with the number when a limit is reached."""
         limit = self._settings.studio_queued
-        if _count(connection, table.c.state.in_(("queued", "waiting"))) >= limit:
+        if rows.count(connection, table.c.state.in_(("queued", "waiting"))) >= limit:
             raise UserError(f"The line may hold {limit} runs, and it is full. Try again later.")
         limit = self._settings.workspace_queued
-        if workspace and _count(connection, (table.c.workspace == workspace) & _ASIDE) >= limit:
+        if (
+            workspace
+            and rows.count(connection, (table.c.workspace == workspace) & rows.ASIDE) >= limit
+        ):
             raise UserError(
                 f"{limit} of your runs wait already, and no more may. Wait for one, or cancel one."
             )
-
-
-def _of(workspace: str | None) -> Condition:
-    return sa.true() if workspace is None else table.c.workspace == workspace
-
-
-def _held(job: Job) -> Condition:
-    """The row, as long as this attempt is the one that runs it."""
-    return (table.c.id == job.id) & _RUNNING & (table.c.attempt == job.attempt)
-
-
-def _not_asked_or(*asks: Ask) -> Condition:
-    return table.c.asked.is_(None) | table.c.asked.in_(asks)
-
-
-def _leaving(state: State, unless: sa.ColumnElement[Any] | None = None) -> dict[str, Any]:
-    """What becomes of a running job whose worker lets go of it: what was asked for, else `state`.
-
-    A `stop` stays asked: the next attempt does it.
-    """
-    asked, now = table.c.asked, time.time()
-    after = sa.case(
-        (asked == "cancel", "cancelled"),
-        *([] if unless is None else [(unless.is_not(None), unless)]),
-        (asked == "pause", "paused"),
-        else_=state,
-    )
-    return {
-        "state": after,
-        "asked": sa.case((asked == "stop", "stop"), else_=None),
-        "finished": sa.case((after.in_(OVER), now), else_=None),
-        "owner": None,
-    }
-
-
-def _change(
-    connection: sa.Connection, condition: Condition, kind: str | None, **values: Any
-) -> Job | None:
-    """The one row as changed, with `kind` in its history; None when the condition does not hold."""
-    update = sa.update(table).where(condition).values(**values).returning(*table.columns)
-    row = connection.execute(update).one_or_none()
-    if row is None:
-        return None
-    return _note(connection, _job(row), kind) if kind else _job(row)
-
-
-def _note(connection: sa.Connection, job: Job, kind: str) -> Job:
-    said = {"state": job.state, "asked": job.asked, "reason": job.error, "owner": job.owner}
-    entry = {
-        "job": job.id,
-        "attempt": job.attempt,
-        "time": time.time(),
-        "kind": kind,
-        "data": {name: value for name, value in said.items() if value is not None},
-    }
-    connection.execute(sa.insert(schema.event).values(entry))
-    return job
-
-
-def _one(connection: sa.Connection, condition: Condition) -> Job | None:
-    row = connection.execute(sa.select(table).where(condition)).one_or_none()
-    return _job(row) if row else None
-
-
-def _next(connection: sa.Connection, column: sa.Column[int]) -> int:
-    return connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0) + 1)).scalar_one()
-
-
-def _count(connection: sa.Connection, condition: Condition) -> int:
-    return connection.execute(sa.select(sa.func.count()).where(condition)).scalar_one()
-
-
-def _job(row: sa.Row[Any]) -> Job:
-    return Job(**row._mapping)
