@@ -1,11 +1,13 @@
 """A page of the studio in a real Chromium, and what must never happen on one."""
 
+import time
 from contextlib import contextmanager
 
 RESTING = "studio/assets/icons/brand.svg"
 """Where a tab waits for its next test: of the studio, or the browser would begin a new process for
 it, but without a script."""
 PATIENCE_MS = 60_000
+LOOK_MS = 40
 
 
 @contextmanager
@@ -34,8 +36,18 @@ def load(page, address):
     """Go to an address of the studio and wait until nothing moves any more."""
     page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
-    page.wait_for_selector("body.ek-ready")
+    see(page, "body.ek-ready")
     page.wait_for_function("EK.arrived")  # the first answer may move what is below it
+
+
+def see(page, selector, timeout=PATIENCE_MS):
+    """Wait until something can be seen: Playwright's own waiting soon looks every half second only,
+    which is longer than most of what tests wait for and some of what they measure.
+    """
+    until = time.monotonic() + timeout / 1000
+    while not page.is_visible(selector):
+        assert time.monotonic() < until, f"{selector} was not seen in {timeout / 1000:.0f} s"
+        page.wait_for_timeout(LOOK_MS)
 
 
 def speak(page, locale):

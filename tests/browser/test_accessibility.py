@@ -4,6 +4,8 @@ from importlib.resources import files
 
 import pytest
 
+from tests.browser.pages import see
+
 PLACES = ("data", "train", "live", "lab", "compare", "export")
 RULES = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
 """Only the colours differ between the two."""
@@ -52,11 +54,11 @@ def violations_by_scheme(page, axe, within):
 def test_every_place_can_be_used_by_everybody(open_page, finished, axe):
     page = open_page(f"?data=demo&run={finished}")
     page.emulate_media(reduced_motion="reduce")  # no colour is looked at on its way to another
-    page.wait_for_selector(".ek-run")
+    see(page, ".ek-run")
     found = {}
     for place in PLACES:
         page.click(f"#tab-{place}-button")
-        page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
+        see(page, f"#tab-{place} :is(h1, .ek-run)")
         page.wait_for_timeout(400)
         within = None  # the frame around a place is looked at once, not with each of its tabs
         for tab in page.locator(f"#tab-{place} .tab-wrapper [role=tab]").all() or [None]:

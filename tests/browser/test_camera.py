@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.browser.pages import see
+
 COUNTED = """
 window.opened = [];
 const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -24,7 +26,7 @@ def photo_page(open_page, finished):
         page = open_page(f"?data=demo&run={finished}&tab=lab")
         page.evaluate(f"{script}; undefined")  # what is a function at the end would be called
         page.click("#ek-lab-tabs button:has-text('Try a photo')")
-        page.wait_for_selector("button:has-text('Use the camera')")
+        see(page, "button:has-text('Use the camera')")
         return page
 
     return opened
@@ -36,12 +38,12 @@ def test_one_frame_of_the_camera_is_asked_about_and_the_camera_is_off_again(phot
     page.click("button:has-text('Use the camera')")
     page.wait_for_function("document.querySelector('.ek-photo video').videoWidth > 0")
     page.click("button:has-text('Take the photo')")
-    page.wait_for_selector(".ek-photo[data-state=ready] .ek-column >> nth=1")
+    see(page, ".ek-photo[data-state=ready] .ek-column >> nth=1")
     assert page.evaluate("opened.map((track) => track.readyState)") == ["ended"]
     assert page.evaluate("document.querySelector('[data-part=image]').naturalWidth") > 0
 
     page.click("button:has-text('Use the camera')")
-    page.wait_for_selector("button:has-text('Close the camera')")
+    see(page, "button:has-text('Close the camera')")
     page.click("#tab-data-button")
     page.wait_for_function("opened.every((track) => track.readyState === 'ended')")
 
@@ -53,5 +55,5 @@ def test_one_frame_of_the_camera_is_asked_about_and_the_camera_is_off_again(phot
 def test_a_camera_that_is_not_there_is_a_sentence(photo_page, name, said):
     page = photo_page(REFUSED % name)
     page.click("button:has-text('Use the camera')")
-    page.wait_for_selector(f".ek-photo [data-part=status]:has-text('{said}')")
+    see(page, f".ek-photo [data-part=status]:has-text('{said}')")
     assert page.locator("button:has-text('Take the photo')").is_hidden()

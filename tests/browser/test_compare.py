@@ -8,6 +8,7 @@ import pytest
 from core.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import delete
+from tests.browser.pages import see
 
 TABLE = "#tab-compare .ek-compare-table"
 
@@ -36,18 +37,18 @@ def test_two_runs_are_ticked_by_keyboard_and_the_link_brings_them_back(open_page
     for run in pair:
         page.locator(f"input[name='{run}']").focus()
         page.keyboard.press("Space")
-        page.wait_for_selector(f"{TABLE} tbody[data-key='{run}']")
+        see(page, f"{TABLE} tbody[data-key='{run}']")
     assert f"compare={','.join(pair)}" in page.url
-    page.wait_for_selector("#tab-compare li[data-verdict='same-answers']")
+    see(page, "#tab-compare li[data-verdict='same-answers']")
     assert "seed" in page.inner_text("#tab-compare .ek-card:last-of-type")
-    page.wait_for_selector("#tab-compare .js-plotly-plot .main-svg")
+    see(page, "#tab-compare .js-plotly-plot .main-svg")
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, f"{wide} px too wide"
     page.locator("#tab-compare .ek-chart [data-part=toggle]").click()
     assert "zero-shot" in page.inner_text("#tab-compare .ek-chart table")
 
     page.reload()
-    page.wait_for_selector(f"{TABLE} tbody >> nth=2")
+    see(page, f"{TABLE} tbody >> nth=2")
     assert page.locator(f"input[name='{pair[1]}']").is_checked()
 
 
@@ -55,7 +56,7 @@ def test_a_combination_is_queued_and_opened(open_page, pair, studio):
     page = open_page(f"?data=demo&compare={','.join(pair)}&tab=compare")
     page.get_by_role("radio", name="Uniform soup").check()
     page.get_by_role("button", name="Queue the combination").click()
-    page.wait_for_selector("#tab-live .ek-run:has-text('Uniform soup of 2 runs')")
+    see(page, "#tab-live .ek-run:has-text('Uniform soup of 2 runs')")
     page.wait_for_url("**tab=live**")
     queued = page.url.split("run=")[1].split("&")[0]
     studio.end(queued)  # what becomes of it is the worker's, and tested there
@@ -63,13 +64,13 @@ def test_a_combination_is_queued_and_opened(open_page, pair, studio):
 
 def test_a_link_to_runs_that_are_not_there_opens_the_list(open_page, pair):
     page = open_page(f"?data=demo&compare=nobody-1,{pair[0]}&tab=compare")
-    page.wait_for_selector(f"{TABLE} tbody[data-key='{pair[0]}']")
+    see(page, f"{TABLE} tbody[data-key='{pair[0]}']")
     assert "nobody" not in page.url
     page.get_by_role("button", name="Untick all").click()
-    page.wait_for_selector("#tab-compare :text('Tick two runs')")
+    see(page, "#tab-compare :text('Tick two runs')")
     assert "compare=" not in page.url
 
 
 def test_without_a_finished_run_the_place_says_where_to_go(open_page):
     page = open_page("?tab=compare")
-    page.wait_for_selector("#tab-compare .ek-empty button")
+    see(page, "#tab-compare .ek-empty button")

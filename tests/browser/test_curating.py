@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from core.data.settings import DatasetSettings
+from tests.browser.pages import see
 
 
 @pytest.fixture
@@ -43,11 +44,11 @@ def test_a_leak_is_reviewed_excluded_and_included_again(open_page, pets, width):
     page.wait_for_function("document.querySelectorAll('.ek-review[open] img').length >= 2")
     leak.get_by_role("button", name="Exclude 1").focus()
     page.keyboard.press("Enter")
-    page.wait_for_selector(".ek-excluded")
+    see(page, ".ek-excluded")
     assert excluded(pets) == ("train/cat/leaked.png",)
     page.locator(".ek-excluded > summary").click()
     page.get_by_role("button", name="Include again train/cat/leaked.png").click()
-    page.wait_for_selector("li.ek-finding-error")
+    see(page, "li.ek-finding-error")
     assert excluded(pets) == ()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -68,7 +69,7 @@ def test_a_class_opens_as_a_gallery_is_renamed_and_an_image_is_moved(open_page, 
     assert DatasetSettings.read(pets / "dataset.yaml").relabel == {"train/cat/1.png": "dog"}
     gallery.get_by_label("Name in prompts").fill("tabby cat")
     gallery.get_by_role("button", name="Save").click()
-    page.wait_for_selector(".ek-gallery h2:has-text('tabby cat')")
+    see(page, ".ek-gallery h2:has-text('tabby cat')")
     assert DatasetSettings.read(pets / "dataset.yaml").classes["cat"] == "tabby cat"
     gallery.get_by_role("button", name="Close").click()
     gallery.wait_for(state="detached")

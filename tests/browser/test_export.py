@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.browser.pages import see
+
 TOO_WIDE = "document.documentElement.scrollWidth - innerWidth"
 
 
@@ -10,12 +12,12 @@ def test_artefacts_are_built_on_a_phone_and_the_report_opens_without_a_server(
     open_page, finished, chromium, tmp_path
 ):
     page = open_page(f"?data=demo&run={finished}&tab=export", width=390)
-    page.wait_for_selector("[data-key=report] button")
+    see(page, "[data-key=report] button")
     assert "vision transformers only" in page.inner_text("[data-key=huggingface]")
     page.get_by_role("button", name="Build it: ONNX").click()
     page.get_by_role("button", name="Build it: Report").click()
-    page.wait_for_selector("[data-key=report] a[download]", timeout=60_000)
-    page.wait_for_selector("[data-key=onnx] .ek-verified", timeout=120_000)
+    see(page, "[data-key=report] a[download]", timeout=60_000)
+    see(page, "[data-key=onnx] .ek-verified", timeout=120_000)
     assert "allowed" in page.inner_text("[data-key=onnx] .ek-verified")
     page.click("[data-key=onnx] summary")
     assert "onnxruntime.InferenceSession" in page.inner_text("#ek-snippet-onnx")

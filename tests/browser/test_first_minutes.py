@@ -2,6 +2,7 @@
 
 import time
 
+from tests.browser.pages import see
 from tests.browser.running import running_studio
 from tests.browser.timing import soonest
 
@@ -16,7 +17,7 @@ def test_a_studio_is_up_and_usable_within_six_seconds(tmp_path_factory, chromium
         begin = time.monotonic()
         with running_studio(tmp_path_factory.mktemp("up")) as studio:
             page.goto(studio.url)
-            page.wait_for_selector("body.ek-ready")
+            see(page, "body.ek-ready")
             assert page.get_by_role("button", name="Open the demo").is_enabled()
             took = time.monotonic() - begin
             page.close()
@@ -28,7 +29,7 @@ def test_a_studio_is_up_and_usable_within_six_seconds(tmp_path_factory, chromium
 def test_the_page_is_painted_within_one_and_a_half_seconds(open_page):
     start = open_page()
     start.get_by_role("button", name="Open the demo").click()
-    start.wait_for_selector(".ek-class")
+    see(start, ".ek-class")
 
     def paint():
         page = open_page("?data=demo")

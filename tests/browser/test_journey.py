@@ -7,6 +7,7 @@ import sys
 import time
 import zipfile
 
+from tests.browser.pages import see
 from tests.browser.running import ROOT
 from tests.browser.timing import allowance, soonest
 
@@ -46,8 +47,8 @@ def refreshed(page):
     """Seconds until a page that was loaded anew shows the run and its curves again."""
     begin = time.monotonic()
     page.reload()
-    page.wait_for_selector(".ek-run h1:has-text('FD-Align · 16 shots')")
-    page.wait_for_selector("#tab-live .js-plotly-plot .main-svg")
+    see(page, ".ek-run h1:has-text('FD-Align · 16 shots')")
+    see(page, "#tab-live .js-plotly-plot .main-svg")
     return time.monotonic() - begin
 
 
@@ -59,7 +60,7 @@ def moved(page):
     alpha = f"{float(page.inner_text(ALPHA)) + 0.01:.2f}"
     begin = time.monotonic()
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector(f".ek-wise[data-measured='{alpha}']")
+    see(page, f".ek-wise[data-measured='{alpha}']")
     seconds = time.monotonic() - begin
     assert page.inner_text(ALPHA) == alpha
     assert float(page.get_attribute(".ek-wise", "data-latency")) < 50
@@ -70,7 +71,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     page = open_page()
     begin = time.monotonic()
     press(page, page.get_by_role("button", name="Open the demo"))
-    page.wait_for_selector(".ek-meter-text b")  # zero-shot, before any training
+    see(page, ".ek-meter-text b")  # zero-shot, before any training
     assert re.search(r"scores \d+\.\d.*n = \d+", page.inner_text(".ek-lead"))
 
     press(page, page.get_by_role("button", name="Continue to training"))
@@ -78,9 +79,9 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     assert "--method fd-align" in page.inner_text(".ek-same pre")
     press(page, page.get_by_role("button", name="Queue training"))
 
-    page.wait_for_selector(".ek-run .ek-pill")  # the live place opens by itself
+    see(page, ".ek-run .ek-pill")  # the live place opens by itself
     run = re.search(r"run=([\w-]+)", page.url)[1]
-    page.wait_for_selector("#tab-live .js-plotly-plot .main-svg")
+    see(page, "#tab-live .js-plotly-plot .main-svg")
     page.evaluate(CHARTS)
     for _ in range(3):
         with page.expect_response(lambda answer: "predict" in answer.url):
@@ -92,10 +93,10 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     assert soonest(2.0, lambda: refreshed(page)) < 2.0
     assert f"run={run}" in page.url
     assert "tab=live" in page.url
-    page.wait_for_selector(".ek-run .ek-pill-done", timeout=300_000)
+    see(page, ".ek-run .ek-pill-done", timeout=300_000)
 
     press(page, page.get_by_role("button", name="See what it gained"))
-    page.wait_for_selector("[data-part=readings] .ek-reading")
+    see(page, "[data-part=readings] .ek-reading")
     assert "Chosen on validation" in page.inner_text("[data-part=badge]")
     reach(page, page.locator("[data-part=slider]"))
     page.keyboard.press("Home")
@@ -106,7 +107,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
 
     press(page, page.get_by_role("button", name="Export this model"))
     press(page, page.get_by_role("button", name="Build it: open_clip checkpoint"))
-    page.wait_for_selector("[data-key=open_clip] .ek-verified .ek-good", timeout=120_000)
+    see(page, "[data-key=open_clip] .ek-verified .ek-good", timeout=120_000)
     assert "vision transformers only" in page.inner_text("[data-key=huggingface]")
     assert str(studio.settings.home) not in page.inner_text("#tab-export"), "a path of the server"
     with page.expect_download() as download:

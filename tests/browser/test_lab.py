@@ -1,6 +1,7 @@
 """The lab's looks into the feature space, the prototypes and single images, by the keyboard."""
 
 from studio import words
+from tests.browser.pages import see
 
 
 def press(page, name, key="Enter", role="button"):
@@ -15,9 +16,9 @@ def test_the_feature_space_is_mapped_and_read_as_a_table(open_page, demo, finish
     press(page, "Feature space", role="tab")
     press(page, "Map the features")
     shown = "[data-part=plot][aria-label^='Zero-shot: '][aria-label*=' by %s ']"
-    page.wait_for_selector(shown % "class" + " .main-svg")
+    see(page, shown % "class" + " .main-svg")
     press(page, "domain")
-    page.wait_for_selector(shown % "domain")
+    see(page, shown % "domain")
     card = page.locator("figure", has_text="Zero-shot").filter(has=page.locator(".main-svg"))
     card.get_by_role("button", name="Table").press("Enter")
     assert "separation" in card.locator("table").inner_text()
@@ -29,7 +30,7 @@ def test_templates_are_left_out_and_the_choice_goes_into_the_next_run(open_page,
     press(page, "Look at the prototypes")
     page.get_by_label("itap of a {}.").press("Space")
     press(page, "Re-estimate")
-    page.wait_for_selector("th:has-text('re-estimated')")
+    see(page, "th:has-text('re-estimated')")
     assert not page.get_by_label("itap of a {}.").is_checked()
     press(page, "Use these in a new run")
     page.wait_for_function(
@@ -44,7 +45,7 @@ def test_an_image_of_the_errors_is_opened_to_see_where_the_model_looked(open_pag
     press(page, words.Lab.inspect_button)
     page.locator("[data-do='show-errors'][data-cell]").first.press("Enter")
     page.locator("button.ek-look").first.press("Enter")
-    page.wait_for_selector(".ek-photo[data-state='ready']")
+    see(page, ".ek-photo[data-state='ready']")
     assert page.locator(".ek-photo .ek-column").count() >= 2  # α may be one of the ends
     page.get_by_role("button", name=words.Photo.map).press("Enter")
     assert page.locator(".ek-photo [data-part=map]").is_visible()

@@ -4,6 +4,7 @@ import pytest
 
 from studio import words
 from studio.words import german
+from tests.browser.pages import see
 
 ENGLISH = words.Shell.tabs["train"]
 GERMAN = german.Shell.tabs["train"]
@@ -18,14 +19,14 @@ def spoken(page):
 
 def test_the_switch_changes_every_word_keeps_the_place_and_is_remembered(open_page, demo):
     page = open_page(f"?data={demo}&tab=train", locale="en-GB")
-    page.wait_for_selector(f"h1:text-is('{words.Train.title}')")
+    see(page, f"h1:text-is('{words.Train.title}')")
     assert spoken(page) == ["en", ENGLISH]
     page.locator("summary.ek-language").focus()
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Deutsch").focus()
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    page.wait_for_selector(f"h1:text-is('{german.Train.title}')")
+    see(page, f"h1:text-is('{german.Train.title}')")
     assert spoken(page) == ["de", GERMAN]
     assert f"data={demo}" in page.url
     assert "tab=train" in page.url
@@ -33,7 +34,7 @@ def test_the_switch_changes_every_word_keeps_the_place_and_is_remembered(open_pa
     page.click("#tab-data-button")
     assert page.get_by_text(german.Data.drop_ood, exact=True).is_visible(), "built once"
     page.reload()
-    page.wait_for_selector("body.ek-ready")
+    see(page, "body.ek-ready")
     assert spoken(page) == ["de", GERMAN]
     page.goto(page.url.partition("?")[0])
     page.get_by_text(german.Data.points[0][1]).wait_for()
@@ -50,7 +51,7 @@ def test_a_page_is_first_in_the_browser_s_language_if_we_have_it(open_page, loca
 
 def test_german_words_fit(open_page, demo):
     page = open_page(f"?data={demo}", width=1440, locale="de-DE")
-    page.wait_for_selector(".ek-class")
+    see(page, ".ek-class")
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 844})
         for place in words.Shell.tabs:

@@ -10,7 +10,7 @@ import pytest
 from core.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import submit
-from tests.browser.pages import hearing, load
+from tests.browser.pages import hearing, load, see
 from tests.browser.running import FEW_ALPHAS
 from tests.jobs.real_worker import pid_of
 
@@ -119,10 +119,10 @@ def test_a_run_whose_worker_is_killed_says_so_and_goes_on_by_itself(open_page, s
     page.wait_for_function(f"({STEP}) >= 3", timeout=120_000)
     begin = time.monotonic()
     os.kill(pid_of(ledger.get(long_run).owner), signal.SIGKILL)
-    page.wait_for_selector(".ek-run .ek-pill-interrupted")
+    see(page, ".ek-run .ek-pill-interrupted")
     assert time.monotonic() - begin < 15.0
     assert "goes on by itself" in page.inner_text(".ek-run")
-    page.wait_for_selector(".ek-run .ek-pill-running")
+    see(page, ".ek-run .ek-pill-running")
     page.wait_for_function(f"({STEP}) >= 3", timeout=120_000)
     assert ledger.get(long_run).attempt == 2
 
@@ -133,15 +133,15 @@ def test_a_run_is_paused_resumed_and_ended_with_its_best_by_the_page(open_page, 
     page = open_page(f"?data=demo&run={long_run}&tab=live")
     page.wait_for_function(f"({STEP}) >= 3", timeout=120_000)
     page.locator(".ek-run").get_by_role("button", name="Pause").click()
-    page.wait_for_selector(".ek-run .ek-pill-paused", timeout=60_000)
+    see(page, ".ek-run .ek-pill-paused", timeout=60_000)
     assert ledger.get(long_run).state == "paused"
     page.locator("#ek-queue").get_by_role("button", name="Resume").first.click()
-    page.wait_for_selector(".ek-run .ek-pill-running", timeout=60_000)
+    see(page, ".ek-run .ek-pill-running", timeout=60_000)
     before = page.evaluate(STEP)
     page.wait_for_function(f"({STEP}) > {before} + 2", timeout=120_000)
     page.evaluate("window.confirm = () => true")
     page.locator(".ek-run").get_by_role("button", name="Stop and keep best").click()
-    page.wait_for_selector(".ek-run .ek-pill-done", timeout=120_000)
+    see(page, ".ek-run .ek-pill-done", timeout=120_000)
     done = ledger.get(long_run)
     assert (done.state, done.attempt) == ("done", 2)
     assert studio.settings.run_folder(long_run).record().timing["steps"] < 1000

@@ -4,6 +4,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.browser.pages import see
+
 DO = "window.pwned=1"
 PAYLOADS = (
     f"<img src=x onerror={DO}>",
@@ -58,7 +60,7 @@ def test_twelve_payloads_stay_names_on_every_place(open_page, hostile, figure):
     page = open_page(f"?data=hostile&run={hostile}")  # a dialog fails the test, too
     for place in PLACES:
         page.click(f"#tab-{place}-button")
-        page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
+        see(page, f"#tab-{place} :is(h1, .ek-run)")
         page.wait_for_timeout(500)
         for fold in page.locator(f"#tab-{place} details:not([open]) > summary").all():
             if fold.is_visible():
@@ -69,7 +71,7 @@ def test_twelve_payloads_stay_names_on_every_place(open_page, hostile, figure):
                 page.wait_for_timeout(200)
         assert injected(page) == (None, 0), place
     page.click("#tab-data-button")
-    page.wait_for_selector(".ek-class >> nth=11")
+    see(page, ".ek-class >> nth=11")
     shown = page.locator("#tab-data").inner_text()
     assert [payload for payload in PAYLOADS if payload not in shown] == [], (
         "names are shown as such"

@@ -5,6 +5,7 @@ import pytest
 from core.errors import UserError
 from core.records import RunConfig
 from tests.browser.folders import folder_of
+from tests.browser.pages import see
 from tests.browser.timing import soonest
 
 COUNT_READINGS_OF_THE_CLOCK = """
@@ -29,7 +30,7 @@ def test_class_folders_with_equal_file_names_survive_an_upload(open_page, tmp_pa
     page = open_page()
     folder = folder_of(tmp_path / "my set", "red fox", "snow owl é", ATTACK)
     page.set_input_files("#tab-data input[data-kind=folder]", folder)
-    page.wait_for_selector(".ek-class >> nth=2")
+    see(page, ".ek-class >> nth=2")
     cards = page.locator(".ek-class").all_inner_texts()
     assert len(cards) == 3
     assert all("3 images" in card for card in cards)
@@ -41,7 +42,7 @@ def test_class_folders_with_equal_file_names_survive_an_upload(open_page, tmp_pa
         "#tab-data .ek-small[data-role=ood] input[data-kind=folder]",
         folder_of(tmp_path / "sketches", "red fox", "snow owl é", images=2),
     )
-    page.wait_for_selector(".ek-strips li:has-text('sketches')")
+    see(page, ".ek-strips li:has-text('sketches')")
     page.wait_for_timeout(500)
     assert page.evaluate("window.pwned") is None
     assert page.locator("img[src=x]").count() == 0
@@ -98,7 +99,7 @@ def test_no_place_scrolls_sideways(open_page, finished, scheme, widths):
     page = open_page(f"?data=demo&run={finished}", width=widths[0], color_scheme=scheme)
     for place in PLACES:
         page.click(f"#tab-{place}-button")
-        page.wait_for_selector(f"#tab-{place} :is(h1, .ek-run)")
+        see(page, f"#tab-{place} :is(h1, .ek-run)")
         for width in widths:
             page.set_viewport_size({"width": width, "height": 844})
             page.wait_for_timeout(200)
@@ -118,10 +119,10 @@ def test_a_wrong_value_says_what_the_command_line_says_and_keeps_the_form(open_p
     page.get_by_role("button", name="Queue training").click()
     with pytest.raises(UserError) as error:
         RunConfig.parse({"data": "x", "shots": 0}, "run")
-    page.wait_for_selector(f".ek-notice-error:has-text('{error.value}')")
+    see(page, f".ek-notice-error:has-text('{error.value}')")
     assert page.input_value("input[name=shots]") == "0"
     page.reload()
-    page.wait_for_selector("input[name=seed]")
+    see(page, "input[name=seed]")
     assert page.input_value("input[name=seed]") == "3", "a closed tab loses nothing"
 
 
@@ -155,19 +156,19 @@ def test_the_filter_finds_a_knob_by_its_meaning(open_page, demo):
 
 def test_the_theme_is_kept_and_charts_follow_it(open_page, finished):
     page = open_page(f"?data=demo&run={finished}&tab=live", color_scheme="light")
-    page.wait_for_selector(".js-plotly-plot .main-svg")
+    see(page, ".js-plotly-plot .main-svg")
     ink = "document.querySelector('.js-plotly-plot').layout.font.color"
     light = page.evaluate(ink)
     page.click("[data-local=theme]")
     page.wait_for_function(f"(light) => {ink} !== light", arg=light)
     page.reload()
-    page.wait_for_selector("body.ek-ready")
+    see(page, "body.ek-ready")
     assert page.evaluate("document.body.classList.contains('dark')")
 
 
 def test_a_page_that_nobody_touches_rests(open_page, finished):
     page = open_page(f"?data=demo&run={finished}&tab=lab")
-    page.wait_for_selector("[data-part=readings] .ek-reading")
+    see(page, "[data-part=readings] .ek-reading")
     page.evaluate(COUNT_READINGS_OF_THE_CLOCK)
 
     def readings_in_a_second():
@@ -181,7 +182,7 @@ def test_a_page_that_nobody_touches_rests(open_page, finished):
 
 def test_every_chart_has_its_numbers_as_text(open_page, finished):
     page = open_page(f"?data=demo&run={finished}&tab=live")
-    page.wait_for_selector("[data-part=plot][aria-label^='Accuracy by domain at step']")
+    see(page, "[data-part=plot][aria-label^='Accuracy by domain at step']")
     toggle = page.locator(".ek-chart:has-text('Accuracy by domain') [data-part=toggle]")
     toggle.click()
     assert "ID test" in page.inner_text(".ek-chart:has-text('Accuracy by domain') table")
@@ -190,5 +191,5 @@ def test_every_chart_has_its_numbers_as_text(open_page, finished):
 
 def test_a_link_to_what_is_not_there_opens_the_start(open_page):
     page = open_page("?data=nothing&run=nobody-1&tab=lab")
-    page.wait_for_selector("#tab-lab .ek-empty")
+    see(page, "#tab-lab .ek-empty")
     assert "nobody" not in page.url

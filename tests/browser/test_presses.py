@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.browser.folders import folder_of
+from tests.browser.pages import see
 
 QUEUE = ".ek-this-run [data-do=queue]"
 CLASSES = ("red fox", "snow owl", "tabby cat", "brown bear")
@@ -20,7 +21,7 @@ def height_above(page):
 
 def press(page, selector):
     """Move the mouse onto the middle of a button and hold it down there."""
-    page.wait_for_selector(f"{selector}:enabled")
+    see(page, f"{selector}:enabled")
     page.locator(selector).scroll_into_view_if_needed()
     box = page.locator(selector).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -29,7 +30,7 @@ def press(page, selector):
 
 def test_a_click_on_queue_outlives_the_zero_shot_numbers(open_page, studio, demo, tmp_path):
     page, held = open_page("?data=demo&tab=train"), []
-    page.wait_for_selector("input[name=seed]")  # the methods are known
+    see(page, "input[name=seed]")  # the methods are known
     page.goto(studio.url)
     page.wait_for_function("window.EK?.arrived")
     predict = re.compile("run/predict")
@@ -42,7 +43,7 @@ def test_a_click_on_queue_outlives_the_zero_shot_numbers(open_page, studio, demo
     held.remove(upload)
     upload.continue_()
     page.get_by_role("button", name="Continue to training").click()
-    page.wait_for_selector(f"{QUEUE}:enabled")
+    see(page, f"{QUEUE}:enabled")
     page.wait_for_timeout(2000)  # by now it is measured, and the ticks that say so are held back
     before = height_above(page)
     press(page, QUEUE)
@@ -56,7 +57,7 @@ def test_a_click_on_queue_outlives_the_zero_shot_numbers(open_page, studio, demo
     page.wait_for_url(re.compile("run=.*tab=live"))
     studio.end(re.search(r"run=([\w-]+)", page.url)[1])
     page.click("#tab-train-button")
-    page.wait_for_selector(".ek-facts dd:has-text('%')")
+    see(page, ".ek-facts dd:has-text('%')")
     assert height_above(page) == before, "the button jumped away"
 
 
@@ -96,5 +97,5 @@ def test_nothing_is_redrawn_under_a_press(open_page, demo, redrawn):
         f"window.redrawn = {redrawn}; EK.patch(root, window.redrawn);"
     )
     page.mouse.up()
-    page.wait_for_selector("#tab-train .ek-notice-error")
+    see(page, "#tab-train .ek-notice-error")
     page.fill("input[name=shots]", "4")

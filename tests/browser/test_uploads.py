@@ -8,6 +8,7 @@ import pytest
 from core.data.ingest import open_dataset
 from core.errors import UserError
 from tests.browser.folders import folder_of
+from tests.browser.pages import see
 
 ID_DOOR = "#tab-data .ek-door:not(.ek-small)[data-role=train]"
 OOD_DOOR = "#tab-data .ek-small[data-role=ood]"
@@ -31,14 +32,14 @@ def drop(page, selector, *paths):
         }
         for kind in ("dragEnter", "dragOver", "drop"):
             session.send("Input.dispatchDragEvent", {"type": kind, **drag})
-        page.wait_for_selector(f"{selector}:not(.ek-over)")
+        see(page, f"{selector}:not(.ek-over)")
     zone.evaluate("zone => { zone.hit = false }")
     session.detach()
 
 
 def classes_of(page):
     """What the page shows: every class and its number of images."""
-    page.wait_for_selector(".ek-class")
+    see(page, ".ek-class")
     cards = page.locator(".ek-class").all()
     found = {}
     for card in cards:
@@ -56,7 +57,7 @@ def test_a_dropped_folder_keeps_its_classes(open_page, tmp_path):
     assert "data=my-set" in page.url
 
     drop(page, OOD_DOOR, folder_of(tmp_path / "ink sketches", "red fox", "snow owl é", images=2))
-    page.wait_for_selector(".ek-strips li:has-text('ink sketches')")
+    see(page, ".ek-strips li:has-text('ink sketches')")
     assert page.locator(".ek-class .ek-thumbs-ood img").count() == 4
     assert classes_of(page) == {"red fox": 4, "snow owl é": 4, "tabby cat": 2}
 
@@ -86,7 +87,7 @@ def test_a_zip_keeps_its_classes_and_names_what_it_left_out(open_page, tmp_path)
     page.set_input_files(f"{ID_DOOR} input[data-kind=zip]", archive)
     assert classes_of(page) == {"red fox": 4, "snow owl é": 4}
     assert "data=pets" in page.url
-    page.wait_for_selector(".ek-read summary:has-text('2 files left out')")
+    see(page, ".ek-read summary:has-text('2 files left out')")
     page.click(".ek-read summary")
     left_out = page.inner_text(".ek-read .ek-ignored")
     assert "notes.txt not an image (.txt)" in left_out
@@ -129,7 +130,7 @@ def test_a_wrong_folder_says_what_the_command_line_says_until_a_right_one_comes(
     for make in (nothing, empty_classes, one_class, no_images):
         folder = make(tmp_path / f"my {make.__name__}")
         drop(page, ID_DOOR, folder)
-        page.wait_for_selector(f'.ek-notice-error:has-text("{sentence(folder)}")')
+        see(page, f'.ek-notice-error:has-text("{sentence(folder)}")')
         assert page.locator(".ek-notice-error").count() == 1
         assert page.locator(ID_DOOR).is_visible()
     assert sorted((studio.settings.home / "datasets").glob("*")) == before, "a data set was left"
@@ -144,12 +145,12 @@ def test_a_zip_of_one_class_says_what_the_command_line_says(open_page, tmp_path)
             file.write(path, path.relative_to(tmp_path))
     page = open_page()
     page.set_input_files(f"{ID_DOOR} input[data-kind=zip]", archive)
-    page.wait_for_selector(f'.ek-notice-error:has-text("{sentence(archive)}")')
+    see(page, f'.ek-notice-error:has-text("{sentence(archive)}")')
 
 
 def test_an_empty_ood_folder_says_so_and_keeps_the_data(open_page, demo, tmp_path):
     page = open_page("?data=demo")
-    page.wait_for_selector(".ek-class")
+    see(page, ".ek-class")
     drop(page, OOD_DOOR, nothing(tmp_path / "sketches"))
-    page.wait_for_selector(f'.ek-notice-error:has-text("{sentence(tmp_path / "sketches")}")')
+    see(page, f'.ek-notice-error:has-text("{sentence(tmp_path / "sketches")}")')
     assert page.locator(".ek-class").count() > 2
