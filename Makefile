@@ -3,20 +3,20 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3,$(she
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: studio test browser finished check bench screenshots clean
+.PHONY: studio test test-browser test-finished check bench screenshots clean
 
 studio: $(READY) ## open the studio with its worker on http://127.0.0.1:7860
 	$(BIN)/evenkeel up
 
 test: $(READY) ## run all tests: on every core, in two browsers at once, then what needs the machine for itself
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not alone and not browser" -n auto
-	$(MAKE) --jobs 2 browser finished
+	$(MAKE) --jobs 2 test-browser test-finished
 	$(BIN)/python -m pytest -m alone
 
-browser: $(READY) ## what people do on the page, and a page that is watched for a minute
+test-browser: $(READY) ## what people do on the page, and a page that is watched for a minute
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser -m "not alone and not finished"
 
-finished: $(READY) ## what they see of a finished run
+test-finished: $(READY) ## what they see of a finished run
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser -m "not alone and finished"
 
 check: $(READY) ## lint, format and types

@@ -15,7 +15,7 @@ def make_way() -> None:
 
     Linux shares the processor among sessions first (`sched(7)`, "the autogroup feature") and heeds
     the nice value of a process only within its session: without the second a nice process in a
-    session of its own takes as much as all that it should make way for.
+    session of its own takes as much as any other session.
     """
     least = max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0))
     os.setpriority(os.PRIO_PROCESS, 0, least)
