@@ -30,7 +30,6 @@ from studio.shell import Shell
 from studio.sparse import SKIP, SparseBlocks
 from studio.view import Handler, Page, draw, guarded, outputs
 from studio.visitors import Stranger, Visitor, check_open, is_https
-from studio.words.language import KEYS, LANGUAGES, sentences, speak, speaking, spoken
 from studio.workspace import Workspace
 
 TICK_SECONDS = 1.0
@@ -51,16 +50,8 @@ _QUIET: dict[str, Any] = {
 
 
 def build(studio: Studio) -> gr.Blocks:
-    """The page in every language. Every event goes through one function, so every view is always up
-    to date.
-    """
-    title = words.Brand.name
-    with speaking(KEYS):
-        return _built(studio, title)
-
-
-def _built(studio: Studio, title: str) -> gr.Blocks:
-    with SparseBlocks(title=title, analytics_enabled=False, fill_width=True) as demo:
+    """The page. Every event goes through one function, so every view is always up to date."""
+    with SparseBlocks(title=words.Brand.name, analytics_enabled=False, fill_width=True) as demo:
         session = gr.State()
         timer = gr.Timer(TICK_SECONDS, active=False)
         shell = Shell(studio)
@@ -126,7 +117,7 @@ def _opened(studio: Studio, request: gr.Request, query: dict[str, str]) -> Sessi
     """A new page of whoever sent the request."""
     mine = Workspace(studio, _required(studio, request))
     origin = f"{'https' if is_https(request) else 'http'}://{names(request.headers)[0]}"
-    return Session(mine, Place.from_query(query), language=spoken(), origin=origin)
+    return Session(mine, Place.from_query(query), origin=origin)
 
 
 def _again(studio: Studio, state: Session | None, request: gr.Request) -> Session:
@@ -136,7 +127,6 @@ def _again(studio: Studio, state: Session | None, request: gr.Request) -> Sessio
     or of somebody who named another's session.
     """
     if state is not None and state.mine.visitor == _required(studio, request):
-        speak(state.language)
         return state
     query = parse_qs(urlsplit(request.headers.get("referer", "")).query)
     return _opened(studio, request, {name: values[0] for name, values in query.items()})
@@ -185,7 +175,6 @@ def launch(settings: Settings) -> tuple[gr.Blocks, str]:
         server_name=settings.host,
         server_port=settings.port,
         share=settings.share,
-        i18n=gr.I18n(**{language: sentences(language) for language in LANGUAGES}),
         theme=theme.theme(),
         css=theme.UNTIL_STYLED,
         head=theme.head(),

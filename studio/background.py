@@ -29,14 +29,6 @@ class Answer:
     value: Any = None
     error: str = ""
     version: int = 0
-    broken: str = ""
-    """The kind of an error that nobody expected: said in the language of whoever reads it."""
-
-    def said(self) -> "Answer":
-        """This answer in the language that is spoken now."""
-        if not self.broken:
-            return self
-        return replace(self, error=words.Shell.wrong.format(kind=self.broken))
 
 
 class Background:
@@ -62,7 +54,7 @@ class Background:
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
-                return self._answers[key].said()
+                return self._answers[key]
             self._answers[key] = Answer("waiting")
             while len(self._answers) > KEPT:
                 self._answers.popitem(last=False)
@@ -72,8 +64,7 @@ class Background:
     def known(self, key: Hashable) -> Answer | None:
         """The answer if it was ever asked for."""
         with self._lock:
-            answer = self._answers.get(key)
-        return answer.said() if answer else None
+            return self._answers.get(key)
 
     def forget(self, key: Hashable) -> None:
         """Drop an answer, so that the next `ask` works anew."""
@@ -104,7 +95,7 @@ class Background:
             answer = Answer("failed", error=str(error))
         except Exception as error:  # the page must say so instead of waiting for ever
             log.exception("an answer failed")
-            answer = Answer("failed", broken=type(error).__name__)
+            answer = Answer("failed", error=words.Shell.wrong.format(kind=type(error).__name__))
         self._put(key, answer)
 
     def _put(self, key: Hashable, answer: Answer) -> None:

@@ -25,7 +25,6 @@ from studio.rates import Rate
 from studio.session import Place
 from studio.theme import first_script
 from studio.visitors import Stranger, Visitor, Visitors, is_https, is_loopback, new_token
-from studio.words.language import COOKIE, preferred, speak, spoken
 
 JSON_BYTES = 5_000_000
 CALLS_PER_ACTION = 10
@@ -105,7 +104,6 @@ class Guard:
         if scope["type"] != "http":
             return None  # nothing here speaks over a web socket
         request = HTTPConnection(scope)
-        speak(preferred(request.cookies.get(COOKIE), request.headers.get("accept-language", "")))
         answer = _Answer(send, request)
         try:
             self._let_in(request, answer)
@@ -193,8 +191,7 @@ class _Answer:
         await self._send(message)
 
     async def _send_page(self, start: Message) -> None:
-        body = self._body.replace(b'lang="en"', b'lang="%s"' % spoken().encode(), 1)
-        body = body.replace(b"<head>", b"<head>" + first_script(), 1)
+        body = self._body.replace(b"<head>", b"<head>" + first_script(), 1)
         body = body.replace(b"<script", b'<script nonce="%s"' % self._nonce.encode())
         headers = MutableHeaders(raw=list(start["headers"]))
         if "content-length" in headers and self._body:

@@ -8,15 +8,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from studio import words
-from studio.words.language import spoken
 
 THIN = "\u202f"
 
 
 def decimal(value: float, digits: int | None = 2) -> str:
-    """`0.3` as `0.30`, with the mark of the language; without `digits` as short as it is."""
-    text = f"{value:g}" if digits is None else f"{value:.{digits}f}"
-    return text.replace(".", words.Numbers.point)
+    """`0.3` as `0.30`, or without `digits` as short as it is."""
+    return f"{value:g}" if digits is None else f"{value:.{digits}f}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -101,7 +99,7 @@ _environment.filters.update(
     number=number,
     ticks=ticks,
 )
-_environment.globals.update(count=count, interval=interval, w=words, spoken=spoken)
+_environment.globals.update(count=count, interval=interval, w=words)
 
 
 def prepare() -> None:

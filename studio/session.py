@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
-from studio.words.language import FIRST
-
 if TYPE_CHECKING:
     from studio.workspace import Workspace
 
@@ -115,8 +113,6 @@ class Session:
     """A run, and the templates that its prototypes are estimated without on this page."""
     states: dict[str, str] = field(default_factory=dict)
     """Job to its state at the last tick: a change is announced."""
-    language: str = FIRST
-    """What the page was opened in: it stays whole when its browser's choice changes meanwhile."""
     origin: str = ""
     """How the browser calls this studio, as `https://example.org`: links begin with it."""
     link: tuple[str, str] | None = None

@@ -16,7 +16,6 @@ from studio.more import how_many, showing_more
 from studio.session import TABS, Place, Session, is_id
 from studio.steering import steering
 from studio.view import Handler, View, dispatch
-from studio.words.language import LANGUAGES
 
 TABS_OF_A_GUEST = ("live", "lab")
 
@@ -112,7 +111,6 @@ class Shell:
             read_only=mine.is_read_only,
             **self._studio.visitors.offers(mine.visitor),
             device=device,
-            languages=LANGUAGES,
             active=sum(not job.is_over for job in session.mine.runs.jobs()),
         )
 

@@ -43,11 +43,6 @@
       store.set("theme", document.body.classList.contains("dark") ? "light" : "dark");
       applyTheme();
     },
-    language(target) {
-      const year = 365 * 24 * 3600;
-      document.cookie = `ek-language=${target.dataset.to};path=/;max-age=${year};samesite=lax`;
-      location.reload();
-    },
     async logout() {
       await fetch("studio/logout", { method: "POST" });
       location.reload();
@@ -270,7 +265,7 @@
     const show = () => {
       const { query, title, move, notices = [], read_only: readOnly } = value() || {};
       for (const [tab, name] of Object.entries(props.short))
-        if (button(tab)) button(tab).dataset.short = EK.said(name); // shown on a phone
+        if (button(tab)) button(tab).dataset.short = name; // shown on a phone
       document.body.classList.toggle("ek-read-only", Boolean(readOnly));
       if (query !== undefined) EK.arrive();
       if (move) obey(move);

@@ -33,7 +33,7 @@
       bordercolor: "var(--ek-tip)",
       font: { color: "var(--ek-tip-ink)", family: "Inter, sans-serif", size: 12 },
     },
-    separators: `${EK.mark}\u202f`,
+    separators: ".\u202f",
     showlegend: false, // the keys above the chart are ours: they line up, wrap and are buttons
   };
 

@@ -123,7 +123,6 @@
   function panel(root, { element, props, trigger, watch }) {
     const act = (detail) => trigger("action", { ...detail, opened: EK.opened });
     patch(root, props.value);
-    translate(root);
     watch("value", () => patch(root, props.value));
     element.addEventListener("click", (event) => {
       const target = event.target.closest("[data-do]");
@@ -180,7 +179,6 @@
         continue;
       }
       const root = context.element.firstElementChild;
-      translate(root);
       const trigger = (...what) => arrived.then(() => context.trigger(...what));
       widgets[name](root, { ...context, trigger, value: reading(context.props) });
     }
@@ -202,23 +200,6 @@
     };
   }
 
-  // ---- language: what is built once for everybody holds the keys of sentences ----------------
-  const MARKER = /__i18n__\{[^}]*"key": "([^"]+)"\}/g;
-  const language = document.documentElement.lang;
-  /** The text with the sentences of this page's language in it. */
-  function said(text) {
-    const known = window.gradio_config?.i18n_translations?.[language] || {};
-    return text.replace(MARKER, (_, key) => known[key] ?? key);
-  }
-  /** Replace the keys in the text and in the attributes of everything below `root`. */
-  function translate(root) {
-    const kinds = NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT;
-    const walk = document.createTreeWalker(root.parentNode, kinds);
-    for (let node = walk.nextNode(); node; node = walk.nextNode())
-      for (const part of node.nodeType === 1 ? node.attributes : [node])
-        if (part.nodeValue.includes("__i18n__")) part.nodeValue = said(part.nodeValue);
-  }
-
   // ---- small things every script needs ---------------------------------------------------------
   const escapes = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
   const escape = (text) => String(text ?? "").replace(/[&<>"']/g, (c) => escapes[c]);
@@ -228,14 +209,11 @@
       Array.isArray(v) ? v.map(text).join("") : v && v.safe !== undefined ? v.safe : escape(v);
     return { safe: parts.reduce((all, part, i) => all + text(values[i - 1]) + part) };
   }
-  const mark = (0.5).toLocaleString(language || "en")[1];
-  /** A number with so many decimals, written as in the page's language. */
-  const decimal = (x, digits) => x.toFixed(digits).replace(".", mark);
   const percent = (x, digits = 1) =>
-    x === null || x === undefined ? "–" : `${decimal(100 * x, digits)} %`;
+    x === null || x === undefined ? "–" : `${(100 * x).toFixed(digits)} %`;
   const points = (x) => {
-    const value = decimal(100 * Math.abs(x), 1);
-    return Number(value.replace(mark, ".")) ? `${x > 0 ? "+" : "−"}${value} pp` : `±${value} pp`;
+    const value = (100 * Math.abs(x)).toFixed(1);
+    return Number(value) ? `${x > 0 ? "+" : "−"}${value} pp` : `±${value} pp`;
   };
 
   function toast(text, level = "info") {
@@ -255,7 +233,6 @@
   }
 
   // `opened`: how often the visitor has opened a place by hand; the server's own moves depend on it.
-  const numbers = { decimal, mark, percent, points };
-  window.EK = { opened: 0, arrive, arrived, define, start, patch, html, escape, said, toast, ...numbers };
+  window.EK = { opened: 0, arrive, arrived, define, start, patch, html, escape, percent, points, toast };
   define("panel", panel);
 })();

@@ -1,7 +1,7 @@
 // Runs before any of Gradio's own scripts, from within the page.
 (() => {
   "use strict";
-  // Gradio asks the browser for its language: it is told ours.
+  // Gradio says its own few words in the browser's language: it is told that of the page.
   Object.defineProperty(navigator, "language", { value: document.documentElement.lang });
 
   // Gradio 6.31's loading display counts in every frame, for good, also when it is long gone: that keeps a

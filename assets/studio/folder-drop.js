@@ -61,9 +61,7 @@
   EK.upload = send;
 
   EK.define("folder-drop", (root, { trigger, props }) => {
-    const words = Object.fromEntries(
-      Object.entries(props.words).map(([name, text]) => [name, EK.said(text)]),
-    );
+    const { words } = props;
     const bar = root.querySelector("[data-part=bar]");
     const status = root.querySelector("[data-part=status]");
     const say = (text, bad = false) => {

@@ -1,7 +1,7 @@
 // One dropped photo through zero-shot, the chosen α and fine-tuned. It is shown from the browser's memory.
 (() => {
   "use strict";
-  const { html, percent, decimal } = EK;
+  const { html, percent } = EK;
   EK.define("photo", (root, { value, watch, server }) => {
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     const [drop, input, image, columns, status, map, toggle, familiar, how] = [
@@ -29,8 +29,8 @@
       familiar.classList.toggle("ek-bad", Boolean(found?.abstain));
       familiar.textContent = found
         ? words[found.abstain ? "abstain" : "familiar"]
-            .replace("{similarity}", decimal(found.similarity, 2))
-            .replace("{threshold}", decimal(found.threshold, 2))
+            .replace("{similarity}", found.similarity.toFixed(2))
+            .replace("{threshold}", found.threshold.toFixed(2))
             .replace("{accepted}", percent(found.accepted, 0))
         : words.unknown;
     }

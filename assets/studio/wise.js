@@ -1,7 +1,7 @@
 // The α slider: reads the measured grid without asking anybody, then asks for the exact value on release.
 (() => {
   "use strict";
-  const { html, decimal, percent, points } = EK;
+  const { html, percent, points } = EK;
 
   /** Accuracy of a domain at `alpha`, on the line between the two nearest measured points. */
   function read(grid, alpha, domain) {
@@ -71,11 +71,11 @@
           })
           .join(""),
       );
-      output.textContent = decimal(alpha(), 2);
+      output.textContent = alpha().toFixed(2);
       slider.style.setProperty("--fill", `${100 * alpha()}%`);
-      slider.setAttribute("aria-valuetext", `α ${decimal(alpha(), 2)}`);
+      slider.setAttribute("aria-valuetext", `α ${alpha().toFixed(2)}`);
       exact.textContent = sure
-        ? words.exact.replace("{seconds}", decimal(measured.seconds, 1))
+        ? words.exact.replace("{seconds}", measured.seconds.toFixed(1))
         : words.instant;
       badge.className = `ek-badge ek-${isChosen() && value().honest ? "good" : "warn"}`;
       badge.textContent = isChosen() ? words.honest : words.by_hand;
@@ -88,7 +88,7 @@
       const gain = (d) => now[d.key].accuracy - d.zero;
       const text = ood.length ? words.sentence : words.sentence_id;
       return text
-        .replace("{alpha}", decimal(alpha(), 2))
+        .replace("{alpha}", alpha().toFixed(2))
         .replace("{id}", points(gain(id)))
         .replace("{ood}", ood.length ? points(mean(ood.map(gain))) : "");
     }

@@ -1,16 +1,11 @@
-"""Every sentence that the studio says. Plain English first, the metric's name second.
+"""Every sentence that the studio says. Plain English first, the metric's name second."""
 
-They are written here in English; `studio.words.german` has the same classes in German.
-"""
-
-from studio.words import german
 from studio.words.charts import Charts as Charts
 from studio.words.compare import Compare as Compare
 from studio.words.data import Data as Data
 from studio.words.data import Drop as Drop
 from studio.words.export import Export as Export
 from studio.words.lab import Lab as Lab
-from studio.words.language import teach
 from studio.words.live import Live as Live
 from studio.words.numbers import Numbers as Numbers
 from studio.words.photo import Photo as Photo
@@ -26,5 +21,3 @@ from studio.words.space import Space as Space
 from studio.words.train import Several as Several
 from studio.words.train import Train as Train
 from studio.words.verdict import Verdict as Verdict
-
-teach("de", "Deutsch", german)

@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Charts(Sentences):
+class Charts:
     """Keys, axes, tables, and what a chart is called for who cannot see it."""
 
     table = "Table"

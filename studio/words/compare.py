@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Compare(Sentences):
+class Compare:
     """Runs side by side."""
 
     title = "Compare"

@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Data(Sentences):
+class Data:
     """The data place."""
 
     title = "Data"
@@ -144,7 +142,7 @@ class Data(Sentences):
     not_yours = "This data set is shared by everybody here, so it cannot be changed."
 
 
-class Drop(Sentences):
+class Drop:
     """What the drop zone says while it works (used in the browser)."""
 
     sending = "Sending {done} of {all} files"

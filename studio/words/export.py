@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Export(Sentences):
+class Export:
     """The export place."""
 
     title = "Export"

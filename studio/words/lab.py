@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Lab(Sentences):
+class Lab:
     """The robustness lab."""
 
     title = "Robustness lab"

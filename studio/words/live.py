@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Live(Sentences):
+class Live:
     """The live place."""
 
     title = "Live run"

@@ -1,14 +1,11 @@
-"""How numbers are written, and what is counted."""
+"""What is counted, and lists."""
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
+class Numbers:
+    """One and many of what is counted, and lists."""
 
-class Numbers(Sentences):
-    """One and many of what is counted, the mark before decimals, and lists."""
-
-    point = "."
     listed = "{first} and {last}"
     images: ClassVar = ("image", "images")
     classes: ClassVar = ("class", "classes")

@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Photo(Sentences):
+class Photo:
     """One photo or a frame of the camera, asked about."""
 
     lead = "Drop one photo. It stays on this machine and is not added to the data."

@@ -1,9 +1,7 @@
 """The prompt editor of Train."""
 
-from studio.words.language import Sentences
 
-
-class Prompts(Sentences):
+class Prompts:
     """Templates and what they score."""
 
     title = "Prompts"

@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Prototypes(Sentences):
+class Prototypes:
     """The prototypes of the robustness lab."""
 
     title = "What the templates say besides the class"

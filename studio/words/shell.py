@@ -2,17 +2,15 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Brand(Sentences):
+class Brand:
     """The name and what it stands for."""
 
     name = "Evenkeel"
     line = "Better on your images, steady on everything else"
 
 
-class Shell(Sentences):
+class Shell:
     """Header, places, drawer."""
 
     tabs: ClassVar = {
@@ -30,7 +28,6 @@ class Shell(Sentences):
     new_data = "New data set"
     model = "Model"
     theme = "Switch between light and dark"
-    language = "Language"
     queue = "Queue"
     device_wait = "Looking for the device"
     local = "Everything stays on this machine"
@@ -46,7 +43,7 @@ class Shell(Sentences):
     wrong = "Something went wrong on our side: {kind}. The terminal has the details; try once more."
 
 
-class Login(Sentences):
+class Login:
     """The door."""
 
     title = "Log in"
@@ -60,7 +57,7 @@ class Login(Sentences):
     no_link = "This link shows nothing, or not any more. Ask for a new one."
 
 
-class Steer(Sentences):
+class Steer:
     """What can be done to a run."""
 
     titles: ClassVar = {
@@ -77,7 +74,7 @@ class Steer(Sentences):
     }
 
 
-class Queue(Sentences):
+class Queue:
     """The drawer."""
 
     title = "Queue"

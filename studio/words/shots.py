@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Shots(Sentences):
+class Shots:
     """The shots curve, and what to label next."""
 
     curve = "Accuracy by shots"

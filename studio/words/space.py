@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Space(Sentences):
+class Space:
     """The feature space of the robustness lab."""
 
     tab = "Feature space"

@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from studio.words.language import Sentences
 
-
-class Train(Sentences):
+class Train:
     """The train place."""
 
     title = "Train"
@@ -83,7 +81,7 @@ class Train(Sentences):
     by_data = "as the data set says"
 
 
-class Several(Sentences):
+class Several:
     """More than one run from one form."""
 
     title = "Several runs at once"

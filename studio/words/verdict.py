@@ -1,9 +1,7 @@
 """What a run gained and what it cost, and what the same images say of two runs."""
 
-from studio.words.language import Sentences
 
-
-class Verdict(Sentences):
+class Verdict:
     """One sentence each, and its parts."""
 
     gain = "At α = {alpha} accuracy on your images goes from {zero} to {now} ({change}, n = {n})"

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.browser.folders import thin_demo
-from tests.browser.pages import hearing, load, rest, speak
+from tests.browser.pages import hearing, load, rest
 from tests.browser.running import CHROMIUM, Running, chromium_path, running_studio
 
 playwright = pytest.importorskip(
@@ -88,14 +88,11 @@ def tab(chromium) -> Iterator:
 def open_page(chromium, studio, tab) -> Iterator[Callable]:
     """`open_page(query, width=…)`: a loaded page; foreign requests and errors fail the test.
 
-    The first of a test is the common tab, as new; others have a browser of their own. `locale` is
-    the language of the browser.
+    The first of a test is the common tab, as new; others have a browser of their own.
     """
     given = []
 
-    def open_at(
-        query: str = "", width: int = 1280, color_scheme: str = "light", locale: str = "en-US"
-    ):
+    def open_at(query: str = "", width: int = 1280, color_scheme: str = "light"):
         if given:
             context = chromium.new_context(accept_downloads=True)
             after.callback(context.close)
@@ -105,7 +102,6 @@ def open_page(chromium, studio, tab) -> Iterator[Callable]:
             after.callback(rest, page, studio.url)
         given.append(page)
         after.enter_context(hearing(page, studio.url))
-        after.callback(speak(page, locale).detach)
         page.emulate_media(**{**FRESH, "color_scheme": color_scheme})
         page.set_viewport_size({"width": width, "height": 844})
         load(page, f"{studio.url}/{query}")

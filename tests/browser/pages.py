@@ -50,15 +50,6 @@ def see(page, selector, timeout=PATIENCE_MS):
         page.wait_for_timeout(LOOK_MS)
 
 
-def speak(page, locale):
-    """Set a browser's language; it lasts until the session that is returned is detached."""
-    session = page.context.new_cdp_session(page)
-    agent = page.evaluate("navigator.userAgent")
-    session.send("Emulation.setLocaleOverride", {"locale": locale})
-    session.send("Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": locale})
-    return session
-
-
 def rest(page, url) -> None:
     """Nothing of a test is left but what the browser compiled."""
     page.unroute_all()

@@ -4,6 +4,7 @@ import pytest
 
 from core.errors import UserError
 from core.records import RunConfig
+from studio import words
 from tests.browser.folders import folder_of
 from tests.browser.pages import see
 from tests.browser.timing import soonest
@@ -107,6 +108,19 @@ def test_no_place_scrolls_sideways(open_page, finished, scheme, widths):
             assert wide <= 0, f"{place} is {wide} px too wide at {width}"
             assert not page.evaluate(OVERLAPPING), f"{place} at {width}"
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
+
+
+def test_a_phone_shows_the_short_names_of_places(open_page):
+    page = open_page(width=390)
+    shown = "getComputedStyle(document.querySelector('#tab-lab-button'), '::after').content"
+    assert page.evaluate(shown) == f'"{words.Shell.short_tabs["lab"]}"'
+
+
+def test_gradio_says_its_own_words_in_the_language_of_the_page(open_page):
+    asked = "[document.documentElement.lang, navigator.language, navigator.languages[0]]"
+    page_s, told, browser_s = open_page().evaluate(asked)
+    assert (page_s, told) == ("en", "en")
+    assert browser_s != "en", "the control: a browser's language has a country"
 
 
 def test_a_wrong_value_says_what_the_command_line_says_and_keeps_the_form(open_page, demo):
