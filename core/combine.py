@@ -122,7 +122,7 @@ def combine(
         combination.classifier,
         config=config.model_dump(mode="json"),
         data={**records[0].data, "counts": _counts(task), "notes": notes},
-        select=lambda _: _as_it_is(chosen_on),
+        select=lambda _grid, _kind: _as_it_is(chosen_on),
         steps=steps,
         combined=Combined(
             members=ingredients,

@@ -1,6 +1,6 @@
 """The end of every run: its classifier is measured, mixed with zero-shot, saved and recorded."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +10,30 @@ from core.data.fewshot import FewShotTask
 from core.environment import Clock, environment
 from core.errors import UserError
 from core.evaluation.drift import measure_drift, no_drift, random_text_moment
-from core.evaluation.evaluate import Measured, measure, predictions
-from core.evaluation.frontier import measure_frontier
+from core.evaluation.evaluate import Measured, labels_of, measure, predictions
+from core.evaluation.frontier import Frontier, alpha_grid
 from core.evaluation.generalised import generalised
+from core.evaluation.grid import Grid
+from core.evaluation.paired import changes, mean_change
 from core.evaluation.stress import measure_stress
-from core.events import Evaluated, Event, Saved, Stage, Warned
+from core.events import Evaluated, Event, Recommended, Saved, Stage, Warned
+from core.interpolation.steady import SteadyMix, fit_gate, trust_in_tuned, why_no_gate
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
 from core.models.heads import LinearHead
 from core.models.weights import save_classifier
-from core.records import Combined, DomainScore, Drift, RunRecord, Selection, StoppedEarly, WisePoint
+from core.records import (
+    Change,
+    Combined,
+    DomainScore,
+    Drift,
+    Mixing,
+    MixingKind,
+    RunRecord,
+    Selection,
+    StoppedEarly,
+)
 from core.runs import RunFolder
 
 
@@ -45,8 +58,8 @@ class Made:
     classifier: Classifier | Ensemble
     config: Mapping[str, Any]
     data: Mapping[str, Any]
-    select: Callable[[Sequence[WisePoint]], Selection]
-    """The choice of α, from the measured frontier."""
+    select: Callable[[Grid, MixingKind], Selection]
+    """The choice of α, from what every mixture said of the validation images."""
     steps: int
     """Of the optimiser."""
     step_seconds: float = 0.0
@@ -60,18 +73,45 @@ class Made:
 def conclude(
     begun: Beginning, made: Made, alphas: Iterable[float]
 ) -> Generator[Event, None, RunRecord]:
-    """Measure on every domain and at every α, write weights, predictions and the record."""
+    """Measure the classifier, choose how to mix it with zero-shot, say how that does, then measure
+    every other mixture; write weights, gate, predictions and the record.
+
+    What a person waits for comes first: the verdict needs zero-shot, tuned and recommended alone.
+    """
     place, clip, task, clock = begun.place, begun.clip, begun.task, begun.clock
     with clock("evaluation_seconds"):
         end = measure(made.classifier, clip, task)
-    evaluations = {"zero-shot": begun.start.evaluation, "fine-tuned": end.evaluation}
     # What takes no steps is still drawn after zero-shot.
     yield Evaluated("fine-tuned", max(made.steps, 1), end.evaluation.domains)
-    points = yield from _frontier(begun, made.classifier, end, alphas)
+
+    with clock("gate_seconds"):
+        steady, why_not_steady = _gate(begun, made.classifier, end)
+    frontier = _frontier(begun, made.classifier, end, alphas, steady)
+    yield Stage("choosing", f"{len(frontier.alphas)} mixing weights on validation")
+    with clock("wise_seconds"):
+        yield from frontier.validate()
+        by_kind = {kind: made.select(frontier.grid(), kind) for kind in frontier.kinds}
+        kind = frontier.kinds[-1]
+        mixing = Mixing(kind=kind, alpha=by_kind[kind].alpha)
+        recommended = frontier.at(mixing)
+        grid = frontier.grid()
+    changed = {
+        "recommended": _changes(grid, mixing),
+        "fine-tuned": _changes(grid, Mixing.wise(1.0)),
+    }
+    mean_changes = {name: mean_change(found) for name, found in changed.items()}
+    yield Recommended(
+        mixing, recommended.evaluation.domains, changed["recommended"], mean_changes["recommended"]
+    )
+
+    yield Stage("wise", f"{len(frontier.alphas)} mixing weights")
+    with clock("wise_seconds"):
+        yield from frontier.complete()
 
     with clock("stress_seconds"):
         stress = _stress(begun, made)
 
+    yield Stage("drift")
     with clock("drift_seconds"):
         drift, problem = _drift(begun, made.classifier, end)
     if problem:
@@ -80,16 +120,36 @@ def conclude(
     yield Stage("saving")
     save_classifier(place.weights_path, clip, made.classifier, begun.prototypes)
     yield Saved("weights", place.weights_path.name)
-    predictions(begun.start, end, task.classes).write(place.predictions_path)
+    if frontier.steady:
+        frontier.steady.write(place.gate_path)
+        yield Saved("gate", place.gate_path.name)
+    said = {
+        "zero-shot": begun.start.logits,
+        "recommended": recommended.logits,
+        "fine-tuned": end.logits,
+    }
+    predictions(said, begun.start, task.classes).write(place.predictions_path)
     yield Saved("predictions", place.predictions_path.name)
+    frontier.grid().write(place.grid_path)
+    yield Saved("grid", place.grid_path.name)
+    evaluations = {
+        "zero-shot": begun.start.evaluation,
+        "recommended": recommended.evaluation,
+        "fine-tuned": end.evaluation,
+    }
     record = RunRecord(
         run_id=place.run_id,
         config=dict(made.config),
         classes=list(task.classes),
         evaluations=evaluations,
         generalised=generalised(evaluations, task),
-        wise=points,
-        selection=made.select(points),
+        wise=frontier.points("wise"),
+        selection=by_kind["wise"],
+        mixing=mixing,
+        steady=frontier.steadiness(),
+        why_not_steady=why_not_steady,
+        changes=changed,
+        mean_changes={name: found for name, found in mean_changes.items() if found},
         timing=clock.timing(made.images, made.steps, made.step_seconds),
         environment=environment(clip),
         files=place.files(),
@@ -105,18 +165,50 @@ def conclude(
     return record
 
 
+def _gate(
+    begun: Beginning, classifier: Classifier | Ensemble, end: Measured
+) -> tuple[SteadyMix | None, str]:
+    """The gate of a run, or why it has none."""
+    clip, task = begun.clip, begun.task
+    if problem := why_no_gate(classifier, clip, task):
+        return None, problem
+    gate, calibrated_on = fit_gate(clip, task)
+    val = begun.start.domains.get("val", ())
+    before, after = (m.by_domain(m.logits).get("val", m.logits[:0]) for m in (begun.start, end))
+    unfamiliar, evidence = trust_in_tuned(before, after, labels_of(val))
+    return SteadyMix(gate, unfamiliar, {}, clip.fingerprint, evidence, calibrated_on), ""
+
+
 def _frontier(
-    begun: Beginning, classifier: Classifier | Ensemble, end: Measured, alphas: Iterable[float]
-) -> Generator[Event, None, list[WisePoint]]:
+    begun: Beginning,
+    classifier: Classifier | Ensemble,
+    end: Measured,
+    alphas: Iterable[float],
+    steady: SteadyMix | None,
+) -> Frontier:
     clip = begun.clip
     if isinstance(classifier, Ensemble):  # has no weights of its own to mix: only its two ends
         zero_shot, alphas = clip.origin(next(iter(classifier)), begun.prototypes), ()
     else:
         zero_shot = clip.origin(classifier, begun.prototypes)
-    yield Stage("wise", f"{len({0.0, 1.0, *alphas})} mixing weights")
-    with begun.clock("wise_seconds"):
-        ends, measured = (zero_shot, classifier), (begun.start.evaluation, end.evaluation)
-        return (yield from measure_frontier(measured, ends, clip, begun.task, alphas))
+    return Frontier(
+        begun.start,
+        end,
+        (zero_shot, classifier),
+        clip,
+        begun.task,
+        alpha_grid(alphas),
+        steady,
+        calibrate=True,
+    )
+
+
+def _changes(grid: Grid, mixing: Mixing) -> dict[str, Change]:
+    """A mixture against zero-shot, which is α = 0."""
+    names = [n for kind, alpha, n in grid.rows if (kind, alpha) == (mixing.kind, mixing.alpha)]
+    before = {name: grid.of("wise", 0.0, name).hits for name in names}
+    after = {name: grid.of(mixing.kind, mixing.alpha, name).hits for name in names}
+    return changes(before, after)
 
 
 def _stress(begun: Beginning, made: Made) -> dict[str, dict[str, DomainScore]]:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-from core.records import DomainScore
+from core.records import Change, DomainScore, MeanChange, Mixing
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Stage(Event):
-    """A phase begins: `data`, `zero-shot`, `training`, `wise`, `saving`, `done`."""
+    """A phase begins: `data`, `zero-shot`, `training`, `choosing`, `wise`, `drift`, `saving`,
+    `done`."""
 
     kind = "stage"
     name: str
@@ -28,7 +29,7 @@ class Stage(Event):
 
 @dataclass(frozen=True)
 class Step(Event):
-    """One optimiser step (or one unit of a phase that counts its progress)."""
+    """One optimiser step, or what a method does in its place."""
 
     kind = "step"
     step: int
@@ -45,6 +46,16 @@ class Step(Event):
     """What the run holds on its device; 0 where nobody looked."""
     busy: float | None = None
     """How busy the device is, from 0 to 1; None where it cannot be told."""
+
+
+@dataclass(frozen=True)
+class Advanced(Event):
+    """How far a phase without optimiser steps has come."""
+
+    kind = "advanced"
+    step: int
+    """Parts that are done, of `steps`."""
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,30 @@ class Evaluated(Event):
         """The scores as JSON as well."""
         scores = {name: score.model_dump() for name, score in self.domains.items()}
         return {"kind": self.kind, **self.__dict__, "domains": scores}
+
+
+@dataclass(frozen=True)
+class Recommended(Event):
+    """What the run recommends, measured on every domain and compared with zero-shot: the verdict,
+    before the rest of the frontier."""
+
+    kind = "recommended"
+    mixing: Mixing
+    domains: dict[str, DomainScore]
+    changes: dict[str, Change]
+    """Against zero-shot on the same images, by domain."""
+    mean_change: MeanChange | None
+    """Over the OOD domains; None without any."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All parts as JSON."""
+        return {
+            "kind": self.kind,
+            "mixing": self.mixing.model_dump(),
+            "domains": {name: score.model_dump() for name, score in self.domains.items()},
+            "changes": {name: change.model_dump() for name, change in self.changes.items()},
+            "mean_change": self.mean_change and self.mean_change.model_dump(),
+        }
 
 
 @dataclass(frozen=True)

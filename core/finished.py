@@ -19,13 +19,15 @@ from core.data.shared import seen_images, shared_task
 from core.errors import UserError, unknown
 from core.evaluation.correcting import correct_templates
 from core.evaluation.correction import Correction
-from core.evaluation.evaluate import domains_of, evaluate, flat, measure
+from core.evaluation.evaluate import domains_of, evaluate, flat, labels_of, measure
 from core.evaluation.familiarity import ACCEPTED, Familiarity, abstain_threshold, nearest
-from core.evaluation.frontier import measure_frontier
+from core.evaluation.frontier import Frontier, alpha_grid, rows_of
 from core.evaluation.inspecting import inspect
 from core.evaluation.inspection import COLUMNS, Inspection
 from core.evaluation.mapping import MOST_IMAGES, map_features, spread
+from core.evaluation.paired import changes
 from core.evaluation.space import FeatureSpace
+from core.evaluation.standing import ZERO_SHOT
 from core.export.exported import Exported
 from core.export.features import export_features
 from core.export.formats import FORMATS
@@ -33,15 +35,17 @@ from core.export.huggingface import export_huggingface
 from core.export.onnx import export_onnx
 from core.export.open_clip import export_open_clip
 from core.export.source import LOOKED_AT, Source
+from core.interpolation.steady import SteadyMix
 from core.interpolation.wise import between
 from core.methods.fd_align import FDAlign
 from core.models import zoo
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
+from core.models.gates import SteadyClassifier
 from core.models.relevance import relevance
 from core.models.weights import load_classifiers
-from core.records import Draw, Evaluation, RunRecord, WisePoint, read_config
+from core.records import ByHand, Draw, Evaluation, Mixing, RunRecord, WisePoint, read_config
 from core.runs import RunFolder
 
 ENCODERS = {
@@ -64,6 +68,7 @@ class FinishedRun:
         self.clip = load_clip(self.record, cache, device)
         self.zero_shot, self.tuned = load_classifiers(self.folder.weights_path, self.clip)
         self._mixer = between(self.zero_shot, self.tuned)
+        self._steady: SteadyMix | None = None
         self._known_at: tuple[float, Tensor, float] | None = None
 
     @functools.cached_property
@@ -79,11 +84,34 @@ class FinishedRun:
             )
         return task
 
+    @property
+    def steady(self) -> SteadyMix:
+        """The gate of the run, with its bank of training images; a `UserError` says why there is
+        none. It needs none of the run's images.
+        """
+        if self._steady is None:
+            if self.record.steady is None:
+                why = self.record.why_not_steady or (
+                    "It was made before runs had a gate: train it again."
+                )
+                raise UserError(f"steady: {self.record.run_id} cannot be steady. {why}")
+            self._steady = SteadyMix.read(self.folder.gate_path, self.clip)
+        return self._steady
+
     def at(self, alpha: float) -> Classifier | Ensemble:
         """The classifier at α; valid until the next call. An ensemble has only its two ends."""
         if not 0 <= alpha <= 1:
             raise UserError(f"alpha must be from 0 (zero-shot) to 1 (fine-tuned), got {alpha:g}.")
         return self._mixer.at(alpha)
+
+    def mixed(self, mixing: Mixing) -> Classifier | Ensemble | SteadyClassifier:
+        """What answers for the run under a mixing; valid until the next call."""
+        classifier = self.at(mixing.alpha)
+        if mixing.kind == "wise":
+            return classifier
+        steady = self.steady
+        assert isinstance(classifier, Classifier), "an ensemble has no gate"
+        return steady.classifier(self.zero_shot, classifier, mixing.alpha)
 
     def encoder_at(self, alpha: float) -> Classifier:
         """The classifier at α, which has one image tower; a `UserError` for an ensemble."""
@@ -100,32 +128,54 @@ class FinishedRun:
         """Hashes of the images that the weights, or a member's, were trained on or chosen with."""
         return seen_images(learnt_from(self.record), self._cache)
 
-    def measure(self, alpha: float, task: FewShotTask | None = None) -> Evaluation:
-        """The classifier at α on all domains of the run's own task, or of another with the same
-        classes.
+    def measure(self, mixing: Mixing, task: FewShotTask | None = None) -> Evaluation:
+        """A mixing on all domains of the run's own task, or of another with the same classes."""
+        return evaluate(self.mixed(mixing), self.clip, task or self.task)
+
+    def measure_by_hand(self, mixing: Mixing) -> ByHand:
+        """The same on the run's own task, tested against zero-shot and kept in its folder: what a
+        person set by hand can then be read where the run's own choice can.
         """
-        return evaluate(self.at(alpha), self.clip, task or self.task)
+        domains = {}
+        for name, how in (("before", ZERO_SHOT), ("after", mixing)):
+            measured = measure(self.mixed(how), self.clip, self.task)
+            labels = measured.by_domain(labels_of(flat(measured.domains)))
+            logits = measured.by_domain(measured.logits)
+            domains[name] = {n: rows_of(logits[n], labels[n]).hits for n in logits}
+        found = ByHand(
+            mixing=mixing,
+            evaluation=measured.evaluation,
+            changes=changes(domains["before"], domains["after"]),
+        )
+        self.folder.keep_by_hand(found)
+        return found
 
     def frontier(self, alphas: Sequence[float]) -> list[WisePoint]:
         """The ID/OOD frontier at other mixing weights than the run measured."""
-        ends = (self.measure(0.0), self.measure(1.0))
-        steps = measure_frontier(ends, (self.zero_shot, self.tuned), self.clip, self.task, alphas)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as stop:
-                points: list[WisePoint] = stop.value
-                return points
+        frontier = Frontier(
+            start=measure(self.zero_shot, self.clip, self.task),
+            end=measure(self.tuned, self.clip, self.task),
+            classifiers=(self.zero_shot, self.tuned),
+            clip=self.clip,
+            task=self.task,
+            alphas=alpha_grid(alphas),
+        )
+        for _ in frontier.complete():
+            pass
+        return frontier.points("wise")
 
-    def inspect(self, alpha: float) -> Inspection:
-        """What zero-shot, α and the tuned weights say of every image that the run measured."""
+    def inspect(self, mixing: Mixing) -> Inspection:
+        """What zero-shot, a mixing and the tuned weights say of every image that the run
+        measured.
+        """
         columns = {}
-        for column, at in zip(COLUMNS, (0.0, alpha, 1.0), strict=True):
-            measured = measure(self.at(at), self.clip, self.task)
+        zero_shot, tuned = (Mixing.wise(end) for end in (0.0, 1.0))
+        for column, how in zip(COLUMNS, (zero_shot, mixing, tuned), strict=True):
+            measured = measure(self.mixed(how), self.clip, self.task)
             by_domain = measured.by_domain(measured.logits)
             columns[column] = {name: logits.numpy() for name, logits in by_domain.items()}
         names = (self.record.classes, self.record.data.get("names", self.record.classes))
-        return inspect(alpha, names, measured.domains, columns)
+        return inspect(mixing, names, measured.domains, columns)
 
     def feature_space(self, alpha: float) -> FeatureSpace:
         """Where the images that the run measured lie for zero-shot CLIP and for α; of very many an
@@ -155,15 +205,30 @@ class FinishedRun:
         return correct_templates(self.clip, self.task, params, asked)
 
     @torch.inference_mode()
-    def predict(self, images: Sequence[Path], alpha: float, top: int = 5) -> list[dict[str, Any]]:
-        """For every image the likeliest classes: `{"image", "alpha", "top": [{"class", "name",
-        "probability"}]}`.
+    def predict(self, images: Sequence[Path], mixing: Mixing, top: int = 5) -> list[dict[str, Any]]:
+        """For every image the likeliest classes: `{"image", "alpha", "mixing", "familiarity",
+        "tuned_share", "top": [{"class", "name", "probability"}]}`.
+
+        `familiarity` (g) and `tuned_share` (v) are None unless the mixing is steady.
         """
         views = [self.clip.preprocess.evaluation_view(read_image(path)) for path in images]
-        probabilities = self.at(alpha)(torch.stack(views)).softmax(1).cpu()
+        classifier, pixels = self.mixed(mixing), torch.stack(views)
+        judged: list[tuple[float | None, float | None]] = [(None, None)] * len(images)
+        if isinstance(classifier, SteadyClassifier):
+            logits, familiarity, share = classifier.judged(pixels)
+            judged = [*zip(familiarity.tolist(), share.tolist(), strict=True)]
+        else:
+            logits = classifier(pixels)
+        told = {"alpha": mixing.alpha, "mixing": mixing.model_dump()}
         return [
-            {"image": str(path), "alpha": alpha, "top": self._top(row, top)}
-            for path, row in zip(images, probabilities, strict=True)
+            {
+                "image": str(path),
+                **told,
+                "familiarity": g,
+                "tuned_share": v,
+                "top": self._top(row, top),
+            }
+            for path, row, (g, v) in zip(images, logits.softmax(1).cpu(), judged, strict=True)
         ]
 
     def look(self, image: Path, alpha: float) -> dict[str, Any]:
@@ -203,12 +268,15 @@ class FinishedRun:
             self._known_at = (alpha, train, abstain_threshold(inside))
         return self._known_at[1:]
 
-    def export(self, kind: str, alpha: float, folder: Path) -> Exported:
-        """Write the encoder at α in another program's format, and load it again to verify."""
+    def export(self, kind: str, mixing: Mixing, folder: Path) -> Exported:
+        """Write the run in another program's format, and load it again to verify.
+
+        An encoder is that at α, whatever the kind of mixing: it is one set of weights.
+        """
         if kind not in (*ENCODERS, "features"):
             raise unknown("format", kind, FORMATS)
-        classifier = self.encoder_at(alpha)
-        card = {**self._card(alpha), "head": classifier.head.formula}
+        classifier = self.encoder_at(mixing.alpha)
+        card = {**self._card(mixing.alpha), "head": classifier.head.formula}
         source = Source(self.clip, classifier, card, self._pictures())
         if kind == "features":
             dataset = open_dataset(self.task.root, self._cache)

@@ -130,7 +130,7 @@ def _run(
             "group_by": task.group_by,  # whatever the data set says later
         },
         data=_data(task),
-        select=lambda points: choose_alpha(points, getattr(params, "keep", "last")),
+        select=lambda grid, kind: choose_alpha(grid, kind, getattr(params, "keep", "last")),
         steps=watch.step,
         step_seconds=watch.step_seconds,
         images=watch.images,

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from core.durable import publish
 from core.errors import UserError
@@ -191,8 +198,107 @@ class WisePoint(Json):
     domains: dict[str, float]
 
 
+MixingKind = Literal["wise", "steady"]
+
+
+class Mixing(Json):
+    """How the zero-shot and the tuned weights of a run answer together."""
+
+    kind: MixingKind
+    """`wise`: one classifier whose weights are mixed (WiSE-FT). `steady`: that classifier for
+    images like the training images; others are left to zero-shot as far as the run found right."""
+    alpha: Annotated[float, Field(ge=0, le=1)]
+    """The weight of the tuned weights in the mixture: 0 is zero-shot, 1 fine-tuned."""
+
+    @classmethod
+    def wise(cls, alpha: float) -> "Mixing":
+        """One classifier whose weights are mixed; a `UserError` for an α out of range."""
+        return cls(kind="wise", alpha=_checked(alpha))
+
+    @classmethod
+    def steady(cls, alpha: float) -> "Mixing":
+        """That classifier behind the run's gate; a `UserError` for an α out of range."""
+        return cls(kind="steady", alpha=_checked(alpha))
+
+    def __str__(self) -> str:
+        return f"α = {self.alpha:g}" + (", steady" if self.kind == "steady" else "")
+
+
+Outcome = Literal["better", "worse", "held"]
+
+
+class Change(Json):
+    """A classifier against zero-shot on the same images of one domain."""
+
+    n: int
+    gained: int
+    """Images that zero-shot gets wrong and the classifier right."""
+    lost: int
+    """Images that zero-shot gets right and the classifier wrong."""
+    difference: float
+    """(gained − lost)/n: the change of the accuracy."""
+    low: float
+    """Lower end of Tango's 95 % score interval of the difference."""
+    high: float
+    p: float
+    """Exact two-sided McNemar test."""
+    p_holm: float
+    """The same, corrected for the number of domains (Holm 1979)."""
+    outcome: Outcome
+    """`held` where the corrected test cannot tell it from zero-shot at 5 %."""
+
+
+class MeanChange(Json):
+    """The unweighted mean of the changes over the OOD domains."""
+
+    domains: int
+    difference: float
+    low: float
+    """Lower end of its 95 % interval: the domains' intervals, squared and added."""
+    high: float
+    outcome: Outcome
+    """`held` where the interval has 0 in it."""
+
+
+class Familiar(Json):
+    """How many images of a domain look like the training images to the gate of a run."""
+
+    n: int
+    familiar: int
+    """Images no further from the training images than the gate's threshold."""
+    share: float
+    """Mean share of the tuned classifier in the answers, from 0 to 1."""
+
+
+class Steadiness(Json):
+    """What a run found about its gate (see `core.interpolation.steady`)."""
+
+    layers: list[str]
+    """Modules of the frozen image tower whose outputs are compared."""
+    neighbours: int
+    threshold: float
+    """a: the distance up to which an image is familiar."""
+    width: float
+    """b: over how much distance the gate closes."""
+    calibrated_on: int
+    """Images that the threshold was set on."""
+    unfamiliar: float
+    """w: the share of the tuned classifier in the answer to an unfamiliar image."""
+    evidence: float | None
+    """What w was decided by; None without validation images, where w is 0."""
+    temperatures: dict[str, float]
+    """T by α, fitted on validation; α 0 is zero-shot."""
+    domains: dict[str, Familiar]
+    points: list[WisePoint]
+    """The frontier with this gate, at the α of `wise`."""
+
+
 class Selection(Json):
-    """Which weights were chosen, and on what: never on the numbers that are reported."""
+    """Which weights were chosen, and on what: never on the numbers that are reported.
+
+    Its α is that of one set of weights that answers every image, such as an exported encoder; with
+    a gate α may be another (see `RunRecord.mixing`).
+    """
 
     checkpoint: str
     """`last` or `best` epoch; of a combination, what its members or radii were chosen on."""
@@ -247,6 +353,15 @@ class StoppedEarly(Json):
     planned: int
 
 
+class ByHand(Json):
+    """A mixing that a person set, measured: kept next to the record, which never changes."""
+
+    mixing: Mixing
+    evaluation: Evaluation
+    changes: dict[str, Change]
+    """Against zero-shot, by domain."""
+
+
 class RunRecord(Json):
     """What happened: written once, at the end, beside the weights."""
 
@@ -262,6 +377,16 @@ class RunRecord(Json):
     class was trained on."""
     wise: list[WisePoint]
     selection: Selection
+    mixing: Mixing
+    """What the run recommends; `evaluations["recommended"]` is of exactly that."""
+    steady: Steadiness | None = None
+    """The gate of the run; None where it has none."""
+    why_not_steady: str = ""
+    """Why it has none, as a sentence."""
+    changes: dict[str, dict[str, Change]] = {}
+    """Against zero-shot on the same images: by `recommended` and `fine-tuned`, then by domain."""
+    mean_changes: dict[str, MeanChange] = {}
+    """The same over all OOD domains; empty without any."""
     timing: dict[str, float]
     environment: dict[str, Any]
     files: dict[str, str]
@@ -277,6 +402,16 @@ class RunRecord(Json):
     """Only of a training that somebody ended before its time."""
     combined: Combined | None = None
     """Only of a combination of other runs."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _before_mixing(cls, payload: Any) -> Any:
+        """Records of older versions recommend WiSE at the α they chose."""
+        if isinstance(payload, dict) and "mixing" not in payload and "selection" in payload:
+            selection = payload["selection"]
+            alpha = selection["alpha"] if isinstance(selection, dict) else selection.alpha
+            return {**payload, "mixing": {"kind": "wise", "alpha": alpha}}
+        return payload
 
     def write(self, path: Path) -> None:
         """Write atomically."""
@@ -303,6 +438,12 @@ class RunRecord(Json):
             return cls.model_validate(payload)
         except ValidationError as error:
             raise UserError(f"{path} is damaged: {first_problem(error)}") from None
+
+
+def _checked(alpha: float) -> float:
+    if not 0 <= alpha <= 1:
+        raise UserError(f"alpha must be from 0 (zero-shot) to 1 (fine-tuned), got {alpha:g}.")
+    return alpha
 
 
 def write_json(path: Path, payload: Any) -> None:

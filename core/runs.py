@@ -11,7 +11,10 @@ from typing import Any, BinaryIO, NamedTuple
 from core.durable import publish
 from core.errors import UserError
 from core.events import Event, Resumed
-from core.records import RunConfig, RunRecord, read_config, write_json
+from core.records import ByHand, RunConfig, RunRecord, read_config, write_json
+
+MOST_BY_HAND = 50
+"""Mixings set by hand that are kept of a run, the newest."""
 
 
 class Kept(NamedTuple):
@@ -62,8 +65,23 @@ class RunFolder:
 
     @property
     def predictions_path(self) -> Path:
-        """What zero-shot and fine-tuned classifier said of every image that was measured."""
+        """What zero-shot, recommended and fine-tuned classifier said of every image measured."""
         return self.path / "predictions.safetensors"
+
+    @property
+    def grid_path(self) -> Path:
+        """Whether every image was right, and how likely its class was, at every α."""
+        return self.path / "grid.safetensors"
+
+    @property
+    def gate_path(self) -> Path:
+        """The gate of steady mixing, with its bank of training images' early statistics."""
+        return self.path / "gate.safetensors"
+
+    @property
+    def by_hand_path(self) -> Path:
+        """What people measured of a finished run besides: mixings that they set by hand."""
+        return self.path / "by-hand.json"
 
     @property
     def attempts_path(self) -> Path:
@@ -86,6 +104,8 @@ class RunFolder:
             "weights": self.weights_path,
             "prototypes": self.prototypes_path,
             "predictions": self.predictions_path,
+            "grid": self.grid_path,
+            "gate": self.gate_path,
         }
         return {role: path.name for role, path in roles.items() if path.exists()}
 
@@ -107,6 +127,20 @@ class RunFolder:
     def record(self) -> RunRecord:
         """The record; a `UserError` when the run has not finished."""
         return RunRecord.read(self.record_path)
+
+    def by_hand(self) -> list[ByHand]:
+        """The mixings that were set by hand and measured, the oldest first."""
+        try:
+            payload = json.loads(self.by_hand_path.read_text("utf-8"))
+        except FileNotFoundError:
+            return []
+        return [ByHand.model_validate(one) for one in payload]
+
+    def keep_by_hand(self, measured: ByHand) -> None:
+        """Add one; the same mixing measured again takes the place of the earlier."""
+        others = [one for one in self.by_hand() if one.mixing != measured.mixing]
+        kept = [*others, measured][-MOST_BY_HAND:]
+        write_json(self.by_hand_path, [one.model_dump(mode="json") for one in kept])
 
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """Events with `seq` above `after`, oldest first. A line still being written is left for

@@ -12,6 +12,8 @@ from core.runs import RunFolder
 from jobs.progress import WINDOW, Fold, Progress
 
 _STEP = b'"kind": "step"'
+_COUNTED = (_STEP, b'"kind": "advanced"')
+"""What counts the progress of a phase."""
 _TURNS = (b'"kind": "stage"', b'"kind": "resumed"')
 """What a phase begins with. Inside of a sentence the quotes would have backslashes."""
 _ZERO = b'"label": "zero-shot"'
@@ -54,7 +56,7 @@ def _lines(log: bytes) -> Iterator[int]:
     at, steps = end, 0
     while at > begin and steps < WINDOW:
         at, after = _start(log, at - 2), at
-        steps += log.find(_STEP, at, after) >= 0
+        steps += any(log.find(kind, at, after) >= 0 for kind in _COUNTED)
         yield at
 
 

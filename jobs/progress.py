@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from core.records import Mixing
 from core.runs import RunFolder
 from jobs.curves import TERM, Curves, Series, Told, whole
 
@@ -54,6 +55,8 @@ class Progress:
     """`[step, learning rate, gradient norm]` of training."""
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     """`{label, step, alpha, domains}`; `domains` is name to `DomainScore` as JSON."""
+    recommended: dict[str, Any] | None = None
+    """The verdict as the event `Recommended` has it; None before it is known."""
     warnings: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     """The run in sentences, with the time of day."""
@@ -76,7 +79,7 @@ class _Now:
 
     def count(self, event: Mapping[str, Any]) -> None:
         self.step, self.steps = event["step"], event["steps"]
-        self.epoch, self.epochs = event["epoch"], event["epochs"]
+        self.epoch, self.epochs = event.get("epoch", 0), event.get("epochs", 0)
 
 
 _STEP = re.compile(
@@ -99,6 +102,7 @@ class Fold:
         self._evaluations: Series[dict[str, Any]] = Series()
         self._warnings: Series[str] = Series()
         self._log: Series[str] = Series()
+        self._recommended: dict[str, Any] | None = None
         self._recent: deque[tuple[int, Told]] = deque(maxlen=WINDOW)
         """Steps of this phase."""
         self._is_behind = False
@@ -131,6 +135,12 @@ class Fold:
         match event["kind"]:
             case "step":
                 self._step(event)
+            case "advanced":
+                self._recent.append((seq, event))
+                now.count(event)
+            case "recommended":
+                self._recommended = {key: value for key, value in event.items() if key != "kind"}
+                self._say(event, _verdict_in_words(event))
             case "stage":
                 self._end_epoch(event)
                 self._recent.clear()
@@ -167,6 +177,7 @@ class Fold:
             updates=curves.pop("updates", []),
             terms={name.removeprefix(TERM): points for name, points in curves.items()},
             evaluations=self._evaluations.after(after),
+            recommended=self._recommended,
             warnings=self._warnings.after(after),
             log=self._log.after(after),
         )
@@ -291,3 +302,12 @@ def _in_words(event: Mapping[str, Any]) -> str:
         f"{name} {score['accuracy']:.1%}" for name, score in event["domains"].items()
     )
     return f"{label}: {scores}"
+
+
+def _verdict_in_words(event: Mapping[str, Any]) -> str:
+    changed = ", ".join(
+        f"{name} {100 * change['difference']:+.1f} points ({change['outcome']})"
+        for name, change in event["changes"].items()
+    )
+    mixing = Mixing.model_validate(event["mixing"])
+    return f"recommended: {mixing}; against zero-shot {changed}"

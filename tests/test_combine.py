@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.events import Stage, Warned
 from core.finished import FinishedRun
 from core.pipeline import run
-from core.records import CombinedConfig, Draw, RunConfig, RunRecord
+from core.records import CombinedConfig, Draw, Mixing, RunConfig, RunRecord
 from core.runs import RunFolder
 
 
@@ -114,17 +114,19 @@ def test_the_record_names_the_members_and_what_was_chosen_on(soup, pool):
     assert record.drift["test"].distortion > 0
     assert all((folder / name).exists() for name in record.files.values())
     phases = [event.name for event in events if isinstance(event, Stage)]
-    assert phases == ["data", "zero-shot", "training", "wise", "saving", "done"]
+    assert phases == [
+        *("data", "zero-shot", "training", "choosing", "wise", "drift", "saving", "done")
+    ]
     assert isinstance(RunFolder(folder).config(), CombinedConfig)
 
 
 def test_a_combination_is_opened_measured_and_exported_as_any_run(soup, tmp_path):
     record, _, folder = soup
     finished = FinishedRun(folder, None, "cpu")
-    assert finished.measure(0.0) == record.evaluations["zero-shot"]
-    assert finished.measure(1.0) == record.evaluations["fine-tuned"]
-    assert finished.measure(0.5).id == record.wise[1].id
-    assert finished.export("open_clip", 1.0, tmp_path / "out").verified
+    assert finished.measure(Mixing.wise(0.0)) == record.evaluations["zero-shot"]
+    assert finished.measure(Mixing.wise(1.0)) == record.evaluations["fine-tuned"]
+    assert finished.measure(Mixing.wise(0.5)).id == record.wise[1].id
+    assert finished.export("open_clip", Mixing.wise(1.0), tmp_path / "out").verified
 
 
 def test_an_ensemble_is_opened_and_measured_at_its_two_ends(ensemble, tiny_data):
@@ -135,11 +137,11 @@ def test_an_ensemble_is_opened_and_measured_at_its_two_ends(ensemble, tiny_data)
     assert record.drift == {}
     assert "predictions" in record.files
     finished = FinishedRun(folder, None, "cpu")
-    assert finished.measure(1.0) == record.evaluations["fine-tuned"]
-    assert finished.measure(0.0) == record.evaluations["zero-shot"]
+    assert finished.measure(Mixing.wise(1.0)) == record.evaluations["fine-tuned"]
+    assert finished.measure(Mixing.wise(0.0)) == record.evaluations["zero-shot"]
     assert [point.alpha for point in finished.frontier([0.0, 1.0])] == [0.0, 1.0]
     image = sorted((tiny_data / "test" / "otter").glob("*.png"))[0]
-    [row] = finished.predict([image], 1.0)
+    [row] = finished.predict([image], Mixing.wise(1.0))
     assert sum(entry["probability"] for entry in row["top"]) == pytest.approx(1, abs=1e-4)
 
 
@@ -147,10 +149,10 @@ def test_an_ensemble_says_why_it_is_neither_mixed_nor_exported(ensemble, tmp_pat
     _, _, folder = ensemble
     finished = FinishedRun(folder, None, "cpu")
     with pytest.raises(UserError, match="no common weights to mix"):
-        finished.measure(0.5)
+        finished.measure(Mixing.wise(0.5))
     with pytest.raises(UserError, match="ensemble of several encoders, and this needs one"):
-        finished.export("open_clip", 1.0, tmp_path / "out")
-    assert finished.export("open_clip", 0.0, tmp_path / "zero").verified
+        finished.export("open_clip", Mixing.wise(1.0), tmp_path / "out")
+    assert finished.export("open_clip", Mixing.wise(0.0), tmp_path / "zero").verified
 
 
 def test_an_ensemble_cannot_be_a_member(ensemble, pool, tmp_path):

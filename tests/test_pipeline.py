@@ -3,6 +3,7 @@
 import json
 import shutil
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,15 +13,13 @@ from core import ending
 from core.errors import UserError
 from core.evaluation.calibration import calibration_error, reliability
 from core.evaluation.drift import random_text_moment
-from core.evaluation.frontier import choose_alpha
 from core.evaluation.predictions import Predictions
-from core.events import Evaluated, Stage, Step
+from core.events import Evaluated, Recommended, Stage, Step
 from core.finished import FinishedRun
 from core.pipeline import complete, run
-from core.records import Drift, RunConfig, RunRecord, WisePoint
+from core.records import Drift, Mixing, RunConfig, RunRecord
 from core.runs import RunFolder
 from core.zero_shot import measure_zero_shot
-from tests.mutants import Mutant
 
 
 def config_of(tiny_model, tiny_data, **more) -> RunConfig:
@@ -64,10 +63,10 @@ def test_the_ends_of_the_frontier_are_the_evaluations_exactly(done):
 def test_mixing_again_at_the_ends_measures_the_same_as_the_run_did(done):
     folder, record, _, cache = done
     finished = FinishedRun(folder, cache, "cpu")
-    assert finished.measure(0.0) == record.evaluations["zero-shot"]
-    assert finished.measure(1.0) == record.evaluations["fine-tuned"]
+    assert finished.measure(Mixing.wise(0.0)) == record.evaluations["zero-shot"]
+    assert finished.measure(Mixing.wise(1.0)) == record.evaluations["fine-tuned"]
     middle = next(point for point in record.wise if point.alpha == 0.5)
-    assert finished.measure(0.5).id == middle.id
+    assert finished.measure(Mixing.wise(0.5)).id == middle.id
 
 
 def test_the_record_is_written_as_the_contract_says(done):
@@ -105,6 +104,57 @@ def test_the_predictions_add_up_to_the_record(done, tiny_data):
             assert calibration_error(bins) == pytest.approx(score.ece, abs=1e-6)
     images = {sha256(path.read_bytes()).hexdigest() for path in tiny_data.glob("ood/grey/*/*")}
     assert {bytes(row).hex() for row in predictions.domains["ood/grey"].sha256} == images
+
+
+def test_the_recommended_evaluation_is_of_exactly_what_is_recommended(done):
+    folder, record, events, cache = done
+    assert record.mixing.kind == "steady"
+    finished = FinishedRun(folder, cache, "cpu")
+    again = finished.measure(record.mixing)
+    for name, score in record.evaluations["recommended"].domains.items():
+        assert again.domains[name].correct == score.correct
+        assert again.domains[name].nll == pytest.approx(score.nll, abs=1e-6)
+    said = next(event for event in events if isinstance(event, Recommended))
+    assert said.mixing == record.mixing
+    assert said.domains == record.evaluations["recommended"].domains
+    assert said.changes == record.changes["recommended"]
+
+
+def test_the_verdict_comes_before_the_rest_of_the_frontier(done):
+    _, _, events, _ = done
+    kinds = ["alpha" if getattr(e, "label", "") == "alpha" else e.kind for e in events]
+    assert kinds.index("recommended") < kinds.index("alpha")
+
+
+def test_the_changes_are_counted_on_the_same_images(done):
+    folder, record, _, _ = done
+    predictions = Predictions.read(folder / "predictions.safetensors")
+    assert record.changes.keys() == {"recommended", "fine-tuned"}
+    for end, by_domain in record.changes.items():
+        assert by_domain.keys() == {"test", "ood/grey", "ood/night"}
+        for name, change in by_domain.items():
+            before = predictions.domains[name].hits("zero-shot")
+            after = predictions.domains[name].hits(end)
+            assert (change.gained, change.lost) == (
+                int((after & ~before).sum()),
+                int((before & ~after).sum()),
+            )
+
+
+def test_a_run_without_its_data_stays_steady(done, tmp_path):
+    folder, record, _, cache = done
+    moved = tmp_path / "moved"
+    shutil.copytree(folder, moved)
+    payload = json.loads((moved / "record.json").read_text())
+    payload["config"]["data"] = str(tmp_path / "gone")
+    (moved / "record.json").write_text(json.dumps(payload))
+    photo = next(Path(record.config["data"]).glob("ood/night/*/*"))
+    for opened in (FinishedRun(folder, cache, "cpu"), FinishedRun(moved, cache, "cpu")):
+        [row] = opened.predict([photo], record.mixing)
+        assert 0 <= row["familiarity"] <= 1
+        assert row["tuned_share"] == pytest.approx(
+            row["familiarity"] + (1 - row["familiarity"]) * record.steady.unfamiliar
+        )
 
 
 def test_the_record_says_how_far_every_domain_drifted(done):
@@ -151,7 +201,9 @@ def test_a_text_tower_that_reads_no_random_tokens_costs_the_energy_gap_and_not_t
 def test_a_run_says_its_phases_in_order_and_measures_as_often_as_asked(done):
     _, _, events, _ = done
     phases = [event.name for event in events if isinstance(event, Stage)]
-    assert phases == ["data", "zero-shot", "training", "wise", "saving", "done"]
+    assert phases == [
+        *("data", "zero-shot", "training", "choosing", "wise", "drift", "saving", "done")
+    ]
     labels = [event.label for event in events if isinstance(event, Evaluated)]
     assert labels == ["zero-shot", "training", "training", "fine-tuned"] + ["alpha"] * 21
     assert sum(isinstance(event, Step) for event in events) == 3 * 3
@@ -217,7 +269,7 @@ def test_a_finished_run_is_not_overwritten(done, tiny_model, tiny_data):
 def test_predictions_are_sorted_and_sum_to_one_over_all_classes(done, tiny_data):
     folder, record, _, cache = done
     images = sorted((tiny_data / "test" / "otter").glob("*.png"))[:2]
-    rows = FinishedRun(folder, cache, "cpu").predict(images, alpha=0.5)
+    rows = FinishedRun(folder, cache, "cpu").predict(images, Mixing.wise(0.5))
     assert [row["image"] for row in rows] == [str(image) for image in images]
     for row in rows:
         probabilities = [entry["probability"] for entry in row["top"]]
@@ -231,7 +283,7 @@ def test_the_export_at_alpha_is_the_mix_and_not_an_end(done, tmp_path):
 
     folder, _, _, cache = done
     finished = FinishedRun(folder, cache, "cpu")
-    exported = finished.export("open_clip", 0.3, tmp_path / "out")
+    exported = finished.export("open_clip", Mixing.wise(0.3), tmp_path / "out")
     assert exported.verified, exported.check
     model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{exported.folder}")
     images = torch.randn(2, 3, 32, 32)
@@ -252,7 +304,7 @@ def test_what_does_not_fit_any_more_is_said(done, tiny_model, tiny_data, tmp_pat
     payload["config"]["data"] = str(tmp_path / "gone")
     (moved / "record.json").write_text(json.dumps(payload))
     with pytest.raises(UserError, match="not there any more"):
-        FinishedRun(moved, cache, "cpu").measure(0.5)
+        FinishedRun(moved, cache, "cpu").measure(Mixing.wise(0.5))
 
     payload["environment"]["model_fingerprint"] = "0" * 64
     (moved / "record.json").write_text(json.dumps(payload))
@@ -287,22 +339,6 @@ def test_a_wrong_config_is_told_what_it_must_be(wrong, sentence):
         complete(RunConfig(data="x", **wrong))
 
 
-def test_alpha_is_chosen_on_validation_and_ties_go_to_the_likelier_mixture():
-    def point(alpha, val, nll, other):
-        return WisePoint(alpha=alpha, id=other, ood=other, val=val, val_nll=nll, domains={})
-
-    points = [
-        point(0.0, 0.5, 0.1, 0.9),
-        point(0.3, 0.7, 0.9, 0.8),
-        point(0.6, 0.7, 0.8, 0.1),
-        point(1.0, 0.6, 0.2, 1.0),
-    ]
-    chosen = choose_alpha(points, "last")
-    assert (chosen.alpha, chosen.alpha_chosen_on) == (0.6, "val")
-    without = choose_alpha([point(0.0, None, None, 0.9), point(1.0, None, None, 1.0)], "last")
-    assert (without.alpha, without.alpha_chosen_on) == (0.5, "default")
-
-
 def test_best_keeps_the_epoch_with_the_best_validation_accuracy(tiny_model, tiny_data, tmp_path):
     asked = config_of(tiny_model, tiny_data, method="ft", params={"keep": "best", "epochs": 4})
     record, events = finish(run(asked, tmp_path, None))
@@ -325,17 +361,17 @@ def test_a_run_that_tunes_the_text_tower_opens_mixes_and_exports_like_any_other(
 ):
     folder, record = both_towers
     finished = FinishedRun(folder, None, "cpu")
-    assert finished.measure(0.0) == record.evaluations["zero-shot"]
-    assert finished.measure(1.0) == record.evaluations["fine-tuned"]
-    assert finished.measure(0.5).id == record.wise[1].id
-    exported = finished.export("open_clip", 0.5, tmp_path / "out")
+    assert finished.measure(Mixing.wise(0.0)) == record.evaluations["zero-shot"]
+    assert finished.measure(Mixing.wise(1.0)) == record.evaluations["fine-tuned"]
+    assert finished.measure(Mixing.wise(0.5)).id == record.wise[1].id
+    exported = finished.export("open_clip", Mixing.wise(0.5), tmp_path / "out")
     assert exported.verified, exported.check
 
 
 def test_the_record_splits_the_test_accuracy_by_seen_and_unseen_classes(both_towers):
     _, record = both_towers
     assert record.config["unseen"] == ["otter"]
-    assert record.generalised.keys() == {"zero-shot", "fine-tuned"}
+    assert record.generalised.keys() == {"zero-shot", "recommended", "fine-tuned"}
     for label, found in record.generalised.items():
         counts = record.evaluations[label].domains["test"].per_class
         assert found.macro.unseen == pytest.approx(counts["otter"][0] / counts["otter"][1])
@@ -355,19 +391,3 @@ def test_zero_shot_of_a_data_set_counts_every_image_once(tiny_model, tiny_data):
         "ood/night": 12,
     }
     assert all(n == 14 for _, n in answer["id_per_class"].values())
-
-
-MUTANTS = [
-    Mutant(
-        "core.evaluation.frontier",
-        "(-(point.val or 0), point.val_nll",
-        "((point.val or 0), point.val_nll",
-        test_alpha_is_chosen_on_validation_and_ties_go_to_the_likelier_mixture,
-    ),
-    Mutant(
-        "core.evaluation.frontier",
-        "point.val_nll or 0, point.alpha",
-        "-(point.val_nll or 0), point.alpha",
-        test_alpha_is_chosen_on_validation_and_ties_go_to_the_likelier_mixture,
-    ),
-]

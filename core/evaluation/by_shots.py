@@ -71,9 +71,11 @@ def without_training(curve: Mapping[str, Any], head: str = "mixed") -> dict[str,
 
 
 def chosen(record: RunRecord) -> Shares:
-    """Accuracy by domain at the α that the run chose."""
-    alpha = record.selection.alpha
-    at = min(record.wise, key=lambda one: abs(one.alpha - alpha))
+    """Accuracy by domain of what the run recommends."""
+    if "recommended" in record.evaluations:
+        scores = record.evaluations["recommended"].domains
+        return {name: (score.accuracy, score.n) for name, score in scores.items()}
+    at = min(record.wise, key=lambda one: abs(one.alpha - record.mixing.alpha))
     sizes = {name: score.n for name, score in record.evaluations["fine-tuned"].domains.items()}
     return {name: (share, sizes[name]) for name, share in at.domains.items() if name in sizes}
 

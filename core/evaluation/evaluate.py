@@ -1,7 +1,7 @@
 """One classifier on all domains of a task."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,6 @@ from core.data.fewshot import FewShotTask
 from core.evaluation.groups import worst_group
 from core.evaluation.metrics import score
 from core.evaluation.predictions import (
-    ENDS,
     Answers,
     DomainPredictions,
     Predictions,
@@ -90,16 +89,18 @@ def evaluate_features(
     return measure_outputs(features, logits, domains, classes).evaluation
 
 
-def predictions(before: Measured, after: Measured, classes: Sequence[str]) -> Predictions:
-    """What zero-shot and fine-tuned classifier said of the same images."""
-    ends = dict(zip(ENDS, (before.answers(), after.answers()), strict=True))
+def predictions(
+    ends: Mapping[str, Tensor], measured: Measured, classes: Sequence[str]
+) -> Predictions:
+    """What each end said of the images of `measured`: logits `(N, C)` by the names of `ENDS`."""
+    answers = {name: replace(measured, logits=logits).answers() for name, logits in ends.items()}
     domains = {
         name: DomainPredictions(
             hashes_of(items),
             labels_of(items).int().numpy(),
-            {end: answers[name] for end, answers in ends.items()},
+            {end: found[name] for end, found in answers.items()},
         )
-        for name, items in before.domains.items()
+        for name, items in measured.domains.items()
     }
     return Predictions(tuple(classes), domains)
 

@@ -9,13 +9,14 @@ from scipy.special import softmax
 from core.data.dataset import Item
 from core.evaluation.calibration import calibration_error, reliability
 from core.evaluation.inspection import Answered, Calibration, InspectedDomain, Inspection
-from core.evaluation.temperature import fit_temperature
+from core.models.temperature import fit_temperature
+from core.records import Mixing
 
 Logits = Mapping[str, NDArray[np.floating]]
 
 
 def inspect(
-    alpha: float,
+    mixing: Mixing,
     names: tuple[Sequence[str], Sequence[str]],
     items: Mapping[str, Sequence[Item]],
     columns: Mapping[str, Logits],
@@ -39,7 +40,8 @@ def inspect(
         for name, rows in items.items()
     }
     return Inspection(
-        alpha=alpha,
+        alpha=mixing.alpha,
+        mixing=mixing,
         classes=list(names[0]),
         names=list(names[1]),
         temperatures=temperatures,

@@ -1,10 +1,10 @@
-"""What zero-shot, α and tuned weights said of every image, and how sure they may be taken to be.
+"""What zero-shot, a mixing and tuned weights said of every image, and how sure they may be.
 
 Imports neither torch nor scipy, so that the page may read it.
 """
 
 from core.evaluation.calibration import ReliabilityBin
-from core.records import Json
+from core.records import Json, Mixing
 
 COLUMNS = ("zero-shot", "alpha", "fine-tuned")
 
@@ -39,9 +39,11 @@ class InspectedDomain(Json):
 
 
 class Inspection(Json):
-    """A finished run at one α, image by image."""
+    """A finished run under one mixing, image by image."""
 
     alpha: float
+    mixing: Mixing
+    """What the column `alpha` is of."""
     classes: list[str]
     names: list[str]
     temperatures: dict[str, float]

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.evaluation.predictions import Predictions
 from core.intervals import Z95
+from core.records import Change, MeanChange, Outcome
 
 SIGNIFICANT = 0.05
 Verdict = Literal["better", "worse", "cannot-tell", "same-answers"]
@@ -69,6 +73,67 @@ def compare_hits(
     )
 
 
+Hits = NDArray[np.bool_]
+"""(N,) whether each image of a domain was right."""
+
+
+def changes(before: Mapping[str, Hits], after: Mapping[str, Hits]) -> dict[str, Change]:
+    """`after` against `before` (zero-shot) on the same images, by domain.
+
+    Every domain but validation is one test of a family: their p-values are corrected by Holm.
+    """
+    found = {
+        name: compare_hits(
+            both=int((hits & after[name]).sum()),
+            only_first=int((hits & ~after[name]).sum()),
+            only_second=int((~hits & after[name]).sum()),
+            neither=int((~hits & ~after[name]).sum()),
+        )
+        for name, hits in before.items()
+        if name != "val"
+    }
+    corrected = holm({name: paired.p for name, paired in found.items()})
+    return {
+        name: Change(
+            n=paired.n,
+            gained=paired.only_second,
+            lost=paired.only_first,
+            difference=paired.difference,
+            low=paired.low,
+            high=paired.high,
+            p=paired.p,
+            p_holm=corrected[name],
+            outcome=_outcome(paired, corrected[name]),
+        )
+        for name, paired in found.items()
+    }
+
+
+def mean_change(found: Mapping[str, Change]) -> MeanChange | None:
+    """The unweighted mean of the changes of the OOD domains; None without any.
+
+    The distances of the domains' limits from their differences add up squared, as variances do
+    (Zou and Donner 2008, Statistics in Medicine 27:1693–1702).
+    """
+    ood = [change for name, change in found.items() if name.startswith("ood/")]
+    if not ood:
+        return None
+    middle = sum(change.difference for change in ood) / len(ood)
+    low = middle - math.hypot(*(one.difference - one.low for one in ood)) / len(ood)
+    high = middle + math.hypot(*(one.high - one.difference for one in ood)) / len(ood)
+    outcome: Outcome = "better" if low > 0 else "worse" if high < 0 else "held"
+    return MeanChange(domains=len(ood), difference=middle, low=low, high=high, outcome=outcome)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Holm's step-down correction (1979): the family-wise error stays below the level."""
+    corrected, highest = {}, 0.0
+    for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        corrected[name] = highest
+    return corrected
+
+
 def mcnemar(only_first: int, only_second: int) -> float:
     """P-value of the exact two-sided McNemar test: are the discordant images split like coins?
 
@@ -111,6 +176,12 @@ def pair(first: Predictions, second: Predictions, end: str = "fine-tuned") -> di
     for pooled, names in (("id", inside), ("ood", ood)):
         counts[pooled] = sum((counts[name] for name in names), Counter())
     return {name: compare_hits(**found) for name, found in counts.items() if found.total()}
+
+
+def _outcome(paired: Paired, corrected: float) -> Outcome:
+    if corrected >= SIGNIFICANT:
+        return "held"
+    return "better" if paired.only_second > paired.only_first else "worse"
 
 
 def _lowest(gained: int, lost: int, n: int, z: float) -> float:

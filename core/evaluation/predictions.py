@@ -1,4 +1,4 @@
-"""What both ends of a run said of every image that was measured: a small file beside the record.
+"""What a run's classifiers said of every image that was measured: a small file next to the record.
 
 Imports no torch, so that the page and the command line may read it.
 """
@@ -18,7 +18,8 @@ from core.data.dataset import Item
 from core.durable import publish
 from core.errors import UserError
 
-ENDS = ("zero-shot", "fine-tuned")
+ENDS = ("zero-shot", "recommended", "fine-tuned")
+"""Runs of older versions have no `recommended`."""
 _HASH_BYTES = 32
 
 
@@ -41,10 +42,12 @@ class DomainPredictions:
     labels: NDArray[np.int32]
     """(N,) index of the true class."""
     answers: Mapping[str, Answers]
-    """By `zero-shot` and `fine-tuned`."""
+    """By `ENDS`."""
 
     def hits(self, end: str = "fine-tuned") -> NDArray[np.bool_]:
-        """(N,): which images that end got right."""
+        """(N,): which images that end got right; a `UserError` when the run has none such."""
+        if end not in self.answers:
+            raise UserError(f"This run was made before {end!r} was kept. Train the run again.")
         hits: NDArray[np.bool_] = self.answers[end].predicted == self.labels
         return hits
 
@@ -93,5 +96,6 @@ def _domain(tensors: Mapping[str, NDArray[Any]], name: str) -> DomainPredictions
     answers = {
         end: Answers(tensors[f"{name}|{end}|predicted"], tensors[f"{name}|{end}|confidence"])
         for end in ENDS
+        if f"{name}|{end}|predicted" in tensors
     }
     return DomainPredictions(tensors[f"{name}|sha256"], tensors[f"{name}|label"], answers)

@@ -1,4 +1,4 @@
-"""Where a run stands at one α: accuracies with intervals, by domain, on ID, and over all OOD.
+"""Where a run stands under one mixing: accuracies with intervals, by domain, ID, and OOD.
 
 From its record alone. Imports neither torch nor scipy, so the page may ask at once.
 """
@@ -10,9 +10,8 @@ from typing import TypeVar
 
 from core.errors import UserError
 from core.intervals import wilson
-from core.records import DomainScore, RunRecord
+from core.records import ByHand, DomainScore, Evaluation, Mixing, RunRecord
 
-_ENDS = {0.0: "zero-shot", 1.0: "fine-tuned"}
 T = TypeVar("T")
 
 
@@ -31,32 +30,50 @@ Measured = Share | DomainScore
 
 @dataclass(frozen=True)
 class Standing:
-    """One run at one α."""
+    """One run under one mixing."""
 
-    alpha: float
+    mixing: Mixing
     domains: dict[str, Share]
     id: Share
     ood: Share | None
     """Unweighted mean over the OOD domains; None without any."""
 
 
-def standing(record: RunRecord, alpha: float) -> Standing:
-    """The run at an α that it was measured at; a `UserError` names those."""
-    alpha = float(alpha)
-    if alpha in _ENDS:
-        scores = record.evaluations[_ENDS[alpha]].domains
-        domains = {
-            name: Share(score.n, score.accuracy, score.low, score.high)
-            for name, score in scores.items()
-        }
-    else:
-        sizes = record.evaluations["zero-shot"].domains
-        domains = {
-            name: _share(accuracy, sizes[name].n)
-            for name, accuracy in _measured_at(record, alpha).items()
-        }
+ZERO_SHOT = Mixing.wise(0)
+FINE_TUNED = Mixing.wise(1)
+
+
+def standing(record: RunRecord, mixing: Mixing, by_hand: Iterable[ByHand] = ()) -> Standing:
+    """The run under a mixing that was measured; a `UserError` names the α that were.
+
+    `by_hand` are those that people have measured besides.
+    """
+    domains = measured(record, mixing, by_hand)
+    if domains is None:
+        grid = ", ".join(f"{point.alpha:g}" for point in record.wise)
+        raise UserError(
+            f"alpha: run {record.run_id} was measured at {grid}, got {mixing}. Choose one of these."
+        )
     ood = [share for name, share in domains.items() if name.startswith("ood/")]
-    return Standing(alpha, domains, mean(inside(domains)), mean(ood) if ood else None)
+    return Standing(mixing, domains, mean(inside(domains)), mean(ood) if ood else None)
+
+
+def measured(
+    record: RunRecord, mixing: Mixing, by_hand: Iterable[ByHand] = ()
+) -> dict[str, Share] | None:
+    """By domain what a run was measured at under a mixing; None where it was not."""
+    whole = {ZERO_SHOT: "zero-shot", FINE_TUNED: "fine-tuned", record.mixing: "recommended"}
+    if found := record.evaluations.get(whole.get(mixing, "")):
+        return _shares(found)
+    for one in by_hand:
+        if one.mixing == mixing:
+            return _shares(one.evaluation)
+    sizes = record.evaluations["zero-shot"].domains
+    points = record.wise if mixing.kind == "wise" else record.steady.points if record.steady else []
+    for point in points:
+        if math.isclose(point.alpha, mixing.alpha, abs_tol=1e-9):
+            return {name: _share(share, sizes[name].n) for name, share in point.domains.items()}
+    return None
 
 
 def mean(scores: Sequence[Measured]) -> Share:
@@ -95,14 +112,11 @@ def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return one != other and one[0] >= other[0] and one[1] >= other[1]
 
 
-def _measured_at(record: RunRecord, alpha: float) -> dict[str, float]:
-    for point in record.wise:
-        if math.isclose(point.alpha, alpha, abs_tol=1e-9):
-            return point.domains
-    grid = ", ".join(f"{point.alpha:g}" for point in record.wise)
-    raise UserError(
-        f"alpha: run {record.run_id} was measured at {grid}, got {alpha:g}. Choose one of these."
-    )
+def _shares(evaluation: Evaluation) -> dict[str, Share]:
+    return {
+        name: Share(score.n, score.accuracy, score.low, score.high)
+        for name, score in evaluation.domains.items()
+    }
 
 
 def _share(accuracy: float, n: int) -> Share:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from core.export.facts import Score
-from core.records import WisePoint
+from core.evaluation.standing import Share
+from core.records import Mixing, MixingKind, RunRecord, WisePoint
 
 WIDTH, HEIGHT, EDGE = 560, 240, 44
 _MOST_POINTS = 300
@@ -24,7 +24,7 @@ def loss(values: Sequence[float]) -> Markup:
     return _figure("Training loss by step", _axes(x, y, "step", ("{:.0f}", "{:.2f}")) + body)
 
 
-def accuracies(columns: Mapping[str, Mapping[str, Score]]) -> Markup:
+def accuracies(columns: Mapping[str, Mapping[str, Share]]) -> Markup:
     """Accuracy with its interval, by domain, one row for each classifier."""
     names = list(columns["zero-shot"])
     x = _Scale(0, 1, 150, WIDTH - 28)
@@ -50,28 +50,41 @@ def accuracies(columns: Mapping[str, Mapping[str, Score]]) -> Markup:
     return _figure("Accuracy by domain with 95 % intervals", body, tall)
 
 
-def frontier(points: Sequence[WisePoint], alpha: float) -> Markup:
-    """ID against OOD accuracy for every measured α; nothing without an OOD domain."""
-    known = [(p.alpha, p.id, p.ood) for p in points if p.ood is not None]
-    if not known:
+def frontier(record: RunRecord, mixing: Mixing) -> Markup:
+    """ID against OOD accuracy for every measured α, with and without the gate; nothing without an
+    OOD domain.
+    """
+    curves: dict[MixingKind, list[tuple[float, float, float]]] = {
+        kind: [(p.alpha, p.id, p.ood) for p in points if p.ood is not None]
+        for kind, points in _curves(record)
+    }
+    every = [point for points in curves.values() for point in points]
+    if not every:
         return Markup()
-    x = _around([on_id for _, on_id, _ in known], EDGE, WIDTH - 16)
-    y = _around([ood for _, _, ood in known], HEIGHT - 30, 12)
-    line = " ".join(f"{x(on_id):.1f},{y(ood):.1f}" for _, on_id, ood in known)
-    body = Markup('<polyline class="line" points="{}"/>').format(line)
-    for mixed, on_id, ood in known:
-        chosen = abs(mixed - alpha) < 1e-9
-        body += Markup(
-            '<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"><title>{}</title></circle>'
-        ).format(
-            "chosen" if chosen else "point",
-            x(on_id),
-            y(ood),
-            7 if chosen else 3.5,
-            f"α = {mixed:g}: ID {100 * on_id:.1f} %, OOD {100 * ood:.1f} %",
-        )
+    x = _around([on_id for _, on_id, _ in every], EDGE, WIDTH - 16)
+    y = _around([ood for _, _, ood in every], HEIGHT - 30, 12)
+    body = Markup()
+    for kind, points in curves.items():
+        line = " ".join(f"{x(on_id):.1f},{y(ood):.1f}" for _, on_id, ood in points)
+        body += Markup('<polyline class="line {}" points="{}"/>').format(kind, line)
+        for alpha, on_id, ood in points:
+            chosen = kind == mixing.kind and abs(alpha - mixing.alpha) < 1e-9
+            how = Mixing(kind=kind, alpha=alpha)
+            body += Markup(
+                '<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"><title>{}</title></circle>'
+            ).format(
+                "chosen" if chosen else "point",
+                x(on_id),
+                y(ood),
+                7 if chosen else 3.5,
+                f"{how}: ID {100 * on_id:.1f} %, OOD {100 * ood:.1f} %",
+            )
     axes = _axes(x, y, "ID accuracy (across), OOD accuracy (up)", ("{:.0%}", "{:.0%}"))
     return _figure("ID against OOD accuracy for every mixing weight", axes + body)
+
+
+def _curves(record: RunRecord) -> list[tuple[MixingKind, list[WisePoint]]]:
+    return [("wise", record.wise), ("steady", record.steady.points if record.steady else [])]
 
 
 class _Scale:

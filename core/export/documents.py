@@ -6,23 +6,23 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core import __version__
-from core.errors import UserError, unknown
+from core.errors import unknown
+from core.evaluation.standing import Share
 from core.export import charts
 from core.export.exported import Exported, make_room
-from core.export.facts import Facts, Score
+from core.export.facts import Facts
 from core.export.formats import DOCUMENTS
+from core.records import Mixing
 from core.runs import RunFolder
 
 NAMES = {"card": "model-card.md", "report": "report.html"}
 
 
-def write_document(kind: str, run: RunFolder, alpha: float, folder: Path) -> Exported:
+def write_document(kind: str, run: RunFolder, mixing: Mixing, folder: Path) -> Exported:
     """Write the model card (Markdown) or the report (one HTML file that asks for no other)."""
     if kind not in DOCUMENTS:
         raise unknown("format", kind, DOCUMENTS)
-    if not 0 <= alpha <= 1:
-        raise UserError(f"alpha must be from 0 (zero-shot) to 1 (fine-tuned), got {alpha:g}.")
-    facts = Facts(run.record(), alpha)
+    facts = Facts(run.record(), mixing, run.by_hand())
     text = card(facts) if kind == "card" else report(facts, _losses(run))
     make_room(folder, {NAMES[kind]})
     (folder / NAMES[kind]).write_text(text, "utf-8")
@@ -38,7 +38,7 @@ def report(facts: Facts, losses: list[float]) -> str:
     """The report in HTML: styles and charts are inside."""
     drawn = [
         charts.accuracies(facts.columns),
-        charts.frontier(facts.record.wise, facts.alpha),
+        charts.frontier(facts.record, facts.mixing),
         charts.loss(losses),
     ]
     return _render("report.html", facts=facts, charts=[chart for chart in drawn if chart])
@@ -57,14 +57,18 @@ def _render(name: str, **values: object) -> str:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters.update(score=_score, cell=_cell)
+    environment.filters.update(score=_score, cell=_cell, points=_points)
     return environment.get_template(name).render(version=__version__, **values)
 
 
-def _score(score: Score | None) -> str:
+def _score(score: Share | None) -> str:
     if score is None:
         return "–"
     return f"{100 * score.accuracy:.1f} % ({100 * score.low:.1f}–{100 * score.high:.1f})"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def _cell(text: object) -> str:

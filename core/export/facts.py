@@ -1,22 +1,12 @@
 """What a document says of a run at some α: everything from the record, nothing computed anew."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.intervals import wilson
-from core.records import DomainScore, RunRecord, WisePoint
-
-
-@dataclass(frozen=True)
-class Score:
-    """An accuracy with its 95 % Wilson interval."""
-
-    accuracy: float
-    low: float
-    high: float
-    n: int
+from core.evaluation.standing import FINE_TUNED, ZERO_SHOT, Share, measured
+from core.records import ByHand, Change, Mixing, RunRecord
 
 
 @dataclass(frozen=True)
@@ -24,7 +14,9 @@ class Facts:
     """A finished run, as it is told to a stranger."""
 
     record: RunRecord
-    alpha: float
+    mixing: Mixing
+    by_hand: Sequence[ByHand] = ()
+    """Mixings that people have measured besides."""
 
     @property
     def method(self) -> str:
@@ -32,28 +24,46 @@ class Facts:
         return str(self.record.config["method"])
 
     @property
-    def columns(self) -> dict[str, dict[str, Score]]:
-        """By classifier, then by domain; without α where the record has no such mixing weight."""
-        ends = self.record.evaluations
-        zero = _scores(ends["zero-shot"].domains)
-        tuned = _scores(ends["fine-tuned"].domains)
-        found = {"zero-shot": zero}
-        if 0 < self.alpha < 1 and self.point:
-            found[self.label] = {
-                name: _score(round(share * zero[name].n), zero[name].n)
-                for name, share in self.point.domains.items()
-            }
-        return {**found, "fine-tuned": tuned}
+    def columns(self) -> dict[str, dict[str, Share]]:
+        """By classifier, then by domain; without the mixing where it was not measured."""
+        ends = {"zero-shot": ZERO_SHOT, self.label: self.mixing, "fine-tuned": FINE_TUNED}
+        found = {
+            label: measured(self.record, mixing, self.by_hand) for label, mixing in ends.items()
+        }
+        return {label: domains for label, domains in found.items() if domains}
 
     @property
     def label(self) -> str:
-        """The name of the exported classifier among the columns."""
-        return {0.0: "zero-shot", 1.0: "fine-tuned"}.get(self.alpha, f"α = {self.alpha:g}")
+        """The name of the described classifier among the columns."""
+        ends = {ZERO_SHOT: "zero-shot", FINE_TUNED: "fine-tuned"}
+        return ends.get(self.mixing, str(self.mixing))
 
     @property
-    def point(self) -> WisePoint | None:
-        """The measured point of the frontier at α."""
-        return next((p for p in self.record.wise if abs(p.alpha - self.alpha) < 1e-9), None)
+    def changes(self) -> dict[str, Change]:
+        """Against zero-shot on the same images, by domain; empty where it was not tested."""
+        by_hand = {one.mixing: one.changes for one in self.by_hand}
+        known = {
+            FINE_TUNED: self.record.changes.get("fine-tuned", {}),
+            self.record.mixing: self.record.changes.get("recommended", {}),
+            **by_hand,
+        }
+        return known.get(self.mixing, {})
+
+    @property
+    def gate(self) -> str:
+        """What the gate of a steady mixing does, in a sentence; empty without."""
+        steady = self.record.steady
+        if self.mixing.kind == "wise" or steady is None:
+            return ""
+        if steady.unfamiliar >= 1:
+            return (
+                "Steady: validation shows that the base model hardly knows these classes, so "
+                "images unlike the training images are answered by the fine-tuned weights, too."
+            )
+        return (
+            "Steady: images unlike the training images, by the early layers of the frozen tower, "
+            "are left to zero-shot CLIP."
+        )
 
     @property
     def domains(self) -> list[str]:
@@ -64,12 +74,14 @@ class Facts:
     def choice(self) -> str:
         """How α came about, and what that means for the numbers."""
         chosen = self.record.selection
-        if abs(chosen.alpha - self.alpha) > 1e-9:
-            return (
-                f"α = {self.alpha:g} was set by hand (the run itself chose {chosen.alpha:g}). "
-                "If test numbers were looked at to set it, they are optimistic."
-            )
-        return f"α = {self.alpha:g}: {_CHOSEN[chosen.alpha_chosen_on]}"
+        if self.mixing == self.record.mixing:
+            return f"{self.mixing}: {_CHOSEN[chosen.alpha_chosen_on]}"
+        if self.mixing == Mixing.wise(chosen.alpha):
+            return f"{self.mixing}: {_CHOSEN[chosen.alpha_chosen_on]}"
+        return (
+            f"{self.mixing} was set by hand (the run itself recommends {self.record.mixing}). "
+            "If test numbers were looked at to set it, they are optimistic."
+        )
 
     @property
     def notes(self) -> list[str]:
@@ -94,7 +106,7 @@ class Facts:
         if stopped := self.record.stopped_early:
             found.append(f"Training was ended after {stopped.steps} of {stopped.planned} steps.")
         if self.label not in self.columns:
-            found.append("The record has no measurement at exactly this α; its ends are given.")
+            found.append("This mixing was not measured; zero-shot and fine-tuned are given.")
         return found
 
     @property
@@ -120,14 +132,6 @@ _CHOSEN = {
     "fixed": "the combination as it is; no α was searched for.",
     "oracle": "made by looking at test images (oracle). Test numbers are not honest.",
 }
-
-
-def _scores(domains: Mapping[str, DomainScore]) -> dict[str, Score]:
-    return {name: Score(s.accuracy, s.low, s.high, s.n) for name, s in domains.items()}
-
-
-def _score(correct: int, n: int) -> Score:
-    return Score(correct / n if n else 0.0, *wilson(correct, n), n)
 
 
 def _plain(value: Any) -> str:

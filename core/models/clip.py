@@ -19,6 +19,7 @@ from core.data.transforms import Preprocess
 from core.models.attention import go_direct
 from core.models.classifier import Classifier
 from core.models.fast import make_fast
+from core.models.gates import early_layers, early_statistics
 from core.models.heads import Head, LinearHead
 from core.models.precision import Precision
 from core.models.text_tower import read_texts
@@ -159,6 +160,16 @@ class ClipModel:
         return self.cache.get(
             self.key("evaluation", items),
             lambda: self.frozen.features_of(self.pixels(root), items),
+        )
+
+    def early_statistics(self, root: Path, items: Sequence[Item]) -> Tensor:
+        """`(N, S)` of the evaluation views: what a gate reads (see `core.models.gates`); cached by
+        the images' bytes.
+        """
+        layers = early_layers(self.model.visual)
+        return self.cache.get(
+            self.key("early-statistics", items, layers=layers),
+            lambda: early_statistics(self, root, items),
         )
 
     def key(self, what: str, items: Sequence[Item], **more: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from core.errors import UserError
+from core.records import Mixing
 from core.training.estimate import Footprint
 from jobs.evaluator.catalogue import catalogue_path
 from jobs.settings import Settings
@@ -84,30 +85,30 @@ class EvaluatorClient:
         """What an image costs a model on this device."""
         return Footprint(**self._post("/footprint", {"model": model}))
 
-    def measure(self, run_id: str, alpha: float) -> dict[str, Any]:
-        """A finished run at any α on all of its domains."""
-        return self._post("/measure", {"run": run_id, "alpha": alpha})
+    def measure(self, run_id: str, mixing: Mixing) -> dict[str, Any]:
+        """A finished run under any mixing on all of its domains; kept in the run's folder."""
+        return self._post("/measure", _under(run_id, mixing))
 
-    def inspect(self, run_id: str, alpha: float) -> dict[str, Any]:
-        """What a finished run says of every image it measured, at its ends and at α."""
-        return self._post("/inspect", {"run": run_id, "alpha": alpha})
+    def inspect(self, run_id: str, mixing: Mixing) -> dict[str, Any]:
+        """What a finished run says of every image it measured, at its ends and under a mixing."""
+        return self._post("/inspect", _under(run_id, mixing))
 
     def feature_space(self, run_id: str, alpha: float) -> dict[str, Any]:
         """Where the images of a finished run lie for zero-shot CLIP and at α."""
-        return self._post("/feature-space", {"run": run_id, "alpha": alpha})
+        return self._post("/feature-space", _under(run_id, Mixing.wise(alpha)))
 
     def correct_templates(self, run_id: str, excluded: Sequence[str] | None) -> dict[str, Any]:
         """The spurious prototypes of a finished run, and without the excluded templates."""
         asked = None if excluded is None else list(excluded)
         return self._post("/correct-templates", {"run": run_id, "excluded": asked})
 
-    def predict(self, run_id: str, alpha: float, image: Path) -> dict[str, Any]:
-        """What zero-shot, α and the tuned model say about one image."""
-        return self._post("/predict", {"run": run_id, "alpha": alpha, "image": str(image)})
+    def predict(self, run_id: str, mixing: Mixing, image: Path) -> dict[str, Any]:
+        """What zero-shot, the mixing and the tuned model say about one image."""
+        return self._post("/predict", {**_under(run_id, mixing), "image": str(image)})
 
-    def export(self, run_id: str, alpha: float, format: str = "open_clip") -> dict[str, Any]:
-        """Write a finished run at α for another program."""
-        return self._post("/export", {"run": run_id, "alpha": alpha, "format": format})
+    def export(self, run_id: str, mixing: Mixing, format: str = "open_clip") -> dict[str, Any]:
+        """Write a finished run under a mixing for another program."""
+        return self._post("/export", {**_under(run_id, mixing), "format": format})
 
     def _get(self, route: str) -> dict[str, Any]:
         return self._ask("GET", route, None)
@@ -144,3 +145,7 @@ def _about(data: Path, model: str, templates: str | Sequence[str]) -> dict[str, 
     """A question about a data set as a model sees it, with a template set or one's own."""
     prompts = templates if isinstance(templates, str) else list(templates)
     return {"data": str(data), "model": model, "templates": prompts}
+
+
+def _under(run_id: str, mixing: Mixing) -> dict[str, Any]:
+    return {"run": run_id, "mixing": mixing.model_dump()}

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from core.allocator import keep_freed_memory
 from core.errors import UserError
-from core.records import write_json
+from core.records import Mixing, write_json
 from jobs import logs
 from jobs.evaluator.catalogue import catalogue_path
 from jobs.evaluator.client import checked_socket
@@ -44,14 +44,14 @@ class OfModel(BaseModel):
     model: str = "embedded"
 
 
-class AtAlpha(BaseModel):
-    """A finished run at a mixing weight."""
+class UnderMixing(BaseModel):
+    """A finished run under a mixing."""
 
     run: str
-    alpha: float
+    mixing: Mixing
 
 
-class Predict(AtAlpha):
+class Predict(UnderMixing):
     """Classify one image."""
 
     image: Path
@@ -64,7 +64,7 @@ class CorrectTemplates(BaseModel):
     excluded: tuple[str, ...] | None = None
 
 
-class Export(AtAlpha):
+class Export(UnderMixing):
     """Write for another program."""
 
     format: str = "open_clip"
@@ -123,16 +123,16 @@ def build_app(evaluator: Evaluator) -> FastAPI:
         return evaluator.footprint(body.model)
 
     @app.post("/measure")
-    def measure(body: AtAlpha) -> dict[str, Any]:
-        return evaluator.measure(body.run, body.alpha)
+    def measure(body: UnderMixing) -> dict[str, Any]:
+        return evaluator.measure(body.run, body.mixing)
 
     @app.post("/inspect")
-    def inspect(body: AtAlpha) -> dict[str, Any]:
-        return evaluator.inspect(body.run, body.alpha)
+    def inspect(body: UnderMixing) -> dict[str, Any]:
+        return evaluator.inspect(body.run, body.mixing)
 
     @app.post("/feature-space")
-    def feature_space(body: AtAlpha) -> dict[str, Any]:
-        return evaluator.feature_space(body.run, body.alpha)
+    def feature_space(body: UnderMixing) -> dict[str, Any]:
+        return evaluator.feature_space(body.run, body.mixing.alpha)
 
     @app.post("/correct-templates")
     def correct_templates(body: CorrectTemplates) -> dict[str, Any]:
@@ -140,11 +140,11 @@ def build_app(evaluator: Evaluator) -> FastAPI:
 
     @app.post("/predict")
     def predict(body: Predict) -> dict[str, Any]:
-        return evaluator.predict(body.run, body.alpha, body.image)
+        return evaluator.predict(body.run, body.mixing, body.image)
 
     @app.post("/export")
     def export(body: Export) -> dict[str, Any]:
-        return evaluator.export(body.run, body.alpha, body.format)
+        return evaluator.export(body.run, body.mixing, body.format)
 
     return app
 

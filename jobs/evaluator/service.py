@@ -24,9 +24,10 @@ from core.durable import publish
 from core.environment import device_name
 from core.errors import UserError, unknown
 from core.evaluation.shots import ShotsPlan
+from core.evaluation.standing import FINE_TUNED, ZERO_SHOT
 from core.export.documents import write_document
 from core.export.formats import DOCUMENTS, FORMATS
-from core.finished import FinishedRun
+from core.finished import ENCODERS, FinishedRun
 from core.interpolation import catalogue as interpolators
 from core.methods import catalogue as methods
 from core.methods import find
@@ -35,7 +36,7 @@ from core.models.clip import ClipModel
 from core.models.precision import choose_device, choose_precision
 from core.protocols import Encoder, measure_shots
 from core.prototypes import preview_prototypes
-from core.records import RunConfig, write_json
+from core.records import Mixing, RunConfig, write_json
 from core.runs import RunFolder
 from core.training.footprint import measure_footprint
 from core.zero_shot import measure_zero_shot
@@ -47,7 +48,7 @@ MODELS_KEPT = 2
 RUNS_KEPT = 3
 ANSWERS_KEPT = 32
 LOOKS_KEPT = 6
-LOOK = 1
+LOOK = 2
 """Grows when a look into a run says more, so that a kept one is not taken for it."""
 SHOTS = 1
 """The same for the shots curve."""
@@ -136,17 +137,20 @@ class Evaluator:
             kept = self._settings.cache / f"footprint-{key}.json"
             return _read_or_make(kept, lambda: asdict(measure_footprint(clip)))
 
-    def measure(self, run: str, alpha: float) -> dict[str, Any]:
-        """A finished run at any α on all of its domains."""
+    def measure(self, run: str, mixing: Mixing) -> dict[str, Any]:
+        """A finished run under any mixing on all of its domains, and against zero-shot; kept in
+        the run's folder.
+        """
         started = time.perf_counter()
         with self._runs.borrow(run, lambda: self._open(run)) as finished:
-            evaluation = finished.measure(alpha).model_dump(mode="json")
+            found = finished.measure_by_hand(mixing)
         seconds = round(time.perf_counter() - started, 3)
-        return {"alpha": alpha, "evaluation": evaluation, "seconds": seconds}
+        return {**found.model_dump(mode="json"), "alpha": mixing.alpha, "seconds": seconds}
 
-    def inspect(self, run: str, alpha: float) -> dict[str, Any]:
-        """What a finished run says of every image it measured, at its ends and at α."""
-        return self._look(run, "inspection", [alpha], lambda opened: opened.inspect(alpha))
+    def inspect(self, run: str, mixing: Mixing) -> dict[str, Any]:
+        """What a finished run says of every image it measured, at its ends and under a mixing."""
+        question = [mixing.model_dump()]
+        return self._look(run, "inspection", question, lambda opened: opened.inspect(mixing))
 
     def feature_space(self, run: str, alpha: float) -> dict[str, Any]:
         """Where the images of a finished run lie for zero-shot CLIP and at α."""
@@ -157,33 +161,37 @@ class Evaluator:
         asked = None if excluded is None else sorted(excluded)
         return self._look(run, "templates", [asked], lambda r: r.correct_templates(asked))
 
-    def predict(self, run: str, alpha: float, image: Path) -> dict[str, Any]:
-        """What zero-shot, α and the tuned model say about one image; how familiar it is at α, and
-        where α looked.
+    def predict(self, run: str, mixing: Mixing, image: Path) -> dict[str, Any]:
+        """What zero-shot, the mixing and the tuned model say about one image; how familiar it is,
+        and where the mixed weights looked.
         """
-        columns = {0.0: "zero-shot", alpha: f"α = {alpha:g}", 1.0: "fine-tuned"}
-        columns |= {0.0: "zero-shot", 1.0: "fine-tuned"}  # the ends keep their names
+        columns = dict.fromkeys((ZERO_SHOT, mixing, FINE_TUNED))
+        names = {ZERO_SHOT: "zero-shot", FINE_TUNED: "fine-tuned"}
         with self._runs.borrow(run, lambda: self._open(run)) as finished:
-            answers = [finished.predict([image], a)[0] for a in columns]
-            look = finished.look(image, alpha)
+            answers = {how: finished.predict([image], how)[0] for how in columns}
+            look = finished.look(image, mixing.alpha)
+        gate = {name: answers[mixing][name] for name in ("familiarity", "tuned_share")}
         return {
             **look,
+            "gate": gate if mixing.kind == "steady" else None,
             "columns": [
-                {"label": label, "alpha": a, "top": answer["top"]}
-                for (a, label), answer in zip(columns.items(), answers, strict=True)
+                {"label": names.get(how, str(how)), "alpha": how.alpha, "top": answer["top"]}
+                for how, answer in answers.items()
             ],
         }
 
-    def export(self, run: str, alpha: float, format: str) -> dict[str, Any]:
-        """Write a finished run at α for another program: a folder, and one file to download."""
+    def export(self, run: str, mixing: Mixing, format: str) -> dict[str, Any]:
+        """Write a finished run for another program: a folder, and one file to download."""
         if format not in FORMATS:
             raise unknown("format", format, FORMATS)
-        out = self._settings.home / "exports" / run / f"{run}-{format}-alpha-{alpha:g}"
+        steady = "-steady" if mixing.kind == "steady" and format not in ENCODERS else ""
+        name = f"{run}-{format}-alpha-{mixing.alpha:g}{steady}"
+        out = self._settings.home / "exports" / run / name
         if format in DOCUMENTS:
-            exported = write_document(format, self._run_folder(run), alpha, out)
+            exported = write_document(format, self._run_folder(run), mixing, out)
         else:
             with self._runs.borrow(run, lambda: self._open(run)) as finished:
-                exported = finished.export(format, alpha, out)
+                exported = finished.export(format, mixing, out)
         packed = _pack(out)
         with open(packed.file, "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

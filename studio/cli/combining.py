@@ -118,7 +118,11 @@ def _summarise(record: RunRecord, folder: RunFolder) -> None:
         ("run", "method", "validation %", "share %"),
         [(m.run_id, m.method, percent(m.val), percent(m.share)) for m in members],
     )
-    labels = {"zero-shot": "zero-shot", "fine-tuned": record.config["method"]}
+    labels = {
+        "zero-shot": "zero-shot",
+        "recommended": f"recommended ({record.mixing})",
+        "fine-tuned": record.config["method"],
+    }
     table(
         ("classifier", "ID %", "OOD %"),
         [

@@ -8,7 +8,7 @@ import typer
 
 from core.errors import UserError, unknown
 from core.export.formats import DOCUMENTS, FORMATS
-from core.records import RunRecord, WisePoint
+from core.records import Mixing, RunRecord, WisePoint
 from core.runs import RunFolder
 from jobs.settings import Settings
 from studio.cli import options
@@ -29,6 +29,7 @@ def evaluate(
     ],
     data: options.Data,
     alpha: options.Alpha = None,
+    steady: options.Steady = None,
     templates: options.Templates = None,
     as_json: AsJson = False,
 ) -> None:
@@ -38,10 +39,13 @@ def evaluate(
         if options.is_run(what, settings):
             if templates:
                 raise UserError("--templates: a run keeps its own prompts. Leave it out.")
-            measured = _evaluate_run(options.find_run(what, settings), data, alpha, settings)
+            folder = options.find_run(what, settings)
+            how = options.mixing(folder.record(), alpha, steady)
+            measured = _evaluate_run(folder, data, how, settings)
         else:
-            if alpha is not None:
-                raise UserError(f"--alpha needs a finished run, and {what!r} is none.")
+            for flag, given in (("--alpha", alpha), ("--steady", steady)):
+                if given is not None:
+                    raise UserError(f"{flag} needs a finished run, and {what!r} is none.")
             measured = _evaluate_model(
                 what, data, options.template_spec(templates or ["dataset"]), settings
             )
@@ -86,12 +90,13 @@ def predict(
     run: options.Run,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE…")],
     alpha: options.Alpha = None,
+    steady: options.Steady = None,
     as_json: AsJson = False,
 ) -> None:
     """The likeliest classes of one or more images."""
     settings = Settings()
     folder = options.find_run(run, settings)
-    chosen = _alpha(folder.record(), alpha)
+    chosen = options.mixing(folder.record(), alpha, steady)
     with answering(as_json) as answer:
         from core.finished import FinishedRun
 
@@ -115,36 +120,48 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     format: Annotated[str, typer.Option(help=", ".join(FORMATS))] = "open_clip",
     alpha: options.Alpha = None,
+    steady: options.Steady = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the encoder at alpha for another program, loaded again and compared; or a document."""
     settings = Settings()
     folder = options.find_run(run, settings)
-    chosen = _alpha(folder.record(), alpha)
+    chosen = _to_export(folder.record(), format, alpha, steady)
     with answering(as_json) as answer:
         exported = _export(folder, format, chosen, out.absolute(), settings)
         if as_json:
-            answer({**exported.to_json(), "format": format, "alpha": chosen})
+            told = {"format": format, "alpha": chosen.alpha, "mixing": chosen.model_dump()}
+            answer({**exported.to_json(), **told})
         else:
             print("\n\n".join(filter(None, (exported.check, exported.snippet))))
 
 
 def _export(
-    folder: RunFolder, kind: str, alpha: float, out: Path, settings: Settings
+    folder: RunFolder, kind: str, mixing: Mixing, out: Path, settings: Settings
 ) -> "Exported":
     if kind not in FORMATS:
         raise unknown("format", kind, FORMATS)
     if kind in DOCUMENTS:
         from core.export.documents import write_document
 
-        return write_document(kind, folder, alpha, out)
+        return write_document(kind, folder, mixing, out)
     from core.finished import FinishedRun
 
-    return FinishedRun(folder.path, settings.cache).export(kind, alpha, out)
+    return FinishedRun(folder.path, settings.cache).export(kind, mixing, out)
 
 
-def _alpha(record: RunRecord, alpha: float | None) -> float:
-    return record.selection.alpha if alpha is None else alpha
+def _to_export(record: RunRecord, kind: str, alpha: float | None, steady: bool | None) -> Mixing:
+    """A document tells of what the run recommends; an encoder is one set of weights, and takes the
+    α that was chosen for such.
+    """
+    if kind in DOCUMENTS:
+        return options.mixing(record, alpha, steady)
+    if steady:
+        raise UserError(
+            f"--steady: {kind} holds one set of weights, and a steady run answers with two and a "
+            "gate. Leave the flag out for the encoder alone."
+        )
+    return options.mixing(record, alpha, steady=False)
 
 
 def _frontier(
@@ -171,22 +188,22 @@ def _evaluate_model(
 
 
 def _evaluate_run(
-    folder: RunFolder, data: str, alpha: float | None, settings: Settings
+    folder: RunFolder, data: str, mixing: Mixing, settings: Settings
 ) -> dict[str, Any]:
     from core.data.ingest import open_dataset
     from core.finished import FinishedRun
 
     finished = FinishedRun(folder.path, settings.cache)
-    chosen = _alpha(finished.record, alpha)
     task = None
     if Path(data).expanduser().resolve() != Path(finished.config.data).resolve():
         task = _everything(
             open_dataset(data, settings.cache), finished.record.classes, finished.task
         )
-    evaluation = finished.measure(chosen, task)
+    evaluation = finished.measure(mixing, task)
     return {
         "run": finished.record.run_id,
-        "alpha": chosen,
+        "alpha": mixing.alpha,
+        "mixing": mixing.model_dump(),
         "evaluation": evaluation.model_dump(mode="json"),
     }
 

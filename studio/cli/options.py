@@ -10,7 +10,7 @@ import typer
 import yaml
 
 from core.errors import UserError
-from core.records import RunConfig
+from core.records import Mixing, RunConfig, RunRecord
 from core.runs import RunFolder
 from jobs.naming import find_run as find_run
 from jobs.settings import Settings
@@ -75,7 +75,15 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, …")
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Folder or id of a finished run.")]
 Alpha = Annotated[
     float | None,
-    typer.Option(help="0 is zero-shot, 1 is fine-tuned. By default what the run chose."),
+    typer.Option(help="0 is zero-shot, 1 is fine-tuned. By default what the run recommends."),
+]
+Steady = Annotated[
+    bool | None,
+    typer.Option(
+        "--steady/--no-steady",
+        help="Leave images unlike the training images to zero-shot. By default what the run "
+        "recommends; with --alpha alone, no.",
+    ),
 ]
 
 
@@ -164,6 +172,15 @@ def parse_alphas(text: str) -> tuple[float, ...]:
             f"alphas: {text!r} makes {count + 1} mixing weights; at most 1001 make sense."
         )
     return tuple(round(low + i * step, 6) for i in range(count + 1))
+
+
+def mixing(record: RunRecord, alpha: float | None, steady: bool | None) -> Mixing:
+    """What the run recommends, unless the flags say otherwise."""
+    if alpha is None and steady in (None, record.mixing.kind == "steady"):
+        return record.mixing
+    if alpha is None:
+        alpha = record.mixing.alpha if steady else record.selection.alpha
+    return Mixing.steady(alpha) if steady else Mixing.wise(alpha)
 
 
 def is_run(text: str, settings: Settings) -> bool:

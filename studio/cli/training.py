@@ -69,14 +69,11 @@ def make_room(folder: RunFolder) -> None:
 
 
 def _summarise(record: RunRecord, folder: RunFolder) -> None:
-    chosen = record.selection.alpha
-    point = next((p for p in record.wise if p.alpha == chosen), None)
+    names = {"recommended": f"recommended ({record.mixing})"}
     rows: list[tuple[str, str, str]] = [
-        (label, percent(score.id), percent(score.ood))
+        (names.get(label, label), percent(score.id), percent(score.ood))
         for label, score in record.evaluations.items()
     ]
-    if point:
-        rows.append((f"mixed, alpha {chosen:g}", percent(point.id), percent(point.ood)))
     table(("classifier", "ID %", "OOD %"), rows)
     if record.generalised:
         sides = [(label, found.macro) for label, found in record.generalised.items()]
@@ -88,7 +85,12 @@ def _summarise(record: RunRecord, folder: RunFolder) -> None:
             (name, percent(before[name].accuracy), percent(after[name].accuracy)) for name in after
         ]
         table(("synthetic stress", "zero-shot %", "fine-tuned %"), changed)
-    print(f"alpha {chosen:g} was chosen on {_source(record)}. The run is in {folder.path}")
+    outcomes = ", ".join(
+        f"{name} {100 * change.difference:+.1f} ({change.outcome})"
+        for name, change in record.changes["recommended"].items()
+    )
+    print(f"Against zero-shot on the same images, in points: {outcomes}.")
+    print(f"{record.mixing} was chosen on {_source(record)}. The run is in {folder.path}")
 
 
 def _source(record: RunRecord) -> Any:

@@ -8,7 +8,8 @@ import pytest
 from core.data.dataset import Item
 from core.evaluation.confusion import confusion, most_confused
 from core.evaluation.inspecting import inspect
-from core.evaluation.temperature import HIGHEST, LOWEST, fit_temperature
+from core.models.temperature import HIGHEST, LOWEST, fit_temperature
+from core.records import Mixing
 
 
 def margins(margin: float, right: int, wrong: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +44,7 @@ def inspected(with_val: bool):
         items["val"] = items["test"]
     by = dict.fromkeys(items, logits)
     columns = dict.fromkeys(("zero-shot", "alpha", "fine-tuned"), by)
-    return inspect(0.5, (["a", "b"], ["A", "B"]), items, columns)
+    return inspect(Mixing.wise(0.5), (["a", "b"], ["A", "B"]), items, columns)
 
 
 def test_scaling_by_the_fitted_temperature_mends_what_is_too_sure():

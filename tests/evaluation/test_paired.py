@@ -9,8 +9,9 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
 
-from core.evaluation.paired import compare_hits, mcnemar, pair, tango
+from core.evaluation.paired import changes, compare_hits, holm, mcnemar, mean_change, pair, tango
 from core.evaluation.predictions import Answers, DomainPredictions, Predictions
+from core.records import Change
 from tests.mutants import Mutant
 
 Z2 = 1.959963984540054**2
@@ -207,3 +208,43 @@ def test_both_tests_are_those_of_scipy_without_its_import(counts):
 def test_comparing_runs_imports_no_scipy():
     program = "import sys, core.comparison; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_changes_are_corrected_for_the_number_of_domains():
+    def hits(*values):
+        return np.array(values, dtype=bool)
+
+    before = {"val": hits(0), "test": hits(*[0] * 8), "ood/x": hits(*[1] * 6), "ood/y": hits(1, 0)}
+    after = {"val": hits(1), "test": hits(*[1] * 8), "ood/x": hits(*[0] * 6), "ood/y": hits(1, 0)}
+    found = changes(before, after)
+    assert found.keys() == {"test", "ood/x", "ood/y"}
+    assert (found["test"].p, found["test"].p_holm) == (2 / 2**8, 3 * 2 / 2**8)
+    assert (found["ood/x"].p, found["ood/x"].p_holm) == (2 / 2**6, 2 * 2 / 2**6)
+    assert [one.outcome for one in found.values()] == ["better", "held", "held"]
+    assert (found["test"].gained, found["test"].lost, found["test"].difference) == (8, 0, 1.0)
+
+
+def test_holm_never_lets_a_later_p_be_smaller():
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx(
+        {"a": 0.03, "c": 0.06, "b": 0.06}
+    )
+
+
+def test_the_mean_change_adds_the_domains_intervals_squared():
+    def change(difference, low, high):
+        return Change(
+            n=10, gained=0, lost=0, difference=difference, low=low, high=high, p=1, p_holm=1,
+            outcome="held",
+        )  # fmt: skip
+
+    mean = mean_change(
+        {
+            "test": change(9, 9, 9),
+            "ood/x": change(0.1, 0.07, 0.13),
+            "ood/y": change(0.3, 0.26, 0.34),
+        }
+    )
+    assert (mean.domains, mean.difference) == (2, pytest.approx(0.2))
+    assert (mean.low, mean.high) == (pytest.approx(0.175), pytest.approx(0.225))
+    assert mean.outcome == "better"
+    assert mean_change({"test": change(0, 0, 0)}) is None

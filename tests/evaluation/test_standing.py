@@ -5,7 +5,16 @@ import pytest
 from core.errors import UserError
 from core.evaluation.standing import standing, undominated
 from core.intervals import wilson
-from core.records import DomainScore, Evaluation, RunConfig, RunRecord, Selection, WisePoint
+from core.records import (
+    ByHand,
+    DomainScore,
+    Evaluation,
+    Mixing,
+    RunConfig,
+    RunRecord,
+    Selection,
+    WisePoint,
+)
 
 
 def score(correct: int, n: int) -> DomainScore:
@@ -31,6 +40,7 @@ def record() -> RunRecord:
         evaluations={"zero-shot": evaluation(30, 10, 24), "fine-tuned": evaluation(45, 8, 12)},
         wise=[WisePoint(alpha=0.35, id=0.8, ood=0.525, domains=middle)],
         selection=Selection(checkpoint="last", alpha=0.35, alpha_chosen_on="val"),
+        mixing=Mixing.wise(0.35),
         timing={},
         environment={},
         files={},
@@ -38,7 +48,7 @@ def record() -> RunRecord:
 
 
 def test_a_measured_alpha_has_the_interval_of_its_counts(record):
-    at = standing(record, 0.35)
+    at = standing(record, Mixing.wise(0.35))
     night = at.domains["ood/night"]
     assert (night.n, night.accuracy) == (20, 0.55)
     assert (night.low, night.high) == wilson(11, 20)
@@ -49,16 +59,24 @@ def test_a_measured_alpha_has_the_interval_of_its_counts(record):
 
 
 def test_the_ends_are_the_evaluations_themselves(record):
-    assert standing(record, 0).id.accuracy == 0.6
-    assert standing(record, 1).id.accuracy == 0.9
-    assert standing(record, 1).domains["ood/snow"].accuracy == 0.3
+    assert standing(record, Mixing.wise(0)).id.accuracy == 0.6
+    assert standing(record, Mixing.wise(1)).id.accuracy == 0.9
+    assert standing(record, Mixing.wise(1)).domains["ood/snow"].accuracy == 0.3
 
 
 def test_an_alpha_that_was_not_measured_is_refused_with_the_grid(record):
-    with pytest.raises(UserError, match=r"measured at 0\.35, got 0\.4"):
-        standing(record, 0.4)
+    with pytest.raises(UserError, match=r"measured at 0\.35, got α = 0\.4"):
+        standing(record, Mixing.wise(0.4))
 
 
 def test_a_point_is_dominated_by_what_is_better_on_one_and_no_worse_on_the_other():
     points = [(0.6, 0.6), (0.8, 0.5), (0.8, 0.4), (0.5, 0.5), (0.6, 0.6)]
     assert undominated(points) == [True, True, False, False, True]
+
+
+def test_what_was_set_by_hand_and_measured_stands_like_the_grid(record):
+    hand = ByHand(mixing=Mixing.wise(0.4), evaluation=evaluation(41, 9, 20), changes={})
+    at = standing(record, Mixing.wise(0.4), [hand])
+    assert at.id.accuracy == 0.82
+    with pytest.raises(UserError, match=r"α = 0\.4, steady"):
+        standing(record, Mixing.steady(0.4), [hand])

@@ -9,7 +9,17 @@ from core.errors import UserError
 from core.events import Stage, Step
 from core.export.documents import write_document
 from core.intervals import wilson
-from core.records import DomainScore, Evaluation, RunConfig, RunRecord, Selection, WisePoint
+from core.records import (
+    ByHand,
+    Change,
+    DomainScore,
+    Evaluation,
+    Mixing,
+    RunConfig,
+    RunRecord,
+    Selection,
+    WisePoint,
+)
 from core.runs import EventLog, RunFolder
 
 EVIL = '<img src=x onerror=alert(1)>|[a](javascript:b)"'
@@ -69,7 +79,7 @@ def run(tmp_path):
 
 
 def text_of(run, kind, out, alpha=0.3):
-    exported = write_document(kind, run, alpha, out)
+    exported = write_document(kind, run, Mixing.wise(alpha), out)
     assert not exported.verified
     (path,) = exported.folder.iterdir()
     return path.read_text("utf-8")
@@ -97,9 +107,24 @@ def test_it_tells_nothing_of_the_machine(run, tmp_path, kind):
 
 def test_an_alpha_by_hand_is_called_so_and_has_no_invented_numbers(run, tmp_path):
     text = text_of(run, "card", tmp_path / "out", alpha=0.42)
-    assert "set by hand (the run itself chose 0.3)" in text
+    assert "α = 0.42 was set by hand (the run itself recommends α = 0.3)" in text
     assert "| domain | n | zero-shot | fine-tuned |" in text
-    assert "no measurement at exactly this α" in text
+    assert "This mixing was not measured" in text
+
+
+@pytest.mark.parametrize("kind", ["card", "report"])
+def test_an_alpha_by_hand_that_was_measured_stands_with_its_own_numbers(run, tmp_path, kind):
+    fell = Change(
+        n=50, gained=1, lost=9, difference=-0.16, low=-0.28, high=-0.04, p=0.02, p_holm=0.04,
+        outcome="worse",
+    )  # fmt: skip
+    measured = evaluation(v=30, t=77, o=22)
+    run.keep_by_hand(ByHand(mixing=Mixing.wise(0.42), evaluation=measured, changes={"o": fell}))
+    text = text_of(run, kind, tmp_path / "out", alpha=0.42)
+    assert "77.0 %" in text
+    assert "This mixing was not measured" not in text
+    assert "−16.0" in text
+    assert "worse" in text
 
 
 class Elements(HTMLParser):
@@ -142,4 +167,4 @@ def test_names_in_the_card_stay_names(run, tmp_path):
 @pytest.mark.parametrize("kind", ["card", "report"])
 def test_an_alpha_out_of_range_is_refused(run, tmp_path, kind):
     with pytest.raises(UserError, match="alpha must be from 0"):
-        write_document(kind, run, 1.5, tmp_path / "out")
+        write_document(kind, run, Mixing.wise(1.5), tmp_path / "out")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
+from core.records import Mixing
 from core.runs import RunFolder
 from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 from jobs.evaluator.shelf import Shelf
@@ -143,7 +144,7 @@ def test_the_shots_curve_is_kept(evaluator, home, config):
 def test_a_run_is_measured_at_the_ends_as_its_record_says(evaluator, home):
     record = RunFolder(home.run_folder("a-run").path).record()
     for alpha, label in ((0.0, "zero-shot"), (1.0, "fine-tuned")):
-        measured = evaluator.measure("a-run", alpha)["evaluation"]["domains"]
+        measured = evaluator.measure("a-run", Mixing.wise(alpha))["evaluation"]["domains"]
         recorded = record.evaluations[label].domains
         assert {n: s["correct"] for n, s in measured.items()} == {
             n: s.correct for n, s in recorded.items()
@@ -151,7 +152,7 @@ def test_a_run_is_measured_at_the_ends_as_its_record_says(evaluator, home):
 
 
 def test_a_run_is_inspected_image_by_image_once(evaluator, home):
-    said = evaluator.inspect("a-run", 0.3)
+    said = evaluator.inspect("a-run", Mixing.wise(0.3))
     record = RunFolder(home.run_folder("a-run").path).record()
     for column, label in (("zero-shot", "zero-shot"), ("fine-tuned", "fine-tuned")):
         for name, score in record.evaluations[label].domains.items():
@@ -163,9 +164,9 @@ def test_a_run_is_inspected_image_by_image_once(evaluator, home):
     assert set(said["temperatures"]) == {"zero-shot", "alpha", "fine-tuned"}
     kept = list(home.cache.glob("inspection-*.json"))
     assert [json.loads(p.read_text("utf-8")) for p in kept] == [said]
-    assert evaluator.inspect("a-run", 0.3) == said
+    assert evaluator.inspect("a-run", Mixing.wise(0.3)) == said
     with pytest.raises(UserError, match="alpha must be from 0"):
-        evaluator.inspect("a-run", 1.5)
+        evaluator.inspect("a-run", Mixing.wise(1.5))
 
 
 def test_the_feature_space_of_a_run_is_mapped_once(evaluator, home):
@@ -191,7 +192,7 @@ def test_templates_are_corrected_again_without_those_that_are_excluded(evaluator
 
 def test_a_photo_is_classified_in_three_columns(evaluator, config):
     image = next(Path(config.data).glob("test/otter/*"))
-    columns = evaluator.predict("a-run", 0.3, image)["columns"]
+    columns = evaluator.predict("a-run", Mixing.wise(0.3), image)["columns"]
     assert [column["label"] for column in columns] == ["zero-shot", "α = 0.3", "fine-tuned"]
     for column in columns:
         assert sum(guess["probability"] for guess in column["top"]) == pytest.approx(1, abs=1e-4)
@@ -199,7 +200,7 @@ def test_a_photo_is_classified_in_three_columns(evaluator, config):
 
 def test_a_photo_is_told_how_familiar_it_is_and_where_the_model_looked(evaluator, config):
     known = next(Path(config.data).glob("train/otter/*"))
-    said = evaluator.predict("a-run", 0.3, known)
+    said = evaluator.predict("a-run", Mixing.wise(0.3), known)
     assert said["familiarity"]["similarity"] <= 1 + 1e-6
     assert -1 <= said["familiarity"]["threshold"] <= 1
     lower = said["familiarity"]["similarity"] < said["familiarity"]["threshold"]
@@ -210,7 +211,7 @@ def test_a_photo_is_told_how_familiar_it_is_and_where_the_model_looked(evaluator
 
 
 def test_an_export_is_verified_and_packed(evaluator):
-    exported = evaluator.export("a-run", 0.3, "open_clip")
+    exported = evaluator.export("a-run", Mixing.wise(0.3), "open_clip")
     assert exported["verified"], exported["check"]
     assert Path(exported["path"]).stat().st_size == exported["size_bytes"]
     assert {one["output"] for one in exported["differences"]} == {
@@ -220,14 +221,14 @@ def test_an_export_is_verified_and_packed(evaluator):
 
 
 def test_a_document_of_one_file_is_downloaded_as_that_file(evaluator):
-    exported = evaluator.export("a-run", 0.5, "report")
+    exported = evaluator.export("a-run", Mixing.wise(0.5), "report")
     assert Path(exported["path"]).name == "a-run-report-alpha-0.5.html"
     assert "<svg" in Path(exported["path"]).read_text("utf-8")
     assert not exported["verified"]
 
 
 def test_a_snippet_names_the_file_that_is_downloaded(evaluator):
-    exported = evaluator.export("a-run", 0.5, "onnx")
+    exported = evaluator.export("a-run", Mixing.wise(0.5), "onnx")
     assert Path(exported["path"]).name == "a-run-onnx-alpha-0.5.onnx"
     assert f'InferenceSession("{exported["path"]}")' in exported["snippet"]
 
@@ -236,14 +237,14 @@ def test_a_snippet_names_the_file_that_is_downloaded(evaluator):
 def test_an_unknown_format_is_refused_before_anything_is_written(evaluator, home, format):
     before = sorted(home.home.rglob("exports/**"))
     with pytest.raises(UserError, match="format: there is no"):
-        evaluator.export("a-run", 0.5, format)
+        evaluator.export("a-run", Mixing.wise(0.5), format)
     assert sorted(home.home.rglob("exports/**")) == before
 
 
 @pytest.mark.parametrize("run", ["../a-run", "no-such-run", ".", ""])
 def test_only_runs_of_this_home_are_opened(evaluator, run):
     with pytest.raises(UserError, match="run: there is no"):
-        evaluator.measure(run, 0.5)
+        evaluator.measure(run, Mixing.wise(0.5))
 
 
 def test_the_shelf_makes_each_value_once_and_forgets_the_oldest():

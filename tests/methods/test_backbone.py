@@ -13,7 +13,7 @@ from core.finished import FinishedRun
 from core.models import zoo
 from core.models.backbone import plug_in
 from core.pipeline import run
-from core.records import RunConfig
+from core.records import Mixing, RunConfig
 from tests.test_pipeline import finish
 
 QUICK = {"views": 2, "alpha_steps": 4, "beta_steps": 5, "epochs": 2, "batch_size": 5}
@@ -53,16 +53,16 @@ def tuned(tiny_model, tiny_data, tmp_path_factory, cache):
 def opened_again(folder, record, cache):
     """Both ends are the run's own evaluations exactly."""
     opened = FinishedRun(folder, cache, "cpu")
-    assert opened.measure(0.0) == record.evaluations["zero-shot"]
-    assert opened.measure(1.0) == record.evaluations["fine-tuned"]
+    assert opened.measure(Mixing.wise(0.0)) == record.evaluations["zero-shot"]
+    assert opened.measure(Mixing.wise(1.0)) == record.evaluations["fine-tuned"]
     middle = next(point for point in record.wise if point.alpha == 0.5)
-    assert opened.measure(0.5).id == middle.id
+    assert opened.measure(Mixing.wise(0.5)).id == middle.id
     return opened
 
 
 def exported_of(opened, out):
     """The export, which is verified and says what its head computes."""
-    exported = opened.export("open_clip", 1.0, out)
+    exported = opened.export("open_clip", Mixing.wise(1.0), out)
     assert exported.verified, exported.check
     card = json.loads((exported.folder / "evenkeel.json").read_text())
     assert card["head"] == opened.tuned.head.formula

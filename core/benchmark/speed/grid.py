@@ -15,11 +15,14 @@ from core.evaluation.frontier import wise_point
 from core.events import Event, Stage
 from core.finished import FinishedRun
 from core.pipeline import run
-from core.records import DEFAULT_ALPHAS, RunConfig, WisePoint
+from core.records import DEFAULT_ALPHAS, Mixing, RunConfig, WisePoint
 from core.runs import RunFolder
 
 ALONE = (0.1, 0.5, 0.9)
 """Mixing weights that are also measured separately: neither end, which take less."""
+
+
+HALF = Mixing.wise(0.5)
 
 
 def measure_grid(setting: Setting) -> Generator[Event, None, list[Figure]]:
@@ -64,15 +67,15 @@ def measure_slider(setting: Setting) -> Generator[Event, None, list[Figure]]:
     place, cache = yield from finished_run(setting)
     yield Stage("T7", "the grid and one α")
     opened = _open(place, cache, setting)
-    opened.measure(0.5)
+    opened.measure(HALF)
 
     def look() -> WisePoint:
         return min(place.record().wise, key=lambda point: abs(point.alpha - 0.31))
 
     grid = tuple(1000 * seconds(look) for _ in range(setting.repeats))
     alphas = [0.31 + 0.01 * number for number in range(setting.repeats)]
-    exact = tuple(seconds(partial(opened.measure, alpha)) for alpha in alphas)
-    measured = sum(score.n for score in opened.measure(0.5).domains.values())
+    exact = tuple(seconds(partial(opened.measure, Mixing.wise(alpha))) for alpha in alphas)
+    measured = sum(score.n for score in opened.measure(HALF).domains.values())
     return [
         Figure(
             "T7", "a point of the measured grid, read anew", "ms", Target("at most", 50.0), grid
@@ -116,13 +119,18 @@ def _one_by_one(
     place: RunFolder, cache: Path, setting: Setting, alphas: Sequence[float]
 ) -> list[WisePoint]:
     """Each α as `evenkeel evaluate` measures it: the run opened, its images read, one α."""
-    return [wise_point(alpha, _open(place, cache, setting).measure(alpha)) for alpha in alphas]
+    mixings = [Mixing.wise(alpha) for alpha in alphas]
+    return [wise_point(how.alpha, _open(place, cache, setting).measure(how)) for how in mixings]
 
 
 def _in_a_process(place: RunFolder, cache: Path, setting: Setting) -> None:
     """One α as a command measures it, from the start of the interpreter on."""
     opened = f"FinishedRun(Path({str(place.path)!r}), Path({str(cache)!r}), {setting.device!r})"
-    code = f"from pathlib import Path; from core.finished import FinishedRun; {opened}.measure(0.5)"
+    imports = (
+        "from pathlib import Path; from core.finished import FinishedRun; "
+        "from core.records import Mixing"
+    )
+    code = f"{imports}; {opened}.measure(Mixing.wise(0.5))"
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
 
 

@@ -1,0 +1,219 @@
+"""Steady mixing: an α for every image. Our own method.
+
+One α trades accuracy at home against accuracy elsewhere; a decision for each image need not. A gate
+on the early statistics of the frozen tower (`core.models.gates`) says how familiar an image is. A
+familiar one is answered by the WiSE mixture, an unfamiliar one by zero-shot, unless validation
+shows that the base model is so weak that the tuned one is the better guess everywhere:
+
+    p(x) = (1 − v)·softmax(z₀(x)/T₀) + v·softmax(z_α(x)/T_α),   v = g(x) + (1 − g(x))·w.
+
+Relatives: VRF (arXiv 2411.06966) also weighs two models by a distance to training images, but of
+last-layer features; DaWin (arXiv 2410.03782) by the entropy of their answers; Gram matrices of a
+network's layers detect unfamiliar images in arXiv 1912.12510. The numbers behind every constant
+here: docs/benchmark.md.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core.data.fewshot import FewShotTask
+from core.durable import publish
+from core.errors import UserError
+from core.models.cache_head import CacheHead
+from core.models.classifier import Classifier
+from core.models.clip import ClipModel
+from core.models.ensemble import Ensemble
+from core.models.gates import (
+    Gate,
+    SteadyClassifier,
+    early_layers,
+    gate_from,
+    gate_state,
+    mixed_answers,
+    nearest_distances,
+)
+from core.models.temperature import fit_temperature
+
+NEIGHBOURS = 5
+"""Training images whose mean distance counts."""
+ACCEPTED = 0.95
+"""Share of the images held out that count as familiar."""
+LITTLE, MUCH = 0.25, 0.45
+"""How much likelier (nats an image) the tuned classifier must find validation images before it has
+any part in unfamiliar ones, and from where on those are its alone."""
+FEWEST = 4
+"""Training images below which no distance means anything."""
+
+
+@dataclass(frozen=True)
+class SteadyMix:
+    """A gate with what it decides about: how a run mixes zero-shot and tuned, image by image."""
+
+    gate: Gate
+    unfamiliar: float
+    """w: the share of the tuned classifier in the answer to an unfamiliar image."""
+    temperatures: Mapping[float, float]
+    """T by α; α 0 is zero-shot. Empty without validation images: T is 1 then."""
+    fingerprint: str
+    """Of the model whose tower the gate reads."""
+    evidence: float | None = None
+    """What w was decided by."""
+    calibrated_on: int = 0
+    """Images that the gate's threshold was set on."""
+
+    def share(self, familiarity: Tensor) -> Tensor:
+        """v `(N,)` from g `(N,)`."""
+        return familiarity + (1 - familiarity) * self.unfamiliar
+
+    def temperature(self, alpha: float) -> float:
+        """T at any α: on the line between the two nearest that were fitted."""
+        return between_points(self.temperatures, alpha)
+
+    def calibrated(self, alpha: float, logits: Tensor, labels: Tensor) -> "SteadyMix":
+        """The same with T at α, fitted to the logits `(N, C)` of validation images."""
+        temperature = fit_temperature(logits.numpy(), labels.numpy())
+        return replace(self, temperatures={**self.temperatures, alpha: temperature})
+
+    def logits(self, zero_shot: Tensor, tuned: Tensor, share: Tensor, alpha: float) -> Tensor:
+        """log p `(N, C)` from the logits of zero-shot and of the mixture at α."""
+        temperatures = (self.temperature(0.0), self.temperature(alpha))
+        return mixed_answers(zero_shot, tuned, share, temperatures)
+
+    def classifier(
+        self, zero_shot: Classifier, mixed: Classifier, alpha: float, hard: bool = False
+    ) -> SteadyClassifier:
+        """The classifier of zero-shot and of the WiSE mixture at α."""
+        temperatures = (self.temperature(0.0), self.temperature(alpha))
+        return SteadyClassifier(zero_shot, mixed, self.gate, self.unfamiliar, temperatures, hard)
+
+    def write(self, path: Path) -> None:
+        """Write atomically: `gate.safetensors` of a run."""
+        tensors, told = gate_state(self.gate)
+        told |= {
+            "unfamiliar": repr(self.unfamiliar),
+            "temperatures": json.dumps({f"{a:g}": t for a, t in self.temperatures.items()}),
+            "fingerprint": self.fingerprint,
+            "evidence": json.dumps(self.evidence),
+            "calibrated_on": str(self.calibrated_on),
+        }
+        publish(path, lambda partial: save_file(tensors, partial, metadata=told))
+
+    @classmethod
+    def read(cls, path: Path, clip: ClipModel) -> "SteadyMix":
+        """Read back; a `UserError` when the file is missing, damaged or of another model."""
+        try:
+            with safe_open(path, "pt") as file:
+                told: dict[str, Any] = file.metadata()
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            found = cls(
+                gate=gate_from(state, told).to(clip.precision.device),
+                unfamiliar=float(told["unfamiliar"]),
+                temperatures={float(a): t for a, t in json.loads(told["temperatures"]).items()},
+                fingerprint=told["fingerprint"],
+                evidence=json.loads(told["evidence"]),
+                calibrated_on=int(told["calibrated_on"]),
+            )
+        except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path} is missing or damaged ({error}). Train the run again, or use it without "
+                "the gate."
+            ) from None
+        if found.fingerprint != clip.fingerprint:
+            raise UserError(
+                f"{path}: this gate was made for a model with the fingerprint "
+                f"{found.fingerprint[:12]}, and {clip.name} has {clip.fingerprint[:12]}. Its "
+                "distances mean nothing there: use the model that the run started from."
+            )
+        return found
+
+
+def why_no_gate(classifier: Classifier | Ensemble, clip: ClipModel, task: FewShotTask) -> str:
+    """Why a run cannot be steady, as a sentence; empty when it can."""
+    if isinstance(classifier, Ensemble):
+        return (
+            "An ensemble has no gate: its members answer together, and no single tuned tower can "
+            "take turns with zero-shot."
+        )
+    if isinstance(classifier.head, CacheHead):
+        return (
+            "A cache of training images has no gate: it weighs every image by its nearest training "
+            "images already."
+        )
+    if not early_layers(clip.model.visual):
+        return (
+            f"{clip.name} has no gate: its image tower has no early layers that Evenkeel knows, "
+            "such as those of a vision transformer, a ResNet, a ConvNeXt or an EfficientNet."
+        )
+    if len(task.train) < FEWEST:
+        return (
+            f"There is no gate: {FEWEST} training images are the fewest that tell familiar from "
+            f"unfamiliar, and this run has {len(task.train)}."
+        )
+    return ""
+
+
+def fit_gate(clip: ClipModel, task: FewShotTask) -> tuple[Gate, int]:
+    """The gate of a task, and how many images its threshold was set on.
+
+    a is the distance below which 95 % of the images held out lie: validation images, and each
+    training image as seen from the others, since validation alone can be a handful. b is half
+    their interquartile range.
+    """
+    train = clip.early_statistics(task.root, task.train)
+    mean, spread = train.mean(0), train.std(0, correction=0)
+    # A channel that is the same in all training images must not decide alone.
+    std = spread + 0.01 * spread.mean() + 1e-6
+    bank = (train - mean) / std
+    held_out = nearest_distances(bank, bank, NEIGHBOURS, leave_self_out=True)
+    if task.val:
+        val = (clip.early_statistics(task.root, task.val) - mean) / std
+        held_out = torch.cat([held_out, nearest_distances(val, bank, NEIGHBOURS)])
+    threshold = float(held_out.quantile(ACCEPTED))
+    quarter, three_quarters = held_out.quantile(torch.tensor([0.25, 0.75])).tolist()
+    width = max((three_quarters - quarter) / 2, 1e-3 * threshold, 1e-6)
+    layers = early_layers(clip.model.visual)
+    gate = Gate(mean, std, bank, threshold, width, NEIGHBOURS, layers)
+    return gate.to(clip.precision.device), len(held_out)
+
+
+def trust_in_tuned(zero_shot: Tensor, tuned: Tensor, labels: Tensor) -> tuple[float, float | None]:
+    """(w, its evidence) from the logits `(N, C)` of both on the N validation images.
+
+    The evidence is how much likelier the tuned classifier finds them after temperature scaling, in
+    nats an image, less one standard error. A base model that knows the classes leaves little to
+    win, and stays the safer place for an image that looks strange; one that hardly does is no safe
+    place, wherever the image comes from. w rises evenly from `LITTLE` to `MUCH`. (0, None) for
+    fewer than two images.
+    """
+    if len(labels) < 2:
+        return 0.0, None
+    gain = _log_likelihoods(tuned, labels) - _log_likelihoods(zero_shot, labels)
+    evidence = float(gain.mean() - gain.std() / len(gain) ** 0.5)
+    return min(1.0, max(0.0, (evidence - LITTLE) / (MUCH - LITTLE))), evidence
+
+
+def between_points(points: Mapping[float, float], at: float) -> float:
+    """The value on the line between the two nearest points; 1 where there are none."""
+    if not points:
+        return 1.0
+    below = max((x for x in points if x <= at), default=min(points))
+    above = min((x for x in points if x >= at), default=max(points))
+    if above == below:
+        return points[below]
+    share = (at - below) / (above - below)
+    return points[below] + share * (points[above] - points[below])
+
+
+def _log_likelihoods(logits: Tensor, labels: Tensor) -> Tensor:
+    """(N,) of the true classes, after temperature scaling."""
+    temperature = fit_temperature(logits.numpy(), labels.numpy())
+    return -F.cross_entropy(logits.double() / temperature, labels, reduction="none")
