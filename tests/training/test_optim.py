@@ -69,7 +69,7 @@ def test_frozen_views_are_the_zero_shot_features_of_the_training_views(tiny_task
 
 def test_a_small_tower_gets_ten_times_the_published_learning_rate(tiny_task):
     clip, _ = tiny_task
-    assert TrainingParams().resolved(clip).lr == 1e-4
+    assert TrainingParams().resolved(clip).lr == 3e-5
     assert TrainingParams(lr=3e-6).resolved(clip).lr == 3e-6
 
 
