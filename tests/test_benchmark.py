@@ -231,3 +231,25 @@ def test_a_rotated_data_set_teaches_in_another_domain_and_shares_no_name_with_it
     assert not taught & measured
     originals = {item.sha256 for item in open_dataset(tiny_data).items("ood/grey")}
     assert {item.sha256 for item in dataset.items("train")} < originals
+
+
+def test_where_names_mean_nothing_a_whole_domain_teaches_and_each_is_cut_to_size(
+    tiny_data, tmp_path
+):
+    source = open_dataset(tiny_data)
+    grey = rotated(source, "grey", tmp_path / "grey", same_names=False, most=3)
+    dataset = open_dataset(grey)
+    names = ["train", "ood/night", "ood/reference"]
+    assert [domain.name for domain in dataset.domains] == names
+    for domain in dataset.domains:
+        assert {item.label for item in domain.items} == {0, 1, 2}
+        assert len(domain.items) == 3 * 3
+    originals = {item.sha256 for item in source.items("ood/grey")}
+    assert {item.sha256 for item in dataset.items("train")} < originals
+
+
+def test_the_own_reference_may_be_kept_and_cut_to_size(tiny_data, tmp_path):
+    source = open_dataset(tiny_data)
+    kept = open_dataset(rotated(source, "reference", tmp_path / "own", most=2))
+    assert [d.name for d in kept.domains] == [d.name for d in source.domains]
+    assert all(len(domain.items) <= 2 * 3 for domain in kept.domains)

@@ -32,6 +32,9 @@ from core.records import (
 DEFAULT_ALPHA = 0.5
 """WiSE-FT's recommendation where nothing can be measured (arXiv 2109.01903 §4)."""
 
+REJECTED_FROM = 1.645
+"""Standard errors behind the best from which an α is rejected: one side of a 5 % test."""
+
 
 @dataclass
 class Frontier:
@@ -195,15 +198,19 @@ def choose_alpha(grid: Grid, kind: MixingKind, checkpoint: str) -> Selection:
     """The α of one kind of mixing, by the log-likelihoods of the validation images.
 
     Many mixtures are as good as the best, as far as validation can tell. Weights that answer every
-    image (`wise`) take the smallest of these α: what more would win here is paid for elsewhere.
-    With a gate (`steady`) elsewhere is zero-shot's, and they take the largest. Accuracy would not
-    do: a few dozen images leave many mixtures with equal accuracy. Test and out-of-distribution
-    images are never looked at. Without validation images α is the default.
+    image (`wise`) take the smallest α within one paired standard error: what more would win here is
+    paid for elsewhere. With a gate (`steady`) elsewhere is zero-shot's, and α is the largest that
+    validation does not reject. Accuracy would not do: a few dozen images leave many mixtures with
+    equal accuracy. Test and out-of-distribution images are never looked at. Without validation
+    images α is the default.
     """
     if not grid.has(kind, "val"):
         return Selection(checkpoint=checkpoint, alpha=DEFAULT_ALPHA, alpha_chosen_on="default")
-    good = as_good_as_the_best(grid.alphas, grid.log_likelihoods(kind, "val"))
-    alpha = good[-1] if kind == "steady" else good[0]
+    likely = grid.log_likelihoods(kind, "val")
+    if kind == "steady":
+        alpha = as_good_as_the_best(grid.alphas, likely, errors=REJECTED_FROM)[-1]
+    else:
+        alpha = as_good_as_the_best(grid.alphas, likely)[0]
     return Selection(checkpoint=checkpoint, alpha=alpha, alpha_chosen_on="val")
 
 

@@ -93,9 +93,10 @@ class Grid:
 
 
 def as_good_as_the_best(
-    alphas: Sequence[float], log_likelihoods: NDArray[np.floating]
+    alphas: Sequence[float], log_likelihoods: NDArray[np.floating], errors: float = 1.0
 ) -> list[float]:
-    """The α whose mean log-likelihood is within one paired standard error of the best, ascending.
+    """The α whose mean log-likelihood is within so many paired standard errors of the best,
+    ascending.
 
     `log_likelihoods` (A, N): a row for each α. The standard error is of the difference image by
     image, which is far smaller than that of either mean: neighbouring mixtures err on the same
@@ -106,5 +107,7 @@ def as_good_as_the_best(
     n = table.shape[1]
     error = behind.std(1, ddof=1) / np.sqrt(n) if n > 1 else np.zeros(len(table))
     return sorted(
-        alpha for alpha, gap, e in zip(alphas, behind.mean(1), error, strict=True) if gap <= e
+        alpha
+        for alpha, gap, e in zip(alphas, behind.mean(1), error, strict=True)
+        if gap <= errors * e
     )

@@ -6,7 +6,7 @@ Imports no torch, and no scipy, which alone takes most of a second.
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -36,6 +36,8 @@ class Paired:
     neither: int
     p: float
     """Exact two-sided McNemar test: how likely so uneven a split is if both are equally good."""
+    p_holm: float
+    """The same, corrected for the number of tests that belong together (Holm 1979)."""
     difference: float
     """Accuracy of the second minus that of the first."""
     low: float
@@ -44,12 +46,12 @@ class Paired:
 
     @property
     def verdict(self) -> Verdict:
-        """What these images say of the second. Follows the exact test, which on few discordant
-        images is stricter than the interval; with fewer than six it can tell nothing.
+        """What these images say of the second. Follows the corrected exact test, which on few
+        discordant images is stricter than the interval; with fewer than six it can tell nothing.
         """
         if not self.only_first + self.only_second:
             return "same-answers"
-        if self.p >= SIGNIFICANT:
+        if self.p_holm >= SIGNIFICANT:
             return "cannot-tell"
         return "better" if self.only_second > self.only_first else "worse"
 
@@ -57,16 +59,18 @@ class Paired:
 def compare_hits(
     both: int = 0, only_first: int = 0, only_second: int = 0, neither: int = 0
 ) -> Paired:
-    """The paired comparison of four counts."""
+    """The paired comparison of four counts, as the only test of its family."""
     n = both + only_first + only_second + neither
     low, high = tango(only_second, only_first, n)
+    p = mcnemar(only_first, only_second)
     return Paired(
         n=n,
         both=both,
         only_first=only_first,
         only_second=only_second,
         neither=neither,
-        p=mcnemar(only_first, only_second),
+        p=p,
+        p_holm=p,
         difference=(only_second - only_first) / n if n else 0.0,
         low=low,
         high=high,
@@ -159,23 +163,35 @@ def tango(gained: int, lost: int, n: int, z: float = Z95) -> tuple[float, float]
     return _lowest(gained, lost, n, z), -_lowest(lost, gained, n, z)
 
 
-def pair(first: Predictions, second: Predictions, end: str = "fine-tuned") -> dict[str, Paired]:
-    """`second` against `first` by domain, and pooled over images as `id` and `ood`.
+def pair(
+    first: Predictions, second: Predictions, ends: tuple[str, str] = ("fine-tuned", "fine-tuned")
+) -> dict[str, Paired]:
+    """One end of `second` against one of `first`, by domain, and pooled over images as `id` and
+    `ood`.
 
     Only images count that both runs measured in that domain, matched by the hash of the file and
     the name of the class; one that lies there twice counts once. `id` is `test`, or all that is not
     out-of-distribution where one of the two has no test. A domain without such images is left out.
+
+    Every domain but validation is one test of a family, corrected by Holm. What is pooled from
+    several domains is one test by itself; of one domain it is that domain's.
     """
     counts = {
-        name: _counts(_hits(first, name, end), _hits(second, name, end))
+        name: _counts(_hits(first, name, ends[0]), _hits(second, name, ends[1]))
         for name in first.domains
         if name in second.domains
     }
-    ood = [name for name in counts if name.startswith("ood/")]
-    inside = ["test"] if "test" in counts else [name for name in counts if name not in ood]
+    found = {name: compare_hits(**each) for name, each in counts.items() if each.total()}
+    corrected = holm({name: one.p for name, one in found.items() if name != "val"})
+    found |= {name: replace(found[name], p_holm=p) for name, p in corrected.items()}
+    ood = [name for name in found if name.startswith("ood/")]
+    inside = ["test"] if "test" in found else [name for name in found if name not in ood]
     for pooled, names in (("id", inside), ("ood", ood)):
-        counts[pooled] = sum((counts[name] for name in names), Counter())
-    return {name: compare_hits(**found) for name, found in counts.items() if found.total()}
+        if len(names) == 1:
+            found[pooled] = found[names[0]]
+        elif names:
+            found[pooled] = compare_hits(**sum((counts[name] for name in names), Counter()))
+    return found
 
 
 def _outcome(paired: Paired, corrected: float) -> Outcome:

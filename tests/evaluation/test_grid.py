@@ -29,6 +29,7 @@ def test_as_good_as_the_best_is_judged_image_by_image():
     # Behind by (3, 0, 3, 0): mean 1.5, standard error 0.866, standard deviation 1.73.
     twice = np.array([[-4.0, -2.0, -6.0, -4.0], [-1.0, -2.0, -3.0, -4.0]])
     assert as_good_as_the_best([0.0, 1.0], twice) == [1.0]
+    assert as_good_as_the_best([0.0, 1.0], twice, errors=1.8) == [0.0, 1.0]
     assert as_good_as_the_best([0.0, 1.0], np.array([[-2.0], [-1.0]])) == [1.0]
 
 
@@ -67,8 +68,8 @@ MUTANTS = [
     ),
     Mutant(
         "core.evaluation.frontier",
-        'good[-1] if kind == "steady" else good[0]',
-        'good[0] if kind == "steady" else good[-1]',
+        "errors=REJECTED_FROM)[-1]",
+        "errors=REJECTED_FROM)[0]",
         test_weights_alone_take_the_smallest_of_these_and_a_gate_the_largest,
     ),
 ]
