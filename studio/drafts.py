@@ -12,7 +12,7 @@ from studio.session import is_id
 
 @dataclass(frozen=True)
 class Drafts:
-    """Small JSON objects by the id of a data set (its next run) or of a run (its chosen α)."""
+    """Small JSON objects by the id of a data set (its next run) or of a run (its chosen mixing)."""
 
     folder: Path
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

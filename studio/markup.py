@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from core.records import Mixing
 from studio import words
 
 THIN = "\u202f"
@@ -29,6 +30,11 @@ def points(change: float | None) -> str:
     size = round(100 * change, 1)
     sign = "±" if size == 0 else "+" if size > 0 else "−"
     return f"{sign}{decimal(abs(size), 1)}{THIN}pp"
+
+
+def mixture(mixing: Mixing, digits: int | None = 2) -> str:
+    """How a mixing is called: `α = 0.30`, `α = 0.65, steady`."""
+    return words.Lab.mixings[mixing.kind].format(alpha=decimal(mixing.alpha, digits))
 
 
 def interval(low: float, high: float) -> str:

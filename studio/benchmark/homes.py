@@ -6,7 +6,15 @@ from pathlib import Path
 from core.demo import write_demo
 from core.events import Evaluated, Stage, Step
 from core.intervals import wilson
-from core.records import DomainScore, Evaluation, RunConfig, RunRecord, Selection, WisePoint
+from core.records import (
+    DomainScore,
+    Evaluation,
+    Mixing,
+    RunConfig,
+    RunRecord,
+    Selection,
+    WisePoint,
+)
 from core.runs import EventLog
 from jobs.ledger import Ledger
 from jobs.settings import Settings
@@ -101,9 +109,10 @@ def _record(run_id: str, config: RunConfig) -> RunRecord:
         run_id=run_id,
         config=config.model_dump(mode="json"),
         classes=[f"class {number}" for number in range(CLASSES)],
-        evaluations={"zero-shot": zero, "fine-tuned": tuned},
+        evaluations={"zero-shot": zero, "recommended": tuned, "fine-tuned": tuned},
         wise=[WisePoint(alpha=at / 20, id=0.8, ood=0.8, domains=shares) for at in range(21)],
         selection=Selection(checkpoint="last", alpha=0.5, alpha_chosen_on="val"),
+        mixing=Mixing.wise(0.5),
         timing={"train_seconds": 1.0},
         environment={},
         files={},

@@ -9,7 +9,7 @@ from core.evaluation.confusion import confusion, most_confused
 from core.evaluation.inspection import COLUMNS, InspectedDomain, Inspection
 from studio import words
 from studio.domains import looks
-from studio.markup import decimal, render
+from studio.markup import mixture, render
 
 MOST_CLASSES = 40
 """Rows of a matrix that a person still reads; of more classes those with most errors are shown."""
@@ -46,8 +46,7 @@ def chosen(inspection: Inspection, asked: Mapping[str, str]) -> Chosen:
 def column_titles(inspection: Inspection) -> dict[str, str]:
     """The three classifiers, as they are called above a table."""
     titles = words.Lab.columns
-    alpha = decimal(inspection.alpha, None)
-    return {name: titles[name].format(alpha=alpha) for name in COLUMNS}
+    return {**titles, "alpha": mixture(inspection.mixing, None)}
 
 
 def error_lab(inspection: Inspection, asked: Mapping[str, str], pictures: tuple[str, str]) -> str:

@@ -1,10 +1,11 @@
 """The α slider: everything that the browser needs to read the measured grid by itself."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
-from core.records import RunRecord
+from core.records import Change, Evaluation, Mixing, RunRecord
 from studio import words
 from studio.components.base import text, widget
 from studio.domains import looks
@@ -51,6 +52,25 @@ def wise_lab(measure: Any) -> gr.HTML:
         table=text(w.table),
     )
     return widget("wise", template, server_functions=[measure])
+
+
+def exactly(
+    mixing: Mixing, evaluation: Evaluation, changes: Mapping[str, Change]
+) -> dict[str, Any]:
+    """A mixing that was measured, by domain: accuracy and interval, and the test against zero-shot
+    where there was one.
+    """
+    return {
+        **mixing.model_dump(),
+        "domains": {
+            name: score.model_dump(include={"accuracy", "low", "high"})
+            for name, score in evaluation.domains.items()
+        },
+        "changes": {
+            name: change.model_dump(include={"outcome", "difference", "low", "high"})
+            for name, change in changes.items()
+        },
+    }
 
 
 def wise_value(record: RunRecord, alpha: float) -> dict[str, Any]:

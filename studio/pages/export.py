@@ -8,20 +8,23 @@ import gradio as gr
 
 from core.errors import UserError
 from core.export.clip_vit import architecture_of, why_not
+from core.records import Mixing, RunRecord
 from studio import words
 from studio.background import Answer
 from studio.components.base import panel
 from studio.context import Studio
-from studio.markup import decimal, render
+from studio.markup import decimal, mixture, render
 from studio.routes import RUN_FILES
 from studio.session import Session
 from studio.view import Handler, View, dispatch
 
 w = words.Export
+ENCODER = "open_clip"
+"""One of the formats that hold one set of weights."""
 
 
 class ExportPage:
-    """What a run becomes for other programs at the chosen α, and the files of the run."""
+    """What a run becomes for other programs as it is mixed, and the files of the run."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
@@ -36,11 +39,11 @@ class ExportPage:
         record = session.mine.runs.record(run_id)
         if record is None or run_id is None:
             return (run_id, None)
-        alpha = session.mine.runs.alpha(run_id)
-        built = session.mine.answers.exported(run_id, alpha)
+        mixing = session.mine.runs.mixing(run_id)
+        built = session.mine.answers.exported(run_id)
         states = tuple((kind, answer.state, answer.version) for kind, answer in built.items())
         known = self._studio.catalogue().state
-        return (run_id, alpha, states, known, session.notices.get("export"))
+        return (run_id, mixing, states, known, session.notices.get("export"))
 
     def _draw(self, session: Session) -> str:
         run_id = session.place.run
@@ -48,16 +51,19 @@ class ExportPage:
         if record is None or run_id is None:
             run = run_id if session.mine.runs.job(run_id) else None
             return render("export.html", title="", run=run)
-        alpha = session.mine.runs.alpha(run_id)
-        answers = session.mine.answers.exported(run_id, alpha)
+        mixing = session.mine.runs.mixing(run_id)
+        encoder = session.mine.runs.to_export(run_id, ENCODER)
+        answers = session.mine.answers.exported(run_id)
         reasons = {"huggingface": _no_clip_model(str(record.config.get("model", "")))}
         return render(
             "export.html",
             title=session.mine.runs.title(record.config),
             run=run_id,
-            alpha=decimal(alpha),
+            mixing=mixture(mixing),
+            encoder=_about_encoder(record, mixing, encoder),
             rows=[
-                _row(kind, alpha, answers.get(kind), reasons.get(kind, "")) for kind in w.formats
+                _row(kind, (mixing, encoder), answers.get(kind), reasons.get(kind, ""))
+                for kind in w.formats
             ],
             files=self._files(session, run_id),
             note=session.notices.get("export"),
@@ -77,19 +83,31 @@ class ExportPage:
         run_id = session.place.run
         if run_id is None or session.mine.runs.record(run_id) is None:
             raise UserError(w.empty_text)
-        session.mine.answers.export(
-            run_id, session.mine.runs.alpha(run_id), str(detail.get("format"))
-        )
+        session.mine.answers.export(run_id, str(detail.get("format")))
 
 
-def _row(kind: str, alpha: float, answer: Answer | None, reason: str) -> dict[str, Any]:
-    """One artefact: what it is, and how far it is."""
+def _about_encoder(record: RunRecord, mixing: Mixing, encoder: Mixing) -> str:
+    """Which α an encoder has and why, where that is not all of the mixing; else nothing."""
+    if mixing.kind == "wise":
+        return ""
+    alpha, named = decimal(encoder.alpha), mixture(mixing)
+    if mixing != record.mixing:
+        return w.encoder_by_hand.format(alpha=alpha, mixing=named)
+    chosen = w.own[record.selection.alpha_chosen_on]
+    return w.encoder_own.format(alpha=alpha, chosen=chosen, mixing=named)
+
+
+def _row(
+    kind: str, made_of: tuple[Mixing, Mixing], answer: Answer | None, reason: str
+) -> dict[str, Any]:
+    """One artefact: what it is, and how far it is. `made_of` are the mixing and the encoder's."""
+    mixing, encoder = made_of
     title, text, loads = w.formats[kind]
     ready = answer is not None and answer.state == "ready"
     return {
         "kind": kind,
         "title": title,
-        "text": text.format(alpha=decimal(alpha)),
+        "text": text.format(alpha=decimal(encoder.alpha), mixing=mixture(mixing)),
         "loads": loads,
         "cannot": w.cannot.format(reason=reason) if reason else "",
         "building": answer is not None and answer.state == "waiting",

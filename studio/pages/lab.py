@@ -8,7 +8,7 @@ import gradio as gr
 from core.data.health.copies import leaks_noted
 from core.errors import UserError
 from core.evaluation.inspection import Inspection
-from core.records import RunRecord
+from core.records import ByHand, Mixing, RunRecord
 from studio import plots, words
 from studio.components.base import panel
 from studio.components.calibration_lab import calibration_lab
@@ -16,7 +16,7 @@ from studio.components.chart import chart
 from studio.components.error_lab import chosen, error_lab
 from studio.components.offer import offer
 from studio.components.photo import photo_lab, photo_value
-from studio.components.wise_lab import wise_lab, wise_value
+from studio.components.wise_lab import exactly, wise_lab, wise_value
 from studio.context import Studio
 from studio.markup import render
 from studio.pages.prototypes import PrototypesPanel
@@ -29,6 +29,8 @@ from studio.workspace import Workspace
 w = words.Lab
 ERRORS = ("domain", "column", "cell")
 """What a click on the page of errors may choose."""
+_NO_SWITCH = ("wise", "")
+"""What a question means that names nothing but α."""
 PATIENCE_SECONDS = 40.0
 """How long a visitor is kept waiting for an evaluator that is starting."""
 
@@ -108,16 +110,16 @@ class LabPage:
 
     def _draw_wise(self, session: Session) -> Any:
         record = self._record(session)
-        return wise_value(record, session.mine.runs.alpha(record.run_id)) if record else None
+        return wise_value(record, session.mine.runs.mixing(record.run_id).alpha) if record else None
 
     def _inspection_key(self, session: Session) -> Hashable:
         if self._record(session) is None:
             return None
         answer = session.mine.answers.inspected(str(session.place.run))
         chosen = tuple(sorted(session.errors.items()))
-        alpha = session.mine.runs.alpha(str(session.place.run))
+        mixing = session.mine.runs.mixing(str(session.place.run))
         asked = (answer.state, answer.version) if answer else None
-        return (session.place.run, alpha, asked, chosen, session.notices.get("lab"))
+        return (session.place.run, mixing, asked, chosen, session.notices.get("lab"))
 
     def _draw_errors(self, session: Session) -> str:
         record = self._record(session)
@@ -188,26 +190,35 @@ def _calibration(session: Session, _run_id: str, inspection: Inspection) -> str:
 
 
 def measure_with(studio: Studio) -> Any:
-    """The exact evaluation at one α, which becomes the run's chosen α: Export takes it then."""
+    """The exact evaluation of `[run, α]` or `[run, α, kind, half]`, which becomes the run's chosen
+    mixing: Export takes it then. `half` names the domain half of which chose α.
+    """
 
     def measure(question: list[Any], request: gr.Request) -> dict[str, Any]:
         def ask(mine: Workspace) -> dict[str, Any]:
-            run_id, alpha = str(question[0]), round(float(question[1]), 4)
-            if not 0 <= alpha <= 1:
-                raise UserError(w.alpha_range.format(alpha=alpha))
-            answer = mine.answers.measure(run_id, alpha, PATIENCE_SECONDS)
-            scores, fields = answer["evaluation"]["domains"], ("accuracy", "low", "high")
-            domains = {name: {f: score[f] for f in fields} for name, score in scores.items()}
-            return {"alpha": alpha, "domains": domains, "seconds": answer["seconds"]}
+            kind, half = [*map(str, question[2:]), *_NO_SWITCH[len(question) - 2 :]][:2]
+            mixing = asked_mixing(float(question[1]), kind)
+            answer = mine.answers.measure(str(question[0]), mixing, PATIENCE_SECONDS, half[:200])
+            found = ByHand.model_validate(answer)
+            exact = exactly(found.mixing, found.evaluation, found.changes)
+            return {**exact, "seconds": answer["seconds"]}
 
         return _answered(studio, request, ask)
 
     return measure
 
 
+def asked_mixing(alpha: float, kind: str) -> Mixing:
+    """What a slider and a switch stand for; a `UserError` when nothing does."""
+    alpha = round(alpha, 4)
+    if not 0 <= alpha <= 1:
+        raise UserError(w.alpha_range.format(alpha=alpha))
+    return Mixing.steady(alpha) if kind == "steady" else Mixing.wise(alpha)
+
+
 def predict_with(studio: Studio) -> Any:
-    """What zero-shot, the chosen α and the tuned weights say about `[run, upload]`, or about an
-    image of the run's data set: `[run, sha256, True]`.
+    """What zero-shot, the chosen mixing and the tuned weights say about `[run, upload]`, or about
+    an image of the run's data set: `[run, sha256, True]`.
     """
 
     def predict(question: list[Any], request: gr.Request) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class SpacePanel:
             return None
         answer = session.mine.answers.mapped(run_id)
         asked = (answer.state, answer.version) if answer else None
-        alpha = session.mine.runs.alpha(run_id)
+        alpha = session.mine.runs.mixing(run_id).alpha
         return (run_id, alpha, asked, tuple(session.space.items()), session.notices.get("lab"))
 
     def _found(self, session: Session) -> FeatureSpace | None:

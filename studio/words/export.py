@@ -8,7 +8,7 @@ class Export:
 
     title = "Export"
     lead = (
-        "The model at the α you chose, for other programs. Each is loaded in a clean process and "
+        "The model as you mixed it, for other programs. Each is loaded in a clean process and "
         "its outputs are compared with the run's before it is called verified."
     )
     empty = "Nothing to export yet"
@@ -25,30 +25,51 @@ class Export:
         ),
         "onnx": (
             "ONNX",
-            "Image to logits and embedding in one file; preprocessing and class names inside.",
+            "Image to logits and embedding at α = {alpha} in one file; preprocessing and class "
+            "names inside.",
             "onnxruntime.InferenceSession(…)",
         ),
         "huggingface": (
             "Hugging Face CLIPModel",
-            "Both towers, tokenizer and image processor, with your classes as a head beside them.",
+            "Both towers at α = {alpha}, tokenizer and image processor, with your classes as a "
+            "head beside them.",
             "transformers.CLIPModel.from_pretrained(…)",
         ),
         "features": (
             "Features and image list",
-            "What the encoder sees in every image, by split, and manifest.csv with their hashes.",
+            "What the encoder at α = {alpha} sees in every image, by split, and manifest.csv with "
+            "their hashes.",
             "safetensors.safe_open(…)",
         ),
         "card": (
             "Model card",
-            "Data, method, all numbers with n and intervals, how α was chosen, limits.",
+            "Data, method, all numbers of {mixing} with n and intervals, how it was chosen, "
+            "limits.",
             "Markdown, for any reader",
         ),
         "report": (
             "Report",
-            "One page with charts, intervals and settings. It opens without a server or a network.",
+            "One page with charts, intervals and settings of {mixing}. It opens without a server "
+            "or a network.",
             "any browser",
         ),
     }
+    encoder_own = (
+        "Encoders are exported at α = {alpha}, which is {chosen} for one set of weights that "
+        "answers every image. {mixing} answers with two sets and a gate, so it needs another α; "
+        "the card and the report tell of it."
+    )
+    own: ClassVar = {
+        "val": "what validation chose",
+        "default": "the default",
+        "fixed": "that of the combination",
+        "oracle": "that of the combination",
+    }
+    encoder_by_hand = (
+        "Encoders are exported at the α set in the lab, {alpha}, but without the gate: they are "
+        "one set of weights, which answers images unlike the training images as well. The card "
+        "and the report tell of {mixing}."
+    )
     build = "Build it"
     build_this = "Build it: {title}"
     building = "Building and checking …"
@@ -71,5 +92,5 @@ class Export:
     use_it = "Use it"
     how = "How to use it, and how it was checked"
     unpack = "Unpack {name} here first"
-    change_alpha = "Change α in the lab"
+    change_alpha = "Change the mixing in the lab"
     sha = "SHA-256"

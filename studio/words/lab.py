@@ -22,6 +22,8 @@ class Lab:
     }
     alpha = "Mixing weight α"
     alpha_range = "α must be between 0 and 1, got {alpha}."
+    mixings: ClassVar = {"wise": "α = {alpha}", "steady": "α = {alpha}, steady"}
+    no_gate = "This run was made before runs had a gate. Train it again."
     alpha_low = "zero-shot"
     alpha_high = "fine-tuned"
     jump = "back to the chosen α"
@@ -60,14 +62,14 @@ class Lab:
     )
     inspect_title = "Every image, one by one"
     inspect_text = (
-        "Zero-shot, the α you chose and the fine-tuned weights answer for every measured image. "
+        "Zero-shot, the mixing you chose and the fine-tuned weights answer for every measured "
+        "image. "
         "It takes a few seconds once, and is kept."
     )
     inspect_button = "Look at every image"
     inspecting = "Asking the three models about every image …"
     columns: ClassVar = {
         "zero-shot": "zero-shot",
-        "alpha": "α = {alpha}",
         "fine-tuned": "fine-tuned",
     }
     answers_of = "Answers of"

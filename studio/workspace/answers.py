@@ -12,6 +12,7 @@ from core.evaluation.correction import Correction
 from core.evaluation.inspection import Inspection
 from core.evaluation.space import FeatureSpace
 from core.export.formats import FORMATS
+from core.records import Mixing
 from studio import words
 from studio.background import Answer
 
@@ -101,42 +102,46 @@ class Answers:
             return tuple(found)
         return HealthReport.of([*found, mislabels(doubts, zero.value["model"])]).findings
 
-    def export(self, run_id: str, alpha: float, kind: str) -> Answer:
-        """A run at one α in one of the formats: built once, then known."""
+    def export(self, run_id: str, kind: str) -> Answer:
+        """A run as it is mixed for one of the formats: built once, then known."""
         self.mine.runs.folder(run_id)
         if kind not in FORMATS:
             raise unknown("format", kind, FORMATS)
-        evaluator = self.mine.studio.evaluator
-        key = ("export", run_id, alpha, kind)
-        return self._ask_again(key, lambda: evaluator.export(run_id, alpha, kind))
+        evaluator, mixing = self.mine.studio.evaluator, self.mine.runs.to_export(run_id, kind)
+        key = ("export", run_id, mixing, kind)
+        return self._ask_again(key, lambda: evaluator.export(run_id, mixing, kind))
 
-    def exported(self, run_id: str, alpha: float) -> dict[str, Answer]:
+    def exported(self, run_id: str) -> dict[str, Answer]:
         """The answers of `export` by format, as far as they were asked for."""
         self.mine.runs.folder(run_id)
-        known = {kind: self._known(("export", run_id, alpha, kind)) for kind in FORMATS}
+        keys = {
+            kind: ("export", run_id, self.mine.runs.to_export(run_id, kind), kind)
+            for kind in FORMATS
+        }
+        known = {kind: self._known(key) for kind, key in keys.items()}
         return {kind: answer for kind, answer in known.items() if answer}
 
     def inspect(self, run_id: str) -> Answer:
-        """A run at the chosen α, image by image; one that failed is asked again."""
-        evaluator, key = self.mine.studio.evaluator, self._looking("inspect", run_id)
+        """A run under the chosen mixing, image by image; one that failed is asked again."""
+        evaluator, key = self.mine.studio.evaluator, self._inspection(run_id)
         return self._ask_again(
             key, lambda: Inspection.model_validate(evaluator.inspect(run_id, key[-1]))
         )
 
     def inspected(self, run_id: str) -> Answer | None:
         """The answer of `inspect`, if it was ever asked for."""
-        return self._known(self._looking("inspect", run_id))
+        return self._known(self._inspection(run_id))
 
     def map_features(self, run_id: str) -> Answer:
         """The feature space of a run at the chosen α; one that failed is asked again."""
-        evaluator, key = self.mine.studio.evaluator, self._looking("space", run_id)
+        evaluator, key = self.mine.studio.evaluator, self._map(run_id)
         return self._ask_again(
             key, lambda: FeatureSpace.model_validate(evaluator.feature_space(run_id, key[-1]))
         )
 
     def mapped(self, run_id: str) -> Answer | None:
         """The answer of `map_features`, if it was ever asked for."""
-        return self._known(self._looking("space", run_id))
+        return self._known(self._map(run_id))
 
     def correct_templates(self, run_id: str, excluded: Excluded) -> Answer:
         """The spurious prototypes of a run without some templates; one that failed is asked again.
@@ -177,17 +182,19 @@ class Answers:
         """Forget a comparison that failed."""
         self.mine.studio.background.forget(_comparison(run_ids))
 
-    def measure(self, run_id: str, alpha: float, patience_seconds: float) -> dict[str, Any]:
-        """A run at one α, which becomes the chosen one."""
+    def measure(
+        self, run_id: str, mixing: Mixing, patience_seconds: float, chosen_on: str = ""
+    ) -> dict[str, Any]:
+        """A run under a mixing, which becomes the chosen one."""
         self.mine.runs.folder(run_id)
-        self.mine.drafts.put(run_id, alpha=alpha)
+        self.mine.runs.choose(run_id, mixing, chosen_on)
         evaluator = self.mine.studio.evaluator
         return self.mine.studio.background.patiently(
-            lambda: evaluator.measure(run_id, alpha), patience_seconds
+            lambda: evaluator.measure(run_id, mixing), patience_seconds
         )
 
     def predict(self, run_id: str, file_id: str, patience_seconds: float) -> dict[str, Any]:
-        """What zero-shot, the chosen α and the tuned weights say about a photo just sent."""
+        """What zero-shot, the chosen mixing and the tuned weights say about a photo just sent."""
         with self.mine.studio.shelf.photo(self.mine.uploads.uploaded(file_id)) as photo:
             return self._predicted(run_id, photo, patience_seconds)
 
@@ -201,15 +208,20 @@ class Answers:
 
     def _predicted(self, run_id: str, image: Path, patience_seconds: float) -> dict[str, Any]:
         self.mine.runs.folder(run_id)
-        alpha, evaluator = self.mine.runs.alpha(run_id), self.mine.studio.evaluator
+        mixing, evaluator = self.mine.runs.mixing(run_id), self.mine.studio.evaluator
         return self.mine.studio.background.patiently(
-            lambda: evaluator.predict(run_id, alpha, image), patience_seconds
+            lambda: evaluator.predict(run_id, mixing, image), patience_seconds
         )
 
-    def _looking(self, what: str, run_id: str) -> tuple[str, str, float]:
-        """The key of a look into a run at its chosen α."""
+    def _inspection(self, run_id: str) -> tuple[str, str, Mixing]:
+        """The key of a look at every image under the chosen mixing."""
         self.mine.runs.folder(run_id)
-        return (what, run_id, self.mine.runs.alpha(run_id))
+        return ("inspect", run_id, self.mine.runs.mixing(run_id))
+
+    def _map(self, run_id: str) -> tuple[str, str, float]:
+        """The key of a map of features, which are of one tower: that at the chosen α."""
+        self.mine.runs.folder(run_id)
+        return ("space", run_id, self.mine.runs.mixing(run_id).alpha)
 
     def _known(self, key: Any) -> Answer | None:
         known = self.mine.studio.background.known(key)

@@ -5,9 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from core.data.health.copies import refuse_leaks
 from core.errors import UserError
-from core.records import DomainScore, RunConfig, RunRecord, read_config
+from core.evaluation.standing import FINE_TUNED
+from core.export.formats import DOCUMENTS
+from core.records import ByHand, DomainScore, Mixing, RunConfig, RunRecord, read_config
 from core.runs import RunFolder
 from jobs import queueing
 from jobs.brief import read_brief
@@ -145,14 +149,39 @@ class Runs:
             return None
         return self.mine.studio.record(run_id)
 
-    def alpha(self, run_id: str) -> float:
-        """The mixing weight that the visitor chose, else the one chosen on validation."""
+    def mixing(self, run_id: str) -> Mixing:
+        """The mixing that the visitor chose, else what the run recommends."""
         record = self.record(run_id)
-        chosen = record.selection.alpha if record else 1.0
-        if self.mine.is_read_only:
-            return chosen
-        kept = self.mine.drafts.get(run_id).get("alpha", chosen)
-        return float(kept)
+        recommended = record.mixing if record else FINE_TUNED
+        kept = None if self.mine.is_read_only else _kept_mixing(self.mine.drafts.get(run_id))
+        if kept is None or (kept.kind == "steady" and (record is None or record.steady is None)):
+            return recommended
+        return kept
+
+    def choose(self, run_id: str, mixing: Mixing, chosen_on: str = "") -> None:
+        """Keep a mixing as the visitor's; `chosen_on` is the domain half of which chose it."""
+        record = self.record(run_id)
+        if mixing.kind == "steady" and (record is None or record.steady is None):
+            raise UserError((record and record.why_not_steady) or words.Lab.no_gate)
+        self.mine.drafts.put(run_id, mixing=mixing.model_dump(), chosen_on=chosen_on)
+
+    def chosen_on(self, run_id: str) -> str:
+        """The domain half of which chose the visitor's mixing; empty where none did."""
+        draft = {} if self.mine.is_read_only else self.mine.drafts.get(run_id)
+        return str(draft.get("chosen_on", ""))
+
+    def to_export(self, run_id: str, kind: str) -> Mixing:
+        """What a format is made of: a document of the visitor's mixing, an encoder of one set of
+        weights, which has an α of its own unless the visitor set one.
+        """
+        mixing, record = self.mixing(run_id), self.record(run_id)
+        if kind in DOCUMENTS or record is None:
+            return mixing
+        return Mixing.wise(record.selection.alpha if mixing == record.mixing else mixing.alpha)
+
+    def by_hand(self, run_id: str) -> list[ByHand]:
+        """What was measured of a run besides its own mixings; a guest is not told."""
+        return [] if self.mine.is_read_only else self.folder(run_id).by_hand()
 
     def title(self, config: Mapping[str, Any]) -> str:
         """A run as a person names it: method, shots, seed."""
@@ -283,6 +312,16 @@ class Runs:
 
     def _shown(self, job: Job) -> Job:
         return replace(job, error=self.mine.spoken(job.error)) if job.error else job
+
+
+def _kept_mixing(draft: Mapping[str, Any]) -> Mixing | None:
+    """What a visitor chose, if anything; older drafts have the α of a WiSE mixture alone."""
+    try:
+        if "mixing" in draft:
+            return Mixing.model_validate(draft["mixing"])
+        return Mixing(kind="wise", alpha=draft["alpha"]) if "alpha" in draft else None
+    except ValidationError:
+        return None
 
 
 def _but_shots(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from core.evaluation.paired import compare_hits, mean_change
 from core.events import Evaluated, Saved, Stage, Step, Warned
 from core.intervals import wilson
 from core.records import (
+    Change,
     DomainScore,
     Evaluation,
+    Familiar,
+    Mixing,
     RunConfig,
     RunRecord,
     Selection,
+    Steadiness,
     WisePoint,
 )
 from core.runs import EventLog, RunFolder
@@ -129,3 +134,73 @@ def run(studio: Studio, record: RunRecord) -> RunFolder:
     log.close()
     record.model_copy(update={"run_id": job.id}).write(folder.record_path)
     return folder
+
+
+SHARES = {"val": 0.9, "test": 0.95, "ood/noto": 0.4, "ood/sketch": 0.1}
+"""Of the images of a domain how many are familiar to the gate of a steady run."""
+
+
+def steady_point(alpha: float) -> WisePoint:
+    """A frontier that moves only as far as images are familiar."""
+    wise = point(alpha)
+    domains = {
+        name: ZERO.domains[name].accuracy
+        + SHARES[name] * (wise.domains[name] - ZERO.domains[name].accuracy)
+        for name in wise.domains
+    }
+    ood = (domains["ood/noto"] + domains["ood/sketch"]) / 2
+    return WisePoint(alpha=alpha, id=domains["test"], ood=ood, val=domains["val"], domains=domains)
+
+
+RECOMMENDED = evaluation(val=30, test=75, ood_noto=29, ood_sketch=25)
+
+
+def change(n: int, gained: int, lost: int, outcome: str) -> Change:
+    """A change with Tango's real interval; what the test said is given."""
+    found = compare_hits(n - gained - lost, lost, gained)
+    spread = {"difference": found.difference, "low": found.low, "high": found.high}
+    return Change(
+        n=n, gained=gained, lost=lost, p=found.p, p_holm=found.p, outcome=outcome, **spread
+    )
+
+
+@pytest.fixture
+def steady_record(record: RunRecord) -> RunRecord:
+    """A finished run with a gate, which it recommends, with tests against zero-shot."""
+    steady = Steadiness(
+        layers=["conv1"],
+        neighbours=5,
+        threshold=1.0,
+        width=0.1,
+        calibrated_on=60,
+        unfamiliar=0.0,
+        evidence=0.1,
+        temperatures={"0": 1.0, "1": 1.0},
+        domains={
+            name: Familiar(n=n, familiar=round(SHARES[name] * n), share=SHARES[name])
+            for name, n in SIZES.items()
+        },
+        points=[steady_point(one.alpha) for one in record.wise],
+    )
+    by_domain = {
+        "recommended": {
+            "test": change(100, 18, 3, "better"),
+            "ood/noto": change(50, 1, 2, "held"),
+            "ood/sketch": change(50, 0, 0, "held"),
+        },
+        "fine-tuned": {
+            "test": change(100, 25, 5, "better"),
+            "ood/noto": change(50, 3, 7, "held"),
+            "ood/sketch": change(50, 1, 11, "worse"),
+        },
+    }
+    means = {name: mean_change(found) for name, found in by_domain.items()}
+    return record.model_copy(
+        update={
+            "mixing": Mixing.steady(0.8),
+            "steady": steady,
+            "changes": by_domain,
+            "mean_changes": {name: found for name, found in means.items() if found},
+            "evaluations": {**record.evaluations, "recommended": RECOMMENDED},
+        }
+    )

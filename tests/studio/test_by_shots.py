@@ -6,6 +6,7 @@ import pytest
 
 from core.evaluation.by_shots import of_runs, sides, without_training, zero_shot
 from core.intervals import mean_interval, wilson
+from core.records import Mixing
 from tests.mutants import Mutant
 from tests.studio.conftest import TUNED, ZERO, point
 
@@ -31,8 +32,7 @@ def test_validation_images_are_on_no_side_and_ood_is_the_mean_of_its_domains():
 def test_runs_of_equal_shots_are_one_point_at_the_alpha_that_each_chose(record):
     def run(shots, alpha):
         config = {**record.config, "shots": shots}
-        chosen = record.selection.model_copy(update={"alpha": alpha})
-        return record.model_copy(update={"config": config, "selection": chosen})
+        return record.model_copy(update={"config": config, "mixing": Mixing.wise(alpha)})
 
     found = of_runs([run(16, 0.0), run(4, 1.0), run(16, 1.0)])
     assert [(one.shots, one.draws) for one in found["id"]] == [(4, 1), (16, 2)]

@@ -9,6 +9,7 @@ import pytest
 from core.data.dataset import Item
 from core.evaluation.inspecting import inspect
 from core.evaluation.inspection import COLUMNS
+from core.records import Mixing
 from studio import plots
 from studio.components.calibration_lab import calibration_lab
 from tests.studio.conftest import NASTY
@@ -26,7 +27,9 @@ def made(*domains):
     items = [Item(f"{i}.png", int(i == 3), f"{i:064x}") for i in range(4)]
     logits = np.tile([6.0, 0.0], (4, 1))
     columns = {column: dict.fromkeys(domains, logits) for column in COLUMNS}
-    return inspect(0.3, (["a", "b"], ["A", "B"]), dict.fromkeys(domains, items), columns)
+    return inspect(
+        Mixing.wise(0.3), (["a", "b"], ["A", "B"]), dict.fromkeys(domains, items), columns
+    )
 
 
 def test_the_diagram_shows_sure_against_right_and_the_scaled_beside_it(inspection):

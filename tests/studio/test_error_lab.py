@@ -9,6 +9,7 @@ from core.data.dataset import Item
 from core.errors import UserError
 from core.evaluation.inspecting import inspect
 from core.evaluation.inspection import COLUMNS
+from core.records import Mixing
 from studio.components.error_lab import MOST_CLASSES, chosen, error_lab
 from studio.pages.lab import LabPage
 from studio.session import Place, Session
@@ -30,7 +31,7 @@ def inspection():
     items = [Item(f"{i}.png", i // 2, sha) for i, sha in enumerate(SHAS)]
     by_column = {"zero-shot": [0, 1, 1, 1], "alpha": [0, 0, 1, 0], "fine-tuned": [1, 1, 1, 1]}
     columns = {c: {"test": said(p), "ood/noto": said(p)} for c, p in by_column.items()}
-    return inspect(0.3, (NAMES, NAMES), {"test": items, "ood/noto": items}, columns)
+    return inspect(Mixing.wise(0.3), (NAMES, NAMES), {"test": items, "ood/noto": items}, columns)
 
 
 def counts(markup):
@@ -78,7 +79,9 @@ def test_of_many_classes_those_with_errors_are_shown():
     items = [Item(f"{i}.png", i, f"{i:064x}") for i in range(size)]
     predicted = [*range(size - 1), 0]  # the last is taken for the first
     columns = {c: {"test": said(predicted, size)} for c in COLUMNS}
-    markup = error_lab(inspect(1.0, (names, names), {"test": items}, columns), {}, ("", ""))
+    markup = error_lab(
+        inspect(Mixing.wise(1.0), (names, names), {"test": items}, columns), {}, ("", "")
+    )
     assert f"{MOST_CLASSES} of {size} classes" in markup
     assert f'data-cell="{size - 1}-0"' in markup
 
@@ -118,7 +121,7 @@ def test_the_page_offers_to_look_then_shows_what_was_found(studio, mine, run, pa
     page.inspect(session, {})
     page.inspect(session, {})
     studio.background.finish()
-    assert asked == [(run.run_id, 0.3)], "asked once"
+    assert asked == [(run.run_id, Mixing.wise(0.3))], "asked once"
     assert counts(drawn(page, session))
     page.show_errors(session, {"column": "fine-tuned", "other": "x"})
     assert session.errors == {"column": "fine-tuned"}

@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import UserError
 from core.export.formats import FORMATS
+from core.records import Mixing
 from studio import words
 from studio.pages.export import ExportPage
 from studio.session import Place, Session
@@ -24,8 +25,8 @@ class Builder:
     asked: list = field(default_factory=list)
     fails: bool = False
 
-    def export(self, run_id, alpha, kind):
-        self.asked.append((run_id, alpha, kind))
+    def export(self, run_id, mixing, kind):
+        self.asked.append((run_id, mixing, kind))
         if self.fails:
             raise UserError(f"export: logits 5.0e-01 (allowed 2e-03), see {self.home}/exports/x")
         folder = self.home / "exports" / run_id
@@ -102,7 +103,7 @@ def test_a_built_row_shows_size_the_worst_difference_and_a_snippet_without_our_p
     page, session, builder, run
 ):
     build(page, session, "onnx")
-    assert builder.asked == [(run.run_id, 0.3, "onnx")]
+    assert builder.asked == [(run.run_id, Mixing.wise(0.3), "onnx")]
     row = rows(page, session)["onnx"]
     assert "verified" in row
     assert "largest difference 1e-03 (logits), allowed 2e-03" in row
@@ -127,3 +128,21 @@ def test_only_known_formats_are_asked_for(page, session, builder, kind):
     with pytest.raises(UserError, match="format: there is no"):
         page._build(session, {"format": kind})
     assert builder.asked == []
+
+
+def test_a_steady_run_says_which_alpha_its_encoders_have_and_why(
+    page, mine, run, steady_record, builder
+):
+    steady_record.model_copy(update={"run_id": run.run_id}).write(run.record_path)
+    session = Session(mine, Place(run=run.run_id, tab="export"))
+    drawn = page._draw(session)
+    assert '<span class="ek-tag">α = 0.80, steady</span>' in drawn
+    assert "exported at α = 0.30, which is what validation chose" in drawn
+    assert "at α = 0.30" in rows(page, session)["onnx"]
+    assert "α = 0.80, steady" in rows(page, session)["card"]
+    build(page, session, "onnx")
+    assert builder.asked == [(run.run_id, Mixing.wise(0.3), "onnx")]
+    mine.runs.choose(run.run_id, Mixing.steady(0.5))
+    assert "set in the lab, 0.50, but without the gate" in page._draw(session)
+    mine.runs.choose(run.run_id, Mixing.wise(0.5))
+    assert "ek-encoder" not in page._draw(session)

@@ -3,6 +3,7 @@
 import pytest
 
 from core.errors import UserError
+from core.evaluation.standing import FINE_TUNED
 from core.records import RunConfig
 from studio.visitors import Visitor
 from studio.workspace import Workspace
@@ -29,8 +30,8 @@ def asked(studio):
 def test_the_evaluator_is_asked_about_the_file_itself(mine, seen, asked):
     run_id, sha256 = seen
     assert mine.answers.look_closer(run_id, sha256, 5.0) == {"columns": []}
-    [(run, alpha, image)] = asked
-    assert (run, alpha) == (run_id, 1.0)
+    [(run, mixing, image)] = asked
+    assert (run, mixing) == (run_id, FINE_TUNED)
     assert image == mine.data.image(mine.runs.data_of_run(run_id), sha256)
     assert image.is_file()
 
