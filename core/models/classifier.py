@@ -62,12 +62,17 @@ class Classifier(nn.Module):
         """Always evaluation mode (see the class); gradients do not depend on it."""
         return super().train(False)
 
-    def features(self, images: Tensor) -> Tensor:
-        """Unit features `(B, D)` in fp32."""
+    def normalised(self, images: Tensor) -> Tensor:
+        """The images as the tower wants them: floats, on its device and in its layout."""
         images = images.to(self.mean.device, non_blocking=True)
         images = images.contiguous(memory_format=torch.channels_last)
         if images.dtype == torch.uint8:
             images = images.float().div_(255).sub_(self.mean).div_(self.std)
+        return images
+
+    def features(self, images: Tensor) -> Tensor:
+        """Unit features `(B, D)` in fp32."""
+        images = self.normalised(images)
         with self.precision.autocast():
             features = self.tower(images)
         return F.normalize(features.float(), dim=-1)

@@ -7,7 +7,7 @@ kind that a run was trained on, where last-layer features tell whether it shows 
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,33 +44,46 @@ def early_layers(tower: nn.Module) -> tuple[str, ...]:
     return next((layers for layers in candidates if names.issuperset(layers)), ())
 
 
+Heard = dict[str, Tensor]
+"""What layers gave, by their names."""
+
+
 class _Enough(Exception):
     """The last early layer has spoken: the rest of the tower need not run."""
 
 
 @contextlib.contextmanager
 def reading(
-    tower: nn.Module, layers: Sequence[str], stop: bool = False
-) -> Iterator[dict[str, Tensor]]:
-    """What the layers gave to the last forward pass of this thread, by their names.
+    tower: nn.Module, layers: Sequence[str], going_on: Callable[[Heard], Tensor] | None = None
+) -> Iterator[Heard]:
+    """What the layers gave to the last forward pass of this thread.
 
-    `stop` ends that pass after the last of them by `_Enough`.
+    `going_on` is given that when the last of them has spoken, and gives back the places `(n,)` of
+    the images that the rest of the tower is for: the pass is of these alone from there on. For none
+    it ends there, and the block of the caller with it.
     """
-    heard: dict[str, Tensor] = {}
+    heard: Heard = {}
     thread = threading.get_ident()
 
     def listen(name: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            if threading.get_ident() == thread:  # the tower may be another thread's, too
-                heard[name] = output
-                if stop and name == layers[-1]:
-                    raise _Enough
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
+            if threading.get_ident() != thread:  # the tower may be another thread's, too
+                return None
+            heard[name] = output
+            if going_on is None or name != layers[-1]:
+                return None
+            places = going_on(heard)
+            if not len(places):
+                raise _Enough
+            return output if len(places) == len(output) else output[places]
 
         return hook
 
     hooks = [tower.get_submodule(name).register_forward_hook(listen(name)) for name in layers]
     try:
         yield heard
+    except _Enough:
+        pass
     finally:
         for hook in hooks:
             hook.remove()
@@ -86,7 +99,7 @@ def position_statistics(outputs: Sequence[Tensor]) -> Tensor:
         # (B, C, positions), whatever the layer
         flat = output.float().flatten(2) if output.dim() == 4 else output.float().transpose(1, 2)
         mean = flat.mean(2)
-        parts += [mean, (flat - mean[..., None]).square().mean(2).sqrt()]
+        parts += [mean, (flat - mean[..., None]).square_().mean(2).sqrt()]
     return torch.cat(parts, 1)
 
 
@@ -96,13 +109,12 @@ def early_statistics(clip: "ClipModel", root: Path, items: Sequence[Item]) -> Te
 
     The tower runs no further than it must.
     """
-    layers = early_layers(clip.model.visual)
+    layers, nobody = early_layers(clip.model.visual), torch.empty(0)
     rows = []
     for batch in clip.pixels(root).evaluation_batches(items, EVALUATION_BATCH):
-        with reading(clip.model.visual, layers, stop=True) as heard:
-            with contextlib.suppress(_Enough):
-                clip.frozen.features(batch)
-            rows.append(position_statistics([heard[name] for name in layers]).cpu())
+        with reading(clip.model.visual, layers, lambda _: nobody) as heard:
+            clip.frozen.features(batch)
+        rows.append(position_statistics([heard[name] for name in layers]).cpu())
     return torch.cat(rows)
 
 
@@ -181,7 +193,7 @@ class SteadyClassifier(nn.Module):
 
     v(x) = g(x) + (1 − g(x))·w. A familiar image is the tuned classifier's; of an unfamiliar one it
     gets w. A `hard` gate rounds v, so that one classifier answers each image: the frozen tower's
-    early layers, which the gate reads anyway, and then one whole tower.
+    early layers see them all, the rest of it the unfamiliar ones, and the tuned tower the others.
     """
 
     def __init__(
@@ -211,13 +223,42 @@ class SteadyClassifier(nn.Module):
 
     def judged(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log-probabilities `(B, C)`, g and v `(B,)`."""
-        layers, tower = self.gate.layers, self.zero_shot.tower
-        with reading(tower, layers) as heard:
+        images = self.zero_shot.normalised(images)  # once for both
+        return self._one_each(images) if self.hard else self._both(images)
+
+    def gated(self, heard: Heard) -> tuple[Tensor, Tensor]:
+        """g and v `(B,)` from what the early layers gave."""
+        outputs = [heard[name] for name in self.gate.layers]
+        familiarity: Tensor = self.gate(position_statistics(outputs))
+        return familiarity, self.share(familiarity)
+
+    def _both(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        with reading(self.zero_shot.tower, self.gate.layers) as heard:
             before = self.zero_shot(images)
-            familiarity = self.gate(position_statistics([heard[name] for name in layers]))
-        share = self.share(familiarity)
+        familiarity, share = self.gated(heard)
         after = self.tuned(images)
         return mixed_answers(before, after, share, self.temperatures), familiarity, share
+
+    def _one_each(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        gated: list[Tensor] = []
+
+        def unfamiliar(heard: Heard) -> Tensor:
+            gated[:] = self.gated(heard)
+            return (gated[1] == 0).nonzero().flatten()
+
+        logits = {}  # by v
+        with reading(self.zero_shot.tower, self.gate.layers, unfamiliar):
+            logits[0] = self.zero_shot(images)
+        familiarity, share = gated
+        familiar = share.nonzero().flatten()
+        if len(familiar):
+            logits[1] = self.tuned(images[familiar] if 0 in logits else images)
+        classes = next(iter(logits.values())).shape[1]
+        answers = share.new_empty(len(images), classes)
+        for v, row in logits.items():
+            row = row.double() / self.temperatures[v]
+            answers[share == v] = F.log_softmax(row, dim=1).float()
+        return answers, familiarity, share
 
     def outputs_of(
         self, clip: "ClipModel", root: Path, items: Sequence[Item]

@@ -20,11 +20,14 @@ from core.models.cache_head import CacheHead
 from core.models.ensemble import Ensemble
 from core.models.gates import (
     Gate,
+    SteadyClassifier,
     early_layers,
     mixed_answers,
     nearest_distances,
     position_statistics,
+    reading,
 )
+from core.models.heads import LinearHead
 from tests.mutants import Mutant
 
 
@@ -138,6 +141,74 @@ def test_a_hard_gate_lets_one_classifier_answer(clip, task):
     assert hard.share(torch.tensor([0.1, 0.5, 0.9])).tolist() == [0.0, 1.0, 1.0]
 
 
+@pytest.fixture(params=["tiny_model", "tiny_resnet", "embedded"])
+def towers(request, task):
+    """(zero-shot, tuned, images, and the g of these) with towers of each build."""
+    named = request.param
+    model = named if named == "embedded" else str(request.getfixturevalue(named))
+    clip = zoo.load(model, "cpu", "fp32", ArrayCache(None))
+    torch.manual_seed(3)
+    zero_shot = clip.with_head(LinearHead(torch.randn(3, clip.embed_dim), 10.0))
+    tuned = clip.with_copied_tower(LinearHead(torch.randn(3, clip.embed_dim), 10.0))
+    images = clip.pixels(task.root).evaluation([*task.test[::3], *task.ood["ood/night"][::3]])
+    gate, _ = fit_gate(clip, task)
+    return zero_shot.requires_grad_(False), tuned.requires_grad_(False), gate, images
+
+
+def gated(towers, threshold, hard=False):
+    """Behind a gate that is sharp, at a distance between two of the images."""
+    zero_shot, tuned, gate, _ = towers
+    sharp = Gate(gate.mean, gate.std, gate.bank, threshold, 1e-4, 5, gate.layers)
+    return SteadyClassifier(zero_shot, tuned, sharp, 0.0, (2.0, 0.5), hard)
+
+
+def middle(towers):
+    """A threshold that leaves a third of the images unfamiliar, far from all of them."""
+    zero_shot, _, gate, images = towers
+    with reading(zero_shot.tower, gate.layers) as heard:
+        zero_shot(images)
+    distances = gate.distances(position_statistics([heard[name] for name in gate.layers]))
+    below, above = distances.sort().values[len(images) * 2 // 3 - 1 :][:2].tolist()
+    return (below + above) / 2
+
+
+@pytest.mark.parametrize("where", ["nobody", "some", "everybody"])
+def test_hard_and_soft_agree_where_the_gate_is_sure(towers, where):
+    threshold = {"nobody": -1.0, "some": middle(towers), "everybody": 1e6}[where]
+    images = towers[-1]
+    soft, hard = (gated(towers, threshold, kind) for kind in (False, True))
+    answers, familiarity, share = hard.judged(images)
+    expected, same, _ = soft.judged(images)
+    torch.testing.assert_close(answers, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(familiarity, same)
+    familiar = {"nobody": 0, "some": len(images) * 2 // 3, "everybody": len(images)}[where]
+    assert share.tolist().count(1.0) == familiar
+    assert share.tolist().count(0.0) == len(images) - familiar
+
+
+@pytest.mark.parametrize("where", ["nobody", "some", "everybody"])
+def test_behind_a_hard_gate_an_image_runs_through_one_whole_tower(towers, where):
+    threshold = {"nobody": -1.0, "some": middle(towers), "everybody": 1e6}[where]
+    zero_shot, tuned, gate, images = towers
+    seen = {"zero-shot": [], "tuned": [], "early": []}
+    last = {"conv1": "transformer.resblocks.1", "layer1": "layer4"}.get(gate.layers[0])
+    hooks = [
+        module.register_forward_hook(lambda *told, name=name: seen[name].append(len(told[2])))
+        for name, module in (
+            ("zero-shot", zero_shot.tower.get_submodule(last or "trunk.blocks.6")),
+            ("tuned", tuned.tower.get_submodule(last or "trunk.blocks.6")),
+            ("early", zero_shot.tower.get_submodule(gate.layers[-1])),
+        )
+    ]
+    _, _, share = gated(towers, threshold, hard=True).judged(images)
+    for hook in hooks:
+        hook.remove()
+    familiar = int(share.sum())
+    assert seen["early"] == [len(images)]
+    assert seen["tuned"] == ([familiar] if familiar else [])
+    assert seen["zero-shot"] == ([len(images) - familiar] if familiar < len(images) else [])
+
+
 def test_the_temperature_lies_between_those_that_were_fitted(clip, task):
     gate, _ = fit_gate(clip, task)
     mix = SteadyMix(gate, 0.0, {0.0: 2.0, 0.5: 1.0, 1.0: 0.8}, clip.fingerprint)
@@ -203,8 +274,8 @@ MUTANTS = [
     ),
     Mutant(
         "core.models.gates",
-        ".square().mean(2).sqrt()",
-        ".square().mean(2)",
+        ".square_().mean(2).sqrt()",
+        ".square_().mean(2)",
         test_statistics_are_mean_and_spread_over_positions_of_every_channel,
     ),
 ]
