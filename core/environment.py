@@ -63,6 +63,7 @@ def environment(clip: ClipModel) -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "logit_scale": round(clip.logit_scale, 6),
+        "image_parameters": sum(p.numel() for p in clip.model.visual.parameters()),
         "model_fingerprint": clip.fingerprint,
         **clip.precision.describe(),
     }

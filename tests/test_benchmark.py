@@ -4,14 +4,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from core.benchmark.report import write_results
+from core.benchmark.report import merged, pooled, write_results
 from core.benchmark.rotation import rotated
+from core.benchmark.rules import RULES, Measured, compare, leave_one_method_out
 from core.benchmark.running import Plan, Result
 from core.benchmark.tables import by_domain, cost, generalised, markdown, row, trade_off
 from core.benchmark.trials import EXPERIMENTS, Trial, every_method, references, unseen
 from core.data.ingest import open_dataset
+from core.errors import UserError
 from core.interpolation import INTERPOLATORS
 from core.methods import METHODS
 from core.records import (
@@ -74,6 +77,9 @@ def test_changes_are_from_zero_shot_of_the_same_seed_and_means_over_seeds():
 
 def test_the_table_shows_points_with_their_spread():
     table = trade_off([row(FT)])
+    assert "| ft | +11.0 ± 1.4 | −8.0 ± 2.8 | +11.0 | – | −8.0 | – | α = 0.5 | 0 of 0 |" in table
+    older = {name: value for name, value in row(FT).items() if name != "mixings"}
+    table = trade_off([older])
     assert "| ft | 71.0 | +11.0 ± 1.4 | 42.0 | −8.0 ± 2.8 | 0.5, 0.5 | +7.0 ± 1.4 |" in table
 
 
@@ -180,7 +186,9 @@ def test_the_rate_is_chosen_on_validation_and_a_finished_plan_is_not_run_again(
         Trial("soup", "uniform-soup", shots=2, over="ft", pool=True),
         Trial("lent", "tip-adapter", shots=2, backbone="ft"),
     ]
-    plan = Plan(tiny_data, {"methods": trials}, (0, 1), tmp_path, model=str(tiny_model))
+    plan = Plan(
+        tiny_data, {"methods": trials}, (0, 1), tmp_path, model=str(tiny_model), search=True
+    )
     results, events = finish(plan.run(None))
     assert events
     assert [len(result.records) for result in results["methods"]] == [2, 2, 2, 2]
@@ -204,8 +212,26 @@ def test_the_rate_is_chosen_on_validation_and_a_finished_plan_is_not_run_again(
     so_far, silence = finish(replace(plan, experiments=longer, finished=True).run(None))
     assert silence == []
     assert so_far == results, "what is not finished is left out"
-    payload, text = write_results(plan, results, tmp_path / "results.json")
-    assert payload["experiments"]["methods"][0]["ood_change"] == 0
+    payload, text = write_results(plan, results, tmp_path / "results.json", "tiny", "Tiny animals")
+    found = payload["datasets"]["tiny"]
+    assert found["experiments"]["methods"][0]["ood_change"] == 0
+    assert found["situation"]["zero_shot_id"] == pytest.approx(
+        results["methods"][0].records[0].evaluations["zero-shot"].id
+    )
+    assert found["situation"]["family"] == "small"
+    tuned = found["experiments"]["methods"][1]
+    assert (
+        tuned["recommended_id_low"]
+        <= tuned["recommended_id_change"]
+        <= tuned["recommended_id_high"]
+    )
+    assert {r["rule"] for r in found["rules"]["steady"]["rules"]} == set(RULES)
+    assert (
+        merged([tmp_path / "results.json"])["datasets"]
+        == json.loads((tmp_path / "results.json").read_text())["datasets"]
+    )
+    with pytest.raises(UserError, match="is not what `evenkeel bench methods` writes"):
+        merged([tmp_path / "results.md"])
     assert (tmp_path / "results.md").read_text() == text
     assert str(tmp_path) not in json.dumps(payload), "what is shipped names no folder"
 
@@ -253,3 +279,46 @@ def test_the_own_reference_may_be_kept_and_cut_to_size(tiny_data, tmp_path):
     kept = open_dataset(rotated(source, "reference", tmp_path / "own", most=2))
     assert [d.name for d in kept.domains] == [d.name for d in source.domains]
     assert all(len(domain.items) <= 2 * 3 for domain in kept.domains)
+
+
+def run_of(method: str, likely, id_change, ood_change) -> Measured:
+    """Validation of four images at three α; those above −1 are right."""
+    table = np.array(likely, dtype=float)
+    return Measured(method, (0.0, 0.5, 1.0), table > -1, table, id_change, ood_change)
+
+
+SAFE = run_of(
+    "safe",
+    [[-2, -2, -2, -2], [-0.5, -0.4, -0.5, -1.5], [-0.5, -0.5, -0.4, -1.6]],
+    (0.0, 0.1, 0.2),
+    (0.0, 0.0, -0.3),
+)
+
+
+def test_every_rule_gives_what_can_be_worked_out_by_hand():
+    rows = {row["rule"]: row for row in compare([SAFE])}
+    # Right on validation: 0, 3, 3; mean NLL 2, 0.725, 0.75.
+    assert rows["best accuracy, then NLL"]["alpha"] == 0.5
+    assert rows["within one image of the best, smallest"]["alpha"] == 0.5
+    assert rows["best NLL"]["alpha"] == 0.5
+    # Behind the best by (0, 0.1, −0.1, 0.1): mean 0.025, standard error 0.048.
+    assert rows["within one paired SE in NLL, smallest"]["alpha"] == 0.5
+    assert rows["within one paired SE in NLL, largest"]["alpha"] == 1.0
+    assert rows["always 1"]["worst_ood_change"] == -0.3
+    assert rows["oracle: best ID + OOD on test"]["alpha"] == 0.5
+
+
+def test_the_rule_for_a_method_is_chosen_on_the_others():
+    # Here every α is right and equally likely: only "always" rules differ, and 1 is best.
+    bold = run_of("bold", [[-0.1] * 4] * 3, (0.0, 0.1, 0.3), (0.0, 0.0, 0.0))
+    found = leave_one_method_out([SAFE, bold])
+    assert found["runs"] == 2
+    assert found["rules"] == ["best accuracy, then NLL", "within one paired SE in NLL, largest"]
+    assert found["ood_change"] == pytest.approx((-0.3 + 0.0) / 2)
+    assert leave_one_method_out([SAFE]) == {}
+
+
+def test_runs_of_all_references_are_pooled_by_method():
+    other = Result(Trial("ft, noto", "ft", data="noto"), FT.records[:1])
+    found = pooled([replace(FT, trial=Trial("ft, own", "ft", data="own")), other])
+    assert [(one.trial.label, len(one.records)) for one in found] == [("ft", 3)]

@@ -2,7 +2,7 @@
 every seed. Resumes where it was stopped.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ class Result:
 
     trial: Trial
     records: tuple[RunRecord, ...]
+    folders: tuple[RunFolder, ...] = ()
+    """Where each lies, with what it said of every image."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Plan:
     seeds: tuple[int, ...]
     folder: Path
     model: str = "embedded"
-    search: bool = True
+    search: bool = False
+    """Give every method the learning rate that is best on validation, not its default."""
     finished: bool = False
     """Run nothing: leave out the trials of which a run is missing."""
 
@@ -50,13 +53,14 @@ class Plan:
         for experiment, trials in self.experiments.items():
             results[experiment] = []
             for trial in trials:
-                records = []
+                places = []
                 try:
                     for seed in self.seeds:
-                        records.append((yield from runner.once(trial, seed)).record())
+                        places.append((yield from runner.once(trial, seed)))
                 except _Unfinished:
                     continue
-                results[experiment].append(Result(trial, tuple(records)))
+                records = tuple(place.record() for place in places)
+                results[experiment].append(Result(trial, records, tuple(places)))
         return {experiment: found for experiment, found in results.items() if found}
 
     @property
@@ -131,12 +135,8 @@ class _Runner:
 
     def _rates(self, method: str) -> list[float]:
         """The rates that are tried; none for a method without a learning rate."""
-        params = METHODS[method].Params
-        if not issubclass(params, LoopParams):
-            return []
-        own = params().resolved(self._clip).lr
-        assert own, "resolved() fills it"
-        return [float(f"{own * factor:.2g}") for factor in SEARCHED]
+        own = own_rate(method, self._clip)
+        return [float(f"{own * factor:.2g}") for factor in SEARCHED] if own else []
 
     def _is_missing(self, place: RunFolder) -> bool:
         if place.record_path.exists():
@@ -147,3 +147,15 @@ class _Runner:
 
     def _place(self, trial: Trial, seed: int) -> RunFolder:
         return RunFolder((self._plan.folder / trial.folder(seed)).absolute())
+
+
+def own_rate(method: str, clip: ClipModel) -> float | None:
+    """The learning rate that a method takes by itself; None for one without."""
+    params = METHODS[method].Params
+    return params().resolved(clip).lr if issubclass(params, LoopParams) else None
+
+
+def default_rate(model: str) -> Callable[[str], float | None]:
+    """The same for a model by its name."""
+    clip = zoo.load(model)
+    return lambda method: own_rate(method, clip)

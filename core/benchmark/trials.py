@@ -6,7 +6,7 @@ from typing import Any
 
 from core.methods import METHODS
 from core.records import RunConfig
-from core.training.settings import LoopParams
+from core.training.settings import LoopParams, TowerParams
 
 FULL_SHOTS = 16
 ALPHAS = tuple(round(i * 0.1, 1) for i in range(11))
@@ -154,12 +154,25 @@ def unseen(classes: Sequence[str]) -> list[Trial]:
     return [Trial(name, name, unseen=tuple(classes[1::2])) for name in names]
 
 
-def references(domains: Iterable[str]) -> list[Trial]:
-    """Each OOD domain in turn as the one that is trained on (Lipsum-FT, Table 10)."""
+REFERENCED = ("ft", "fd-align", "lipsum-ft")
+
+
+def references(domains: Iterable[str], methods: Sequence[str] = REFERENCED) -> list[Trial]:
+    """Each domain in turn as the one that is trained on (Lipsum-FT, Table 10). `domains` are the
+    rotated data sets, by their names in the benchmark's folder.
+    """
+    return [Trial(f"{name}, {domain}", name, data=domain) for domain in domains for name in methods]
+
+
+def rates(multiples: Iterable[float], own: Callable[[str], float | None]) -> list[Trial]:
+    """Every method that moves a tower at several learning rates: where the default comes from.
+    `own` is a method's default.
+    """
     return [
-        Trial(f"{name}, trained on {domain}", name, data=domain)
-        for domain in domains
-        for name in ("ft", "fd-align", "lipsum-ft")
+        Trial(f"{name}, lr {rate:.2g}", name, {"lr": float(f"{rate:.2g}")})
+        for name, method in METHODS.items()
+        if issubclass(method.Params, TowerParams) and (default := own(name))
+        for rate in (default * multiple for multiple in multiples)
     ]
 
 

@@ -8,6 +8,7 @@ from core.benchmark.speed.footprint import measure_memory
 from core.benchmark.speed.frozen_features import measure_frozen_features
 from core.benchmark.speed.grid import measure_grid, measure_slider
 from core.benchmark.speed.setting import Setting
+from core.benchmark.speed.steady import measure_steady
 from core.benchmark.speed.steps import measure_overhead, measure_roofline
 from core.benchmark.speed.waiting import measure_waiting
 from core.benchmark.speed.whole_run import measure_run
@@ -34,6 +35,7 @@ FIGURES: Mapping[str, Measure] = {
     "T6": measure_grid,
     "T7": measure_slider,
     "T9": measure_memory,
+    "T11": measure_steady,
 }
 """What core can measure of itself."""
 

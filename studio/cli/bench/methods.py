@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 EVERYTHING = (
-    "methods,heads,guidance,prototypes,texts,plug-in,shots,interpolation,cost,unseen,references"
+    "methods,heads,guidance,prototypes,texts,plug-in,shots,interpolation,cost,unseen,references,"
+    "rates"
 )
 
 
@@ -34,7 +35,8 @@ def methods(
     ] = False,
     experiments: Annotated[str, typer.Option(help="Which, with commas.")] = EVERYTHING,
     only: Annotated[
-        str | None, typer.Option(help="Of the experiment `methods`, these alone, with commas.")
+        str | None,
+        typer.Option(help="In `methods`, `references` and `rates` these alone, with commas."),
     ] = None,
     shots: Annotated[
         str, typer.Option(help="Training images per class for the experiment `methods`.")
@@ -42,8 +44,23 @@ def methods(
     seeds: Annotated[str, typer.Option(help="Which seeds, with commas.")] = "0,1,2",
     model: Annotated[str, typer.Option(help="Which CLIP.")] = "embedded",
     search: Annotated[
-        bool, typer.Option(help="Choose the learning rate of every method on validation.")
+        bool,
+        typer.Option(
+            help="Choose the learning rate of every method on validation, instead of its default."
+        ),
+    ] = False,
+    names: Annotated[
+        bool,
+        typer.Option(
+            "--same-names/--own-names",
+            help="Whether files of one name show the same thing in every domain, as in the demo.",
+        ),
     ] = True,
+    most: Annotated[
+        int | None,
+        typer.Option(help="In `references`, images of a class that each domain keeps at most."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="What the tables call the data set.")] = None,
     finished: Annotated[
         bool, typer.Option("--finished", help="Run nothing; tables of what is finished.")
     ] = False,
@@ -63,7 +80,7 @@ def methods(
     kept = listed(only, str, "only") if only else ()
     plan = Plan(
         data=source,
-        experiments=_trials(wanted, counts, kept, source, out),
+        experiments=_trials(wanted, counts, kept, _Source(source, out, names, most), model),
         seeds=numbers,
         folder=out,
         model=model,
@@ -72,7 +89,9 @@ def methods(
     )
     with answering(as_json) as answer:
         results = _run(plan, as_json)
-        payload, text = write_results(plan, results, out / "results.json")
+        key = source.name if data else "quick" if quick else "whole"
+        called = title or ("Quick demo" if quick else source.name if data else "Whole demo")
+        payload, text = write_results(plan, results, out / "results.json", key, called)
         if as_json:
             answer(payload)
         else:
@@ -96,28 +115,71 @@ def _demo(out: Path, quick: bool) -> Path:
     return write_demo(out / "demo") if quick else demo_folder()
 
 
+@app.command()
+def tables(
+    results: Annotated[list[Path], typer.Argument(help="results.json of one or more benchmarks.")],
+    out: Annotated[Path | None, typer.Option(help="Write all as one JSON file.")] = None,
+) -> None:
+    """The tables of several benchmarks on one page, what a click gives on top."""
+    from core.benchmark.report import merged
+    from core.benchmark.tables import published
+    from core.records import RunConfig, write_json
+
+    with answering(False):
+        payload = merged(results)
+        if out is not None:
+            write_json(out, payload)
+        print(published(payload["datasets"], RunConfig.model_fields["method"].default))
+
+
+class _Source(NamedTuple):
+    """The data of a benchmark, and how its reference domains are rotated."""
+
+    data: Path
+    out: Path
+    same_names: bool
+    most: int | None
+
+    def rotations(self) -> list[str]:
+        """The rotated data sets by name, the data set's own reference first."""
+        from core.benchmark.rotation import OWN, rotated
+        from core.data.ingest import open_dataset
+
+        dataset = open_dataset(self.data)
+        ood = [d.name.removeprefix("ood/") for d in dataset.domains if d.role == "ood"]
+        return [
+            rotated(dataset, name, self.out / name, self.same_names, self.most).name
+            for name in (OWN, *ood)
+        ]
+
+
 def _trials(
-    wanted: Iterable[str], shots: tuple[int, ...], only: tuple[str, ...], data: Path, out: Path
+    wanted: Iterable[str],
+    shots: tuple[int, ...],
+    only: tuple[str, ...],
+    source: _Source,
+    model: str,
 ) -> "dict[str, list[Trial]]":
     from core.benchmark import trials
-    from core.benchmark.rotation import rotated
+    from core.benchmark.running import SEARCHED, default_rate
     from core.data.ingest import open_dataset
     from core.methods import find
 
+    kept = {find(method).name for method in only}
     found: dict[str, list[Trial]] = {}
     for name in wanted:
         if name == "methods":
-            kept = {find(method).name for method in only}
-            every = trials.every_method(shots)
-            found[name] = [trial for trial in every if not kept or trial.method in kept]
+            found[name] = trials.every_method(shots)
         elif name == "unseen":
-            found[name] = trials.unseen(open_dataset(data).classes)
+            found[name] = trials.unseen(open_dataset(source.data).classes)
         elif name == "references":
-            dataset = open_dataset(data)
-            styles = [d.name.removeprefix("ood/") for d in dataset.domains if d.role == "ood"]
-            found[name] = trials.references(rotated(dataset, s, out / s).name for s in styles)
+            found[name] = trials.references(source.rotations(), only or trials.REFERENCED)
+        elif name == "rates":
+            found[name] = trials.rates(SEARCHED, default_rate(model))
         elif name in trials.EXPERIMENTS:
             found[name] = trials.EXPERIMENTS[name]()
         else:
             raise unknown("experiments", name, EVERYTHING.split(","))
+        if kept and name in ("methods", "rates"):
+            found[name] = [trial for trial in found[name] if trial.method in kept]
     return found

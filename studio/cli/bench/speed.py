@@ -1,4 +1,4 @@
-"""`evenkeel bench speed`: figures T1 … T10 against their targets, on this machine."""
+"""`evenkeel bench speed`: figures T1 … T11 against their targets, on this machine."""
 
 import sys
 import tempfile
