@@ -9,7 +9,8 @@ from torch import Tensor
 
 from core.data.fewshot import FewShotTask
 from core.evaluation.evaluate import Measured, flat, labels_of, measure_outputs, summarise
-from core.evaluation.grid import Grid, Rows, as_good_as_the_best
+from core.evaluation.grid import REJECTED_FROM as REJECTED_FROM
+from core.evaluation.grid import Grid, Rows, best
 from core.evaluation.metrics import score
 from core.events import Advanced, Evaluated, Event
 from core.interpolation.steady import SteadyMix
@@ -31,9 +32,6 @@ from core.records import (
 
 DEFAULT_ALPHA = 0.5
 """WiSE-FT's recommendation where nothing can be measured (arXiv 2109.01903 §4)."""
-
-REJECTED_FROM = 1.645
-"""Standard errors behind the best from which an α is rejected: one side of a 5 % test."""
 
 
 @dataclass
@@ -195,22 +193,14 @@ def alpha_grid(alphas: Iterable[float]) -> tuple[float, ...]:
 
 
 def choose_alpha(grid: Grid, kind: MixingKind, checkpoint: str) -> Selection:
-    """The α of one kind of mixing, by the log-likelihoods of the validation images.
+    """The α of one kind of mixing, by the log-likelihoods of the validation images (see `best`).
 
-    Many mixtures are as good as the best, as far as validation can tell. Weights that answer every
-    image (`wise`) take the smallest α within one paired standard error: what more would win here is
-    paid for elsewhere. With a gate (`steady`) elsewhere is zero-shot's, and α is the largest that
-    validation does not reject. Accuracy would not do: a few dozen images leave many mixtures with
-    equal accuracy. Test and out-of-distribution images are never looked at. Without validation
-    images α is the default.
+    Test and out-of-distribution images are never looked at. Without validation images α is the
+    default.
     """
     if not grid.has(kind, "val"):
         return Selection(checkpoint=checkpoint, alpha=DEFAULT_ALPHA, alpha_chosen_on="default")
-    likely = grid.log_likelihoods(kind, "val")
-    if kind == "steady":
-        alpha = as_good_as_the_best(grid.alphas, likely, errors=REJECTED_FROM)[-1]
-    else:
-        alpha = as_good_as_the_best(grid.alphas, likely)[0]
+    alpha = best(kind, grid.alphas, grid.log_likelihoods(kind, "val"))
     return Selection(checkpoint=checkpoint, alpha=alpha, alpha_chosen_on="val")
 
 

@@ -19,6 +19,9 @@ from core.durable import publish
 from core.errors import UserError
 from core.records import MixingKind
 
+REJECTED_FROM = 1.645
+"""Standard errors behind the best from which an α is rejected: one side of a 5 % test."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -111,3 +114,17 @@ def as_good_as_the_best(
         for alpha, gap, e in zip(alphas, behind.mean(1), error, strict=True)
         if gap <= errors * e
     )
+
+
+def best(kind: MixingKind, alphas: Sequence[float], log_likelihoods: NDArray[np.floating]) -> float:
+    """The α of one kind of mixing that some images choose, from a row for each α, (A, N).
+
+    Many mixtures are as good as the best, as far as these images can tell. Weights that answer
+    every image (`wise`) take the smallest α within one paired standard error: what more would win
+    here is paid for elsewhere. With a gate (`steady`) elsewhere is zero-shot's, and α is the
+    largest that these images do not reject. Accuracy would not do: a few dozen images leave many
+    mixtures with equal accuracy.
+    """
+    if kind == "steady":
+        return as_good_as_the_best(alphas, log_likelihoods, errors=REJECTED_FROM)[-1]
+    return as_good_as_the_best(alphas, log_likelihoods)[0]

@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import UserError
 from core.evaluation.frontier import choose_alpha
-from core.evaluation.grid import Grid, Rows, as_good_as_the_best
+from core.evaluation.grid import Grid, Rows, as_good_as_the_best, best
 from tests.mutants import Mutant
 
 ALPHAS = (0.0, 0.5, 1.0)
@@ -40,6 +40,14 @@ def test_weights_alone_take_the_smallest_of_these_and_a_gate_the_largest():
     assert choose_alpha(grid(close, "steady"), "steady", "last").alpha == 1.0
 
 
+def test_a_gate_takes_the_largest_that_is_not_rejected():
+    twice = np.array([[-1.0, -2.0, -3.0, -4.0], [-4.0, -2.0, -6.0, -4.0]])  # 1.73 errors behind
+    assert best("steady", [0.0, 1.0], twice) == 0.0
+    once = np.array([[-1.0, -2.0, -3.0, -4.0], [-4.0, -1.0, -4.0, -3.0]])  # 0.52
+    assert best("steady", [0.0, 1.0], once) == 1.0
+    assert best("wise", [0.0, 1.0], once) == 0.0
+
+
 def test_without_validation_images_alpha_is_the_default():
     chosen = choose_alpha(grid({0.0: [-1.0], 1.0: [-2.0]}, domain="test"), "wise", "last")
     assert (chosen.alpha, chosen.alpha_chosen_on) == (0.5, "default")
@@ -67,9 +75,9 @@ MUTANTS = [
         test_as_good_as_the_best_is_judged_image_by_image,
     ),
     Mutant(
-        "core.evaluation.frontier",
+        "core.evaluation.grid",
         "errors=REJECTED_FROM)[-1]",
         "errors=REJECTED_FROM)[0]",
-        test_weights_alone_take_the_smallest_of_these_and_a_gate_the_largest,
+        test_a_gate_takes_the_largest_that_is_not_rejected,
     ),
 ]
