@@ -31,7 +31,7 @@ class RunConfig(Params):
 
     data: str
     """Folder or zip with the images, one folder a class (see the layout in the README)."""
-    method: str = "fd-align"
+    method: str = "ft"
     """Which fine-tuning method to run."""
     model: str = "embedded"
     """`embedded`, an open_clip name such as `ViT-B-32/laion2b_s34b_b79k`, or a local checkpoint or

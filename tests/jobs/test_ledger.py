@@ -48,7 +48,7 @@ def test_a_submitted_job_waits_with_its_config(ledger):
     assert ledger.get(job.id) == job
     assert (job.state, job.attempt, job.owner) == ("queued", 0, None)
     assert RunConfig.model_validate(job.config) == CONFIG
-    assert job.id.startswith("fd-align-")
+    assert job.id.startswith("ft-")
 
 
 def test_the_config_cannot_be_changed_from_outside_once_it_is_queued(ledger):
