@@ -19,11 +19,12 @@ from core.evaluation.robustness import (
     pearson,
     relative_accuracy,
 )
+from core.evaluation.standing import FINE_TUNED as AS_TUNED
 from core.evaluation.standing import inside, mean
-from core.records import DomainScore, Evaluation, RunRecord
+from core.records import DomainScore, Evaluation, Mixing, RunRecord
 from core.runs import RunFolder
 
-END = "fine-tuned"
+RECOMMENDED, FINE_TUNED = "recommended", "fine-tuned"
 FEWEST_BASELINES = 3
 """Two give a line as well, and every run then stands where they happen to be."""
 
@@ -31,13 +32,18 @@ FEWEST_CORRELATED = 3
 
 
 def compare_runs(runs: Sequence[RunFolder], baselines: Sequence[RunFolder] = ()) -> dict[str, Any]:
-    """The fine-tuned weights of two or more runs as one JSON document; the first is compared
+    """Two or more runs, each at what it recommends, as one JSON document; the first is compared
     against.
 
-    `runs`: a row each. `paired`: every later run against the first on the images of both.
-    `differences`: settings that are not equal, a value a run. `baselines`: the line of effective
-    robustness, fitted over three or more runs of their own. `gap_correlation`: see the function.
-    A `UserError` says what is missing.
+    `runs`: a row each, with `changes`: the run against zero-shot on the same images. `paired`:
+    every later run against the first on the images of both, its `p_holm` corrected over the domains
+    of this pairing; there `id` and `ood` are pooled over images, while `ood` of a row is the mean
+    over domains. `differences`: settings that are not equal, a value a run. `baselines`: the line
+    of effective robustness, fitted over the fine-tuned weights of three or more runs of their own.
+    `gap_correlation`: see the function.
+
+    A run of an older version did not keep what it recommends: its fine-tuned weights stand for it,
+    and a note says so. A `UserError` says what is missing.
     """
     if len(runs) < 2:
         raise UserError("compare: two or more runs are needed, got one. Name another.")
@@ -48,18 +54,22 @@ def compare_runs(runs: Sequence[RunFolder], baselines: Sequence[RunFolder] = ())
         )
     records = [folder.record() for folder in runs]
     names = names_of(runs)
-    fit = fit_baselines([point_of(folder.record()) for folder in baselines]) if baselines else None
+    plain = [point_of(folder.record(), FINE_TUNED) for folder in baselines]
+    fit = fit_baselines(plain) if plain else None
     return {
         "schema": 1,
         "runs": [
             {"name": name, **_row(folder, record, fit, _plain(records))}
             for name, folder, record in zip(names, runs, records, strict=True)
         ],
-        "paired": [_paired(runs[0], folder) for folder in runs[1:]],
+        "paired": [
+            _paired(runs[0], folder, (end_of(records[0]), end_of(record)))
+            for folder, record in zip(runs[1:], records[1:], strict=True)
+        ],
         "differences": differences(records),
         "gap_correlation": gap_correlation(records),
         "baselines": None if fit is None else {**asdict(fit), "runs": names_of(baselines)},
-        "notes": _notes(records),
+        "notes": _notes(records, names),
     }
 
 
@@ -72,9 +82,19 @@ def names_of(folders: Sequence[RunFolder]) -> list[str]:
     ]
 
 
-def point_of(record: RunRecord) -> ModelPoint:
-    """ID and mean OOD accuracy, each with how many images are behind it."""
-    evaluation = record.evaluations[END]
+def end_of(record: RunRecord) -> str:
+    """Which of a run's evaluations is compared: what it recommends, as far as it was kept."""
+    return RECOMMENDED if RECOMMENDED in record.evaluations else FINE_TUNED
+
+
+def mixing_of(record: RunRecord) -> Mixing:
+    """The mixing of that end."""
+    return record.mixing if end_of(record) == RECOMMENDED else AS_TUNED
+
+
+def point_of(record: RunRecord, end: str) -> ModelPoint:
+    """ID and mean OOD accuracy of one end, each with how many images are behind it."""
+    evaluation = record.evaluations[end]
     if evaluation.ood is None:
         raise UserError(
             f"effective robustness: run {record.run_id} has no OOD images. "
@@ -99,7 +119,8 @@ def differences(records: Sequence[RunRecord]) -> dict[str, list[Any]]:
 
 
 def gap_correlation(records: Sequence[RunRecord]) -> dict[str, float | None]:
-    """By OOD domain, over the runs: how the energy gap there goes with the relative accuracy.
+    """By OOD domain, over the runs: how the energy gap there goes with the relative accuracy, both
+    of the fine-tuned weights.
 
     Pearson's coefficient as in Lipsum-FT, arXiv 2404.00860 Fig. 4; of fewer than three runs it is
     always ±1 and left out.
@@ -114,7 +135,7 @@ def gap_correlation(records: Sequence[RunRecord]) -> dict[str, float | None]:
 
 
 def _gap_and_relative(record: RunRecord, domain: str) -> tuple[float, float] | None:
-    drift, evaluation = record.drift.get(domain), record.evaluations[END]
+    drift, evaluation = record.drift.get(domain), record.evaluations[FINE_TUNED]
     shift = evaluation.domains.get(domain)
     if drift is None or drift.energy_gap is None or shift is None or not evaluation.id:
         return None
@@ -129,20 +150,30 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 def _row(
     folder: RunFolder, record: RunRecord, fit: BaselineFit | None, plain: RunRecord | None
 ) -> dict[str, Any]:
-    evaluation = record.evaluations[END]
+    end = end_of(record)
+    evaluation, tuned = record.evaluations[end], record.evaluations[FINE_TUNED]
     ood = ood_scores(evaluation)
+    changed = record.mean_changes.get(end)
     chosen = next((p for p in record.wise if p.alpha == record.selection.alpha), None)
-    point = point_of(record) if ood else None
+    point = point_of(record, end) if ood else None
     cost = training_cost(record.timing, plain.timing) if plain else None
     return {
         "folder": str(folder.path),
         "method": record.config["method"],
+        "end": end,
+        "mixing": mixing_of(record).model_dump(mode="json"),
         "id": _spread(evaluation.id, inside(evaluation.domains)),
         "ood": _spread(evaluation.ood, ood) if evaluation.ood is not None else None,
         "domains": {
             name: score.model_dump(mode="json", exclude={"per_class"})
             for name, score in evaluation.domains.items()
         },
+        "changes": {
+            name: change.model_dump(mode="json")
+            for name, change in record.changes.get(end, {}).items()
+        },
+        "mean_change": changed.model_dump(mode="json") if changed else None,
+        "fine_tuned": {"id": tuned.id, "ood": tuned.ood},
         "worst_group": evaluation.model_dump(mode="json")["worst_group"],
         "chosen": {
             "alpha": record.selection.alpha,
@@ -179,24 +210,30 @@ def _plain(records: Sequence[RunRecord]) -> RunRecord | None:
     return next((record for record in records if record.config["method"] == "ft"), None)
 
 
-def _paired(first: RunFolder, second: RunFolder) -> dict[str, Any]:
+def _paired(first: RunFolder, second: RunFolder, ends: tuple[str, str]) -> dict[str, Any]:
     answer: dict[str, Any] = {"run": str(second.path), "against": str(first.path), "problem": None}
     try:
         ours = Predictions.read(first.predictions_path)
         theirs = Predictions.read(second.predictions_path)
+        found = pair(ours, theirs, ends)
     except UserError as error:
         return answer | {"domains": {}, "problem": str(error)}
-    found = pair(ours, theirs, END)
     domains = {name: {**asdict(one), "verdict": one.verdict} for name, one in found.items()}
     problem = None if domains else "No image was measured by both runs under the same class."
     return answer | {"domains": domains, "problem": problem}
 
 
-def _notes(records: Sequence[RunRecord]) -> list[str]:
+def _notes(records: Sequence[RunRecord], names: Sequence[str]) -> list[str]:
     notes = []
+    older = [n for n, r in zip(names, records, strict=True) if end_of(r) != RECOMMENDED]
+    if older:
+        notes.append(
+            "Made before runs kept what they recommend, so compared by the fine-tuned weights "
+            f"alone (α = 1): {', '.join(older)}."
+        )
     if any(record.classes != records[0].classes for record in records):
         notes.append("The runs tell other classes apart: their accuracies are not of one task.")
-    counts = [{name: s.n for name, s in r.evaluations[END].domains.items()} for r in records]
+    counts = [{name: s.n for name, s in r.evaluations[end_of(r)].domains.items()} for r in records]
     if any(count != counts[0] for count in counts):
         notes.append("The runs were measured on other images: trust the paired tests alone.")
     if len({record.environment.get("device_name") for record in records}) > 1:

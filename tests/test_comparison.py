@@ -11,10 +11,13 @@ from core.errors import UserError
 from core.evaluation.predictions import Answers, DomainPredictions, Predictions
 from core.evaluation.standing import mean_interval
 from core.records import (
+    Change,
     DomainScore,
     Drift,
     Evaluation,
     GroupScore,
+    MeanChange,
+    Mixing,
     RunConfig,
     RunRecord,
     Selection,
@@ -39,20 +42,22 @@ def record(name: str, test: int, night: int, snow: int, **more) -> RunRecord:
         ood=(night + snow) / 40,
         worst_group=GroupScore(domain="ood/snow", name="fox", correct=1, n=5, accuracy=0.2),
     )
-    gap = more.pop("gap", None)
+    gap, ends = more.pop("gap", None), more.pop("ends", {})
+    extra = {key: more.pop(key) for key in ("mixing", "changes", "mean_changes") if key in more}
     drift = {} if gap is None else {key: Drift(energy_gap=gap, distortion=0.1) for key in domains}
     config = RunConfig(data="x", **{"method": "ft", "params": {"lr": 1e-4}, **more})
     return RunRecord(
         run_id=name,
         config=config.model_dump(mode="json"),
         classes=["fox", "owl"],
-        evaluations={"zero-shot": evaluation, "fine-tuned": evaluation},
+        evaluations={"zero-shot": evaluation, "fine-tuned": evaluation, **ends},
         wise=[WisePoint(alpha=0.5, id=0.9, ood=0.8, domains={})],
         selection=Selection(checkpoint="last", alpha=0.5, alpha_chosen_on="val"),
         timing={"train_seconds": 10.0, "steps": 5.0},
         environment={"device_name": "cpu"},
         files={},
         drift=drift,
+        **extra,
     )
 
 
@@ -60,39 +65,86 @@ def record(name: str, test: int, night: int, snow: int, **more) -> RunRecord:
 def written(tmp_path):
     """Writes a run whose fine-tuned weights get the first images of every domain right."""
 
-    def write(name: str, test: int, night: int, snow: int, predictions=True, **more) -> RunFolder:
+    def write(
+        name: str, test: int, night: int, snow: int, predictions=True, recommended=None, **more
+    ) -> RunFolder:
         folder = RunFolder(tmp_path / name)
         folder.path.mkdir(parents=True)
+        if recommended:
+            more["ends"] = {"recommended": record("r", *recommended).evaluations["fine-tuned"]}
         record(folder.run_id, test, night, snow, **more).write(folder.record_path)
         if predictions:
             found = {"test": test, "ood/night": night, "ood/snow": snow}
-            domains = {key: domain(key, right) for key, right in found.items()}
+            kept = dict(zip(found, recommended or (), strict=False))
+            domains = {key: domain(key, right, kept.get(key)) for key, right in found.items()}
             Predictions(("fox", "owl"), domains).write(folder.predictions_path)
         return folder
 
     return write
 
 
-def domain(name: str, right: int) -> DomainPredictions:
+def domain(name: str, right: int, recommended: int | None = None) -> DomainPredictions:
     hashes = b"".join(f"{name} {n}".encode().ljust(32) for n in range(20))
-    said = Answers(np.where(np.arange(20) < right, 0, 1).astype(np.int32), np.ones(20, np.float32))
+
+    def said(count: int) -> Answers:
+        found = np.where(np.arange(20) < count, 0, 1).astype(np.int32)
+        return Answers(found, np.ones(20, np.float32))
+
+    answers = {"zero-shot": said(right), "fine-tuned": said(right)}
+    if recommended is not None:
+        answers["recommended"] = said(recommended)
     return DomainPredictions(
-        np.frombuffer(hashes, np.uint8).reshape(20, 32),
-        np.zeros(20, np.int32),
-        {"zero-shot": said, "fine-tuned": said},
+        np.frombuffer(hashes, np.uint8).reshape(20, 32), np.zeros(20, np.int32), answers
     )
 
 
 def test_the_first_run_is_compared_against_on_the_images_of_both(written):
-    found = compare_runs([written("a", 10, 10, 10), written("b", 16, 9, 10)])
+    found = compare_runs([written("a", 10, 10, 10), written("b", 18, 9, 10)])
     [paired] = found["paired"]
-    assert paired["domains"]["test"]["only_second"] == 6
-    assert paired["domains"]["test"]["verdict"] == "better"  # 6 against none: p = 2/64
-    assert paired["domains"]["test"]["p"] == pytest.approx(2 / 64)
+    assert paired["domains"]["test"]["only_second"] == 8
+    assert paired["domains"]["test"]["p"] == pytest.approx(2 / 2**8)  # 8 against none
+    assert paired["domains"]["test"]["p_holm"] == pytest.approx(3 * 2 / 2**8)
+    assert paired["domains"]["test"]["verdict"] == "better"
     assert paired["domains"]["ood/night"]["verdict"] == "cannot-tell"
     assert paired["domains"]["ood/snow"]["verdict"] == "same-answers"
     assert paired["domains"]["ood"]["n"] == 40
     assert json.loads(json.dumps(found)) == found
+
+
+CHANGE = Change(
+    n=20, gained=4, lost=0, difference=0.2, low=0.0, high=0.4, p=0.125, p_holm=0.375, outcome="held"
+)
+MEAN = MeanChange(domains=2, difference=0.1, low=0.01, high=0.2, outcome="better")
+
+
+def test_runs_are_compared_at_what_they_recommend(written):
+    new = {
+        "recommended": (18, 12, 10),
+        "mixing": Mixing.steady(0.7),
+        "changes": {"recommended": {"test": CHANGE}, "fine-tuned": {}},
+        "mean_changes": {"recommended": MEAN},
+    }
+    found = compare_runs([written("a", 10, 5, 5, **new), written("b", 10, 10, 10, **new)])
+    one, two = found["runs"]
+    assert (one["end"], one["mixing"]) == ("recommended", {"kind": "steady", "alpha": 0.7})
+    assert (one["id"]["accuracy"], one["ood"]["accuracy"]) == (0.9, 22 / 40)
+    assert one["fine_tuned"] == {"id": 0.5, "ood": 0.25}
+    assert one["changes"] == {"test": CHANGE.model_dump()}
+    assert one["mean_change"] == MEAN.model_dump()
+    assert one["relative_accuracy"] == pytest.approx(22 / 40 / 0.9)
+    assert found["paired"][0]["domains"]["test"]["verdict"] == "same-answers", "18 of 20 in both"
+    assert found["notes"] == []
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_run_that_kept_no_recommendation_stands_by_its_tuned_weights_and_is_named(written):
+    found = compare_runs([written("old", 16, 9, 9), written("new", 1, 1, 1, recommended=(9, 9, 9))])
+    old, new = found["runs"]
+    assert (old["end"], old["mixing"]) == ("fine-tuned", {"kind": "wise", "alpha": 1.0})
+    assert (new["end"], old["changes"], old["mean_change"]) == ("recommended", {}, None)
+    assert found["paired"][0]["domains"]["test"]["only_first"] == 7
+    [note] = found["notes"]
+    assert note.endswith("(α = 1): old.")
 
 
 def test_the_interval_of_a_mean_adds_the_squared_distances():
@@ -161,6 +213,12 @@ def test_costs_are_relative_to_the_run_of_ft(written):
 
 
 MUTANTS = [
+    Mutant(
+        "core.comparison",
+        "return RECOMMENDED if RECOMMENDED in record.evaluations else FINE_TUNED",
+        "return FINE_TUNED",
+        test_runs_are_compared_at_what_they_recommend,
+    ),
     Mutant(
         "core.evaluation.standing",
         "math.hypot(*(score.accuracy - score.low for score in scores))",

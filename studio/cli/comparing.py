@@ -1,9 +1,11 @@
 """`evenkeel compare`: finished runs side by side, and what the same images say. No torch."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from core.records import Mixing
 from jobs.settings import Settings
 from studio.cli import options
 from studio.cli.output import AsJson, answering, percent, table
@@ -26,7 +28,7 @@ def compare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fine-tuned weights of several runs: accuracies, paired tests, drift, settings."""
+    """Several runs, each at what it recommends: accuracies, paired tests, drift, settings."""
     from core.comparison import compare_runs
 
     settings = Settings()
@@ -38,7 +40,9 @@ def compare(
         if as_json:
             answer(found)
             return
-        _accuracies(found)
+        domains = _ood_domains(found)
+        _accuracies(found, domains)
+        _against_zero_shot(found, domains)
         _robustness(found)
         for row, pairing in zip(found["runs"][1:], found["paired"], strict=True):
             _pairing(row["name"], found["runs"][0]["name"], pairing)
@@ -47,17 +51,20 @@ def compare(
             print(f"\n{note}")
 
 
-def _accuracies(found: dict[str, Any]) -> None:
-    domains = dict.fromkeys(
-        name for row in found["runs"] for name in row["domains"] if name.startswith("ood/")
-    )
+def _ood_domains(found: dict[str, Any]) -> list[str]:
+    names = (name for row in found["runs"] for name in row["domains"] if name.startswith("ood/"))
+    return list(dict.fromkeys(names))
+
+
+def _accuracies(found: dict[str, Any], domains: Sequence[str]) -> None:
     table(
         (
             "run",
             "method",
+            "compared at",
             "ID %",
             "95 % interval",
-            "OOD %",
+            "mean OOD %",
             "95 % interval",
             *domains,
             "worst group",
@@ -66,6 +73,7 @@ def _accuracies(found: dict[str, Any]) -> None:
             (
                 row["name"],
                 row["method"],
+                str(Mixing.model_validate(row["mixing"])),
                 *_with_interval(row["id"]),
                 *_with_interval(row["ood"]),
                 *(percent(row["domains"].get(name, {}).get("accuracy")) for name in domains),
@@ -76,8 +84,32 @@ def _accuracies(found: dict[str, Any]) -> None:
     )
 
 
+def _against_zero_shot(found: dict[str, Any], domains: Sequence[str]) -> None:
+    if not any(row["changes"] for row in found["runs"]):
+        return
+    print("\nEach against zero-shot on the same images, in points:")
+    table(
+        ("run", "ID", *domains, "mean over OOD domains"),
+        [
+            (
+                row["name"],
+                *(_changed(row["changes"].get(name)) for name in ("test", *domains)),
+                _mean_changed(row["mean_change"]),
+            )
+            for row in found["runs"]
+        ],
+    )
+    print(
+        "better, worse, held: the exact McNemar test, corrected over the domains of a run (Holm). "
+        "Of the mean: whether 0 lies in its 95 % interval."
+    )
+
+
 def _robustness(found: dict[str, Any]) -> None:
-    print("\nDrift from zero-shot (mean over OOD domains), and training time against ft:")
+    print(
+        "\nDrift of the fine-tuned weights from zero-shot (mean over OOD domains), robustness as "
+        "compared above, and training time against ft:"
+    )
     table(
         ("run", "energy gap", "distortion", "relative %", "effective robustness", "step", "total"),
         [
@@ -105,27 +137,32 @@ def _pairing(name: str, first: str, pairing: dict[str, Any]) -> None:
         print(pairing["problem"])
         return
     rows = []
+    # Pooled from one domain it would be that domain again.
+    pooled = {"id": "ID pooled", "ood": "OOD pooled"}
+    several = len([name for name in pairing["domains"] if name.startswith("ood/")]) > 1
     for domain, counts in pairing["domains"].items():
-        if domain == "id" and "test" in pairing["domains"]:
+        if (domain == "id" and "test" in pairing["domains"]) or (domain == "ood" and not several):
             continue
         paired = Paired(**{key: value for key, value in counts.items() if key != "verdict"})
         rows.append(
             (
-                {"id": "all ID", "ood": "all OOD"}.get(domain, domain),
+                pooled.get(domain, domain),
                 str(paired.n),
                 str(paired.only_first),
                 str(paired.only_second),
                 _points(paired.difference),
                 f"{_points(paired.low)} to {_points(paired.high)}",
                 f"{paired.p:.3f}",
+                f"{paired.p_holm:.3f}",
                 paired_verdict(paired),
             )
         )
-    columns = ("domain", "n", "only first", "only second", "difference", "95 % interval", "p", "")
-    table(columns, rows)
+    head = ("domain", "n", "only first", "only second", "difference", "95 % interval")
+    table((*head, "p", "p (Holm)", ""), rows)
     print(
-        "p is the exact McNemar test, which the last column follows; the interval is Tango's. "
-        "Where few images differ the test is the stricter of the two."
+        "p is the exact McNemar test; corrected over the domains of this pairing (Holm) it decides "
+        "the last column. Pooled over images is one test by itself, and another number than the "
+        "mean over domains. The interval is Tango's."
     )
 
 
@@ -146,6 +183,16 @@ def _with_interval(spread: dict[str, Any] | None) -> tuple[str, str]:
     if spread is None:
         return "–", "–"
     return percent(spread["accuracy"]), f"{percent(spread['low'])} to {percent(spread['high'])}"
+
+
+def _changed(change: dict[str, Any] | None) -> str:
+    return "–" if change is None else f"{_points(change['difference'])} {change['outcome']}"
+
+
+def _mean_changed(change: dict[str, Any] | None) -> str:
+    if change is None:
+        return "–"
+    return f"{_changed(change)} ({_points(change['low'])} to {_points(change['high'])})"
 
 
 def _group(group: dict[str, Any] | None) -> str:

@@ -29,7 +29,7 @@ def test_train_writes_a_run_and_prints_its_record(evenkeel, options, tiny_data, 
     assert (record["schema"], record["status"], record["run_id"]) == (1, "done", "run")
     assert record["config"]["shots"] == 4
     assert record["config"]["params"]["epochs"] == 2
-    assert set(record["evaluations"]) == {"zero-shot", "fine-tuned"}
+    assert set(record["evaluations"]) == {"zero-shot", "recommended", "fine-tuned"}
     assert [point["alpha"] for point in record["wise"]] == [0.0, 0.5, 1.0]
     assert (tmp_path / "run" / "events.jsonl").exists()
 
@@ -112,17 +112,21 @@ def test_compare_says_what_the_same_images_say(evenkeel, finished_run, tiny_data
     (tmp_path / "run.yaml").write_text(json.dumps(asked))
     evenkeel("train", tiny_data, *config)
     found = evenkeel("compare", finished_run, other, "--json").json
-    assert [row["method"] for row in found["runs"]] == ["fd-align", "zero-shot"]
+    assert [row["method"] for row in found["runs"]] == ["ft", "zero-shot"]
     test = found["paired"][0]["domains"]["test"]
     tuned, plain = (row["domains"]["test"]["correct"] for row in found["runs"])
     assert test["n"] == 15
     assert test["only_second"] - test["only_first"] == plain - tuned
-    assert found["differences"]["method"] == ["fd-align", "zero-shot"]
+    assert found["differences"]["method"] == ["ft", "zero-shot"]
+    assert found["runs"][0]["mixing"] == record["mixing"]
+    assert found["runs"][0]["changes"] == record["changes"]["recommended"]
     shown = evenkeel("compare", finished_run, other)
     assert shown.code == 0
     assert "finished" in shown.out
     assert "Settings that differ" in shown.out
     assert "15 images" in shown.out
+    for head in ("mean OOD %", "OOD pooled", "p (Holm)", "mean over OOD domains"):
+        assert head in shown.out, "a pooled number and a mean are named"
 
 
 def test_episodes_leave_out_what_the_run_learnt_from(evenkeel, finished_run, tiny_data):

@@ -3,12 +3,14 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
 
+from core.errors import UserError
 from core.evaluation.paired import changes, compare_hits, holm, mcnemar, mean_change, pair, tango
 from core.evaluation.predictions import Answers, DomainPredictions, Predictions
 from core.records import Change
@@ -145,6 +147,36 @@ def test_pooled_means_the_test_images_and_all_ood_images_but_not_validation():
     assert (ood.n, ood.only_first, ood.only_second, ood.neither) == (3, 1, 1, 1)
 
 
+def test_the_domains_of_a_pairing_are_corrected_together_and_what_is_pooled_by_itself():
+    right = " ".join(f"a{n}+" for n in range(6))
+    wrong = right.replace("+", "-")
+    eight = right + " b6+ b7+"
+    first = predictions("ab", val=wrong, test=eight.replace("+", "-"), ood_x=wrong, ood_y=right)
+    second = predictions("ab", val=right, test=eight, ood_x=right, ood_y=right)
+    found = pair(first, second)
+    # Test: 2/2⁸ of three tests. x: 2/2⁶ of the two that are left; alone it would be better.
+    assert (found["test"].p, found["test"].p_holm) == (2 / 2**8, 3 * 2 / 2**8)
+    assert (found["ood/x"].p, found["ood/x"].p_holm) == (2 / 2**6, 2 * 2 / 2**6)
+    assert (found["test"].verdict, found["ood/x"].verdict) == ("better", "cannot-tell")
+    assert found["val"].p_holm == found["val"].p, "validation is no test of the family"
+    assert found["id"] == found["test"]
+    assert (found["ood"].n, found["ood"].p_holm) == (12, 2 / 2**6)
+    assert found["ood"].verdict == "better"
+
+
+def test_each_run_stands_for_itself_by_the_end_that_is_asked_for():
+    first = predictions("ab", test="a1+ a2+ b3-")
+    other = predictions("ab", test="a1- a2- b3+").domains["test"].answers["fine-tuned"]
+    domain = first.domains["test"]
+    answers = {**domain.answers, "recommended": other}
+    second = Predictions(first.classes, {"test": replace(domain, answers=answers)})
+    assert pair(first, second)["test"].only_second == 0
+    found = pair(first, second, ("fine-tuned", "recommended"))["test"]
+    assert (found.only_first, found.only_second) == (2, 1)
+    with pytest.raises(UserError, match="before 'recommended' was kept"):
+        pair(first, second, ("recommended", "recommended"))
+
+
 MUTANTS = [
     Mutant(
         "core.evaluation.paired",
@@ -178,13 +210,13 @@ MUTANTS = [
     ),
     Mutant(
         "core.evaluation.paired",
-        "self.p >= SIGNIFICANT",
+        "self.p_holm >= SIGNIFICANT",
         "self.low <= 0 <= self.high",
         test_five_discordant_images_never_tell_two_runs_apart_and_six_may,
     ),
     Mutant(
         "core.evaluation.paired",
-        'inside = ["test"] if "test" in counts else',
+        'inside = ["test"] if "test" in found else',
         "inside =",
         test_pooled_means_the_test_images_and_all_ood_images_but_not_validation,
     ),
@@ -193,6 +225,18 @@ MUTANTS = [
         "predictions.classes[label]",
         "str(label)",
         test_images_are_matched_by_hash_and_class_name_whatever_their_order,
+    ),
+    Mutant(
+        "core.evaluation.paired",
+        'for name, one in found.items() if name != "val"',
+        "for name, one in found.items()",
+        test_the_domains_of_a_pairing_are_corrected_together_and_what_is_pooled_by_itself,
+    ),
+    Mutant(
+        "core.evaluation.paired",
+        "_hits(second, name, ends[1])",
+        "_hits(second, name, ends[0])",
+        test_each_run_stands_for_itself_by_the_end_that_is_asked_for,
     ),
 ]
 
