@@ -5,8 +5,8 @@ from typing import Any
 
 from core.evaluation.standing import Share, Standing, undominated
 from studio import words
-from studio.comparing import LETTERS, Candidate
-from studio.markup import decimal, interval, percent
+from studio.comparing import LETTERS, Candidate, is_tuned_alone
+from studio.markup import interval, mixture, percent
 from studio.plots import Figure, clean
 
 w = words.Compare
@@ -15,7 +15,7 @@ _BESIDE = ("top right", "top left", "bottom right", "bottom left", "middle right
 
 
 def pareto_chart(runs: Sequence[Candidate]) -> Figure:
-    """Each run at its chosen α and at α = 1, beside zero-shot. Value of a `chart`."""
+    """Each run as recommended and fine-tuned alone, beside zero-shot. Value of a `chart`."""
     points = _points(runs)
     if len(points) < 2:
         return {"empty": w.pareto_empty}
@@ -41,16 +41,18 @@ def pareto_chart(runs: Sequence[Candidate]) -> Figure:
 
 
 Point = tuple[Candidate | None, Standing, Share]
-"""A run, or None for zero-shot; where it stands; its OOD mean."""
+"""A run, or None for zero-shot; where it stands; its mean over OOD domains."""
 
 
 def _points(runs: Sequence[Candidate]) -> list[Point]:
-    """What has an OOD mean: every zero-shot once, then every run at one or two α."""
+    """What has a mean over OOD domains: every zero-shot once, then every run under one or two
+    mixings.
+    """
     found: list[Point] = []
     for zero in [run.zero for i, run in enumerate(runs) if run.zero not in _zeros(runs[:i])]:
         found += [(None, zero, zero.ood)] if zero.ood else []
     for run in runs:
-        ends = [run.chosen, run.tuned] if run.chosen.alpha != 1 else [run.tuned]
+        ends = [run.recommended] if is_tuned_alone(run) else [run.recommended, run.tuned]
         found += [(run, at, at.ood) for at in ends if at.ood]
     return found
 
@@ -60,7 +62,7 @@ def _zeros(runs: Sequence[Candidate]) -> list[Standing]:
 
 
 def _name(run: Candidate | None, at: Standing) -> str:
-    return f"{run.letter} α = {decimal(at.alpha)}" if run else w.zero
+    return f"{run.letter} {mixture(at.mixing)}" if run else w.zero
 
 
 def _marker(run: Candidate | None, at: Standing, ood: Share) -> Figure:
@@ -68,7 +70,7 @@ def _marker(run: Candidate | None, at: Standing, ood: Share) -> Figure:
     colour = run.colour if run else "var(--ek-ink)"
     symbol = run.symbol if run else "x"
     beside = _BESIDE[LETTERS.index(run.letter)] if run else "bottom center"
-    is_open = run is not None and at.alpha == 1 and run.chosen.alpha != 1
+    is_open = run is not None and at is not run.recommended
     name = clean(f"{run.letter} · {run.title}") if run else w.zero
     said = clean(_name(run, at))
     return {
@@ -81,7 +83,7 @@ def _marker(run: Candidate | None, at: Standing, ood: Share) -> Figure:
             "line": {"width": 2 if is_open else 0},
         },
         "error_x": _bar(at.id, colour), "error_y": _bar(ood, colour),
-        "hovertemplate": f"{said}<br>ID %{{x:.1f}} %<br>OOD %{{y:.1f}} %<extra></extra>",
+        "hovertemplate": f"{said}<br>ID %{{x:.1f}} %<br>{w.mean_ood} %{{y:.1f}} %<extra></extra>",
     }  # fmt: skip
 
 
@@ -110,7 +112,7 @@ def _front(points: Sequence[Point], best: Sequence[bool]) -> Figure:
 def _row(run: Candidate | None, at: Standing, ood: Share, free: bool) -> list[str]:
     return [
         f"{run.letter} · {run.title}" if run else w.zero,
-        decimal(at.alpha),
+        mixture(at.mixing),
         percent(at.id.accuracy),
         interval(at.id.low, at.id.high),
         percent(ood.accuracy),

@@ -1,16 +1,15 @@
 """Runs side by side as the page shows them: pure functions of records and of one comparison."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from core.data.health.copies import leaks_noted
-from core.evaluation.standing import Share, Standing, standing
-from core.records import RunRecord
+from core.evaluation.standing import FINE_TUNED, ZERO_SHOT, Share, Standing, standing
+from core.records import Change, MeanChange, Outcome, RunRecord
 from studio import words
-from studio.components.run_header import tone
 from studio.domains import Look, looks, shown
-from studio.markup import decimal
+from studio.markup import listed, mixture
 from studio.verdict import named_verdict
 
 w = words.Compare
@@ -28,12 +27,17 @@ class Candidate:
     colour: str
     symbol: str
     zero: Standing
-    chosen: Standing
+    recommended: Standing
     tuned: Standing
+    changes: Mapping[str, Mapping[str, Change | MeanChange]]
+    """Against zero-shot on the same images: by end of the run, then by column of the table."""
     leaks: str
     """Which leaks into the measured images its training was allowed; empty without any."""
     repeatable: bool
     """Whether it was trained: a combination of runs has no seed."""
+
+
+TONES: Mapping[Outcome, str] = {"better": "good", "worse": "bad", "held": "even"}
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,17 @@ class Cell:
     change: float | None
     """Against zero-shot; None of zero-shot itself."""
     tone: str
+    outcome: str
+    """What the same images say of the change, in a word; empty where they were not asked."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a run, or zero-shot, at one α."""
+    """One line of the table: a run, or zero-shot, under one mixing."""
 
-    weight: str
+    mixing: str
+    what: str
+    """Which of a run's this is: recommended, or the fine-tuned weights alone."""
     cells: list[Cell | None]
     """None where the run was not measured."""
 
@@ -65,9 +73,10 @@ def candidates(records: Sequence[RunRecord], titles: Sequence[str]) -> list[Cand
             title=title,
             colour=look.colour,
             symbol=look.symbol,
-            zero=standing(record, 0),
-            chosen=standing(record, record.selection.alpha),
-            tuned=standing(record, 1),
+            zero=standing(record, ZERO_SHOT),
+            recommended=standing(record, record.mixing),
+            tuned=standing(record, FINE_TUNED),
+            changes=_changes(record),
             leaks=" ".join(leaks_noted(record.data.get("notes", ()))),
             repeatable=record.combined is None,
         )
@@ -86,10 +95,12 @@ def table(runs: Sequence[Candidate]) -> dict[str, Any]:
     """The lines of each run; zero-shot stands above all of them where they share it."""
     keys = [key for key, _ in columns(runs)]
     shared = all(run.zero == runs[0].zero for run in runs)
+    untested = [run.letter for run in runs if not run.changes]
     return {
         "columns": [title for _, title in columns(runs)],
-        "zero": _row(w.zero, runs[0].zero, None, keys) if shared else None,
+        "zero": _row(w.zero, runs[0].zero, runs[0], keys) if shared else None,
         "runs": [{"run": run, "rows": _rows(run, keys, with_zero=not shared)} for run in runs],
+        "untested": w.untested.format(runs=listed(untested)) if untested else "",
     }
 
 
@@ -112,26 +123,47 @@ def next_seed(config: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) ->
     return 1 + max(int(one["seed"]) for one in (config, *same))
 
 
+def is_tuned_alone(run: Candidate) -> bool:
+    """Whether a run recommends its fine-tuned weights as they are."""
+    return run.recommended.mixing == FINE_TUNED
+
+
+def _changes(record: RunRecord) -> dict[str, dict[str, Change | MeanChange]]:
+    found: dict[str, dict[str, Change | MeanChange]] = {}
+    for end, by_domain in record.changes.items():
+        found[end] = dict(by_domain)
+        if end in record.mean_changes:
+            found[end][MEAN] = record.mean_changes[end]
+    return found
+
+
 def _rows(run: Candidate, keys: Sequence[str], with_zero: bool) -> list[Row]:
-    rows = [_row(w.zero, run.zero, None, keys)] if with_zero else []
-    chosen = w.chosen.format(alpha=decimal(run.chosen.alpha))
-    rows.append(_row(chosen, run.chosen, run.zero, keys))
-    return rows if run.chosen.alpha == 1 else [*rows, _row(w.tuned, run.tuned, run.zero, keys)]
+    rows = [_row(w.zero, run.zero, run, keys)] if with_zero else []
+    rows.append(_row(w.recommended, run.recommended, run, keys, "recommended"))
+    if is_tuned_alone(run):
+        return rows
+    return [*rows, _row(w.tuned, run.tuned, run, keys, "fine-tuned")]
 
 
-def _row(weight: str, at: Standing, zero: Standing | None, keys: Sequence[str]) -> Row:
-    return Row(weight, [_cell(at, zero, key) for key in keys])
+def _row(what: str, at: Standing, run: Candidate, keys: Sequence[str], end: str = "") -> Row:
+    """A line of the table; without an `end` it is zero-shot, which has changed nothing."""
+    return Row(mixture(at.mixing), what, [_cell(at, run, key, end) for key in keys])
 
 
-def _cell(at: Standing, zero: Standing | None, key: str) -> Cell | None:
-    share = _share(at, key)
-    before = _share(zero, key) if zero else None
+def _cell(at: Standing, run: Candidate, key: str, end: str) -> Cell | None:
+    share, before = _share(at, key), _share(run.zero, key)
     if share is None:
         return None
-    if before is None:
-        return Cell(share, None, "even")
-    change = share.accuracy - before.accuracy
-    return Cell(share, change, tone(asdict(before), share.accuracy))
+    if before is None or not end:
+        return Cell(share, None, "even", "")
+    tested = run.changes.get(end, {}).get(key)
+    outcome = tested.outcome if tested else None
+    return Cell(
+        share,
+        share.accuracy - before.accuracy,
+        TONES[outcome] if outcome else "even",
+        w.outcomes[outcome] if outcome else "",
+    )
 
 
 def _share(at: Standing, key: str) -> Share | None:
@@ -157,10 +189,14 @@ def _pairing(
             if name in tests
         ],
         "columns": [column.format(first=one, second=two) for column in w.columns],
-        "rows": [(titles[name], tests[name]) for name in tests if name in titles],
+        "rows": [
+            (titles[name], test, w.verdicts[test.verdict])
+            for name, test in tests.items()
+            if name in titles
+        ],
     }
 
 
-def tests_shown(found: Sequence[Mapping[str, Any]]) -> int:
-    """How many tests the page's sentences rest on."""
-    return sum(len(pairing["sentences"]) for pairing in found)
+def pairings_tested(found: Sequence[Mapping[str, Any]]) -> int:
+    """How many pairings the page's sentences rest on: each is corrected by itself."""
+    return sum(bool(pairing["sentences"]) for pairing in found)

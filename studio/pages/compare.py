@@ -9,7 +9,7 @@ from core.errors import UserError
 from studio import words
 from studio.background import Answer
 from studio.compare_plots import pareto_chart
-from studio.comparing import Candidate, candidates, next_seed, pairings, table, tests_shown
+from studio.comparing import Candidate, candidates, next_seed, pairings, pairings_tested, table
 from studio.components.base import panel
 from studio.components.chart import chart
 from studio.context import Studio
@@ -118,12 +118,12 @@ class ComparePage:
         pairs = pairings(runs, found, titles)
         for pairing in pairs:
             pairing["problem"] = mine.spoken(pairing["problem"])
-        count = tests_shown(pairs)
+        count = pairings_tested(pairs)
         return render(
             "compare_tests.html",
             found=pairs,
             error="",
-            many=w.many_tests.format(n=count) if count > 2 else "",
+            many=w.many_tests.format(n=count) if count > 1 else "",
             runs=runs,
             settings={
                 name: ["–" if value is None else mine.spoken(str(value)) for value in values]

@@ -19,15 +19,22 @@ class Compare:
     gone = "This run is not there any more, or its record cannot be read. Choose another."
     table = "Accuracy by domain"
     table_note = (
-        "Below each accuracy: its 95 % interval (Wilson) and the change against zero-shot. The "
-        "chosen α is the run's own, whatever the lab's slider says now."
+        "Beside each accuracy: the change against zero-shot, and what the same images say of it: "
+        "better, worse or held by the exact McNemar test, corrected over a run's domains (Holm); "
+        "of the mean over OOD domains, whether 0 lies in its 95 % interval. Below it: the 95 % "
+        "interval (Wilson) and n. Recommended is what the run itself found, whatever the lab's "
+        "slider says now."
     )
+    untested = (
+        "{runs}: made before runs were tested against zero-shot, so the changes have no outcome."
+    )
+    outcomes: ClassVar = {"better": "better", "worse": "worse", "held": "held"}
     run = "Run"
-    weight = "α"
+    mixing = "Mixing"
     zero = "zero-shot"
-    chosen = "{alpha}, chosen"
-    tuned = "1.00, fine-tuned"
-    mean_ood = "OOD mean"
+    recommended = "recommended"
+    tuned = "fine-tuned alone"
+    mean_ood = "Mean over OOD domains"
     again = "Queue the same with another seed"
     queued = "Queued: {name}. It can be ticked here when it has finished."
     elsewhere = (
@@ -40,34 +47,52 @@ class Compare:
     same_answers = "{first} and {second} get the same ones right of {images}."
     cannot_tell = "{first} and {second} cannot be told apart by {images}."
     better = "{second} gets {more} more right than {first}, of {images}."
-    pooled: ClassVar = {"id": "Your images (ID)", "ood": "All other domains (OOD)"}
+    pooled: ClassVar = {
+        "id": "Your images (ID)",
+        "ood": "All images of the other domains, pooled (OOD)",
+    }
     counts = "Counts by domain"
-    columns: ClassVar = ("domain", "n", "only {first}", "only {second}", "difference", "95 %", "p")
+    columns: ClassVar = (
+        "domain", "n", "only {first}", "only {second}", "difference", "95 %", "p", "p, Holm", "",
+    )  # fmt: skip
+    verdicts: ClassVar = {
+        "better": "better",
+        "worse": "worse",
+        "cannot-tell": "cannot tell",
+        "same-answers": "same answers",
+    }
     paired_note = (
-        "Fine-tuned weights (α = 1). Only images that one of the two gets right can tell them "
-        "apart: p is the exact McNemar test, the interval of the difference is Tango's."
+        "Each run as it recommends itself. Only images that one of the two gets right can tell "
+        "them apart: p is the exact McNemar test, corrected over the domains of a pairing (Holm); "
+        "the corrected one decides. The pooled images are one test by itself, over images and not "
+        "over domains. The interval of the difference is Tango's."
     )
-    many_tests = "{n} tests are shown: of 20 between equal runs, one differs by chance."
+    many_tests = (
+        "{n} pairings are shown, each corrected by itself: of 20 between equal runs, about one "
+        "differs by chance."
+    )
     settings = "What was set differently"
     setting = "Setting"
     same_settings = "All settings are the same."
     pareto = "ID against OOD"
     pareto_empty = "Tick a run that was measured on an OOD domain: without one nothing is traded."
     pareto_note = (
-        "Filled: the chosen α. Open: α = 1. Bars: 95 % interval. The dotted line joins what no "
-        "other point beats on both sides."
+        "Filled: as recommended. Open: fine-tuned alone (α = 1). Bars: 95 % interval. The dotted "
+        "line joins what no other point beats on both sides."
     )
     pareto_line = "not beaten on both"
-    pareto_label = "{n} runs, ID against OOD accuracy; not beaten on both: {names}."
-    pareto_columns: ClassVar = ("run", "α", "ID", "95 %", "OOD mean", "95 %", "not beaten")
+    pareto_label = "{n} runs, ID against mean OOD accuracy; not beaten on both: {names}."
+    pareto_columns: ClassVar = (
+        "run", "mixing", "ID", "95 %", "mean over OOD domains", "95 %", "not beaten",
+    )  # fmt: skip
     yes = "yes"
     no = "no"
     combination = "{title} of {n} runs"
     combined = "This is a combination of runs: it has no seed. Tick its members and combine them."
     combine = "Make one run of these"
     combine_lead = (
-        "Nothing is trained again. The result is a run like any other: it has its α, its numbers "
-        "and its checkpoint."
+        "Nothing is trained again. The result is a run like any other: it has its mixing, its "
+        "numbers and its checkpoint."
     )
     combine_how = "How"
     combine_button = "Queue the combination"

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from core.errors import UserError
+from core.evaluation.paired import mcnemar, mean_change, tango
 from core.evaluation.predictions import Answers, DomainPredictions, Predictions
-from core.records import RunConfig
+from core.records import Change, Mixing, RunConfig
 from studio.background import Answer
 from studio.compare_plots import pareto_chart
 from studio.comparing import candidates, next_seed, table
@@ -31,7 +32,7 @@ def finish(studio, record, monkeypatch):
         folder = studio.folder(job.id)
         folder.create(config)
         changed = {"run_id": job.id, "config": config.model_dump(mode="json")}
-        record.model_copy(update=changed).write(folder.record_path)
+        told(record).model_copy(update=changed).write(folder.record_path)
         domains = {name: predictions(name, n, right) for name, n in SIZES.items()}
         Predictions(("red fox", NASTY), domains).write(folder.predictions_path)
         return job.id
@@ -39,11 +40,45 @@ def finish(studio, record, monkeypatch):
     return make
 
 
+def change(gained, lost, n, outcome):
+    low, high = tango(gained, lost, n)
+    p = mcnemar(lost, gained)
+    return Change(
+        n=n, gained=gained, lost=lost, difference=(gained - lost) / n, low=low, high=high,
+        p=p, p_holm=min(1.0, 3 * p), outcome=outcome,
+    )  # fmt: skip
+
+
+def told(record):
+    """The record as a run leaves it today: steady, and tested against zero-shot."""
+    kept = evaluation(val=26, test=66, ood_noto=30, ood_sketch=25)
+    steady = {
+        "test": change(8, 2, 100, "held"),
+        "ood/noto": change(0, 0, 50, "held"),
+        "ood/sketch": change(0, 0, 50, "held"),
+    }
+    tuned = {
+        "test": change(25, 5, 100, "better"),
+        "ood/noto": change(1, 5, 50, "held"),
+        "ood/sketch": change(0, 10, 50, "worse"),
+    }
+    ends = {"recommended": steady, "fine-tuned": tuned}
+    return record.model_copy(
+        update={
+            "mixing": Mixing.steady(0.3),
+            "evaluations": {**record.evaluations, "recommended": kept},
+            "changes": ends,
+            "mean_changes": {name: mean_change(found) for name, found in ends.items()},
+        }
+    )
+
+
 def predictions(name, n, right):
     hashes = b"".join(f"{name} {i}".encode().ljust(32) for i in range(n))
     said = Answers(np.where(np.arange(n) < right, 0, 1).astype(np.int32), np.ones(n, np.float32))
     images = np.frombuffer(hashes, np.uint8).reshape(n, 32)
-    return DomainPredictions(images, np.zeros(n, np.int32), {"zero-shot": said, "fine-tuned": said})
+    ends = dict.fromkeys(("zero-shot", "recommended", "fine-tuned"), said)
+    return DomainPredictions(images, np.zeros(n, np.int32), ends)
 
 
 @pytest.fixture
@@ -129,7 +164,28 @@ def test_the_page_says_which_runs_the_images_tell_apart(page, mine, finish):
 
 def test_the_page_names_the_better_run_where_there_is_one(page, mine, finish):
     session = Session(mine, Place(data="cats", compare=(finish(right=20), finish(1, right=40))))
-    assert "B gets 20 more right than A, of 100 images" in drawn(page, session)
+    text = drawn(page, session)
+    assert "B gets 20 more right than A, of 100 images" in text
+    assert "All images of the other domains, pooled (OOD):" in text
+    assert "each corrected by itself" not in text, "there is one pairing"
+
+
+def test_the_corrected_test_decides_and_is_shown(page, mine, finish):
+    session = Session(mine, Place(data="cats", compare=(finish(right=20), finish(1, right=26))))
+    text = drawn(page, session)
+    # 6 images of 100 and of 50 each: p = 2/64 = 0.031, and three tests make it 0.094.
+    assert text.count("0.031") == text.count("0.094") == text.count("<td>cannot tell</td>") == 3
+    assert "A and B cannot be told apart by 100 images" in text
+    assert "B gets 12 more right than A, of 100 images" in text, "pooled over both domains"
+
+
+def test_runs_that_kept_no_recommendation_are_named(page, studio, mine, finish, record):
+    runs = finish(), finish(1)
+    old = {"run_id": runs[1], "config": studio.ledger.get(runs[1]).config}
+    record.model_copy(update=old).write(studio.folder(runs[1]).record_path)
+    text = drawn(page, Session(mine, Place(data="cats", compare=runs)))
+    assert f"(α = 1): {runs[1]}." in text
+    assert "B: made before runs were tested against zero-shot" in text
 
 
 def test_names_in_settings_are_text(page, mine, finish):
@@ -212,16 +268,36 @@ def way(name, fewest, most):
     return {"name": name, "title": name, "summary": NASTY, "members": members}
 
 
-def test_the_table_has_both_weights_with_change_and_interval(record):
+def test_the_table_has_what_is_recommended_and_the_tuned_weights_alone(record):
+    [run] = candidates([told(record)], TITLES)
+    found = table([run])
+    assert found["columns"] == ["ID test", "noto", "sketch", "Mean over OOD domains"]
+    kept, tuned = found["runs"][0]["rows"]
+    assert (kept.mixing, kept.what) == ("α = 0.30, steady", "recommended")
+    assert (tuned.mixing, tuned.what) == ("α = 1.00", "fine-tuned alone")
+    assert [cell.change for cell in kept.cells] == pytest.approx([0.06, 0, 0, 0])
+    assert tuned.cells[0].change == pytest.approx(0.2)
+    assert found["zero"].cells[0].share.n == 100
+    assert (found["zero"].cells[0].change, found["zero"].cells[0].outcome) == (None, "")
+    assert found["untested"] == ""
+
+
+def test_the_same_images_decide_on_the_tone_of_a_change(record):
+    [run] = candidates([told(record)], TITLES)
+    kept, tuned = table([run])["runs"][0]["rows"]
+    assert [(cell.tone, cell.outcome) for cell in kept.cells] == [("even", "held")] * 4
+    assert [(cell.tone, cell.outcome) for cell in tuned.cells] == [
+        ("good", "better"), ("even", "held"), ("bad", "worse"), ("bad", "worse"),
+    ]  # fmt: skip
+
+
+def test_a_run_that_was_never_tested_claims_no_outcome(record):
     [run] = candidates([record], TITLES)
     found = table([run])
-    assert found["columns"] == ["ID test", "noto", "sketch", "OOD mean"]
-    chosen, tuned = found["runs"][0]["rows"]
-    assert (chosen.weight, tuned.weight) == ("0.30, chosen", "1.00, fine-tuned")
-    assert tuned.cells[0].change == pytest.approx(0.2)
-    assert tuned.cells[2].tone == "bad"
-    assert found["zero"].cells[0].share.n == 100
-    assert found["zero"].cells[0].change is None
+    kept, tuned = found["runs"][0]["rows"]
+    assert kept.mixing == "α = 0.30"
+    assert {(cell.tone, cell.outcome) for cell in (*kept.cells, *tuned.cells)} == {("even", "")}
+    assert found["untested"].startswith("A: made before")
 
 
 def test_runs_with_another_zero_shot_have_their_own_line(record):
@@ -235,33 +311,33 @@ def test_runs_with_another_zero_shot_have_their_own_line(record):
     )
     found = table(candidates([record, other], TITLES))
     assert found["zero"] is None
-    weights = [row.weight for row in found["runs"][1]["rows"]]
-    assert weights == ["zero-shot", "0.30, chosen", "1.00, fine-tuned"]
+    lines = [row.what for row in found["runs"][1]["rows"]]
+    assert lines == ["zero-shot", "recommended", "fine-tuned alone"]
 
 
 def test_the_chart_marks_what_nothing_beats_and_has_its_numbers(record):
     low = evaluation(val=24, test=55, ood_noto=20, ood_sketch=20)
     beaten = record.model_copy(
         update={
-            "evaluations": {"zero-shot": ZERO, "fine-tuned": low},
-            "selection": record.selection.model_copy(update={"alpha": 1.0}),
+            "evaluations": {"zero-shot": ZERO, "recommended": low, "fine-tuned": low},
+            "mixing": Mixing.wise(1),
         }
     )
-    value = pareto_chart(candidates([record, beaten], TITLES))
+    value = pareto_chart(candidates([told(record), beaten], TITLES))
     rows = value["table"]["rows"]
     one, two = (f"{letter} · {title}" for letter, title in zip("AB", TITLES, strict=True))
     assert [row[0] for row in rows] == ["zero-shot", one, one, two]
-    assert [row[-1] for row in rows] == ["yes", "yes", "yes", "no"]
+    assert [row[-1] for row in rows] == ["no", "yes", "yes", "no"]
     assert len(value["figure"]["data"]) == 1 + len(rows)
-    assert "zero-shot, A α = 0.30, A α = 1.00." in value["label"]
+    assert "A α = 0.30, steady, A α = 1.00." in value["label"]
 
 
 def test_without_ood_the_chart_says_what_to_do(record):
     alone = evaluation(val=24, test=60)
     plain = record.model_copy(
         update={
-            "evaluations": {"zero-shot": alone, "fine-tuned": alone},
-            "selection": record.selection.model_copy(update={"alpha": 1.0}),
+            "evaluations": {"zero-shot": alone, "recommended": alone, "fine-tuned": alone},
+            "mixing": Mixing.wise(1),
         }
     )
     assert "OOD domain" in pareto_chart(candidates([plain], TITLES))["empty"]
