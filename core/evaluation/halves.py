@@ -50,7 +50,7 @@ def chosen_on_half(
         chosen_on=int(chooses.sum()),
         reported=_share(after),
         zero_shot=_share(before),
-        change=changes({domain: before}, {domain: after})[domain],
+        change=changes({"half": before}, {"half": after})["half"],
     )
 
 

@@ -10,6 +10,7 @@ class Numbers:
     images: ClassVar = ("image", "images")
     classes: ClassVar = ("class", "classes")
     domains: ClassVar = ("OOD domain", "OOD domains")
+    others: ClassVar = ("other domain", "other domains")
     files: ClassVar = ("file", "files")
     left_out: ClassVar = ("file left out", "files left out")
     settings: ClassVar = ("setting", "settings")

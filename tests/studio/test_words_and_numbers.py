@@ -2,12 +2,13 @@
 
 import pytest
 
-from core.evaluation.paired import compare_hits
-from core.records import Selection
+from core.evaluation.paired import compare_hits, mean_change
+from core.evaluation.standing import FINE_TUNED, ZERO_SHOT
+from core.records import Mixing
 from studio.components.run_header import alarms, gains, share_done, tone
 from studio.markup import count, duration, percent, points, size, ticks
-from studio.verdict import paired_verdict, verdict
-from tests.studio.conftest import NASTY, TUNED, ZERO, evaluation, point
+from studio.verdict import Found, early_verdict, paired_verdict, told, verdict
+from tests.studio.conftest import NASTY, TUNED, ZERO, change, evaluation, point
 
 SPACE = "\u202f"
 
@@ -73,28 +74,120 @@ def test_an_alarm_names_the_domain_that_fell_and_only_that():
     assert gains([]) == {}
 
 
-def test_the_verdict_names_what_was_gained_and_what_fell(record):
+GAIN = f"α = 0.80, steady: accuracy on your images rose from 60.0{SPACE}% to 75.0{SPACE}%"
+
+
+def with_changes(record, **outcomes):
+    """The same with other changes of the recommended mixing: `sketch=("worse", 1, 11)`."""
+    found = {"test": record.changes["recommended"]["test"]}
+    for name, (outcome, gained, lost) in outcomes.items():
+        found[name if name == "test" else f"ood/{name}"] = change(50, gained, lost, outcome)
+    means = {**record.mean_changes, "recommended": mean_change(found)}
+    return record.model_copy(
+        update={"changes": {**record.changes, "recommended": found}, "mean_changes": means}
+    )
+
+
+def test_the_verdict_follows_the_paired_test_image_by_image(steady_record):
+    assert verdict(steady_record) == (
+        f"{GAIN} (+15.0{SPACE}pp, n = 100); noto and sketch held; mean of 2 other domains "
+        f"−1.0{SPACE}pp (held). The tuned weights alone (α = 1) would have changed the mean of 2 "
+        f"other domains by −14.0{SPACE}pp."
+    )
+
+
+def test_the_verdict_names_each_domain_that_rose_or_fell_and_counts_the_rest(steady_record):
+    record = with_changes(
+        steady_record,
+        noto=("better", 9, 1),
+        sketch=("worse", 4, 11),
+        night=("worse", 0, 20),
+        rain=("held", 0, 1),
+        fog=("held", 1, 0),
+        snow=("held", 0, 0),
+    )
+    domains = {f"ood/{name}": 0.5 for name in ("night", "rain", "fog", "snow")}
+    zero = {**{name: score.accuracy for name, score in ZERO.domains.items()}, **domains}
+    found = Found(
+        record.mixing,
+        zero,
+        {**zero, "test": 0.75},
+        zero,
+        record.changes["recommended"],
+        record.mean_changes["recommended"],
+    )
+    assert (
+        f"sketch fell (−14.0{SPACE}pp, n = 50), night fell clearly (−40.0{SPACE}pp, n = 50), "
+        f"noto rose (+16.0{SPACE}pp, n = 50) and the other 3 held; mean of 6 other domains "
+    ) in told(found)
+    assert "alone" not in told(found), "it would have been no worse"
+
+
+def test_one_other_domain_has_no_mean(steady_record):
+    said = verdict(with_changes(steady_record, sketch=("held", 1, 2)))
+    assert f"; sketch held (−2.0{SPACE}pp, n = 50). The tuned" in said
+    assert f"would have changed sketch by −20.0{SPACE}pp." in said
+
+
+def test_only_an_interval_below_two_points_is_a_clear_fall(steady_record):
+    barely = with_changes(steady_record, test=("worse", 3, 10), sketch=("held", 0, 0))
+    assert barely.changes["recommended"]["test"].high > -0.02
+    assert "on your images fell from" in verdict(barely)
+    clear = with_changes(steady_record, test=("worse", 0, 12), sketch=("held", 0, 0))
+    assert "on your images fell clearly, from" in verdict(clear)
+
+
+def test_the_verdict_that_keeps_zero_shot_says_what_tuning_shows(steady_record):
+    sentence = verdict(steady_record.model_copy(update={"mixing": Mixing.steady(0.0)}))
+    assert "no mixture beat zero-shot" in sentence
+    assert f"+20.0{SPACE}pp on your images and −14.0{SPACE}pp on the mean of 2 other" in sentence
+
+
+def test_the_verdict_without_ood_images_says_what_it_does_not_know(steady_record):
+    changed = {"test": steady_record.changes["recommended"]["test"]}
+    record = steady_record.model_copy(
+        update={"changes": {"recommended": changed}, "mean_changes": {}}
+    )
+    assert verdict(record).startswith(GAIN)
+    assert "nobody can say" in verdict(record)
+
+
+def test_a_run_that_goes_on_has_the_verdict_of_its_record(steady_record):
+    ends = {name: one.model_dump()["domains"] for name, one in steady_record.evaluations.items()}
+    event = {
+        "mixing": steady_record.mixing.model_dump(),
+        "domains": ends["recommended"],
+        "changes": {
+            name: one.model_dump() for name, one in steady_record.changes["recommended"].items()
+        },
+        "mean_change": steady_record.mean_changes["recommended"].model_dump(),
+    }
+    said = [
+        {"label": "zero-shot", "step": 0, "alpha": None, "domains": ends["zero-shot"]},
+        {"label": "fine-tuned", "step": 9, "alpha": None, "domains": ends["fine-tuned"]},
+        {"label": "alpha", "step": 0, "alpha": 0.5, "domains": ends["zero-shot"]},
+    ]
+    assert early_verdict(event, said) == verdict(steady_record)
+
+
+def test_the_verdict_of_an_older_run_names_what_was_gained_and_what_fell(record):
     sentence = verdict(record)
     assert f"60.0{SPACE}% to 66.0{SPACE}%" in sentence
     assert "n = 100" in sentence
-    assert f"α = 1) would have made that −14.0{SPACE}pp" in sentence
+    assert f"the mean of 2 other domains by −14.0{SPACE}pp" in sentence
+    tuned = record.model_copy(update={"mixing": FINE_TUNED})
+    assert "sketch fell below the interval of zero-shot." in verdict(tuned)
 
 
-def test_the_verdict_names_a_domain_below_its_interval(record):
-    chosen = Selection(checkpoint="last", alpha=1.0, alpha_chosen_on="val")
-    assert "sketch fell clearly" in verdict(record.model_copy(update={"selection": chosen}))
-
-
-def test_the_verdict_without_ood_images_says_what_it_does_not_know(record):
+def test_the_verdict_of_an_older_run_without_ood_images(record):
     zero = evaluation(val=24, test=60)
     grid = [point(0.3).model_copy(update={"ood": None})]
     changed = {"evaluations": {"zero-shot": zero, "fine-tuned": zero}, "wise": grid}
     assert "nobody can say" in verdict(record.model_copy(update=changed))
 
 
-def test_the_verdict_of_alpha_zero_is_to_keep_zero_shot(record):
-    chosen = Selection(checkpoint="last", alpha=0.0, alpha_chosen_on="val")
-    sentence = verdict(record.model_copy(update={"selection": chosen}))
+def test_the_verdict_of_an_older_run_at_alpha_zero_is_to_keep_zero_shot(record):
+    sentence = verdict(record.model_copy(update={"mixing": ZERO_SHOT}))
     assert "no mixture beat zero-shot" in sentence
     assert f"+20.0{SPACE}pp on your images and −14.0{SPACE}pp" in sentence
 
