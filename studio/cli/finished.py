@@ -8,7 +8,7 @@ import typer
 
 from core.errors import UserError, unknown
 from core.export.formats import DOCUMENTS, FORMATS
-from core.records import Mixing, RunRecord, WisePoint
+from core.records import Mixing, MixingKind, RunRecord, WisePoint
 from core.runs import RunFolder
 from jobs.settings import Settings
 from studio.cli import options
@@ -59,6 +59,9 @@ def evaluate(
 def wise(
     run: options.Run,
     alphas: options.Alphas = None,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="The same behind the run's gate (see evaluate).")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """The ID/OOD frontier: zero-shot and fine-tuned weights mixed by alpha."""
@@ -66,7 +69,7 @@ def wise(
     folder = options.find_run(run, settings)
     record = folder.record()
     with answering(as_json) as answer:
-        points = _frontier(record, folder, alphas, settings)
+        points = _frontier(record, folder, alphas, "steady" if steady else "wise", settings)
         if as_json:
             answer([point.model_dump(mode="json") for point in points])
             return
@@ -165,18 +168,22 @@ def _to_export(record: RunRecord, kind: str, alpha: float | None, steady: bool |
 
 
 def _frontier(
-    record: RunRecord, folder: RunFolder, alphas: str | None, settings: Settings
+    record: RunRecord,
+    folder: RunFolder,
+    alphas: str | None,
+    kind: MixingKind,
+    settings: Settings,
 ) -> list[WisePoint]:
     """From the record where it has the points, else measured."""
-    if alphas is None:
-        return record.wise
-    wanted = set(options.parse_alphas(alphas))
-    known = {point.alpha: point for point in record.wise}
-    if wanted <= set(known):
+    points = record.wise if kind == "wise" else record.steady.points if record.steady else []
+    known = {point.alpha: point for point in points}
+    wanted = set(known) if alphas is None else set(options.parse_alphas(alphas))
+    if wanted and wanted <= set(known):
         return [known[alpha] for alpha in sorted(wanted)]
     from core.finished import FinishedRun
 
-    return FinishedRun(folder.path, settings.cache).frontier(sorted(wanted))
+    finished = FinishedRun(folder.path, settings.cache)
+    return finished.frontier(sorted(wanted), kind)
 
 
 def _evaluate_model(
