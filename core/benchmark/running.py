@@ -43,6 +43,8 @@ class Plan:
     model: str = "embedded"
     search: bool = False
     """Give every method the learning rate that is best on validation, not its default."""
+    alphas: tuple[float, ...] = ALPHAS
+    """The mixing weights that every run is measured at."""
     finished: bool = False
     """Run nothing: leave out the trials of which a run is missing."""
 
@@ -97,7 +99,7 @@ class _Runner:
         if self._is_missing(place):
             yield Stage("run", place.run_id)
             data = self._plan.folder / trial.data if trial.data else self._plan.data
-            config = trial.config(str(data), self._plan.model, seed, **lent)
+            config = trial.config(str(data), self._plan.model, seed, self._plan.alphas, **lent)
             yield from run(config, place.path, self._cache)
         return place
 
@@ -113,7 +115,7 @@ class _Runner:
         place = self._place(trial, seed)
         if self._is_missing(place):
             yield Stage("run", place.run_id)
-            config = ask(trial.method, members, trial.params, alphas=ALPHAS)
+            config = ask(trial.method, members, trial.params, alphas=self._plan.alphas)
             yield from combine(config, place.path, self._cache)
         return place
 

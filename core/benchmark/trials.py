@@ -36,9 +36,12 @@ class Trial:
     """Another data set than the benchmark's, by its name in the benchmark's folder."""
     unseen: tuple[str, ...] = ()
     """Classes without training images, which are measured all the same."""
-    alphas: tuple[float, ...] = ALPHAS
+    is_mixed: bool = True
+    """Off: no mixing weights are measured but both ends."""
 
-    def config(self, data: str, model: str, seed: int, **params: Any) -> RunConfig:
+    def config(
+        self, data: str, model: str, seed: int, alphas: Sequence[float] = ALPHAS, **params: Any
+    ) -> RunConfig:
         """The run of this trial at one seed; `params` fill in what the trial leaves open."""
         return RunConfig(
             data=data,
@@ -48,7 +51,7 @@ class Trial:
             seed=seed,
             params={**params, **self.params},
             evaluations=1,
-            alphas=self.alphas,
+            alphas=tuple(alphas) if self.is_mixed else (),
             unseen=self.unseen,
         )
 
@@ -140,7 +143,7 @@ def interpolation() -> list[Trial]:
 def costs() -> list[Trial]:
     """Two epochs of every method that trains by steps, for its time and nothing else."""
     return [
-        Trial(name, name, {"epochs": 2}, alphas=())
+        Trial(name, name, {"epochs": 2}, is_mixed=False)
         for name, method in METHODS.items()
         if issubclass(method.Params, LoopParams) and name not in ("ship", "lp-ft")
     ]

@@ -11,6 +11,7 @@ from core.errors import unknown
 from jobs.settings import Settings
 from studio.cli.bench.listed import listed
 from studio.cli.live import display
+from studio.cli.options import parse_alphas
 from studio.cli.output import AsJson, answering
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def methods(
         int | None,
         typer.Option(help="In `references`, images of a class that each domain keeps at most."),
     ] = None,
+    alphas: Annotated[str, typer.Option(help="Mixing weights of every run.")] = "0:1:0.1",
     title: Annotated[str | None, typer.Option(help="What the tables call the data set.")] = None,
     finished: Annotated[
         bool, typer.Option("--finished", help="Run nothing; tables of what is finished.")
@@ -86,6 +88,7 @@ def methods(
         model=model,
         search=search,
         finished=finished,
+        alphas=parse_alphas(alphas),
     )
     with answering(as_json) as answer:
         results = _run(plan, as_json)
