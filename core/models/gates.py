@@ -109,13 +109,17 @@ def early_statistics(clip: "ClipModel", root: Path, items: Sequence[Item]) -> Te
 
     The tower runs no further than it must.
     """
-    layers, nobody = early_layers(clip.model.visual), torch.empty(0)
-    rows = []
-    for batch in clip.pixels(root).evaluation_batches(items, EVALUATION_BATCH):
-        with reading(clip.model.visual, layers, lambda _: nobody) as heard:
-            clip.frozen.features(batch)
-        rows.append(position_statistics([heard[name] for name in layers]).cpu())
-    return torch.cat(rows)
+    layers = early_layers(clip.model.visual)
+    batches = clip.pixels(root).evaluation_batches(items, EVALUATION_BATCH)
+    return torch.cat([statistics_of(clip.frozen, layers, batch).cpu() for batch in batches])
+
+
+def statistics_of(classifier: Classifier, layers: Sequence[str], images: Tensor) -> Tensor:
+    """`(B, S)`: the early statistics of images by a classifier's tower, which runs no further."""
+    nobody = torch.empty(0)
+    with reading(classifier.tower, layers, lambda _: nobody) as heard:
+        classifier.features(images)
+    return position_statistics([heard[name] for name in layers])
 
 
 class Gate(nn.Module):

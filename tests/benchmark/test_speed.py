@@ -42,7 +42,7 @@ def test_the_command_knows_every_figure_of_core():
 
 def test_the_command_measures_a_tiny_model_from_end_to_end(tmp_path, capsys):
     out = tmp_path / "speed.json"
-    asked = ["--quick", "--repeats", "1", "--figures", "T1,T3,T5", "--out", str(out)]
+    asked = ["--quick", "--repeats", "1", "--figures", "T1,T3,T5,T11", "--out", str(out)]
     with pytest.raises(SystemExit) as ended:
         main(["bench", "speed", *asked])
     assert ended.value.code == 0
@@ -53,5 +53,5 @@ def test_the_command_measures_a_tiny_model_from_end_to_end(tmp_path, capsys):
     document = json.loads(out.read_text("utf-8"))
     assert document["machine"]["cores"] >= 1
     figures = document["figures"]
-    assert [figure["key"] for figure in figures] == ["T1"] * 2 + ["T3"] + ["T5"] * 4
+    assert [figure["key"] for figure in figures] == ["T1"] * 2 + ["T3"] + ["T5"] * 4 + ["T11"] * 5
     assert all(figure["value"] > 0 for figure in figures)
