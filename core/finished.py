@@ -3,11 +3,13 @@
 import functools
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core import __version__
@@ -19,7 +21,15 @@ from core.data.shared import seen_images, shared_task
 from core.errors import UserError, unknown
 from core.evaluation.correcting import correct_templates
 from core.evaluation.correction import Correction
-from core.evaluation.evaluate import domains_of, evaluate, flat, labels_of, measure
+from core.evaluation.evaluate import (
+    Measured,
+    domains_of,
+    evaluate,
+    flat,
+    labels_of,
+    measure,
+    measure_outputs,
+)
 from core.evaluation.familiarity import ACCEPTED, Familiarity, abstain_threshold, nearest
 from core.evaluation.frontier import Frontier, alpha_grid, rows_of
 from core.evaluation.inspecting import inspect
@@ -27,7 +37,6 @@ from core.evaluation.inspection import COLUMNS, Inspection
 from core.evaluation.mapping import MOST_IMAGES, map_features, spread
 from core.evaluation.paired import changes
 from core.evaluation.space import FeatureSpace
-from core.evaluation.standing import ZERO_SHOT
 from core.export.exported import Exported
 from core.export.features import export_features
 from core.export.formats import FORMATS
@@ -136,19 +145,38 @@ class FinishedRun:
         """The same on the run's own task, tested against zero-shot and kept in its folder: what a
         person set by hand can then be read where the run's own choice can.
         """
-        domains = {}
-        for name, how in (("before", ZERO_SHOT), ("after", mixing)):
-            measured = measure(self.mixed(how), self.clip, self.task)
-            labels = measured.by_domain(labels_of(flat(measured.domains)))
-            logits = measured.by_domain(measured.logits)
-            domains[name] = {n: rows_of(logits[n], labels[n]).hits for n in logits}
+        measured = self._measured(mixing)
         found = ByHand(
             mixing=mixing,
             evaluation=measured.evaluation,
-            changes=changes(domains["before"], domains["after"]),
+            changes=changes(_hits(self._start), _hits(measured)),
         )
         self.folder.keep_by_hand(found)
         return found
+
+    def _measured(self, mixing: Mixing) -> Measured:
+        """A mixing on the run's own task. What is the same at every α is worked out once: somebody
+        who moves the slider waits for one tower only.
+        """
+        if mixing.kind == "wise":
+            return measure(self.at(mixing.alpha), self.clip, self.task)
+        start, steady = self._start, self.steady
+        wise = measure(self.at(mixing.alpha), self.clip, self.task)
+        logits = steady.logits(start.logits, wise.logits, self._shares, mixing.alpha)
+        return measure_outputs(wise.features, logits, wise.domains, self.task.classes)
+
+    @functools.cached_property
+    def _start(self) -> Measured:
+        """Zero-shot on the run's own task, without features."""
+        measured = measure(self.zero_shot, self.clip, self.task)
+        return replace(measured, features=measured.features[:0])
+
+    @functools.cached_property
+    def _shares(self) -> Tensor:
+        """v `(N,)`: the share of the tuned classifier in the answer to each measured image."""
+        gate, items = self.steady.gate, flat(self._start.domains)
+        statistics = self.clip.early_statistics(self.task.root, items)
+        return self.steady.share(gate(statistics.to(gate.bank.device)).cpu())
 
     def frontier(self, alphas: Sequence[float]) -> list[WisePoint]:
         """The ID/OOD frontier at other mixing weights than the run measured."""
@@ -328,6 +356,13 @@ def load_clip(record: RunRecord, cache: Path | None, device: str) -> ClipModel:
             f"when this run was trained ({trained[:12]}). Mixing them would be meaningless."
         )
     return clip
+
+
+def _hits(measured: Measured) -> dict[str, NDArray[np.bool_]]:
+    """(N,) by domain: which images were answered rightly."""
+    labels = measured.by_domain(labels_of(flat(measured.domains)))
+    logits = measured.by_domain(measured.logits)
+    return {name: rows_of(logits[name], labels[name]).hits for name in logits}
 
 
 def draws_of(record: RunRecord) -> list[Draw]:

@@ -151,6 +151,17 @@ def test_a_run_is_measured_at_the_ends_as_its_record_says(evaluator, home):
         }
 
 
+def test_what_a_person_sets_by_hand_is_measured_as_the_run_measured_its_own(evaluator, home):
+    folder = RunFolder(home.run_folder("a-run").path)
+    record = folder.record()
+    for mixing, label in ((record.mixing, "recommended"), (Mixing.wise(1.0), "fine-tuned")):
+        for _ in range(2):  # what is the same at every α is kept from the first
+            evaluator.measure("a-run", mixing)
+        found = next(one for one in folder.by_hand() if one.mixing == mixing)
+        assert found.changes == record.changes[label]
+        assert found.evaluation == record.evaluations[label]
+
+
 def test_a_run_is_inspected_image_by_image_once(evaluator, home):
     said = evaluator.inspect("a-run", Mixing.wise(0.3))
     record = RunFolder(home.run_folder("a-run").path).record()
