@@ -16,11 +16,14 @@ from core.records import (
     WisePoint,
 )
 from studio import words
-from studio.markup import count, decimal, listed, mixture, number, percent, points
+from studio.markup import THIN, count, decimal, listed, mixture, number, percent, points
 
 w = words.Verdict
 CLEARLY = -0.02
 """A domain fell clearly where all of the interval of its change lies below this."""
+
+TONES: Mapping[Outcome, str] = {"better": "good", "held": "even", "worse": "bad"}
+"""How an outcome is coloured."""
 
 if TYPE_CHECKING:
     from core.evaluation.paired import Paired  # imports numpy
@@ -209,6 +212,12 @@ def _untested(record: RunRecord) -> str:
         where = w.mean_of.format(n=ood) if ood > 1 else w.other_domain
         said += f" {w.alone.format(where=where, change=points(whole))}"
     return said
+
+
+def tested(change: Change) -> str:
+    """The word for a change and the interval of its difference: `held (−5.1 to +3.2 pp)`."""
+    low = points(change.low).removesuffix(f"{THIN}pp")
+    return w.tested.format(moved=w.moved[_moved(change)], low=low, high=points(change.high))
 
 
 def paired_verdict(paired: "Paired") -> str:

@@ -1,4 +1,4 @@
-// The α slider: reads the measured grid without asking anybody, then asks for the exact value on release.
+// The α slider and its gate: reads the measured grids without asking anybody, then asks for the exact value on release.
 (() => {
   "use strict";
   const { html, percent, points } = EK;
@@ -12,6 +12,8 @@
     return a.domains[domain] * (1 - share) + b.domains[domain] * share;
   }
   const mean = (list) => list.reduce((sum, x) => sum + x, 0) / list.length;
+  const same = (a, b) => Math.abs(a - b) < 1e-9;
+  const HAND = "hand"; // the choice that nothing made
 
   EK.define("wise", (root, { value, watch, server }) => {
     const find = (name) => root.querySelector(`[data-part=${name}]`);
@@ -28,86 +30,114 @@
       "table",
       "toggle",
     ].map(find);
+    const [steady, hint, choice, on, how] = ["steady", "hint", "choice", "on", "how"].map(find);
     const shownOf = EK.keys(keyNode, new Set(), () => draw());
     let asked = 0; // latest wins
-    let measured = null;
+    let measured = []; // what was asked for since the page came
 
     const alpha = () => Number(slider.value);
-    const isChosen = () => Math.abs(alpha() - value().chosen) < 1e-9;
+    const kind = () => (steady.checked ? "steady" : "wise");
+    const chosen = () => value().chosen[kind()] ?? value().chosen.wise;
+    const isChosen = () => same(alpha(), chosen());
+    const isRecommended = () =>
+      kind() === value().recommended.kind && same(alpha(), value().recommended.alpha);
+    /** What half of a domain chose, while the slider is there; else nothing. */
+    const half = () => {
+      const found = value().halves[kind()]?.[on.value];
+      return found && same(found.alpha, alpha()) ? found : null;
+    };
+    /** The mixing as it was measured, if it ever was. */
+    const known = () =>
+      [...measured, ...value().exact].find((one) => one.kind === kind() && same(one.alpha, alpha()));
+    const named = () => value().words.mixings[kind()].replace("{alpha}", alpha().toFixed(2));
 
     function values() {
-      const { grid, domains } = value();
-      if (measured && measured.alpha === alpha()) return { ...measured.domains };
-      return Object.fromEntries(
-        domains.map(({ key }) => [key, { accuracy: read(grid, alpha(), key) }]),
+      const { grids, domains } = value();
+      const grid = grids[kind()];
+      return (
+        known()?.domains ??
+        Object.fromEntries(domains.map(({ key }) => [key, { accuracy: read(grid, alpha(), key) }]))
       );
+    }
+    /** One domain: what it is at, against zero-shot; of a half that chose α the other half. */
+    function row(domain, now, change, other) {
+      const { accuracy, low, high } = other ?? now;
+      const tested = other ? other.change : change;
+      const gain = accuracy - (other ? other.zero : domain.zero);
+      const range =
+        low === undefined ? "" : `${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)} % · `;
+      const notes = [tested?.said, other?.label, steady.checked && domain.familiar].filter(Boolean);
+      return html`<div class="ek-reading" data-key="${domain.key}">
+        <span class="ek-swatch" style="--c:${domain.colour}" data-symbol="${domain.symbol}"></span>
+        <span class="ek-name">${domain.title}</span><b>${percent(accuracy)}</b>
+        <span class="ek-delta ek-${tested?.tone ?? "even"}">${points(gain)}</span
+        ><small>${range}n ${other ? other.n : domain.n}</small>
+        ${notes.length ? html`<small class="ek-reading-note">${notes.join(" · ")}</small>` : ""}
+      </div>`.safe;
     }
     function reading() {
       const { domains, words } = value();
       const now = values();
-      const sure = measured && measured.alpha === alpha();
+      const sure = known();
+      const chooser = half();
       EK.patch(
         readings,
         domains
           .filter((d) => d.shown)
-          .map((d) => {
-            const gain = now[d.key].accuracy - d.zero;
-            const tone =
-              gain < 0 && now[d.key].accuracy < d.zero_low
-                ? "bad"
-                : gain > 0 && now[d.key].accuracy > d.zero_high
-                  ? "good"
-                  : "even";
-            const range =
-              now[d.key].low === undefined
-                ? ""
-                : `${(100 * now[d.key].low).toFixed(0)}–${(100 * now[d.key].high).toFixed(0)} % · `;
-            return html`<div class="ek-reading" data-key="${d.key}">
-              <span class="ek-swatch" style="--c:${d.colour}" data-symbol="${d.symbol}"></span>
-              <span class="ek-name">${d.title}</span><b>${percent(now[d.key].accuracy)}</b>
-              <span class="ek-delta ek-${tone}">${points(gain)}</span
-              ><small>${range}n ${d.n}</small>
-            </div>`.safe;
-          })
+          .map((d) =>
+            row(d, now[d.key], sure?.changes[d.key], on.value === d.key ? chooser : null),
+          )
           .join(""),
       );
       output.textContent = alpha().toFixed(2);
       slider.style.setProperty("--fill", `${100 * alpha()}%`);
-      slider.setAttribute("aria-valuetext", `α ${alpha().toFixed(2)}`);
-      exact.textContent = sure
-        ? words.exact.replace("{seconds}", measured.seconds.toFixed(1))
-        : words.instant;
-      badge.className = `ek-badge ek-${isChosen() && value().honest ? "good" : "warn"}`;
-      badge.textContent = isChosen() ? words.honest : words.by_hand;
-      verdict.textContent = isChosen() ? value().verdict : sentence(now);
+      slider.setAttribute("aria-valuetext", named());
+      exact.textContent = !sure
+        ? words.instant
+        : sure.seconds === undefined
+          ? words.known
+          : words.exact.replace("{seconds}", sure.seconds.toFixed(1));
+      const honest = chooser || (isChosen() && value().honest);
+      badge.className = `ek-badge ek-${honest ? "good" : "warn"}`;
+      badge.textContent = chooser?.badge ?? (isChosen() ? words.honest : words.by_hand);
+      verdict.textContent = isRecommended() && !chooser ? value().verdict : sentence(now);
     }
     function sentence(now) {
       const { domains, words } = value();
       const ood = domains.filter((d) => d.role === "ood");
-      const id = domains.find((d) => d.role === "id");
+      const id = domains.find((d) => d.role === "id") ?? domains[0];
       const gain = (d) => now[d.key].accuracy - d.zero;
-      const text = ood.length ? words.sentence : words.sentence_id;
+      const text = [words.sentence_id, words.sentence_one][ood.length] ?? words.sentence;
       return text
-        .replace("{alpha}", alpha().toFixed(2))
+        .replace("{mixing}", named())
         .replace("{id}", points(gain(id)))
+        .replace("{n}", ood.length)
         .replace("{ood}", ood.length ? points(mean(ood.map(gain))) : "");
     }
-    function point() {
+    /** Where a mixture lies in the frontier, in percent. */
+    function place(at, now) {
       const { domains } = value();
-      const now = values();
       const ood = domains.filter((d) => d.role === "ood");
-      const id = 100 * now[domains.find((d) => d.role === "id").key].accuracy;
-      return [id, ood.length ? 100 * mean(ood.map((d) => now[d.key].accuracy)) : 100 * alpha()];
+      const id = domains.find((d) => d.role === "id") ?? domains[0];
+      const height = ood.length ? mean(ood.map((d) => now[d.key].accuracy)) : at;
+      return [100 * now[id.key].accuracy, 100 * height];
+    }
+    function places() {
+      const grid = value().grids[kind()];
+      const at = (key) => ({ accuracy: read(grid, chosen(), key) });
+      const best = Object.fromEntries(value().domains.map(({ key }) => [key, at(key)]));
+      return [place(chosen(), best), place(alpha(), values())];
     }
     let drawn = null;
     async function draw() {
       if (!value()?.figure || !plotNode.clientWidth) return;
-      const [x, y] = point();
       const { figure } = value();
-      const last = figure.data.length - 1;
-      const data = figure.data.map((trace, i) =>
-        i === last ? { ...trace, x: [x], y: [y] } : trace,
-      );
+      const first = figure.data.length - 2; // what is chosen, then what is looked at
+      const now = places();
+      const data = figure.data.map((trace, i) => {
+        const [x, y] = now[i - first] ?? [];
+        return x === undefined ? trace : { ...trace, x: [x], y: [y] };
+      });
       await EK.plot(plotNode, shownOf({ ...figure, data }));
       drawn = value();
     }
@@ -119,49 +149,89 @@
       cancelAnimationFrame(queued);
       queued = requestAnimationFrame(() => {
         if (drawn !== value()) return draw();
-        const [x, y] = point();
-        return Plotly.restyle(plotNode, { x: [[x]], y: [[y]] }, [
-          value().figure.data.length - 1,
-        ]);
+        const last = value().figure.data.length - 1;
+        const now = places();
+        const [x, y] = [0, 1].map((axis) => now.map((point) => [point[axis]]));
+        return Plotly.restyle(plotNode, { x, y }, [last - 1, last]);
       });
     }
     async function released() {
       const mine = (asked += 1);
       const wanted = alpha();
+      const question = [value().run, wanted, kind(), half() ? on.value : ""];
       exact.textContent = value().words.measuring;
       const answer = await server
-        .measure(value().run, wanted)
+        .measure(...question)
         .catch((error) => ({ error: error.message }));
       if (mine !== asked) return;
       if (answer.error) {
         exact.textContent = answer.error;
         return;
       }
-      measured = answer;
+      measured = [answer, ...measured];
       root.dataset.measured = wanted.toFixed(2);
+      root.dataset.kind = answer.kind;
       moved();
+    }
+    /** The chooser that fits where the slider is. */
+    function tellChoice() {
+      if (half()) return;
+      on.value = isChosen() ? "" : HAND;
+    }
+    /** Put the slider where the run, or half of a domain, would have it. */
+    function goTo(where) {
+      slider.value = String(where);
+      tellChoice();
+      mark();
+      moved();
+      released();
+    }
+    function mark() {
+      marks.style.setProperty("--chosen", chosen());
+      marks.querySelector("span").textContent = value().words.mark;
     }
     function show() {
       const now = value();
-      root.hidden = !now?.grid;
-      if (!now?.grid) return;
-      measured = null;
+      root.hidden = !now?.grids;
+      if (!now?.grids) return;
+      measured = [];
+      steady.checked = now.kind === "steady";
+      steady.disabled = !now.grids.steady;
+      hint.textContent = now.hint;
+      choice.hidden = !now.choices.length;
+      const option = ([key, title]) =>
+        html`<option value="${key}" ${{ safe: key === HAND ? "disabled" : "" }}>${title}</option>`
+          .safe;
+      on.innerHTML = now.choices.map(option).join("");
+      how.hidden = !now.tested;
       slider.value = String(now.alpha);
+      on.value = now.on;
+      tellChoice();
       plotNode.setAttribute("aria-label", now.label);
-      marks.style.setProperty("--chosen", now.chosen);
-      marks.querySelector("span").textContent = now.words.mark;
+      mark();
       EK.patch(table, EK.table(now.table));
       reading();
       draw();
     }
-    slider.addEventListener("input", moved);
+    slider.addEventListener("input", () => {
+      tellChoice();
+      moved();
+    });
     slider.addEventListener("change", released);
+    steady.addEventListener("change", () => {
+      const before = steady.checked ? "wise" : "steady";
+      const was = value().chosen[before] ?? value().chosen.wise;
+      const other = value().halves[kind()]?.[on.value]; // the same half chooses for both
+      goTo(other ? other.alpha : same(alpha(), was) ? chosen() : alpha());
+    });
+    on.addEventListener("change", () =>
+      goTo(value().halves[kind()]?.[on.value]?.alpha ?? chosen()),
+    );
     root.addEventListener("click", (event) => {
       const to = event.target.closest("[data-alpha]")?.dataset.alpha;
       if (to === undefined) return;
-      slider.value = to === "chosen" ? value().chosen : to;
-      moved();
-      released();
+      on.value = "";
+      goTo(to === "chosen" ? chosen() : to);
     });
     toggle.addEventListener("click", () => {
       const asTable = table.hidden;

@@ -18,6 +18,7 @@ from studio.components.offer import offer
 from studio.components.photo import photo_lab, photo_value
 from studio.components.wise_lab import exactly, wise_lab, wise_value
 from studio.context import Studio
+from studio.halves import halves_of
 from studio.markup import render
 from studio.pages.prototypes import PrototypesPanel
 from studio.pages.space import SpacePanel
@@ -110,7 +111,16 @@ class LabPage:
 
     def _draw_wise(self, session: Session) -> Any:
         record = self._record(session)
-        return wise_value(record, session.mine.runs.mixing(record.run_id).alpha) if record else None
+        if record is None:
+            return None
+        runs, run_id = session.mine.runs, record.run_id
+        return wise_value(
+            record,
+            runs.mixing(run_id),
+            runs.chosen_on(run_id),
+            runs.by_hand(run_id),
+            halves_of(runs.folder(run_id)),
+        )
 
     def _inspection_key(self, session: Session) -> Hashable:
         if self._record(session) is None:

@@ -20,6 +20,9 @@ class Charts:
     domain_columns: ClassVar = ("domain", "zero-shot", "now", "change", "95 % interval", "n")
     every_alpha = "every α"
     this_alpha = "this α"
+    weights_alone = "weights alone"
+    steady = "steady"
+    how_mixed = "mixing"
     ends: ClassVar = {"zero-shot": "zero-shot", "fine-tuned": "fine-tuned"}
     id_axis = "accuracy on your images (ID), %"
     ood_axis = "mean OOD accuracy, %"

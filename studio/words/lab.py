@@ -24,6 +24,31 @@ class Lab:
     alpha_range = "α must be between 0 and 1, got {alpha}."
     mixings: ClassVar = {"wise": "α = {alpha}", "steady": "α = {alpha}, steady"}
     no_gate = "This run was made before runs had a gate. Train it again."
+    steady = "Steady"
+    steady_hint = (
+        "Images unlike the training images are left to zero-shot CLIP; all others are answered at "
+        "this α."
+    )
+    steady_part = (
+        "Validation shows that the base model is weak on these classes, so the tuned model has a "
+        "{share} share in images unlike the training images; all others are answered at this α."
+    )
+    steady_weak = (
+        "Validation shows that the base model hardly knows these classes, so images unlike the "
+        "training images are the tuned model's, too."
+    )
+    familiar = "{familiar} of {n} look like your training images"
+    choice = "α chosen on"
+    choices: ClassVar = {
+        "val": "validation images",
+        "default": "nothing: the default",
+        "fixed": "nothing: the combination",
+        "oracle": "test images",
+    }
+    half_of = "half of {domain}"
+    set_by_hand = "nothing: set by hand"
+    half_badge = "Chosen on half of {domain} ({chosen}), reported on the other {reported}"
+    other_half = "the other half, n {n}"
     alpha_low = "zero-shot"
     alpha_high = "fine-tuned"
     jump = "back to the chosen α"
@@ -39,6 +64,7 @@ class Lab:
     )
     measuring = "Measuring this α on every image …"
     exact = "Measured exactly at this α in {seconds} s."
+    known = "Measured exactly at this α."
     chosen_on: ClassVar = {
         "val": "Chosen on validation images: these numbers stay honest",
         "default": "No validation images: α is the default, not a choice",
@@ -48,11 +74,12 @@ class Lab:
     by_hand = "Set by hand while looking at {domains}: read these numbers as optimistic"
     table = "Table"
     frontier = "ID against OOD for every α"
-    frontier_note = (
-        "Every dot is one mixing weight that was measured. Up and to the right is better on both."
+    frontier_note = "Every mark is one α that was measured. Up and to the right is better on both."
+    sentence = (
+        "{mixing}: {id} on your images, {ood} on the mean of {n} other domains, against zero-shot."
     )
-    sentence = "At α = {alpha}: {id} on your images, {ood} on the other domains, against zero-shot."
-    sentence_id = "At α = {alpha}: {id} on your images, against zero-shot."
+    sentence_one = "{mixing}: {id} on your images, {ood} on the other domain, against zero-shot."
+    sentence_id = "{mixing}: {id} on your images, against zero-shot."
     id = "Your images (ID)"
     prototypes_lead = (
         "Every dot is a prompt template, written as CLIP sees it. Templates that an isolation "

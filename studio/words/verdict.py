@@ -25,6 +25,7 @@ class Verdict:
         "worse": "fell",
         "clearly": "fell clearly",
     }
+    tested = "{moved} ({low} to {high})"
     domain = "{name} {moved} ({change}, n = {n})"
     held = "{names} held"
     all_held = "all {n} other domains held"

@@ -94,7 +94,7 @@ def test_a_combination_is_not_said_to_be_chosen_on_validation(record):
         ("default", "the default", "not a choice"),
     ):
         chosen = record.selection.model_copy(update={"alpha_chosen_on": on})
-        value = wise_value(record.model_copy(update={"selection": chosen}), 0.3)
+        value = wise_value(record.model_copy(update={"selection": chosen}), record.mixing)
         assert mark in {trace["name"] for trace in value["figure"]["data"]}
         assert value["words"]["mark"] == mark
         assert said in value["words"]["honest"]
@@ -103,7 +103,7 @@ def test_a_combination_is_not_said_to_be_chosen_on_validation(record):
 def test_only_what_was_chosen_without_test_images_wears_the_honest_badge(record):
     for on, honest in (("val", True), ("fixed", True), ("default", False), ("oracle", False)):
         chosen = record.selection.model_copy(update={"alpha_chosen_on": on})
-        value = wise_value(record.model_copy(update={"selection": chosen}), 0.3)
+        value = wise_value(record.model_copy(update={"selection": chosen}), record.mixing)
         assert value["honest"] is honest
         assert "ID test, noto, sketch" in value["words"]["by_hand"], "what was looked at"
         assert f"the {len(record.wise)} measured points" in value["words"]["instant"]
@@ -120,6 +120,29 @@ def test_frontier_without_ood_images_is_drawn_over_alpha(record):
     grid = [p.model_copy(update={"ood": None}) for p in record.wise]
     figure = plots.frontier_figure(record.model_copy(update={"wise": grid}))
     assert figure["data"][0]["y"] == pytest.approx([5.0 * i for i in range(21)])
+
+
+def test_a_steady_run_has_two_curves_told_apart_by_dash_and_name(steady_record):
+    named = {trace["name"]: trace for trace in plots.frontier_figure(steady_record)["data"]}
+    alone, steady = named["weights alone"], named["steady"]
+    assert (alone["line"]["dash"], steady["line"]["dash"]) == ("solid", "dash")
+    assert alone["marker"]["symbol"] != steady["marker"]["symbol"]
+    assert alone["showlegend"]
+    assert alone["y"][-1] == pytest.approx(41.0)
+    # Zero-shot but for 0.4 of noto and 0.1 of sketch: 60 − 0.4·8 and 50 − 0.1·20, by half.
+    assert steady["y"][-1] == pytest.approx((56.8 + 48.0) / 2)
+    assert steady["y"][0] == alone["y"][0]
+    chosen = named["chosen on validation"]
+    assert (chosen["x"], chosen["y"]) == ([steady["x"][16]], [steady["y"][16]]), "α 0.8, steady"
+
+
+def test_the_table_of_a_steady_run_has_both_at_every_alpha(steady_record):
+    table = plots.frontier_table(steady_record)
+    assert table["columns"][:3] == ["α", "mixing", "ID test"]
+    assert len(table["rows"]) == 42
+    assert table["rows"][-2][:2] == ["1.00", "weights alone"]
+    assert table["rows"][-1][:2] == ["1.00", "steady"]
+    assert table["rows"][-1][-1] == "48.0\u202f%"
 
 
 def test_prototypes_have_a_frame_an_epoch_and_ways_from_epoch_zero():
