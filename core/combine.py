@@ -1,4 +1,4 @@
-"""Finished runs combined into another: a soup, an ensemble, WiSE-FT, TPGM. Yields what happens."""
+"""Finished runs combined into another: a soup, an ensemble, WiSE-FT, VRF. Yields what happens."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +19,7 @@ from core.interpolation.held_out import HeldOut
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
+from core.models.vrf import VrfEnsemble
 from core.models.weights import load_classifiers, load_prototypes
 from core.records import (
     DEFAULT_ALPHAS,
@@ -100,7 +101,7 @@ def combine(
     with clock("evaluation_seconds"):
         members = _measured(members, clip, task)
     combination, steps = yield from _timed(interpolator.combine(members, clip, task), clock)
-    chosen_on = _chosen_on(interpolator, records)
+    chosen_on = _chosen_on(combination.chosen_on or interpolator.chosen_on, records)
     if chosen_on == "oracle":
         notes.append(ORACLE)
         yield Warned(ORACLE)
@@ -209,6 +210,11 @@ def _member(place: RunFolder, clip: ClipModel) -> Member:
         return tuned
 
     zero_shot, tuned = load_classifiers(place.weights_path, clip)
+    if isinstance(tuned, VrfEnsemble):
+        raise UserError(
+            f"combine: {place.run_id} was made by VRF and has no single set of weights. "
+            "Name the run that it was made of instead."
+        )
     if isinstance(tuned, Ensemble):
         raise UserError(
             f"combine: {place.run_id} is an ensemble, which has no weights of its own. "
@@ -229,9 +235,9 @@ def _warnings(interpolator: Interpolator, records: Sequence[RunRecord]) -> list[
     ]
 
 
-def _chosen_on(interpolator: Interpolator, records: Sequence[RunRecord]) -> ChosenOn:
+def _chosen_on(last: ChosenOn, records: Sequence[RunRecord]) -> ChosenOn:
     """What the combination or a member was chosen on; having looked at test images is for ever."""
-    made_on = [interpolator.chosen_on, *(r.combined.chosen_on for r in records if r.combined)]
+    made_on = [last, *(r.combined.chosen_on for r in records if r.combined)]
     if "oracle" in made_on:
         return "oracle"
     return "val" if "val" in made_on else "nothing"

@@ -53,6 +53,7 @@ from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
 from core.models.gates import SteadyClassifier
 from core.models.relevance import relevance
+from core.models.vrf import VrfEnsemble
 from core.models.weights import load_classifiers
 from core.records import ByHand, Draw, Evaluation, Mixing, RunRecord, WisePoint, read_config
 from core.runs import RunFolder
@@ -125,6 +126,11 @@ class FinishedRun:
     def encoder_at(self, alpha: float) -> Classifier:
         """The classifier at α, which has one image tower; a `UserError` for an ensemble."""
         classifier = self.at(alpha)
+        if isinstance(classifier, VrfEnsemble):
+            raise UserError(
+                f"{self.record.run_id} was made by VRF: zero-shot's encoder and a run's answer "
+                "together, and this needs one. Name the run that it was made of."
+            )
         if isinstance(classifier, Ensemble):
             raise UserError(
                 f"{self.record.run_id} is an ensemble of several encoders, and this needs one. "

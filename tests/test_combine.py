@@ -161,6 +161,27 @@ def test_an_ensemble_cannot_be_a_member(ensemble, pool, tmp_path):
         combined("uniform-soup", [pool[0], folder], tmp_path / "out")
 
 
+def test_vrf_is_a_run_with_two_ends_that_says_why_it_has_no_more(pool, tmp_path, tiny_data):
+    record, _, folder = combined("vrf", pool[:1], tmp_path / "vrf")
+    assert (record.combined.chosen_on, record.selection.alpha_chosen_on) == ("val", "fixed")
+    assert {"failures", "neighbours", "a", "b"} <= record.combined.facts.keys()
+    assert [point.alpha for point in record.wise] == [0.0, 1.0]
+    assert record.steady is None
+    assert "image by image already" in record.why_not_steady
+    finished = FinishedRun(folder, None, "cpu")
+    for end, name in ((0.0, "zero-shot"), (1.0, "fine-tuned")):
+        assert finished.measure(Mixing.wise(end)) == record.evaluations[name]
+    image = sorted((tiny_data / "test" / "otter").glob("*.png"))[0]
+    [row] = finished.predict([image], Mixing.wise(1.0))
+    assert sum(entry["probability"] for entry in row["top"]) == pytest.approx(1, abs=1e-4)
+    with pytest.raises(UserError, match="no common weights to mix"):
+        finished.measure(Mixing.wise(0.5))
+    with pytest.raises(UserError, match="made by VRF: zero-shot's encoder and a run's answer"):
+        finished.export("open_clip", Mixing.wise(1.0), tmp_path / "out")
+    with pytest.raises(UserError, match="made by VRF and has no single set of weights"):
+        combined("uniform-soup", [pool[1], folder], tmp_path / "soup")
+
+
 def test_greedy_and_wise_are_chosen_on_validation_and_say_so(pool, tmp_path):
     greedy, _, _ = combined("greedy-soup", pool, tmp_path / "greedy")
     assert greedy.combined.chosen_on == "val"

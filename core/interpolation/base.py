@@ -43,6 +43,9 @@ class Combination:
     """What part of the result each member is, in their order; 0 for one that was left out."""
     facts: Mapping[str, float] = field(default_factory=dict)
     """Numbers worth keeping, such as the α that was chosen."""
+    chosen_on: ChosenOn | None = None
+    """The images it was fitted to, where that depends on what there was; None: as the interpolator
+    says."""
 
 
 class Interpolator(ABC):

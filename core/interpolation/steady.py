@@ -42,6 +42,7 @@ from core.models.gates import (
     nearest_distances,
 )
 from core.models.temperature import fit_temperature
+from core.models.vrf import VrfEnsemble
 
 NEIGHBOURS = 5
 """Training images whose mean distance counts."""
@@ -138,6 +139,11 @@ class SteadyMix:
 
 def why_no_gate(classifier: Classifier | Ensemble, clip: ClipModel, task: FewShotTask) -> str:
     """Why a run cannot be steady, as a sentence; empty when it can."""
+    if isinstance(classifier, VrfEnsemble):
+        return (
+            "VRF has no gate: it weighs zero-shot and the fine-tuned classifier image by image "
+            "already."
+        )
     if isinstance(classifier, Ensemble):
         return (
             "An ensemble has no gate: its members answer together, and no single tuned tower can "

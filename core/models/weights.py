@@ -16,6 +16,7 @@ from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
 from core.models.heads import Head, LinearHead
 from core.models.text_head import TextHead
+from core.models.vrf import VrfEnsemble, vrf_from, vrf_state
 
 HEADS: dict[str, type[Head]] = {
     head.kind: head
@@ -23,6 +24,8 @@ HEADS: dict[str, type[Head]] = {
 }
 """Every kind of head that a classifier may end in."""
 PROTOTYPES = "zero_shot_prototypes"
+VRF = "vrf"
+"""Begins the names of what a `VrfEnsemble` has beside its tuned classifier."""
 
 
 def save_classifier(
@@ -31,7 +34,12 @@ def save_classifier(
     """Write `classifier` and the unit zero-shot head `(C, D)`. A tower that is CLIP's own is left
     out: it is loaded with the model. Weights that are not finite are a `UserError`.
     """
-    if isinstance(classifier, Ensemble):
+    if isinstance(classifier, VrfEnsemble):  # zero-shot follows from the tuned one
+        _, tuned = classifier
+        metadata = {"head": tuned.head.kind, "ensemble": VRF}
+        kept = {f"{VRF}.{name}": tensor for name, tensor in vrf_state(classifier).items()}
+        own = {**_part(clip, tuned), **kept}
+    elif isinstance(classifier, Ensemble):
         members = [*classifier]
         metadata = {
             "head": ",".join(member.head.kind for member in members),
@@ -67,14 +75,20 @@ def load_classifiers(path: Path, clip: ClipModel) -> tuple[Classifier, Classifie
         prototypes = state.pop(PROTOTYPES)
     except (FileNotFoundError, SafetensorError, KeyError, TypeError) as error:
         raise UserError(f"{path} is missing or damaged ({error}). Train the run again.") from None
-    if "ensemble" not in metadata:
+    how: Any = metadata.get("ensemble")
+    if how is None:
         tuned = _rebuilt(kinds[0], state, clip)
         return clip.origin(tuned, prototypes), tuned
+    if how == VRF:
+        kept = _below(f"{VRF}.", state)
+        weights = {n: t for n, t in state.items() if not n.startswith(f"{VRF}.")}
+        tuned = _rebuilt(kinds[0], weights, clip)
+        zero_shot = clip.origin(tuned, prototypes)
+        return zero_shot, vrf_from(kept, zero_shot, tuned)
     members = [
         _rebuilt(kind, _below(f"{number}.", state), clip) for number, kind in enumerate(kinds)
     ]
-    average: Any = metadata["ensemble"]
-    return clip.origin(members[0], prototypes), Ensemble(members, average)
+    return clip.origin(members[0], prototypes), Ensemble(members, how)
 
 
 def load_prototypes(path: Path) -> Tensor:

@@ -181,6 +181,7 @@ def test_the_catalogue_lists_every_interpolator_once():
         "tpgm",
         "tpgm-c",
         "uniform-soup",
+        "vrf",
         "wise",
     }
 
