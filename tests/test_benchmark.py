@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.benchmark.gates import compare_gates, open_runs
 from core.benchmark.report import merged, pooled, write_results
 from core.benchmark.rotation import rotated
 from core.benchmark.rules import RULES, Measured, compare, leave_one_method_out
 from core.benchmark.running import Plan, Result
-from core.benchmark.tables import by_domain, cost, generalised, markdown, row, trade_off
+from core.benchmark.tables import by_domain, cost, gates, generalised, markdown, row, trade_off
 from core.benchmark.trials import EXPERIMENTS, Trial, every_method, references, unseen
 from core.data.ingest import open_dataset
 from core.errors import UserError
 from core.interpolation import INTERPOLATORS
 from core.methods import METHODS
+from core.pipeline import run
 from core.records import (
     DomainScore,
     Evaluation,
@@ -322,3 +324,22 @@ def test_runs_of_all_references_are_pooled_by_method():
     other = Result(Trial("ft, noto", "ft", data="noto"), FT.records[:1])
     found = pooled([replace(FT, trial=Trial("ft, own", "ft", data="own")), other])
     assert [(one.trial.label, len(one.records)) for one in found] == [("ft", 3)]
+
+
+def test_the_gate_as_built_gives_what_the_run_recommends_and_w_1_the_tuned_weights(
+    tiny_model, tiny_data, tmp_path
+):
+    asked = Trial("ft", "ft", {"epochs": 1}, shots=4).config(str(tiny_data), str(tiny_model), 0)
+    finish(run(asked, tmp_path / "run", None))
+    opened = open_runs([tmp_path / "run"], None)
+    rows = {row["variant"]: row for row in compare_gates(opened)}
+    record = opened[0].record
+    before, after = record.evaluations["zero-shot"], record.evaluations["recommended"]
+    assert rows["as built"]["id_change"] == pytest.approx(after.id - before.id)
+    assert rows["as built"]["ood_change"] == pytest.approx(after.ood - before.ood)
+    mixed = next(point for point in record.wise if point.alpha == record.mixing.alpha)
+    every = rows["every image to the tuned (w = 1)"]
+    assert every["id_change"] == pytest.approx(mixed.id - before.id)
+    assert every["ood_change"] == pytest.approx(mixed.ood - before.ood)
+    assert len(rows) == 12, "the tiny tower has no third block"
+    assert "| as built | 1 |" in gates([*rows.values()])

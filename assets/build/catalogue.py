@@ -197,7 +197,8 @@ def _is_base(entry: dict) -> bool:
     )
 
 
-def _plain(hexcode: str) -> str:
+def plain_code(hexcode: str) -> str:
+    """A code point sequence without variation selectors."""
     # Variation selectors are there or not as the packager liked.
     return "-".join(part for part in hexcode.lower().split("-") if part != "fe0f")
 
@@ -206,24 +207,28 @@ def drawings(style: str, wanted: list[Concept]) -> dict[str, bytes]:
     """What `style` drew of the concepts, by slug: WebP bytes for fluent-3d, SVG text for others."""
     if style == "fluent-3d":
         files = read_all(style, "assets/")
-        by_code = {_plain(name.removesuffix(".webp")): data for name, data in files.items()}
-        return {c.slug: by_code[_plain(c.hexcode)] for c in wanted if _plain(c.hexcode) in by_code}
+        by_code = {plain_code(name.removesuffix(".webp")): data for name, data in files.items()}
+        return {
+            c.slug: by_code[plain_code(c.hexcode)]
+            for c in wanted
+            if plain_code(c.hexcode) in by_code
+        }
     icons = read_json(style, "icons.json")
     names = _icon_names(style, icons, wanted)
     return {slug: _svg(icons, name).encode() for slug, name in names.items()}
 
 
 def _icon_names(style: str, icons: dict, wanted: list[Concept]) -> dict[str, str]:
-    by_code = {_plain(code): name for code, name in read_json(style, "chars.json").items()}
+    by_code = {plain_code(code): name for code, name in read_json(style, "chars.json").items()}
     if by_code:
-        named = {c.slug: by_code.get(_plain(c.hexcode)) for c in wanted}
+        named = {c.slug: by_code.get(plain_code(c.hexcode)) for c in wanted}
         return {slug: name for slug, name in named.items() if name}
     # Without code points: our name for it or Noto's; fxemoji writes names without hyphens.
-    noto = {_plain(code): name for code, name in read_json("noto", "chars.json").items()}
+    noto = {plain_code(code): name for code, name in read_json("noto", "chars.json").items()}
     known = {name.replace("-", ""): name for name in [*icons["icons"], *icons.get("aliases", {})]}
     matched = {}
     for concept in wanted:
-        for guess in (concept.slug, noto.get(_plain(concept.hexcode), concept.slug)):
+        for guess in (concept.slug, noto.get(plain_code(concept.hexcode), concept.slug)):
             if guess.replace("-", "") in known:
                 matched[concept.slug] = known[guess.replace("-", "")]
                 break

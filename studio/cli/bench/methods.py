@@ -135,6 +135,23 @@ def tables(
         print(published(payload["datasets"], RunConfig.model_fields["method"].default))
 
 
+@app.command()
+def gate(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
+    as_json: AsJson = False,
+) -> None:
+    """What each choice in the gate of steady mixing is worth: one changed at a time."""
+    from core.benchmark.gates import compare_gates, open_runs
+    from core.benchmark.tables import gates
+
+    with answering(as_json) as answer:
+        rows = compare_gates(open_runs(runs, Settings().cache))
+        if as_json:
+            answer(rows)
+        else:
+            print(gates(rows))
+
+
 class _Source(NamedTuple):
     """The data of a benchmark, and how its reference domains are rotated."""
 
