@@ -14,16 +14,18 @@ from jobs.progress import WINDOW, Fold, Progress
 _STEP = b'"kind": "step"'
 _COUNTED = (_STEP, b'"kind": "advanced"')
 """What counts the progress of a phase."""
-_TURNS = (b'"kind": "stage"', b'"kind": "resumed"')
+_RESUMED = b'"kind": "resumed"'
+_TURNS = (b'"kind": "stage"', _RESUMED)
 """What a phase begins with. Inside of a sentence the quotes would have backslashes."""
+_RECOMMENDED = b'"kind": "recommended"'
 _ZERO = b'"label": "zero-shot"'
 _LOOKS = (b'"label": "fine-tuned"', b'"label": "training"', _ZERO)
 """Measurements along the way, the likelier to stand at the end first."""
 
 
 def read_brief(folder: RunFolder) -> Progress:
-    """What `read_progress` says of phase, steps, speed and time left, and of the first and the
-    newest accuracies; all else is empty. A log that did not change is not read again.
+    """What `read_progress` says of phase, steps, speed and time left, of the first and the newest
+    accuracies, and of the verdict; all else is empty. A log that did not change is not read again.
     """
     try:
         file = folder.events_path.stat()
@@ -50,7 +52,9 @@ def _lines(log: bytes) -> Iterator[int]:
         return
     turn = max(log.rfind(kind, 0, end) for kind in _TURNS)
     begin = _start(log, turn)
-    for place in (turn, log.rfind(_STEP, 0, begin), log.find(_ZERO, 0, end), _newest(log, end)):
+    again = max(0, log.rfind(_RESUMED, 0, end))  # what was said before no longer holds
+    told = (log.find(_ZERO, 0, end), _newest(log, end), log.rfind(_RECOMMENDED, again, end))
+    for place in (turn, log.rfind(_STEP, 0, begin), *told):
         if place >= 0:
             yield _start(log, place)
     at, steps = end, 0

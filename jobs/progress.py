@@ -79,7 +79,8 @@ class _Now:
 
     def count(self, event: Mapping[str, Any]) -> None:
         self.step, self.steps = event["step"], event["steps"]
-        self.epoch, self.epochs = event.get("epoch", 0), event.get("epochs", 0)
+        self.epoch = event.get("epoch", self.epoch)
+        self.epochs = event.get("epochs", self.epochs)
 
 
 _STEP = re.compile(
@@ -139,7 +140,8 @@ class Fold:
                 self._recent.append((seq, event))
                 now.count(event)
             case "recommended":
-                self._recommended = {key: value for key, value in event.items() if key != "kind"}
+                about = ("kind", "seq", "time")
+                self._recommended = {key: v for key, v in event.items() if key not in about}
                 self._say(event, _verdict_in_words(event))
             case "stage":
                 self._end_epoch(event)
@@ -150,6 +152,7 @@ class Fold:
             case "resumed":
                 self._recent.clear()
                 now.started, now.phase = now.updated, "training"
+                self._recommended = None
                 now.count(event)
                 self._say(event, f"going on after step {event['step']} of {event['steps']}")
             case "evaluated":

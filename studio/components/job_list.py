@@ -55,10 +55,10 @@ def _line(mine: Workspace, job: Job, progress: Progress) -> str:
         phase = words.Live.phases.get(progress.phase, progress.phase)
         if job.asked:
             return words.Live.asked[job.asked]
-        if progress.eta_seconds is None or progress.phase != "training":
+        if progress.eta_seconds is None:
             return phase
         return f"{phase} · {words.Queue.left.format(time=duration(progress.eta_seconds))}"
-    rows = gains(progress.evaluations).values()
+    rows = gains(progress.evaluations, progress.recommended).values()
     means = {
         role: [r["now"]["accuracy"] - r["zero"]["accuracy"] for r in rows if r["look"].role == role]
         for role in ("id", "ood")

@@ -4,28 +4,27 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.records import Outcome
 from jobs.ledger import Job
 from jobs.progress import Progress
 from studio import words
 from studio.domains import looks
 from studio.markup import duration, number, percent, points, size
+from studio.verdict import TONES, early_verdict
 
 _SHARES = {
     "data": 0.0,
-    "zero-shot": 0.03,
-    "training": 0.08,
-    "wise": 0.85,
+    "zero-shot": 0.02,
+    "training": 0.05,
+    "choosing": 0.6,
+    "wise": 0.66,
+    "drift": 0.94,
     "saving": 0.97,
     "done": 1.0,
 }
-_ENDS = {
-    "data": 0.03,
-    "zero-shot": 0.08,
-    "training": 0.85,
-    "wise": 0.97,
-    "saving": 1.0,
-    "done": 1.0,
-}
+"""Where each phase begins: of a few-shot run on a processor, which measures 21 mixing weights about
+as long as it trains."""
+_ENDS = dict(zip(_SHARES, [*list(_SHARES.values())[1:], 1.0], strict=True))
 
 
 def share_done(progress: Progress) -> float:
@@ -46,21 +45,29 @@ def run_header(job: Job, title: str, progress: Progress, place: int | None) -> d
         "percent": round(100 * share),
         "kpis": _kpis(job, progress),
         "foot": _foot(job),
+        "verdict": _verdict(progress),
+        "going_on": words.Live.going_on if job.state == "running" else "",
         "error": job.error if job.state == "failed" else "",
         "warnings": [
             *_leaks(job, progress),
             *progress.warnings,
-            *([] if job.is_over else alarms(progress.evaluations)),
+            *([] if job.is_over or progress.recommended else alarms(progress.evaluations)),
         ],
     }
 
 
-def gains(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Per domain: zero-shot, the newest look, and whether it left the interval of zero-shot."""
+def gains(
+    evaluations: Sequence[Mapping[str, Any]], recommended: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Per domain: zero-shot, the newest look, and whether it left the interval of zero-shot; of
+    what the run recommends, once it does, what the paired test says.
+    """
     zero = next((e for e in evaluations if e["label"] == "zero-shot"), None)
     along = [e for e in evaluations if e["label"] in ("zero-shot", "training", "fine-tuned")]
     if zero is None:
         return {}
+    if recommended:
+        return _recommended(zero, along[-1]["step"], recommended)
     now = along[-1]
     return {
         look.key: {
@@ -73,6 +80,29 @@ def gains(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]
         for look in looks(zero["domains"])
         if look.key in now["domains"]
     }
+
+
+def _recommended(
+    zero: Mapping[str, Any], step: int, found: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    changes = found["changes"]
+    return {
+        look.key: {
+            "look": look,
+            "zero": zero["domains"][look.key],
+            "now": found["domains"][look.key],
+            "tone": TONES[changes[look.key]["outcome"]] if look.key in changes else "even",
+            "step": step,
+        }
+        for look in looks(zero["domains"])
+        if look.key in found["domains"]
+    }
+
+
+def _verdict(progress: Progress) -> str:
+    """The sentence about what the run recommends; empty until it is known."""
+    found = progress.recommended
+    return early_verdict(found, progress.evaluations) if found else ""
 
 
 def tone(zero: Mapping[str, Any], accuracy: float) -> str:
@@ -121,12 +151,14 @@ def _line(job: Job, progress: Progress, place: int | None) -> str:
     if progress.phase == "training" and progress.epochs:
         parts.append(words.Live.epoch.format(epoch=progress.epoch, epochs=progress.epochs))
     if progress.steps and job.state == "running":
-        parts.append(words.Live.step.format(step=progress.step, steps=progress.steps))
+        counted = words.Live.step if progress.phase == "training" else words.Live.part
+        parts.append(counted.format(step=progress.step, steps=progress.steps))
     return " · ".join(parts) if job.state == "running" else ""
 
 
 def _kpis(job: Job, progress: Progress) -> list[dict[str, str]]:
-    rows = gains(progress.evaluations)
+    rows = gains(progress.evaluations, progress.recommended)
+    mean = (progress.recommended or {}).get("mean_change")
     kpis = []
     if job.state == "running":
         kpis.append(_kpi(duration(progress.eta_seconds), words.Live.eta, words.Live.eta_help))
@@ -139,7 +171,7 @@ def _kpis(job: Job, progress: Progress) -> list[dict[str, str]]:
             kpis.append(_device_kpi(progress.memory_bytes, progress.busy))
     for role, name in (("id", words.Live.id_gain), ("ood", words.Live.ood_gain)):
         chosen = [row for row in rows.values() if row["look"].role == role]
-        kpis.append(_gain_kpi(chosen, name))
+        kpis.append(_gain_kpi(chosen, name, mean["outcome"] if mean and role == "ood" else None))
     return kpis
 
 
@@ -150,10 +182,15 @@ def _device_kpi(memory_bytes: int, busy: float | None) -> dict[str, str]:
     return _kpi(percent(busy, 0), words.Live.device.format(memory=memory), words.Live.device_help)
 
 
-def _gain_kpi(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, str]:
+def _gain_kpi(
+    rows: Sequence[Mapping[str, Any]], name: str, outcome: Outcome | None
+) -> dict[str, str]:
+    """The mean change of some domains; `outcome` is what was found of it, where it was tested."""
     if not rows or not rows[0]["step"]:
         return _kpi("–", name)
     change = sum(row["now"]["accuracy"] - row["zero"]["accuracy"] for row in rows) / len(rows)
+    if outcome:
+        return _kpi(points(change), name, tone=TONES[outcome].replace("even", ""))
     tones = {row["tone"] for row in rows}
     colour = (
         "bad" if "bad" in tones and change < 0 else "good" if "good" in tones and change > 0 else ""

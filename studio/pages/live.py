@@ -7,13 +7,14 @@ from typing import Any
 import gradio as gr
 
 from core.errors import UserError
+from core.records import Mixing
 from jobs.ledger import Job
 from studio import plots, words
 from studio.components.base import panel
 from studio.components.chart import chart
 from studio.components.run_header import gains, run_header
 from studio.context import Studio
-from studio.markup import render
+from studio.markup import mixture, render
 from studio.same_run import draft_of
 from studio.session import Notice, Place, Session
 from studio.steering import offered, steering
@@ -91,7 +92,8 @@ class LivePage:
         if not run_id or self._job(session) is None:
             return None
         progress = session.mine.runs.progress(run_id)
-        return (run_id, sum(e["alpha"] is None for e in progress.evaluations), _steps(progress))
+        looks = sum(e["alpha"] is None for e in progress.evaluations)
+        return (run_id, looks, _steps(progress), progress.recommended is not None)
 
     def _log_key(self, session: Session) -> Hashable:
         run_id = session.place.run
@@ -144,8 +146,11 @@ class LivePage:
     def _draw_table(self, session: Session) -> str:
         if not session.place.run or not self._has_run(session):
             return ""
-        rows = list(gains(session.mine.runs.progress(session.place.run).evaluations).values())
+        progress = session.mine.runs.progress(session.place.run)
+        rows = list(gains(progress.evaluations, progress.recommended).values())
         when = words.Charts.at_step.format(step=rows[0]["step"]) if rows else ""
+        if progress.recommended:
+            when = mixture(Mixing.model_validate(progress.recommended["mixing"]))
         shown = [row for row in rows if row["look"].role in ("id", "ood")]
         return render("domain_table.html", rows=shown, when=when)
 

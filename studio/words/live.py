@@ -22,7 +22,9 @@ class Live:
         "data": "reading the images",
         "zero-shot": "measuring zero-shot",
         "training": "training",
-        "wise": "measuring the mixing weights",
+        "choosing": "choosing the mixing weight",
+        "wise": "measuring the frontier",
+        "drift": "measuring what moved",
         "saving": "saving the weights",
         "done": "finished",
     }
@@ -41,8 +43,11 @@ class Live:
     queued_at = "Place {n} in the queue"
     epoch = "epoch {epoch} of {epochs}"
     step = "step {step} of {steps}"
+    part = "{step} of {steps}"
+    verdict = "Verdict"
+    going_on = "This stands. The run goes on measuring the rest of the frontier for the lab."
     eta = "left"
-    eta_help = "estimated time left in training"
+    eta_help = "estimated time left in this phase"
     speed = "images/s"
     device = "device · {memory}"
     device_help = "how busy the run keeps the device, and the memory it holds there"

@@ -6,8 +6,18 @@ from itertools import count
 
 import pytest
 
-from core.events import Evaluated, Measuring, Resumed, Saved, Stage, Step, Warned
-from core.records import DomainScore
+from core.events import (
+    Advanced,
+    Evaluated,
+    Measuring,
+    Recommended,
+    Resumed,
+    Saved,
+    Stage,
+    Step,
+    Warned,
+)
+from core.records import Change, DomainScore, Mixing
 from core.runs import RunFolder
 from jobs import brief
 from jobs.brief import read_brief
@@ -29,11 +39,18 @@ def looks(*labels):
         yield Evaluated(label, number, {"test": SCORE}, 0.5 if label == "alpha" else None)
 
 
+CHANGE = Change(
+    n=4, gained=1, lost=0, difference=0.25, low=-0.3, high=0.7, p=1.0, p_holm=1.0, outcome="held"
+)
+VERDICT = Recommended(Mixing.steady(0.7), {"test": SCORE}, {"test": CHANGE}, None)
 TRAINING = [Stage("data"), Stage("zero-shot"), *looks("zero-shot"), Stage("training")]
 FINISHED = [
     *TRAINING,
     *steps(1, 100),
     *looks("training", "fine-tuned"),
+    Stage("choosing"),
+    *(Advanced(number, 21) for number in range(1, 22)),
+    VERDICT,
     Stage("wise"),
     *looks("alpha", "alpha"),
     Stage("done"),
@@ -50,6 +67,9 @@ STORIES = {
     "another phase that steps": [*TRAINING, *steps(1, 100), Stage("wise"), *steps(1, 3, of=21)],
     "from a checkpoint": [*TRAINING, *steps(1, 9), Resumed(4, 100, 1, 10, 0), *steps(5, 6)],
     "a sentence like an event": [*TRAINING, *steps(1, 9), Warned('"kind": "stage", x')],
+    "choosing": [*TRAINING, *steps(1, 9), Stage("choosing"), Advanced(1, 21), Advanced(2, 21)],
+    "the verdict before the end": [*TRAINING, *steps(1, 9), VERDICT, Stage("wise"), Advanced(1, 3)],
+    "a verdict of before": [*TRAINING, *steps(1, 9), VERDICT, Resumed(4, 9, 1, 1, 0), *steps(5, 6)],
     "finished": FINISHED,
 }
 

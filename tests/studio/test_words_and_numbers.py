@@ -1,11 +1,15 @@
 """How the studio writes numbers, intervals and verdicts."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.evaluation.paired import compare_hits, mean_change
 from core.evaluation.standing import FINE_TUNED, ZERO_SHOT
 from core.records import Mixing
-from studio.components.run_header import alarms, gains, share_done, tone
+from jobs.progress import Progress
+from studio import words
+from studio.components.run_header import alarms, gains, run_header, share_done, tone
 from studio.markup import count, duration, percent, points, size, ticks
 from studio.verdict import Found, early_verdict, paired_verdict, told, verdict
 from tests.studio.conftest import NASTY, TUNED, ZERO, change, evaluation, point
@@ -152,22 +156,68 @@ def test_the_verdict_without_ood_images_says_what_it_does_not_know(steady_record
     assert "nobody can say" in verdict(record)
 
 
-def test_a_run_that_goes_on_has_the_verdict_of_its_record(steady_record):
-    ends = {name: one.model_dump()["domains"] for name, one in steady_record.evaluations.items()}
+def told_early(record):
+    """The event of a run's verdict, and the looks that came before and after it."""
+    ends = {name: one.model_dump()["domains"] for name, one in record.evaluations.items()}
     event = {
-        "mixing": steady_record.mixing.model_dump(),
+        "mixing": record.mixing.model_dump(),
         "domains": ends["recommended"],
-        "changes": {
-            name: one.model_dump() for name, one in steady_record.changes["recommended"].items()
-        },
-        "mean_change": steady_record.mean_changes["recommended"].model_dump(),
+        "changes": {n: one.model_dump() for n, one in record.changes["recommended"].items()},
+        "mean_change": record.mean_changes["recommended"].model_dump(),
     }
     said = [
         {"label": "zero-shot", "step": 0, "alpha": None, "domains": ends["zero-shot"]},
         {"label": "fine-tuned", "step": 9, "alpha": None, "domains": ends["fine-tuned"]},
         {"label": "alpha", "step": 0, "alpha": 0.5, "domains": ends["zero-shot"]},
     ]
-    assert early_verdict(event, said) == verdict(steady_record)
+    return event, said
+
+
+def test_a_run_that_goes_on_has_the_verdict_of_its_record(steady_record):
+    assert early_verdict(*told_early(steady_record)) == verdict(steady_record)
+
+
+def test_once_a_run_recommends_something_its_gains_are_of_that(steady_record):
+    event, said = told_early(steady_record)
+    assert gains(said)["ood/sketch"]["now"]["accuracy"] == TUNED.domains["ood/sketch"].accuracy
+    rows = gains(said, event)
+    assert [(key, row["now"]["accuracy"], row["tone"]) for key, row in rows.items()] == [
+        ("test", 0.75, "good"),
+        ("val", 0.75, "even"),
+        ("ood/noto", 0.58, "even"),
+        ("ood/sketch", 0.5, "even"),
+    ]
+    assert rows["test"]["step"] == 9
+
+
+def test_the_header_of_a_running_run_has_the_verdict_and_no_alarm(steady_record, mine, run):
+    event, said = told_early(steady_record)
+    job = replace(mine.runs.job(run.run_id), state="running")
+    progress = Progress(phase="wise", step=3, steps=21, recommended=event, evaluations=said)
+    header = run_header(job, "A run", progress, None)
+    assert header["verdict"] == verdict(steady_record)
+    assert "goes on measuring" in header["going_on"]
+    assert header["warnings"] == []
+    assert header["line"] == "measuring the frontier · 3 of 21"
+    assert [(k["value"], k["tone"]) for k in header["kpis"][-2:]] == [
+        (f"+15.0{SPACE}pp", "good"),
+        (f"−1.0{SPACE}pp", ""),
+    ]
+    before = run_header(job, "A run", replace(progress, recommended=None), None)
+    assert before["verdict"] == ""
+    assert len(before["warnings"]) == 1
+
+
+def test_every_phase_has_its_words_and_its_share_of_the_whole():
+    phases = ["data", "zero-shot", "training", "choosing", "wise", "drift", "saving", "done"]
+    assert set(phases) == set(words.Live.phases) - {""}
+    shares = [share_done(Progress(phase=name)) for name in phases]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    ends = [share_done(Progress(phase=name, step=4, steps=4)) for name in phases]
+    assert ends[:-1] == shares[1:], "a phase ends where the next begins"
+    middle = share_done(Progress(phase="choosing", step=2, steps=4))
+    assert shares[3] < middle < shares[4]
 
 
 def test_the_verdict_of_an_older_run_names_what_was_gained_and_what_fell(record):
