@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from core.comparison import compare_runs, differences, gap_correlation
+from core.comparison import compare_runs, differences, end_of, gap_correlation
 from core.errors import UserError
 from core.evaluation.predictions import Answers, DomainPredictions, Predictions
 from core.evaluation.standing import mean_interval
@@ -125,7 +125,7 @@ def test_runs_are_compared_at_what_they_recommend(written):
         "mean_changes": {"recommended": MEAN},
     }
     found = compare_runs([written("a", 10, 5, 5, **new), written("b", 10, 10, 10, **new)])
-    one, two = found["runs"]
+    one = found["runs"][0]
     assert (one["end"], one["mixing"]) == ("recommended", {"kind": "steady", "alpha": 0.7})
     assert (one["id"]["accuracy"], one["ood"]["accuracy"]) == (0.9, 22 / 40)
     assert one["fine_tuned"] == {"id": 0.5, "ood": 0.25}
@@ -135,6 +135,12 @@ def test_runs_are_compared_at_what_they_recommend(written):
     assert found["paired"][0]["domains"]["test"]["verdict"] == "same-answers", "18 of 20 in both"
     assert found["notes"] == []
     assert json.loads(json.dumps(found)) == found
+
+
+def test_the_end_that_is_compared_is_the_recommended_one_where_it_was_kept():
+    old = record("old", 1, 1, 1)
+    new = record("new", 1, 1, 1, ends={"recommended": old.evaluations["fine-tuned"]})
+    assert (end_of(old), end_of(new)) == ("fine-tuned", "recommended")
 
 
 def test_a_run_that_kept_no_recommendation_stands_by_its_tuned_weights_and_is_named(written):
@@ -217,7 +223,7 @@ MUTANTS = [
         "core.comparison",
         "return RECOMMENDED if RECOMMENDED in record.evaluations else FINE_TUNED",
         "return FINE_TUNED",
-        test_runs_are_compared_at_what_they_recommend,
+        test_the_end_that_is_compared_is_the_recommended_one_where_it_was_kept,
     ),
     Mutant(
         "core.evaluation.standing",
