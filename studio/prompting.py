@@ -12,6 +12,7 @@ from studio.background import Answer
 from studio.components.knob_form import all_knobs
 from studio.context import Studio
 from studio.markup import interval, percent, points, render
+from studio.recommending import drafted
 from studio.session import Session
 from studio.view import Handler
 
@@ -120,8 +121,9 @@ class Prompting:
     def use_for_prototypes(self, session: Session, _detail: Mapping[str, Any]) -> None:
         """Make the spurious prototypes of the prompts that were written."""
         if data_id := _data(session):
-            fields = {**session.mine.draft(data_id)["fields"], KNOB: "dataset"}
-            session.mine.keep(data_id, fields=fields, stamp=f"prototypes-{time.monotonic_ns()}")
+            draft, stamp = drafted(session.mine, data_id), f"prototypes-{time.monotonic_ns()}"
+            fields = {**draft["fields"], KNOB: "dataset"}
+            session.mine.keep(data_id, fields=fields, method=draft["method"], stamp=stamp)
 
     def _prototypes(self, session: Session, data_id: str) -> Answer:
         wanted = session.place.tab == "train"
@@ -134,7 +136,7 @@ class Prompting:
 
     def _own_prototypes(self, session: Session, data_id: str) -> str | None:
         """What the method's knob says; None for a method without spurious prototypes."""
-        catalogue, draft = self._studio.catalogue(), session.mine.draft(data_id)
+        catalogue, draft = self._studio.catalogue(), drafted(session.mine, data_id)
         if catalogue.state != "ready":
             return None
         fields = draft["fields"]

@@ -5,9 +5,11 @@ import secrets
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -35,6 +37,19 @@ class Opened:
     dataset: Dataset
     images: Mapping[str, Path]
     version: int
+
+    def per_class(self, shots: int) -> float:
+        """How many images of a class a run with so many shots learns from, the mean over classes
+        that have any.
+        """
+        counts = self._taught.values()
+        return sum(min(shots, n) for n in counts) / len(counts) if counts else 0.0
+
+    @cached_property
+    def _taught(self) -> Counter[int]:
+        """Images to learn from, by class."""
+        domains = (domain for domain in self.dataset.domains if domain.role == "train")
+        return Counter(item.label for domain in domains for item in domain.items)
 
 
 class Shelf:

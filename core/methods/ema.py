@@ -43,7 +43,7 @@ class EMA(GradientMethod):
     name = "ema"
     title = "EMA"
     paper = "Nam et al. 2024 (Lipsum-FT), arXiv 2404.00860"
-    summary = "Averages the weights along plain fine-tuning: steadier, and forgets less."
+    summary = "Averages the weights along plain fine-tuning, so that no single step decides."
 
     paper_preset: ClassVar = LIPSUM_FT
     """As Lipsum-FT ran it; the decay it used, one for each data set, is not known to us."""

@@ -16,10 +16,9 @@ class FineTuning(GradientMethod):
     """
 
     name = "ft"
-    family = "baseline"
     title = "Fine-tuning (FT)"
     paper = "Wortsman et al. 2022 (WiSE-FT), arXiv 2109.01903"
-    summary = "Plain fine-tuning from the zero-shot head: best on your images, forgets the others."
+    summary = "Plain fine-tuning from the zero-shot head: nothing holds it back, so mixing has to."
 
     paper_preset: ClassVar = {
         "lr": 3e-5,

@@ -23,7 +23,7 @@ class LinearProbeThenFineTuning(GradientMethod):
     family = "baseline"
     title = "LP-FT"
     paper = "Kumar et al. 2022, arXiv 2202.10054"
-    summary = "Fits the class head first, then fine-tunes all, so that features move less."
+    summary = "Fits the class head first, then fine-tunes all: meant to move the features less."
 
     paper_preset: ClassVar = LIPSUM_FT
     """How Lipsum-FT ran it on CLIP; LP-FT's authors swept the learning rate."""

@@ -4,23 +4,57 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio import words
-from studio.markup import points, render
-from studio.trade_offs import MOST, TradeOff, measured
+from studio.markup import count, decimal, percent, points, render
+from studio.recommending import (
+    RULER,
+    Recommendation,
+    interval,
+    is_similar,
+    nearest,
+    recommend,
+)
+from studio.trade_offs import Benchmark, Situation, Span, TradeOff, benchmarks
+
+w = words.Train
+_TONES = {"rose": "good", "held": "even", "fell": "bad", "fell-clearly": "bad"}
 
 
-def method_cards(methods: Sequence[Mapping[str, Any]], chosen: str) -> str:
-    """One radio group over all methods. The family of the chosen one is open."""
-    known = measured()
+def method_cards(
+    methods: Sequence[Mapping[str, Any]],
+    chosen: str,
+    situation: Situation,
+    measured: Sequence[Benchmark] | None = None,
+) -> str:
+    """One radio group over all methods. The family of the chosen one is open, and the recommended
+    one stands first in its family.
+    """
+    known = benchmarks() if measured is None else measured
+    advice, shown = recommend(situation, known), nearest(situation, known)
+    found = shown.methods if shown else {}
     families = []
-    for family, (title, text) in words.Train.families.items():
-        members = [_card(method, known) for method in methods if method["family"] == family]
+    for family, (title, text) in w.families.items():
+        members = [
+            _card(method, found.get(method["name"]), advice)
+            for method in methods
+            if method["family"] == family
+        ]
         if members:
+            members.sort(key=lambda card: not card["recommended"])
             names = ", ".join(str(card["title"]) for card in members)
             has_chosen = any(card["name"] == chosen for card in members)
             families.append(
                 {"title": title, "text": text, "names": names, "open": has_chosen, "cards": members}
             )
-    return render("method_cards.html", families=families, chosen=chosen)
+    title = next((m["title"] for m in methods if m["name"] == advice.method), advice.method)
+    return render(
+        "method_cards.html",
+        families=families,
+        chosen=chosen,
+        recommended=advice.method,
+        advice=w.recommendation.format(title=title),
+        reason=advice.reason,
+        note=_note(situation, shown) if shown else "",
+    )
 
 
 def method_cards_waiting(error: str) -> str:
@@ -28,21 +62,45 @@ def method_cards_waiting(error: str) -> str:
     return render("method_cards_waiting.html", error=error)
 
 
-def _card(method: Mapping[str, Any], known: Mapping[str, TradeOff]) -> dict[str, Any]:
+def _card(
+    method: Mapping[str, Any], found: TradeOff | None, advice: Recommendation
+) -> dict[str, Any]:
     card = {key: method[key] for key in ("name", "title", "summary", "paper")}
-    return {**card, "dots": _dots(known.get(method["name"]))}
-
-
-def _dots(found: TradeOff | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
     return {
-        "rows": [("ID", _row(found.id_dots)), ("OOD", _row(found.ood_dots))],
-        "sentence": words.Train.measured.format(
-            id=points(found.id_change), ood=points(found.ood_change), seeds=found.seeds
-        ),
+        **card,
+        "recommended": method["name"] == advice.method,
+        "measured": _measured(found) if found and method["name"] != RULER else [],
     }
 
 
-def _row(dots: int) -> str:
-    return "●" * dots + "○" * (MOST - dots)
+def _measured(found: TradeOff) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What a click gives; and the tuned weights alone, where that is something else."""
+    sides = [(w.clicked, found.id, found.ood)] if found.id else []
+    if (found.tuned_id, found.tuned_ood) != (found.id, found.ood):
+        sides.append((w.tuned_alone, found.tuned_id, found.tuned_ood))
+    return [
+        (title, [_moved("ID", own), *([_moved("OOD", ood)] if ood else [])])
+        for title, own, ood in sides
+    ]
+
+
+def _moved(role: str, span: Span) -> tuple[str, str]:
+    """The tone of a change and the words for it."""
+    word = span.word
+    text = w.moved[word or "unknown"].format(
+        role=role, change=points(span.change), interval=interval(span)
+    )
+    return (_TONES[word] if word else "even", text)
+
+
+def _note(situation: Situation, shown: Benchmark) -> str:
+    there = shown.situation
+    intervals = any(one.id and one.id.word for one in shown.methods.values())
+    note = w.measured_note.format(
+        where=shown.title,
+        images=decimal(round(there.per_class), None),
+        domains=count(there.ood_domains, *w.other_domains) if there.ood_domains else w.no_ood,
+        zero=percent(there.zero_shot_id),
+        intervals=w.measured_intervals if intervals else "",
+    )
+    return note if is_similar(situation, there) else f"{w.measured_elsewhere} {note}"

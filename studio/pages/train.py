@@ -16,6 +16,7 @@ from studio.context import Studio
 from studio.estimates import Estimate, estimate
 from studio.markup import duration, percent, render, size
 from studio.prompting import Prompting
+from studio.recommending import drafted, situation_of
 from studio.same_run import codes, config_of
 from studio.session import Session
 from studio.several import Config, outcome, planned
@@ -78,15 +79,18 @@ class TrainPage:
         data_id = self._data(session)
         if data_id is None:
             return None
+        return (self._method_key(session, data_id), situation_of(session.mine, data_id))
+
+    def _method_key(self, session: Session, data_id: str) -> Hashable:
         answer = self._studio.catalogue()
-        return (data_id, answer.state, answer.version, session.mine.draft(data_id)["method"])
+        return (data_id, answer.state, answer.version, drafted(session.mine, data_id)["method"])
 
     def _form_key(self, session: Session) -> Hashable:
         """Typing must not redraw the form: only another method, data set or a duplicate does."""
         data_id = self._data(session)
         if data_id is None:
             return None
-        return (self._cards_key(session), session.mine.draft(data_id).get("stamp"))
+        return (self._method_key(session, data_id), session.mine.draft(data_id).get("stamp"))
 
     def _run_key(self, session: Session) -> Hashable:
         data_id = self._data(session)
@@ -94,10 +98,18 @@ class TrainPage:
             return None
         zero = session.mine.answers.zero_shot(data_id)
         ahead = session.mine.runs.ahead()
-        draft = repr(session.mine.draft(data_id))
+        draft = repr(drafted(session.mine, data_id))
         notice = session.notices.get("train")
         costs = self._footprint(session, data_id).state
-        return (self._cards_key(session), draft, zero.state, zero.version, ahead, notice, costs)
+        return (
+            self._method_key(session, data_id),
+            draft,
+            zero.state,
+            zero.version,
+            ahead,
+            notice,
+            costs,
+        )
 
     # ---- how it looks -----------------------------------------------------------------------
     def _draw_head(self, session: Session) -> str:
@@ -110,7 +122,9 @@ class TrainPage:
         answer = self._studio.catalogue()
         if answer.state != "ready":
             return method_cards_waiting(answer.error)
-        return method_cards(answer.value["methods"], session.mine.draft(data_id)["method"])
+        chosen = drafted(session.mine, data_id)["method"]
+        situation = situation_of(session.mine, data_id)
+        return method_cards(answer.value["methods"], chosen, situation)
 
     def _drawn_by(self, form: Callable[[Any, str, Any], str]) -> Callable[[Session], str]:
         """How a form that is made from the catalogue is drawn with what was typed."""
@@ -119,7 +133,7 @@ class TrainPage:
             data_id, answer = self._data(session), self._studio.catalogue()
             if data_id is None or answer.state != "ready":
                 return ""
-            draft = session.mine.draft(data_id)
+            draft = drafted(session.mine, data_id)
             return form(answer.value, draft["method"], draft["fields"])
 
         return draw
@@ -128,7 +142,7 @@ class TrainPage:
         data_id = self._data(session)
         if data_id is None:
             return ""
-        draft = session.mine.draft(data_id)
+        draft = drafted(session.mine, data_id)
         answer = self._studio.catalogue()
         ahead = session.mine.runs.ahead()
         catalogue = answer.value if answer.state == "ready" else None
@@ -156,7 +170,7 @@ class TrainPage:
         answer = self._studio.catalogue()
         if answer.state != "ready":
             return [], ""
-        draft = session.mine.draft(data_id)
+        draft = drafted(session.mine, data_id)
         try:
             return planned(session.mine.data.shown_path(data_id), draft, answer.value), ""
         except UserError as error:
@@ -196,8 +210,10 @@ class TrainPage:
         if data_id := self._data(session):
             form = dict(detail["form"])
             typed = {str(name): str(value)[:MOST_TYPED] for name, value in form.items()}
-            kept = {**session.mine.draft(data_id)["fields"], **typed}
-            session.mine.keep(data_id, fields=kept)
+            draft = drafted(session.mine, data_id)
+            # What is typed belongs to the method that the form is of, whatever is advised later.
+            kept = {**draft["fields"], **typed}
+            session.mine.keep(data_id, fields=kept, method=draft["method"])
 
     def _queue(self, session: Session, detail: Mapping[str, Any]) -> None:
         data_id, answer = self._data(session), self._studio.catalogue()
@@ -205,7 +221,7 @@ class TrainPage:
             raise UserError(w.no_data)
         if "form" in detail:
             self._keep(session, detail)
-        draft = session.mine.draft(data_id)
+        draft = drafted(session.mine, data_id)
         asked = config_of(session.mine.data.shown_path(data_id), draft, answer.value)
         job = session.mine.runs.submit(data_id, asked, PATIENCE_SECONDS)
         session.place = session.place.at(run=job.id, tab="live")

@@ -17,21 +17,65 @@ class Train:
     paper = "Paper"
     families: ClassVar = {
         "fine-tuning": (
-            "Robust fine-tuning",
-            "The image tower is trained, and something holds it near what CLIP knew.",
+            "Fine-tuning",
+            "The image tower is trained. Most of these also hold it near what CLIP knew; steady "
+            "mixing then leaves images unlike yours to zero-shot.",
         ),
         "features": (
             "Adapters on frozen features",
-            "The image tower stays CLIP's: seconds to train, and it cannot forget.",
+            "The image tower stays CLIP's, so training takes seconds. What stands on it learns "
+            "your images alone, and can lose accuracy on others.",
         ),
-        "prompts": ("Learned prompts", "Both towers stay CLIP's: only the prompt is learned."),
+        "prompts": (
+            "Learned prompts",
+            "Both towers stay CLIP's and only the prompt is learned, which can lose accuracy on "
+            "other images, too.",
+        ),
         "baseline": ("Baselines", "What the others are compared with."),
     }
     model_of_list = "model: visitors of this studio choose from its list: {models}."
-    measured = "On the demo, 16 shots, {seeds} seeds: ID {id}, OOD {ood} against zero-shot."
-    dots_note = (
-        "Dots are our own measurement on the demo data: gain on ID, and how little is lost on OOD. "
-        "Your images may answer differently; docs/benchmark.md has the table."
+    recommended = "recommended"
+    recommendation = "Recommended: {title}."
+    take_it = "Choose it"
+    yours = "{images} images a class, {domains}"
+    other_domains = ("other domain", "other domains")
+    no_ood = "no other domains"
+    reason = "{yours}: on our data set “{where}” it {what}."
+    reason_and = " and "
+    gained = "gained on such images ({change}{interval})"
+    changed_by = "gained nothing on such images ({change}{interval})"
+    elsewhere: ClassVar = {
+        "rose": "rose elsewhere ({change}{interval})",
+        "held": "held elsewhere ({change}{interval})",
+        "fell": "fell elsewhere ({change}{interval})",
+        "fell-clearly": "fell clearly elsewhere ({change}{interval})",
+        "unknown": "changed elsewhere by {change}",
+    }
+    span = ", {low} to {high}"
+    not_measured = (
+        "{yours}: nothing like this was measured yet. Plain fine-tuning is where we would start: "
+        "steady mixing leaves images unlike yours to zero-shot."
+    )
+    clicked = "Mixed as recommended"
+    tuned_alone = "Tuned weights alone"
+    moved: ClassVar = {
+        "rose": "{role} rose ({change}{interval})",
+        "held": "{role} held ({change}{interval})",
+        "fell": "{role} fell ({change}{interval})",
+        "fell-clearly": "{role} fell clearly ({change}{interval})",
+        "unknown": "{role} {change}",
+    }
+    measured_note = (
+        "Our own measurement on “{where}”: {images} images a class, {domains}, zero-shot {zero}. "
+        "Changes are against zero-shot, OOD is the mean over the other domains. {intervals} Your "
+        "images may answer differently; docs/benchmark.md has the tables."
+    )
+    measured_intervals = (
+        "In brackets the 95 % interval over images and seeds: held means that 0 lies in it, fell "
+        "clearly that all of it lies below −2 points."
+    )
+    measured_elsewhere = (
+        "Nothing like your images and model was measured. What stands on the cards:"
     )
     knobs = "Settings"
     advanced = "Advanced"

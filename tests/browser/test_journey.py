@@ -43,11 +43,11 @@ def press(page, target):
     page.keyboard.press("Enter")
 
 
-def refreshed(page):
+def refreshed(page, method):
     """Seconds until a page that was loaded anew shows the run and its curves again."""
     begin = time.monotonic()
     page.reload()
-    see(page, ".ek-run h1:has-text('FD-Align · 16 shots')")
+    see(page, f".ek-run h1:has-text('{method} · 16 shots')")
     see(page, "#tab-live .js-plotly-plot .main-svg")
     return time.monotonic() - begin
 
@@ -75,8 +75,14 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     assert re.search(r"scores \d+\.\d.*n = \d+", page.inner_text(".ek-lead"))
 
     press(page, page.get_by_role("button", name="Continue to training"))
-    assert page.get_by_role("radio", name="FD-Align").is_checked()  # recommended, and why
-    assert "--method fd-align" in page.inner_text(".ek-same pre")
+    recommended = page.locator("[role=radio][aria-describedby=ek-advice]")
+    method = recommended.locator("b").inner_text()
+    assert recommended.is_checked()
+    assert re.search(r"\d+ images a class, \d other domains: ", page.inner_text("#ek-advice")), (
+        "why"
+    )
+    asked = f"--method {recommended.get_attribute('data-name')}"
+    assert asked in page.inner_text(".ek-same pre")
     press(page, page.get_by_role("button", name="Queue training"))
 
     see(page, ".ek-run .ek-pill")  # the live place opens by itself
@@ -90,7 +96,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     assert page.evaluate(GONE) == 0, "a tick replaced a chart"
 
     page.wait_for_function(TRAINS, timeout=120_000)
-    assert soonest(2.0, lambda: refreshed(page)) < 2.0
+    assert soonest(2.0, lambda: refreshed(page, method)) < 2.0
     assert f"run={run}" in page.url
     assert "tab=live" in page.url
     see(page, ".ek-run .ek-pill-done", timeout=300_000)
