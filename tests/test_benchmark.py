@@ -341,5 +341,10 @@ def test_the_gate_as_built_gives_what_the_run_recommends_and_w_1_the_tuned_weigh
     every = rows["every image to the tuned (w = 1)"]
     assert every["id_change"] == pytest.approx(mixed.id - before.id)
     assert every["ood_change"] == pytest.approx(mixed.ood - before.ood)
-    assert len(rows) == 12, "the tiny tower has no third block"
+    assert len(rows) == 5 + 12, "the tiny tower has no third block"
+    tuned = record.evaluations["fine-tuned"]
+    alone = rows["the tuned weights alone"]
+    assert (alone["id_change"], alone["ood_change"]) == pytest.approx(
+        (tuned.id - before.id, tuned.ood - before.ood)
+    )
     assert "| as built | 1 |" in gates([*rows.values()])

@@ -1,12 +1,14 @@
-"""What each choice in the gate of steady mixing is worth: one changed at a time, on finished runs.
+"""What each choice in the gate of steady mixing is worth, and how its relatives do, on finished
+runs.
 
-Nothing is trained again. A run is answered under its own α by gates that read other layers, look at
-more or fewer neighbours, or set their threshold otherwise.
+Nothing is trained again. A run is answered under its own α by gates that differ in one choice: that
+read other layers, look at more or fewer neighbours, or set their threshold otherwise. The relatives
+are WiSE at one α, outputs averaged half and half, VRF, and DaWin, which sees all test images.
 """
 
 import re
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,17 @@ from torch import Tensor, nn
 
 from core.data.dataset import Item
 from core.data.transforms import Augmentation
-from core.evaluation.evaluate import domains_of, flat, labels_of
+from core.errors import UserError
+from core.evaluation.dawin import dawin
+from core.evaluation.evaluate import domains_of, flat, labels_of, measure, measure_outputs
 from core.finished import FinishedRun
+from core.interpolation import Combination, Member
 from core.interpolation.steady import NEIGHBOURS, HeldOutOn, gate_on, trust_in_tuned
+from core.interpolation.vrf import Vrf
 from core.models.classifier import EVALUATION_BATCH, Classifier
+from core.models.ensemble import averaged
 from core.models.gates import FAMILIAR, early_layers, mixed_answers, statistics_of
+from core.records import Evaluation, Mixing
 
 FEATURES = "last-layer features"
 VIEWS = 4
@@ -65,12 +73,13 @@ def variants(tower: nn.Module) -> list[Variant]:
 
 
 def compare_gates(runs: Sequence[FinishedRun]) -> list[dict[str, Any]]:
-    """A row a variant: means over the runs of the ID and OOD change from zero-shot, the worst OOD
-    change, and how many images are familiar at home and elsewhere, fractions of 1.
+    """A row a variant and a relative: means over the runs of the ID and OOD change from zero-shot,
+    the worst OOD change, and for gates how many images are familiar at home and elsewhere,
+    fractions of 1.
     """
     found: dict[str, list[dict[str, float]]] = {}
     for run in runs:
-        for name, row in _of_run(run):
+        for name, row in (*_relatives(run), *_of_run(run)):
             found.setdefault(name, []).append(row)
     return [
         {
@@ -81,6 +90,44 @@ def compare_gates(runs: Sequence[FinishedRun]) -> list[dict[str, Any]]:
         }
         for name, rows in found.items()
     ]
+
+
+def _relatives(run: FinishedRun) -> Iterator[tuple[str, dict[str, float]]]:
+    clip, task = run.clip, run.task
+    start, end = measure(run.zero_shot, clip, task), measure(run.tuned, clip, task)
+
+    def against_zero_shot(other: Evaluation) -> dict[str, float]:
+        before = start.evaluation
+        assert other.ood is not None, "open_runs refuses a run without other domains"
+        assert before.ood is not None
+        return {"id_change": other.id - before.id, "ood_change": other.ood - before.ood}
+
+    yield "the tuned weights alone", against_zero_shot(end.evaluation)
+    alone = Mixing.wise(run.record.selection.alpha)
+    yield "WiSE, one α for all", against_zero_shot(run.measure(alone))
+    half = averaged([start.logits, end.logits], "probabilities")
+    both = measure_outputs(end.features, half, start.domains, task.classes)
+    yield "outputs, half and half", against_zero_shot(both.evaluation)
+    vrf = Vrf(Vrf.Params())
+    steps = vrf.combine([Member("run", run.zero_shot, lambda: _classifier(run))], clip, task)
+    combination = _finish(steps)
+    yield "VRF", against_zero_shot(measure(combination.classifier, clip, task).evaluation)
+    found = dawin((run.zero_shot, run.tuned), clip, task, (start, end))
+    yield "DaWin (sees all test images)", against_zero_shot(found.evaluation)
+
+
+def _classifier(run: FinishedRun) -> Classifier:
+    assert isinstance(run.tuned, Classifier), "an ensemble has no gate"
+    return run.tuned
+
+
+def _finish(steps: Generator[Any, None, Combination]) -> Combination:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            found: Combination = stop.value
+            return found
 
 
 @torch.inference_mode()
@@ -167,5 +214,10 @@ def open_runs(folders: Sequence[Path], cache: Path | None) -> list[FinishedRun]:
     """The runs in these folders; a `UserError` for one without a gate or an OOD domain."""
     runs = [FinishedRun(folder, cache) for folder in folders]
     for run in runs:
-        assert run.steady
+        assert run.steady, "raises what is missing"
+        if run.record.evaluations["zero-shot"].ood is None:
+            raise UserError(
+                f"gate: {run.record.run_id} has no other domain to compare gates on. "
+                "Name runs on data with an ood folder."
+            )
     return runs

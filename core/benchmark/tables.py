@@ -186,7 +186,7 @@ def rules(found: Mapping[str, Any]) -> str:
 
 def gates(rows: Sequence[Mapping[str, Any]]) -> str:
     """What each choice in the gate is worth, in points."""
-    columns = ("gate", "runs", "ID", "OOD", "worst run, OOD", "familiar at home", "elsewhere")
+    columns = ("", "runs", "ID", "OOD", "worst run, OOD", "familiar at home, %", "elsewhere, %")
     return _table(
         columns,
         [
@@ -196,8 +196,8 @@ def gates(rows: Sequence[Mapping[str, Any]]) -> str:
                 _signed(r["id_change"]),
                 _signed(r["ood_change"]),
                 _signed(r["worst_ood_change"]),
-                f"{_percent(r['familiar_id'])} %",
-                f"{_percent(r['familiar_ood'])} %",
+                _percent(r.get("familiar_id")),
+                _percent(r.get("familiar_ood")),
             )
             for r in rows
         ],
