@@ -33,8 +33,8 @@ def test_as_good_as_the_best_is_judged_image_by_image():
     assert as_good_as_the_best([0.0, 1.0], np.array([[-2.0], [-1.0]])) == [1.0]
 
 
-def test_weights_alone_take_the_smallest_of_these_and_a_gate_the_largest():
-    close = {0.0: [-9.0, -9, -9], 0.5: [-1.0, -3, -2], 1.0: [-2.0, -1, -2]}
+def test_weights_alone_take_the_likeliest_and_a_gate_the_largest_not_rejected():
+    close = {0.0: [-9.0, -9, -9], 0.5: [-1.0, -2, -2], 1.0: [-2.0, -1, -2.5]}
     wise = choose_alpha(grid(close), "wise", "last")
     assert (wise.alpha, wise.alpha_chosen_on, wise.checkpoint) == (0.5, "val", "last")
     assert choose_alpha(grid(close, "steady"), "steady", "last").alpha == 1.0
