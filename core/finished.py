@@ -43,7 +43,9 @@ from core.export.formats import FORMATS
 from core.export.huggingface import export_huggingface
 from core.export.onnx import export_onnx
 from core.export.open_clip import export_open_clip
-from core.export.source import LOOKED_AT, Source
+from core.export.source import LOOKED_AT, Source, SteadySource
+from core.export.steady_onnx import export_steady_onnx
+from core.export.steady_open_clip import export_steady_open_clip
 from core.interpolation.steady import SteadyMix
 from core.interpolation.wise import between
 from core.methods.fd_align import FDAlign
@@ -73,6 +75,11 @@ class FinishedRun:
         """Load the run in `folder`. A `UserError` says what is missing or does not fit."""
         self.folder = RunFolder(folder)
         self.record = self.folder.record()
+BEHIND_A_GATE = {
+    "steady-onnx": export_steady_onnx,
+    "steady-open_clip": export_steady_open_clip,
+}
+"""The same for both ends of a steady run with the gate between them."""
         self.config = read_config(self.record.config)
         self._cache = cache
         self.clip = load_clip(self.record, cache, device)
@@ -305,9 +312,10 @@ class FinishedRun:
     def export(self, kind: str, mixing: Mixing, folder: Path) -> Exported:
         """Write the run in another program's format, and load it again to verify.
 
-        An encoder is that at α, whatever the kind of mixing: it is one set of weights.
+        An encoder is that at α, whatever the kind of mixing: it is one set of weights. What holds a
+        gate is steady; a `UserError` says why a run has none.
         """
-        if kind not in (*ENCODERS, "features"):
+        if kind not in (*ENCODERS, *BEHIND_A_GATE, "features"):
             raise unknown("format", kind, FORMATS)
         classifier = self.encoder_at(mixing.alpha)
         card = {**self._card(mixing.alpha), "head": classifier.head.formula}
@@ -319,6 +327,8 @@ class FinishedRun:
 
     def _pictures(self) -> tuple[Path, ...]:
         """Some test images of every domain; none when the data is gone, which needs no export to
+        if kind in BEHIND_A_GATE:
+            return BEHIND_A_GATE[kind](self._steady_source(mixing.alpha), folder)
         fail.
         """
         try:
@@ -327,6 +337,12 @@ class FinishedRun:
             return ()
         domains = [task.test, *task.ood.values()]
         turns = itertools.chain(*itertools.zip_longest(*domains))
+    def _steady_source(self, alpha: float) -> SteadySource:
+        mix = self.steady  # says first why there is none
+        steady = mix.classifier(self.zero_shot, self.encoder_at(alpha), alpha)
+        card = {**self._card(alpha), "mixing": "steady"}
+        return SteadySource(self.clip, steady, alpha, card, self._pictures())
+
         items = (item for item in turns if item is not None)
         return tuple(task.root / item.path for item in itertools.islice(items, LOOKED_AT))
 

@@ -1,4 +1,4 @@
-// One dropped photo through zero-shot, the chosen α and fine-tuned. It is shown from the browser's memory.
+// One dropped photo through zero-shot, the chosen mixing and fine-tuned. It is shown from the browser's memory.
 (() => {
   "use strict";
   const { html, percent } = EK;
@@ -15,6 +15,7 @@
       "familiar",
       "how",
     ].map(find);
+    const gate = find("gate");
     let asked = 0;
 
     const bar = ({ name, probability }, first) =>
@@ -23,6 +24,16 @@
         ><span class="ek-prob">${percent(probability)}</span>
         <i style="width:${(100 * probability).toFixed(1)}%"></i>
       </li>`;
+    /** How familiar the photo looks to the gate of a steady mixing, and who answers it for that. */
+    function tellGate(found) {
+      if (!found) return;
+      const { familiarity, tuned_share: share } = found;
+      const side = familiarity >= 0.5 ? "like" : "unlike";
+      const who = share >= 0.9 ? "tuned" : share <= 0.1 && side === "unlike" ? "zero" : "both";
+      gate.textContent = value()
+        .words.gate[`${side}-${who}`].replace("{familiarity}", percent(familiarity, 0))
+        .replace("{share}", percent(share, 0));
+    }
     /** Whether the photo is like the training images, and from where on an answer is not trusted. */
     function tellFamiliarity(found) {
       const { words } = value();
@@ -51,11 +62,13 @@
     function clear() {
       map.hidden = true;
       toggle.hidden = true;
+      gate.textContent = "";
       familiar.textContent = "";
       how.textContent = "";
       EK.patch(columns, "");
     }
     function show(answer) {
+      tellGate(answer.gate);
       tellFamiliarity(answer.familiarity);
       keepMap(answer.map);
       EK.patch(
@@ -128,12 +141,12 @@
       status.textContent = text;
     };
     const closeCamera = EK.camera(root, () => value().words, take, fail);
-    const gate = () => {
+    const open = () => {
       root.hidden = !value()?.run;
       if (root.hidden) closeCamera();
     };
-    watch("value", gate);
-    gate();
+    watch("value", open);
+    open();
     root.dataset.ready = "";
   });
 })();

@@ -2,7 +2,18 @@
 
 from typing import Literal, get_args
 
-Format = Literal["open_clip", "onnx", "huggingface", "features", "card", "report"]
+Format = Literal[
+    "open_clip",
+    "onnx",
+    "huggingface",
+    "steady-onnx",
+    "steady-open_clip",
+    "features",
+    "card",
+    "report",
+]
 FORMATS: tuple[Format, ...] = get_args(Format)
 DOCUMENTS = ("card", "report")
 """Those that are made from the record alone: no weight is read."""
+STEADY = ("steady-onnx", "steady-open_clip")
+"""Those that hold both towers of a run and the gate between them."""

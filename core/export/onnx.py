@@ -5,9 +5,9 @@ import dataclasses
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -33,9 +33,7 @@ def export_onnx(source: Source, folder: Path) -> Exported:
     What a program must know to use it lies in the file's metadata: `preprocess` (size, mean, std,
     interpolation, resize_mode), `classes`, `names` and the rest of the card, each as JSON.
     """
-    needs("onnx", "the ONNX format")
-    needs("onnxscript", "the ONNX format")
-    needs("onnxruntime", "verifying an ONNX file")
+    needs_onnx()
     make_room(folder, {MODEL})
     path = folder / MODEL
     _write(source, path)
@@ -43,6 +41,13 @@ def export_onnx(source: Source, folder: Path) -> Exported:
         "onnxruntime", folder, {"images": source.images.numpy()}, _own(source), TOLERANCES
     )
     return Exported(folder, snippet(path), "onnxruntime", found)
+
+
+def needs_onnx() -> None:
+    """A `UserError` when one of the programs that write and verify a file is not installed."""
+    needs("onnx", "the ONNX format")
+    needs("onnxscript", "the ONNX format")
+    needs("onnxruntime", "verifying an ONNX file")
 
 
 class Graph(nn.Module):
@@ -69,24 +74,36 @@ class Graph(nn.Module):
 
 
 def _write(source: Source, path: Path) -> None:
+    graph = Graph(dataclasses.replace(source).plain)  # a copy of its own: it is made plain
+    write_graph(graph, ("logits", "embedding"), source.images, told_by(source), path)
+
+
+def told_by(source: Source) -> dict[str, Any]:
+    """What a program must know to use a file."""
+    return {**source.card, "preprocess": dataclasses.asdict(source.clip.preprocess)}
+
+
+def write_graph(
+    graph: nn.Module, outputs: Sequence[str], images: Tensor, told: Mapping[str, Any], path: Path
+) -> None:
+    """Write a module of `images (N, 3, n, n)` with these outputs; what is told of it is metadata,
+    as JSON.
+    """
     import onnx
 
-    graph = Graph(dataclasses.replace(source).plain)  # a copy of its own: it is made plain
-    images = source.images[:2]
     with _quietly():
         program = torch.onnx.export(
             graph,
-            (images,),
+            (images[:2],),
             dynamo=True,
             input_names=["images"],
-            output_names=["logits", "embedding"],
+            output_names=list(outputs),
             dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1)}},
             opset_version=OPSET,
             verbose=False,
         )
     assert program is not None
     model = program.model_proto
-    told = {**source.card, "preprocess": dataclasses.asdict(source.clip.preprocess)}
     onnx.helper.set_model_props(model, {name: json.dumps(told[name]) for name in told})
     onnx.checker.check_model(model)
     onnx.save(model, path)
@@ -111,8 +128,12 @@ def _quietly() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def snippet(path: Path) -> str:
-    """Python that runs the file with onnxruntime, Pillow and numpy."""
+LOGITS = """logits, embedding = session.run(["logits", "embedding"], {"images": images})
+print(told["names"][logits[0].argmax()])"""
+
+
+def snippet(path: Path, ask: str = LOGITS) -> str:
+    """Python that runs the file with onnxruntime, Pillow and numpy, and asks this of `images`."""
     return f'''import json
 import numpy as np
 import onnxruntime
@@ -131,5 +152,4 @@ image = image.crop((left, top, left + size, top + size))
 pixels = (np.asarray(image, np.float32) / 255 - mean) / std
 images = pixels.transpose(2, 0, 1)[None].astype(np.float32)
 
-logits, embedding = session.run(["logits", "embedding"], {{"images": images}})
-print(told["names"][logits[0].argmax()])'''
+{ask}'''

@@ -1,4 +1,4 @@
-"""`Source`: what an encoder is exported from and compared with."""
+"""`Source` and `SteadySource`: what is exported, and what an export is compared with."""
 
 import copy
 import functools
@@ -14,6 +14,7 @@ from core.data.images import read_image
 from core.embedded import demo_folder
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
+from core.models.gates import SteadyClassifier
 from core.models.precision import Precision
 
 TEXTS = ("a photo of a cat.", "a sketch of two houses by the sea.")
@@ -46,7 +47,57 @@ class Source:
     @functools.cached_property
     def images(self) -> Tensor:
         """`(N, 3, n, n)`: normalised evaluation views of real images."""
-        paths = self.pictures or tuple(sorted(demo_folder().glob("test/*/*")))[::7][:LOOKED_AT]
-        views = [self.clip.preprocess.evaluation_view(read_image(path)) for path in paths]
+        views = [self.clip.preprocess.evaluation_view(read_image(path)) for path in self.shown]
         pixels = torch.stack(views).float().div(255)
         return (pixels - self.plain.mean) / self.plain.std
+
+    @property
+    def shown(self) -> tuple[Path, ...]:
+        """The files of these images."""
+        return self.pictures or tuple(sorted(demo_folder().glob("test/*/*")))[::7][:LOOKED_AT]
+
+
+@dataclass(frozen=True)
+class SteadySource:
+    """Both classifiers of a steady run with the gate between them, as exporters need them."""
+
+    clip: ClipModel
+    steady: SteadyClassifier
+    alpha: float
+    """Of the tuned classifier."""
+    card: Mapping[str, Any]
+    """As a `Source` has it."""
+    pictures: tuple[Path, ...] = ()
+
+    @functools.cached_property
+    def zero_shot(self) -> Source:
+        """The classifier of unfamiliar images."""
+        return self._end(self.steady.zero_shot, 0.0)
+
+    @functools.cached_property
+    def tuned(self) -> Source:
+        """The classifier of familiar ones."""
+        return self._end(self.steady.tuned, self.alpha)
+
+    @functools.cached_property
+    def plain(self) -> SteadyClassifier:
+        """A copy on the CPU in fp32."""
+        ours, gate = self.steady, copy.deepcopy(self.steady.gate).cpu()
+        ends = self.zero_shot.plain, self.tuned.plain
+        return SteadyClassifier(*ends, gate, ours.unfamiliar, ours.temperatures)
+
+    @torch.inference_mode()
+    def own(self) -> dict[str, Tensor]:
+        """What the run says of the images: `probabilities (N, C)`, `familiarity` and `tuned_share`
+        `(N,)`.
+        """
+        answers, familiarity, share = self.plain.judged(self.zero_shot.images)
+        return {
+            "probabilities": answers.exp(),
+            "familiarity": familiarity,
+            "tuned_share": share,
+        }
+
+    def _end(self, classifier: Classifier, alpha: float) -> Source:
+        card = {**self.card, "alpha": alpha, "head": classifier.head.formula}
+        return Source(self.clip, classifier, card, self.pictures)

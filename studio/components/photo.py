@@ -1,4 +1,4 @@
-"""One photo, dropped or from the camera, through zero-shot, the chosen α and the tuned weights."""
+"""One photo, dropped or from the camera, through zero-shot, the mixing and the tuned weights."""
 
 from typing import Any
 
@@ -20,6 +20,7 @@ _TEMPLATE = """<div class="ek-photo" data-state="empty" tabindex="-1">
 <input type="file" accept="image/*" data-part="input" hidden aria-label="{drop}">
 <p class="ek-note">{lead}</p></div>
 <div class="ek-card ek-photo-answer"><p class="ek-note" data-part="status" role="status"></p>
+<p class="ek-gate" data-part="gate"></p>
 <p class="ek-familiar" data-part="familiar"></p>
 <div class="ek-columns" data-part="columns"></div>
 <p class="ek-note" data-part="how"></p></div></div>"""
@@ -47,7 +48,7 @@ def photo_value(run_id: str) -> dict[str, Any]:
     """Value of `photo_lab` for a finished run."""
     w = words.Photo
     say = {"asking": w.asking, "familiar": w.familiar, "abstain": w.abstain}
-    say |= {"unknown": w.unknown, "no_map": w.no_map, **w.maps}
+    say |= {"gate": w.gate, "unknown": w.unknown, "no_map": w.no_map, **w.maps}
     say |= {"camera_none": w.camera_none, "camera_refused": w.camera_refused}
     say |= {"camera_busy": w.camera_busy, "camera_insecure": w.camera_insecure}
     return {"run": run_id, "words": say}

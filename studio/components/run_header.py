@@ -24,6 +24,8 @@ _SHARES = {
 }
 """Where each phase begins: of a few-shot run on a processor, which measures 21 mixing weights about
 as long as it trains."""
+_UNTRAINED = ("choosing", "wise", "drift", "saving")
+"""Phases after training, which count no images."""
 _ENDS = dict(zip(_SHARES, [*list(_SHARES.values())[1:], 1.0], strict=True))
 
 
@@ -166,7 +168,8 @@ def _kpis(job: Job, progress: Progress) -> list[dict[str, str]]:
         kpis.append(_kpi(duration((job.finished or time.time()) - job.started), words.Live.elapsed))
     speed = progress.images_per_second
     if job.state == "running":
-        kpis.append(_kpi(number(speed) if speed else "–", words.Live.speed))
+        if speed or progress.phase not in _UNTRAINED:
+            kpis.append(_kpi(number(speed) if speed else "–", words.Live.speed))
         if progress.memory_bytes:
             kpis.append(_device_kpi(progress.memory_bytes, progress.busy))
     for role, name in (("id", words.Live.id_gain), ("ood", words.Live.ood_gain)):

@@ -25,12 +25,34 @@ class Photo:
     )
     asking = "Looking at the photo …"
     alt = "The photo you dropped"
+    gate: ClassVar = {
+        "like-tuned": (
+            "This photo looks like your training images ({familiarity}), so the tuned model "
+            "answers it (a share of {share})."
+        ),
+        "like-both": (
+            "This photo looks rather like your training images ({familiarity}), so the tuned "
+            "model and zero-shot answer it together, the tuned one with a share of {share}."
+        ),
+        "unlike-both": (
+            "This photo looks rather unlike your training images ({familiarity}), so zero-shot "
+            "and the tuned model answer it together, the tuned one with a share of {share}."
+        ),
+        "unlike-zero": (
+            "This photo looks unlike your training images ({familiarity}), so zero-shot answers it."
+        ),
+        "unlike-tuned": (
+            "This photo looks unlike your training images ({familiarity}), but the base model "
+            "hardly knows these classes, so the tuned model answers it, too (a share of {share})."
+        ),
+    }
     familiar = (
-        "Like the training images: {similarity} to the nearest, {threshold} or more is usual."
+        "What it shows is like the training images: {similarity} to the nearest, {threshold} or "
+        "more is usual."
     )
     abstain = (
-        "Unlike the training images: {similarity} to the nearest, below the {threshold} that "
-        "{accepted} of held-out images reach. Better not to trust an answer here."
+        "What it shows is unlike the training images: {similarity} to the nearest, below the "
+        "{threshold} that {accepted} of held-out images reach. Better not to trust an answer here."
     )
     unknown = (
         "How familiar this photo is cannot be told: the run is an ensemble, or its data has moved."

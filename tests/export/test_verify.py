@@ -15,6 +15,7 @@ ALLOWED = {
     "with_onnxruntime": {"onnxruntime", "numpy"},
     "with_transformers": {"transformers", "torch", "numpy"},
     "with_safetensors": {"safetensors", "numpy"},
+    "with_steady": {"numpy"},
 }
 
 

@@ -209,6 +209,14 @@ def test_a_photo_is_classified_in_three_columns(evaluator, config):
         assert sum(guess["probability"] for guess in column["top"]) == pytest.approx(1, abs=1e-4)
 
 
+def test_a_steady_answer_says_how_familiar_the_photo_looks_and_who_answers(evaluator, config):
+    image = next(Path(config.data).glob("train/otter/*"))
+    said = evaluator.predict("a-run", Mixing.steady(0.3), image)
+    assert [column["label"] for column in said["columns"]][1] == "α = 0.3, steady"
+    assert 0 <= said["gate"]["familiarity"] <= said["gate"]["tuned_share"] <= 1
+    assert evaluator.predict("a-run", Mixing.wise(0.3), image)["gate"] is None
+
+
 def test_a_photo_is_told_how_familiar_it_is_and_where_the_model_looked(evaluator, config):
     known = next(Path(config.data).glob("train/otter/*"))
     said = evaluator.predict("a-run", Mixing.wise(0.3), known)

@@ -5,6 +5,9 @@ import sys
 import numpy as np
 import onnxruntime
 
+NAMES = {"embedding": "image features"}
+"""What an output is called beside those of other programs."""
+
 
 def main(folder: str, asked: str, answer: str) -> None:
     """Load as a stranger would and write what it gives, all images at once and one by one."""
@@ -12,18 +15,16 @@ def main(folder: str, asked: str, answer: str) -> None:
         f"{folder}/model.onnx", providers=["CPUExecutionProvider"]
     )
     images = np.load(asked)["images"]
-    logits, features = session.run(["logits", "embedding"], {"images": images})
-    alone = [session.run(["logits"], {"images": image[None]})[0] for image in images]
+    together = session.run(None, {"images": images})
+    alone = [session.run(None, {"images": image[None]}) for image in images]
+    found = {}
+    for place, output in enumerate(session.get_outputs()):
+        name = NAMES.get(output.name, output.name)
+        found[name] = together[place]
+        found[f"{name} one by one"] = np.concatenate([answers[place] for answers in alone])
     told = session.get_modelmeta().custom_metadata_map
-    np.savez(
-        answer,
-        **{
-            "logits": logits,
-            "logits one by one": np.concatenate(alone),
-            "image features": features,
-            "metadata": np.array([f"{name}={told[name]}" for name in sorted(told)]),
-        },
-    )
+    found["metadata"] = np.array([f"{name}={told[name]}" for name in sorted(told)])
+    np.savez(answer, **found)
 
 
 if __name__ == "__main__":

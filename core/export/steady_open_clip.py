@@ -1,0 +1,76 @@
+"""Export of a steady run for open_clip: both checkpoints, the gate, and a reader of a page."""
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import save_file
+
+from core.data.images import read_image
+from core.export.exported import Exported, make_room
+from core.export.open_clip import export_open_clip
+from core.export.source import SteadySource
+from core.export.verify import Difference, verify
+from core.models.gates import gate_state
+
+ZERO_SHOT, TUNED, GATE, READER = "zero-shot", "tuned", "gate.safetensors", "steady.py"
+TOLERANCES = {"probabilities": 1e-3, "probabilities one by one": 1e-3, "familiarity": 1e-3}
+
+
+def export_steady_open_clip(source: SteadySource, folder: Path) -> Exported:
+    """Write `zero-shot/` and `tuned/`, each a checkpoint of its own with its head, the gate as
+    `gate.safetensors`, and `steady.py`, which answers with all three and is what verifies them.
+    """
+    shutil.rmtree(folder / "__pycache__", ignore_errors=True)  # of the reader, once it was used
+    make_room(folder, {ZERO_SHOT, TUNED, GATE, READER})
+    found: list[Difference] = []
+    for name, end in ((ZERO_SHOT, source.zero_shot), (TUNED, source.tuned)):
+        for one in export_open_clip(end, folder / name).differences:
+            found.append(dataclasses.replace(one, output=f"{name} {one.output}"))
+    _write_gate(source, folder / GATE)
+    shutil.copyfile(Path(__file__).with_name("readers") / READER, folder / READER)
+    found += _verified(source, folder)
+    return Exported(folder, snippet(folder), "open_clip and its own steady.py", tuple(found))
+
+
+def _write_gate(source: SteadySource, path: Path) -> None:
+    """The gate's tensors; all else that the reader must know as metadata, each as JSON."""
+    gate, steady = source.steady.gate, source.steady
+    told = {
+        "layers": list(gate.layers),
+        "neighbours": min(gate.neighbours, len(gate.bank)),
+        "unfamiliar": steady.unfamiliar,
+        "temperatures": list(steady.temperatures),
+        "fingerprint": source.clip.fingerprint,
+        **source.card,
+    }
+    save_file(gate_state(gate)[0], path, metadata={name: json.dumps(told[name]) for name in told})
+
+
+def _verified(source: SteadySource, folder: Path) -> tuple[Difference, ...]:
+    """The reader is asked about files, as a stranger asks it: the run's pictures as the run sees
+    them, upright and in 8 bits.
+    """
+    own = {name: tensor.numpy() for name, tensor in source.own().items()}
+    own["probabilities one by one"] = own["probabilities"]
+    with tempfile.TemporaryDirectory(prefix="evenkeel-pictures-") as place:
+        paths = [Path(place, f"{number}.png") for number in range(len(source.zero_shot.shown))]
+        for path, picture in zip(paths, source.zero_shot.shown, strict=True):
+            read_image(picture).save(path)
+        asked = {"photos": np.array([str(path) for path in paths])}
+        expected = {name: own[name] for name in TOLERANCES}
+        return verify("steady", folder, asked, expected, TOLERANCES)
+
+
+def snippet(folder: Path) -> str:
+    """Python that asks the reader."""
+    return (
+        "import sys\n\n"
+        f'sys.path.insert(0, "{folder}")\n'
+        "import steady\n\n"
+        'probabilities, familiarity = steady.answer(["photo.jpg"])\n'
+        'print(steady.told["names"][probabilities[0].argmax()], float(familiarity[0]))'
+    )
