@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation.frontier import REJECTED_FROM
-from core.evaluation.grid import Grid, as_good_as_the_best
+from core.evaluation.grid import REJECTED_FROM, Grid, as_good_as_the_best
 from core.records import MixingKind
 
 

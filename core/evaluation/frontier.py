@@ -9,7 +9,6 @@ from torch import Tensor
 
 from core.data.fewshot import FewShotTask
 from core.evaluation.evaluate import Measured, flat, labels_of, measure_outputs, summarise
-from core.evaluation.grid import REJECTED_FROM as REJECTED_FROM
 from core.evaluation.grid import Grid, Rows, best
 from core.evaluation.metrics import score
 from core.events import Advanced, Evaluated, Event

@@ -48,6 +48,11 @@ def test_a_gate_takes_the_largest_that_is_not_rejected():
     assert best("wise", [0.0, 1.0], once) == 0.0
 
 
+def test_weights_alone_take_the_likeliest_in_any_case():
+    close = np.array([[-9.0, -9, -9], [-1.0, -2, -2], [-2.0, -1, -2.5]])
+    assert best("wise", [0.0, 0.5, 1.0], close) == 0.5
+
+
 def test_without_validation_images_alpha_is_the_default():
     chosen = choose_alpha(grid({0.0: [-1.0], 1.0: [-2.0]}, domain="test"), "wise", "last")
     assert (chosen.alpha, chosen.alpha_chosen_on) == (0.5, "default")
@@ -73,6 +78,12 @@ MUTANTS = [
         "behind.std(1, ddof=1) / np.sqrt(n)",
         "behind.std(1, ddof=1)",
         test_as_good_as_the_best_is_judged_image_by_image,
+    ),
+    Mutant(
+        "core.evaluation.grid",
+        "errors=0)[0]",
+        "errors=2)[-1]",
+        test_weights_alone_take_the_likeliest_in_any_case,
     ),
     Mutant(
         "core.evaluation.grid",
