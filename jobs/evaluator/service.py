@@ -27,7 +27,7 @@ from core.evaluation.shots import ShotsPlan
 from core.evaluation.standing import FINE_TUNED, ZERO_SHOT
 from core.export.documents import write_document
 from core.export.formats import DOCUMENTS, FORMATS
-from core.finished import ENCODERS, FinishedRun
+from core.finished import FinishedRun
 from core.interpolation import catalogue as interpolators
 from core.methods import catalogue as methods
 from core.methods import find
@@ -184,7 +184,7 @@ class Evaluator:
         """Write a finished run for another program: a folder, and one file to download."""
         if format not in FORMATS:
             raise unknown("format", format, FORMATS)
-        steady = "-steady" if mixing.kind == "steady" and format not in ENCODERS else ""
+        steady = "-steady" if mixing.kind == "steady" and format in DOCUMENTS else ""
         name = f"{run}-{format}-alpha-{mixing.alpha:g}{steady}"
         out = self._settings.home / "exports" / run / name
         if format in DOCUMENTS:
@@ -286,18 +286,18 @@ def _pack(folder: Path) -> _Packed:
     """A copy of the one file of a folder, or a zip of several, beside it under a name that tells
     what it is.
     """
-    paths = sorted(folder.iterdir())
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
     alone = len(paths) == 1
     packed = folder.with_name(folder.name + (paths[0].suffix if alone else ".zip"))
-    publish(packed, lambda partial: _fill(partial, paths, folder.name, alone))
+    publish(packed, lambda partial: _fill(partial, paths, folder, alone))
     return _Packed(packed, paths[0], packed) if alone else _Packed(packed, folder, folder)
 
 
-def _fill(partial: Path, paths: list[Path], name: str, alone: bool) -> None:
+def _fill(partial: Path, paths: list[Path], folder: Path, alone: bool) -> None:
     """Stored, not deflated: weights do not shrink."""
     if alone:
         shutil.copyfile(paths[0], partial)
         return
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         for path in paths:
-            archive.write(path, f"{name}/{path.name}")
+            archive.write(path, path.relative_to(folder.parent))

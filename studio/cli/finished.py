@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import UserError, unknown
-from core.export.formats import DOCUMENTS, FORMATS
+from core.export.formats import DOCUMENTS, FORMATS, STEADY
 from core.records import Mixing, MixingKind, RunRecord, WisePoint
 from core.runs import RunFolder
 from jobs.settings import Settings
@@ -126,7 +126,9 @@ def export(
     steady: options.Steady = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the encoder at alpha for another program, loaded again and compared; or a document."""
+    """Write the encoder at alpha, or all of a steady run, for another program, loaded again and
+    compared; or a document.
+    """
     settings = Settings()
     folder = options.find_run(run, settings)
     chosen = _to_export(folder.record(), format, alpha, steady)
@@ -155,14 +157,22 @@ def _export(
 
 def _to_export(record: RunRecord, kind: str, alpha: float | None, steady: bool | None) -> Mixing:
     """A document tells of what the run recommends; an encoder is one set of weights, and takes the
-    α that was chosen for such.
+    α that was chosen for such; what holds a gate is steady.
     """
     if kind in DOCUMENTS:
         return options.mixing(record, alpha, steady)
+    if kind in STEADY:
+        if steady is False:
+            raise UserError(
+                f"--no-steady: {kind} holds both towers and the gate between them. Leave the flag "
+                "out, or export one set of weights with --format open_clip or onnx."
+            )
+        return Mixing.steady(record.mixing.alpha if alpha is None else alpha)
     if steady:
         raise UserError(
             f"--steady: {kind} holds one set of weights, and a steady run answers with two and a "
-            "gate. Leave the flag out for the encoder alone."
+            f"gate. Use --format {' or '.join(STEADY)}, or leave the flag out for the encoder "
+            "alone."
         )
     return options.mixing(record, alpha, steady=False)
 

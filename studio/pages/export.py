@@ -8,6 +8,7 @@ import gradio as gr
 
 from core.errors import UserError
 from core.export.clip_vit import architecture_of, why_not
+from core.export.formats import STEADY
 from core.records import Mixing, RunRecord
 from studio import words
 from studio.background import Answer
@@ -54,7 +55,8 @@ class ExportPage:
         mixing = session.mine.runs.mixing(run_id)
         encoder = session.mine.runs.to_export(run_id, ENCODER)
         answers = session.mine.answers.exported(run_id)
-        reasons = {"huggingface": _no_clip_model(str(record.config.get("model", "")))}
+        reasons = dict.fromkeys(STEADY, _no_gate(record))
+        reasons["huggingface"] = _no_clip_model(str(record.config.get("model", "")))
         return render(
             "export.html",
             title=session.mine.runs.title(record.config),
@@ -107,7 +109,9 @@ def _row(
     return {
         "kind": kind,
         "title": title,
-        "text": text.format(alpha=decimal(encoder.alpha), mixing=mixture(mixing)),
+        "text": text.format(
+            alpha=decimal(encoder.alpha), mixing=mixture(mixing), tuned=decimal(mixing.alpha)
+        ),
         "loads": loads,
         "cannot": w.cannot.format(reason=reason) if reason else "",
         "building": answer is not None and answer.state == "waiting",
@@ -135,6 +139,11 @@ def _difference(found: list[dict[str, Any]]) -> str:
     if not inexact:
         return w.no_difference if found else ""
     return w.difference.format(**max(inexact, key=lambda one: one["largest"] / one["tolerance"]))
+
+
+def _no_gate(record: RunRecord) -> str:
+    """Why a run cannot be steady; empty when it can."""
+    return "" if record.steady else record.why_not_steady or words.Lab.no_gate
 
 
 def _no_clip_model(model: str) -> str:

@@ -35,6 +35,18 @@ class Export:
             "head beside them.",
             "transformers.CLIPModel.from_pretrained(…)",
         ),
+        "steady-onnx": (
+            "ONNX, steady",
+            "Zero-shot, the model at α = {tuned} and the gate between them in one file: image to "
+            "probabilities, familiarity and the tuned model's share.",
+            "onnxruntime.InferenceSession(…)",
+        ),
+        "steady-open_clip": (
+            "open_clip checkpoints, steady",
+            "Zero-shot and α = {tuned} as two checkpoints, the gate, and steady.py, which answers "
+            "with all three.",
+            "python steady.py photo.jpg",
+        ),
         "features": (
             "Features and image list",
             "What the encoder at α = {alpha} sees in every image, by split, and manifest.csv with "

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from core.data.health.copies import refuse_leaks
 from core.errors import UserError
 from core.evaluation.standing import FINE_TUNED
-from core.export.formats import DOCUMENTS
+from core.export.formats import DOCUMENTS, STEADY
 from core.records import ByHand, DomainScore, Mixing, RunConfig, RunRecord, read_config
 from core.runs import RunFolder
 from jobs import queueing
@@ -172,9 +172,11 @@ class Runs:
 
     def to_export(self, run_id: str, kind: str) -> Mixing:
         """What a format is made of: a document of the visitor's mixing, an encoder of one set of
-        weights, which has an α of its own unless the visitor set one.
+        weights, which has an α of its own unless the visitor set one; what holds a gate is steady.
         """
         mixing, record = self.mixing(run_id), self.record(run_id)
+        if kind in STEADY:
+            return Mixing.steady(mixing.alpha)
         if kind in DOCUMENTS or record is None:
             return mixing
         return Mixing.wise(record.selection.alpha if mixing == record.mixing else mixing.alpha)

@@ -182,6 +182,8 @@ def test_export_is_loaded_again_and_compared(evenkeel, finished_run, tmp_path):
     [
         ("onnx", "model.onnx"),
         ("huggingface", "config.json"),
+        ("steady-onnx", "model.onnx"),
+        ("steady-open_clip", "steady.py"),
         ("features", "manifest.csv"),
         ("card", "model-card.md"),
         ("report", "report.html"),
@@ -192,6 +194,8 @@ def test_every_format_is_exported_by_name(evenkeel, finished_run, tmp_path, form
     exported = evenkeel(*asked).json
     assert (tmp_path / "out" / file).exists()
     assert exported["format"] == format
+    if format.startswith("steady"):
+        assert exported["mixing"]["kind"] == "steady"
     is_document = format in ("card", "report")
     assert exported["verified"] is not is_document
     assert bool(exported["differences"]) is not is_document

@@ -1,5 +1,8 @@
 """Every wrong input ends with exit code 2 and one sentence on stderr."""
 
+import json
+import shutil
+
 import pytest
 from PIL import Image
 
@@ -174,6 +177,28 @@ def test_an_alpha_without_a_run(evenkeel, tiny_model, tiny_data):
 def test_a_format_that_does_not_exist(evenkeel, finished_run, tmp_path):
     complaint = evenkeel("export", finished_run, "--format", "onyx", "--out", tmp_path / "x")
     assert "Did you mean 'onnx'?" in complaint.complaint
+
+
+def test_a_gate_asked_for_and_refused_at_once_or_the_other_way_round(
+    evenkeel, finished_run, tmp_path
+):
+    asked = ("export", finished_run, "--out", tmp_path / "x", "--format")
+    complaint = evenkeel(*asked, "steady-onnx", "--no-steady").complaint
+    assert "--no-steady: steady-onnx holds both towers and the gate" in complaint
+    complaint = evenkeel(*asked, "onnx", "--steady").complaint
+    assert "Use --format steady-onnx or steady-open_clip" in complaint
+
+
+def test_a_run_without_a_gate_exported_with_one(evenkeel, finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "older")
+    path = tmp_path / "older" / "record.json"
+    told = json.loads(path.read_text("utf-8")) | {"steady": None, "why_not_steady": ""}
+    told["mixing"] = {"kind": "wise", "alpha": 0.5}
+    path.write_text(json.dumps(told), "utf-8")
+    for kind in ("steady-onnx", "steady-open_clip"):
+        asked = ("export", tmp_path / "older", "--format", kind, "--out", tmp_path / "x")
+        assert "was made before runs had a gate" in evenkeel(*asked).complaint
+    assert not (tmp_path / "x").exists()
 
 
 def test_an_image_that_is_none(evenkeel, finished_run, tmp_path):

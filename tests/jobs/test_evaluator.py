@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,18 @@ def test_an_export_is_verified_and_packed(evaluator):
         "image features",
         "text features",
     }
+
+
+def test_an_export_with_folders_in_it_is_packed_whole(evaluator):
+    exported = evaluator.export("a-run", Mixing.steady(0.5), "steady-open_clip")
+    assert exported["verified"], exported["check"]
+    name = "a-run-steady-open_clip-alpha-0.5"
+    assert Path(exported["path"]).name == f"{name}.zip"
+    with zipfile.ZipFile(exported["path"]) as archive:
+        held = set(archive.namelist())
+    inside = ("steady.py", "gate.safetensors", "zero-shot/evenkeel.json", "tuned/head.safetensors")
+    assert held > {f"{name}/{path}" for path in inside}
+    assert not any(entry.endswith("/") for entry in held)
 
 
 def test_a_document_of_one_file_is_downloaded_as_that_file(evaluator):

@@ -73,8 +73,10 @@ def test_an_encoder_has_the_alpha_for_one_set_of_weights_unless_one_was_set(mine
     assert {made[kind] for kind in ("open_clip", "onnx", "huggingface", "features")} == {
         Mixing.wise(0.3)
     }
+    assert {made["steady-onnx"], made["steady-open_clip"]} == {Mixing.steady(0.8)}
     mine.runs.choose(steady_run, Mixing.steady(0.5))
     assert mine.runs.to_export(steady_run, "onnx") == Mixing.wise(0.5)
+    assert mine.runs.to_export(steady_run, "steady-onnx") == Mixing.steady(0.5)
     assert mine.runs.to_export(steady_run, "card") == Mixing.steady(0.5)
     mine.runs.choose(steady_run, FINE_TUNED)
     assert mine.runs.to_export(steady_run, "onnx") == FINE_TUNED
