@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 
 from core.errors import UserError
-from core.export.formats import FORMATS
+from core.export.formats import FORMATS, STEADY
 from core.records import Mixing
 from studio import words
 from studio.pages.export import ExportPage
@@ -70,7 +70,7 @@ def session(mine, run):
 def rows(page, session):
     """The markup of each row by its format."""
     drawn = page._draw(session)
-    return dict(re.findall(r'<tr class="ek-artefact" data-key="(\w+)">(.*?)</tr>', drawn, re.S))
+    return dict(re.findall(r'<tr class="ek-artefact" data-key="([\w-]+)">(.*?)</tr>', drawn, re.S))
 
 
 def build(page, session, kind):
@@ -81,7 +81,7 @@ def build(page, session, kind):
 def test_there_is_a_row_for_every_format_with_a_button_that_names_it(page, session):
     found = rows(page, session)
     assert tuple(found) == FORMATS == tuple(words.Export.formats)
-    for kind in set(FORMATS) - {"huggingface"}:
+    for kind in set(FORMATS) - {"huggingface", *STEADY}:
         assert f'data-do="export" data-format="{kind}"' in found[kind]
         assert f'aria-label="Build it: {words.Export.formats[kind][0]}"' in found[kind]
 
@@ -90,6 +90,16 @@ def test_a_row_that_cannot_be_built_says_why_and_has_no_button(page, session):
     row = rows(page, session)["huggingface"]
     assert "tf_efficientnet_lite0, and CLIPModel has vision transformers only" in row
     assert "<button" not in row
+
+
+@pytest.mark.parametrize("reason", ["", "An ensemble has no gate."])
+def test_a_run_without_a_gate_says_why_where_a_format_needs_one(page, session, run, record, reason):
+    told = {"run_id": run.run_id, "why_not_steady": reason}
+    record.model_copy(update=told).write(run.record_path)
+    for kind in STEADY:
+        row = rows(page, session)[kind]
+        assert (reason or words.Lab.no_gate) in row
+        assert "<button" not in row
 
 
 def test_a_run_on_a_plain_vit_offers_hugging_face_too(page, session, studio, run, record):
