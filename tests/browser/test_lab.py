@@ -1,7 +1,7 @@
 """The lab's looks into the feature space, the prototypes and single images, by the keyboard."""
 
 from studio import words
-from tests.browser.pages import see
+from tests.browser.pages import load, see
 
 
 def press(page, name, key="Enter", role="button"):
@@ -9,6 +9,38 @@ def press(page, name, key="Enter", role="button"):
     control = page.get_by_role(role, name=name, exact=True)
     control.focus()
     page.keyboard.press(key)
+
+
+def test_the_switch_and_the_choice_of_alpha_are_for_the_keyboard_and_are_kept(
+    open_page, demo, finished
+):
+    page = open_page(f"?data={demo}&run={finished}&tab=lab")
+    switch = page.get_by_role("switch", name=words.Lab.steady)
+    see(page, "[data-part=readings] .ek-reading-note")
+    assert switch.is_checked(), "the run recommends it"
+    assert "look like your training images" in page.inner_text("[data-part=readings]")
+    assert "steady: accuracy on your images" in page.inner_text("[data-part=verdict]")
+    switch.focus()
+    page.keyboard.press("Space")
+    see(page, ".ek-wise[data-kind='wise']")
+    assert "look like your" not in page.inner_text("[data-part=readings]")
+    choice = page.get_by_label(words.Lab.choice)
+    choice.select_option(index=1)
+    page.wait_for_function(
+        "document.querySelector('[data-part=badge]').textContent.startsWith('Chosen on half of')"
+    )
+    see(page, "[data-part=readings] .ek-reading-note:has-text('the other half')")
+    with page.expect_response(lambda answer: "component_server" in answer.url):
+        choice.press("ArrowDown")
+    load(page, page.url)
+    see(page, "[data-part=readings] .ek-reading-note:has-text('the other half')")
+    assert not switch.is_checked(), "it is kept"
+    assert choice.input_value() == choice.locator("option").nth(2).get_attribute("value")
+    choice.select_option(index=0)
+    switch.focus()
+    page.keyboard.press("Space")
+    see(page, ".ek-wise[data-kind='steady']")
+    assert "Chosen on validation" in page.inner_text("[data-part=badge]")
 
 
 def test_the_feature_space_is_mapped_and_read_as_a_table(open_page, demo, finished):
