@@ -2,6 +2,7 @@
 
 import itertools
 import statistics
+import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,7 @@ SOFT, HARD = Target("at most", 2.1), Target("at most", 1.2)
 
 Way = tuple[Callable[[Tensor], object], Tensor]
 """What is called, and with which images."""
+Cost = Callable[[Callable[[], object]], float]
 
 
 def measure_steady(setting: Setting) -> Generator[Event, None, list[Figure]]:
@@ -32,6 +34,7 @@ def measure_steady(setting: Setting) -> Generator[Event, None, list[Figure]]:
 
     A familiar image costs a hard gate the tuned tower and the early layers of the frozen one, an
     unfamiliar one no more than the frozen tower; so both the worst case and a mixture are measured.
+    On a CPU it is processor time of one thread, which other programs take no part of.
     """
     place, cache = yield from finished_run(setting)
     opened = FinishedRun(place.path, cache, setting.device)
@@ -54,8 +57,9 @@ def measure_steady(setting: Setting) -> Generator[Event, None, list[Figure]]:
             "mixed": (hard, mixed[:count]),
             "tower, mixed": (tower, mixed[:count]),
         }
-        _reading(ways, 1)
-        readings = [_reading(ways, asked) for _ in range(setting.repeats)]
+        cost = seconds if opened.clip.precision.device.type == "cuda" else _processor_seconds
+        _reading(ways, 1, cost)
+        readings = [_reading(ways, asked, cost) for _ in range(setting.repeats)]
         figures += _figures(count, readings, float((g >= FAMILIAR).float().mean()))
     return figures
 
@@ -83,13 +87,24 @@ def _figures(count: int, readings: list[dict[str, float]], share: float) -> list
 
 
 @torch.inference_mode()
-def _reading(ways: Mapping[str, Way], asked: int) -> dict[str, float]:
+def _reading(ways: Mapping[str, Way], asked: int, cost: Cost) -> dict[str, float]:
     """Seconds of each way, the shortest of so many, in turns."""
     took: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(asked):
         for name, (ask, images) in ways.items():
-            took[name].append(seconds(partial(ask, images)))
+            took[name].append(cost(partial(ask, images)))
     return {name: min(times) for name, times in took.items()}
+
+
+def _processor_seconds(work: Callable[[], object]) -> float:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _images(opened: FinishedRun, count: int) -> Tensor:
