@@ -57,7 +57,16 @@ from core.models.gates import SteadyClassifier
 from core.models.relevance import relevance
 from core.models.vrf import VrfEnsemble
 from core.models.weights import load_classifiers
-from core.records import ByHand, Draw, Evaluation, Mixing, RunRecord, WisePoint, read_config
+from core.records import (
+    ByHand,
+    Draw,
+    Evaluation,
+    Mixing,
+    MixingKind,
+    RunRecord,
+    WisePoint,
+    read_config,
+)
 from core.runs import RunFolder
 
 ENCODERS = {
@@ -66,6 +75,11 @@ ENCODERS = {
     "huggingface": export_huggingface,
 }
 """What the encoder at some α can be written as, and by whom."""
+BEHIND_A_GATE = {
+    "steady-onnx": export_steady_onnx,
+    "steady-open_clip": export_steady_open_clip,
+}
+"""The same for both ends of a steady run with the gate between them."""
 
 
 class FinishedRun:
@@ -75,11 +89,6 @@ class FinishedRun:
         """Load the run in `folder`. A `UserError` says what is missing or does not fit."""
         self.folder = RunFolder(folder)
         self.record = self.folder.record()
-BEHIND_A_GATE = {
-    "steady-onnx": export_steady_onnx,
-    "steady-open_clip": export_steady_open_clip,
-}
-"""The same for both ends of a steady run with the gate between them."""
         self.config = read_config(self.record.config)
         self._cache = cache
         self.clip = load_clip(self.record, cache, device)
@@ -191,7 +200,7 @@ BEHIND_A_GATE = {
         statistics = self.clip.early_statistics(self.task.root, items)
         return self.steady.share(gate(statistics.to(gate.bank.device)).cpu())
 
-    def frontier(self, alphas: Sequence[float]) -> list[WisePoint]:
+    def frontier(self, alphas: Sequence[float], kind: MixingKind = "wise") -> list[WisePoint]:
         """The ID/OOD frontier at other mixing weights than the run measured."""
         frontier = Frontier(
             start=measure(self.zero_shot, self.clip, self.task),
@@ -200,10 +209,11 @@ BEHIND_A_GATE = {
             clip=self.clip,
             task=self.task,
             alphas=alpha_grid(alphas),
+            steady=self.steady if kind == "steady" else None,
         )
         for _ in frontier.complete():
             pass
-        return frontier.points("wise")
+        return frontier.points(kind)
 
     def inspect(self, mixing: Mixing) -> Inspection:
         """What zero-shot, a mixing and the tuned weights say of every image that the run
@@ -317,6 +327,8 @@ BEHIND_A_GATE = {
         """
         if kind not in (*ENCODERS, *BEHIND_A_GATE, "features"):
             raise unknown("format", kind, FORMATS)
+        if kind in BEHIND_A_GATE:
+            return BEHIND_A_GATE[kind](self._steady_source(mixing.alpha), folder)
         classifier = self.encoder_at(mixing.alpha)
         card = {**self._card(mixing.alpha), "head": classifier.head.formula}
         source = Source(self.clip, classifier, card, self._pictures())
@@ -325,10 +337,14 @@ BEHIND_A_GATE = {
             return export_features(source, folder, self.task, dataset)
         return ENCODERS[kind](source, folder)
 
+    def _steady_source(self, alpha: float) -> SteadySource:
+        mix = self.steady  # says first why there is none
+        steady = mix.classifier(self.zero_shot, self.encoder_at(alpha), alpha)
+        card = {**self._card(alpha), "mixing": "steady"}
+        return SteadySource(self.clip, steady, alpha, card, self._pictures())
+
     def _pictures(self) -> tuple[Path, ...]:
         """Some test images of every domain; none when the data is gone, which needs no export to
-        if kind in BEHIND_A_GATE:
-            return BEHIND_A_GATE[kind](self._steady_source(mixing.alpha), folder)
         fail.
         """
         try:
@@ -337,12 +353,6 @@ BEHIND_A_GATE = {
             return ()
         domains = [task.test, *task.ood.values()]
         turns = itertools.chain(*itertools.zip_longest(*domains))
-    def _steady_source(self, alpha: float) -> SteadySource:
-        mix = self.steady  # says first why there is none
-        steady = mix.classifier(self.zero_shot, self.encoder_at(alpha), alpha)
-        card = {**self._card(alpha), "mixing": "steady"}
-        return SteadySource(self.clip, steady, alpha, card, self._pictures())
-
         items = (item for item in turns if item is not None)
         return tuple(task.root / item.path for item in itertools.islice(items, LOOKED_AT))
 

@@ -38,7 +38,7 @@ def combine(
     device: options.Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Combine finished runs into another: wise, a soup, an ensemble, tpgm."""
+    """Combine finished runs into another: wise, a soup, an ensemble, tpgm, vrf."""
     _combine(method, runs, out, options.assignments(knobs), alphas, device, as_json)
 
 
