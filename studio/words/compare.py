@@ -19,9 +19,9 @@ class Compare:
     gone = "This run is not there any more, or its record cannot be read. Choose another."
     table = "Accuracy by domain"
     table_note = (
-        "Beside each accuracy: the change against zero-shot, and what the same images say of it: "
+        "Below each accuracy: the change against zero-shot, and what the same images say of it: "
         "better, worse or held by the exact McNemar test, corrected over a run's domains (Holm); "
-        "of the mean over OOD domains, whether 0 lies in its 95 % interval. Below it: the 95 % "
+        "of the mean over OOD domains, whether 0 lies in its 95 % interval. Then the 95 % "
         "interval (Wilson) and n. Recommended is what the run itself found, whatever the lab's "
         "slider says now."
     )
@@ -34,7 +34,7 @@ class Compare:
     zero = "zero-shot"
     recommended = "recommended"
     tuned = "fine-tuned alone"
-    mean_ood = "Mean over OOD domains"
+    mean_ood = "Mean OOD"
     again = "Queue the same with another seed"
     queued = "Queued: {name}. It can be ticked here when it has finished."
     elsewhere = (
@@ -83,7 +83,7 @@ class Compare:
     pareto_line = "not beaten on both"
     pareto_label = "{n} runs, ID against mean OOD accuracy; not beaten on both: {names}."
     pareto_columns: ClassVar = (
-        "run", "mixing", "ID", "95 %", "mean over OOD domains", "95 %", "not beaten",
+        "run", "mixing", "ID", "95 %", "mean OOD", "95 %", "not beaten",
     )  # fmt: skip
     yes = "yes"
     no = "no"

@@ -271,7 +271,7 @@ def way(name, fewest, most):
 def test_the_table_has_what_is_recommended_and_the_tuned_weights_alone(record):
     [run] = candidates([told(record)], TITLES)
     found = table([run])
-    assert found["columns"] == ["ID test", "noto", "sketch", "Mean over OOD domains"]
+    assert found["columns"] == ["ID test", "noto", "sketch", "Mean OOD"]
     kept, tuned = found["runs"][0]["rows"]
     assert (kept.mixing, kept.what) == ("α = 0.30, steady", "recommended")
     assert (tuned.mixing, tuned.what) == ("α = 1.00", "fine-tuned alone")
