@@ -19,6 +19,9 @@ PLAIN = str(RunConfig.model_fields["method"].default)
 RULER = "zero-shot"
 MOST_LOST = 0.005
 """How much lower than the best OOD change the recommended one may be, a fraction of 1."""
+ONE_GAIN = 0.01
+"""ID changes that differ by less, a fraction of 1, are one gain: their intervals are far wider, but
+the best guess of a method that gains four points less is four points less."""
 ONE_PRICE = 1.5
 """Step times that differ by less are one price: so much the same step took more on another day."""
 DOUBLINGS = 2.0
@@ -45,8 +48,8 @@ def recommend(situation: Situation, measured: Sequence[Benchmark] | None = None)
     among those that lose nothing elsewhere.
 
     Those are methods whose OOD change is not significantly below zero-shot and not more than
-    `MOST_LOST` below the best such. What lies in the interval of the best goes to the cheaper step,
-    then to plain fine-tuning.
+    `MOST_LOST` below the best such. Of those that gain as much as the best (`ONE_GAIN`) it is the
+    one with the cheaper step, then plain fine-tuning.
     """
     found = nearest(situation, benchmarks() if measured is None else measured)
     chosen = _best(found.methods) if found and is_similar(situation, found.situation) else ()
@@ -125,8 +128,7 @@ def _best(methods: Mapping[str, TradeOff]) -> tuple[TradeOff, ...]:
     if not kept:
         return ()
     best = max(kept, key=lambda one: one.id.change)
-    level = best.id.change if best.id.low is None else best.id.low
-    equal = [one for one in kept if one.id.change >= level]
+    equal = [one for one in kept if one.id.change >= best.id.change - ONE_GAIN]
     price = min(one.of.step_seconds for one in equal) * ONE_PRICE
     cheap = [one for one in equal if one.of.step_seconds <= price]
     chosen = max(cheap, key=lambda one: (one.of.method == PLAIN, one.id.change))
