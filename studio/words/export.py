@@ -68,8 +68,8 @@ class Export:
     }
     encoder_own = (
         "Encoders are exported at α = {alpha}, which is {chosen} for one set of weights that "
-        "answers every image. {mixing} answers with two sets and a gate, so it needs another α; "
-        "the card and the report tell of it."
+        "answers every image. {mixing} answers with two sets and a gate, and has an α of its own: "
+        "the steady formats, the card and the report are of that."
     )
     own: ClassVar = {
         "val": "what validation chose",
@@ -79,8 +79,8 @@ class Export:
     }
     encoder_by_hand = (
         "Encoders are exported at the α set in the lab, {alpha}, but without the gate: they are "
-        "one set of weights, which answers images unlike the training images as well. The card "
-        "and the report tell of {mixing}."
+        "one set of weights, which answers images unlike the training images as well. The steady "
+        "formats, the card and the report are of {mixing}."
     )
     build = "Build it"
     build_this = "Build it: {title}"

@@ -14,7 +14,7 @@ def test_artefacts_are_built_on_a_phone_and_the_report_opens_without_a_server(
     page = open_page(f"?data=demo&run={finished}&tab=export", width=390)
     see(page, "[data-key=report] button")
     assert "vision transformers only" in page.inner_text("[data-key=huggingface]")
-    page.get_by_role("button", name="Build it: ONNX").click()
+    page.get_by_role("button", name="Build it: ONNX", exact=True).click()
     page.get_by_role("button", name="Build it: Report").click()
     see(page, "[data-key=report] a[download]", timeout=60_000)
     see(page, "[data-key=onnx] .ek-verified", timeout=120_000)

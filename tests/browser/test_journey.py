@@ -112,7 +112,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     assert page.evaluate(EXACT)
 
     press(page, page.get_by_role("button", name="Export this model"))
-    press(page, page.get_by_role("button", name="Build it: open_clip checkpoint"))
+    press(page, page.get_by_role("button", name="Build it: open_clip checkpoint", exact=True))
     see(page, "[data-key=open_clip] .ek-verified .ek-good", timeout=120_000)
     assert "vision transformers only" in page.inner_text("[data-key=huggingface]")
     assert str(studio.settings.home) not in page.inner_text("#tab-export"), "a path of the server"

@@ -20,8 +20,8 @@ from tests.attacks.conftest import DATA, LAB, LOAD, town
 
 CLASSES = [cls for cls in vars(words).values() if isinstance(cls, type)]
 TECHNICAL = {
-    "__type__", "barmode", "color", "colour", "dash", "hoverinfo", "id", "key", "legendgroup",
-    "level", "mode", "move", "query", "rangemode", "role", "run", "symbol", "textposition",
+    "__type__", "barmode", "color", "colour", "dash", "hoverinfo", "id", "key", "kind",
+    "legendgroup", "level", "mode", "move", "query", "rangemode", "role", "run", "symbol", "textposition",
     "tone", "type", "uirevision", "visible",
 }  # fmt: skip
 """Fields of what is drawn by scripts that nobody reads."""
