@@ -21,8 +21,8 @@ from tests.attacks.conftest import DATA, LAB, LOAD, town
 CLASSES = [cls for cls in vars(words).values() if isinstance(cls, type)]
 TECHNICAL = {
     "__type__", "barmode", "color", "colour", "dash", "hoverinfo", "id", "key", "kind",
-    "legendgroup", "level", "mode", "move", "query", "rangemode", "role", "run", "symbol", "textposition",
-    "tone", "type", "uirevision", "visible",
+    "legendgroup", "level", "mode", "move", "query", "rangemode", "role", "run", "symbol",
+    "textposition", "tone", "type", "uirevision", "visible",
 }  # fmt: skip
 """Fields of what is drawn by scripts that nobody reads."""
 BUILT_ONCE = ("html_template", "value", "label", "words", "short")
