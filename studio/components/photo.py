@@ -47,7 +47,7 @@ def photo_lab(predict: Any) -> gr.HTML:
 def photo_value(run_id: str) -> dict[str, Any]:
     """Value of `photo_lab` for a finished run."""
     w = words.Photo
-    say = {"asking": w.asking, "familiar": w.familiar, "abstain": w.abstain}
+    say: dict[str, Any] = {"asking": w.asking, "familiar": w.familiar, "abstain": w.abstain}
     say |= {"gate": w.gate, "unknown": w.unknown, "no_map": w.no_map, **w.maps}
     say |= {"camera_none": w.camera_none, "camera_refused": w.camera_refused}
     say |= {"camera_busy": w.camera_busy, "camera_insecure": w.camera_insecure}
