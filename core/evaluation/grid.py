@@ -120,9 +120,8 @@ def best(kind: MixingKind, alphas: Sequence[float], log_likelihoods: NDArray[np.
     """The α of one kind of mixing that some images choose, from a row for each α, (A, N).
 
     Weights that answer every image (`wise`) take the likeliest α. With a gate (`steady`) nothing is
-    paid elsewhere, and α is the largest that these images do not reject. Of the rules compared in
-    docs/benchmark.md these were the best on methods that were left out. Accuracy would not do: a
-    few dozen images leave many mixtures with equal accuracy.
+    paid elsewhere, and α is the largest that these images do not reject. docs/benchmark.md compares
+    the rules. Accuracy would not do: on a few dozen images it rests on one or two of them.
     """
     if kind == "steady":
         return as_good_as_the_best(alphas, log_likelihoods, errors=REJECTED_FROM)[-1]
