@@ -331,7 +331,10 @@ def test_a_preset_fills_what_is_not_named_and_completing_twice_changes_nothing()
         ({"method": "fdalign"}, "Did you mean 'fd-align'"),
         ({"params": {"epoch": 3}}, "unknown knob: there is no 'epoch'. Did you mean 'epochs'"),
         ({"params": {"lr": -1}}, "lr must be greater than 0, got -1"),
-        ({"params": {"direction": "up"}}, "direction must be 'code' or 'paper', got 'up'"),
+        (
+            {"method": "fd-align", "params": {"direction": "up"}},
+            "direction must be 'code' or 'paper', got 'up'",
+        ),
     ],
 )
 def test_a_wrong_config_is_told_what_it_must_be(wrong, sentence):
