@@ -107,10 +107,16 @@ def predict(
         if as_json:
             answer(predictions)
             return
+        gated = chosen.kind == "steady"
         table(
-            ("image", "class", "probability %"),
+            ("image", "class", "probability %", *(["familiar %"] if gated else [])),
             [
-                (Path(one["image"]).name, guess["name"], percent(guess["probability"]))
+                (
+                    Path(one["image"]).name,
+                    guess["name"],
+                    percent(guess["probability"]),
+                    *([percent(one["familiarity"])] if gated else []),
+                )
                 for one in predictions
                 for guess in one["top"]
             ],

@@ -171,6 +171,20 @@ def test_predict_names_the_likeliest_classes(evenkeel, finished_run, tiny_data):
     assert all(len(one["top"]) == 3 for one in predictions)
 
 
+def test_predict_follows_the_recommendation_and_says_how_familiar_an_image_is(
+    evenkeel, finished_run, tiny_data
+):
+    photo = next((tiny_data / "ood" / "night").rglob("*.png"))
+    [told] = evenkeel("predict", finished_run, photo, "--json").json
+    record = evenkeel("evaluate", finished_run, tiny_data, "--json").json
+    assert told["mixing"] == record["mixing"]
+    assert told["mixing"]["kind"] == "steady"
+    assert 0 <= told["familiarity"] <= told["tuned_share"] <= 1
+    [plain] = evenkeel("predict", finished_run, photo, "--no-steady", "--json").json
+    assert (plain["mixing"]["kind"], plain["familiarity"]) == ("wise", None)
+    assert "familiar %" in evenkeel("predict", finished_run, photo).out
+
+
 def test_export_is_loaded_again_and_compared(evenkeel, finished_run, tmp_path):
     exported = evenkeel("export", finished_run, "--out", tmp_path / "exported", "--json").json
     assert exported["verified"], exported["check"]
