@@ -74,7 +74,7 @@ def test_the_record_is_written_as_the_contract_says(done):
     payload = json.loads((folder / "record.json").read_text())
     assert payload["schema"] == 1
     assert payload["status"] == "done"
-    assert payload["config"]["params"]["spurious_weight"] > 0  # filled in: it was left empty
+    assert payload["config"]["params"]["spurious_weight"] == 20  # spelled out
     assert payload["evaluations"]["zero-shot"]["domains"].keys() == {
         "val",
         "test",

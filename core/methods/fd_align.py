@@ -18,10 +18,6 @@ from core.training.linear_probe import probed_head
 from core.training.loop import Batch
 from core.training.settings import TrainingParams
 
-PUBLISHED_WEIGHT = 20.0
-PUBLISHED_SCALE = 100.0
-"""τ of the models that the weight was published for."""
-
 Direction = Literal["code", "paper"]
 Reduction = Literal["mean-over-prototypes", "batch-mean"]
 
@@ -77,9 +73,9 @@ class FDAlign(GradientMethod):
         """Class head to start from: `zero-shot` as the paper says; `lp` fits a linear probe first,
         an option of the official code (which fits it by SGD; ours is the logistic regression of
         LP-FT)."""
-        spurious_weight: Annotated[float, Field(ge=0), Sensible(1, 1000, log=True)] | None = None
-        """Weight of the spurious loss (β); 0 is plain fine-tuning. Empty: the published 20, times
-        (100/τ)² where the model's temperature τ is not CLIP's 100, since the loss grows with τ²."""
+        spurious_weight: Annotated[float, Field(ge=0), Sensible(1, 1000, log=True)] = 20.0
+        """Weight of the spurious loss (β); 0 is plain fine-tuning. The published 20, whatever the
+        model's temperature."""
         direction: Direction = "code"
         """`code`: KL(P₀‖P_t), what the authors ran. `paper`: KL(P_t‖P₀), what they printed."""
         reduction: Reduction = "mean-over-prototypes"
@@ -100,14 +96,6 @@ class FDAlign(GradientMethod):
         """Templates that survive the isolation forest (at most 75 % of them)."""
         centres: Annotated[int, Field(ge=2), Sensible(5, 40)] = 20
         """Cluster centres that k-means makes of the survivors."""
-
-        def resolved(self, clip: ClipModel) -> Self:
-            """Fill in the weight for the model's temperature as well."""
-            params = super().resolved(clip)
-            if params.spurious_weight is not None:
-                return params
-            weight = PUBLISHED_WEIGHT * (PUBLISHED_SCALE / clip.logit_scale) ** 2
-            return params.model_copy(update={"spurious_weight": round(weight, 3)})
 
         def templates_for(self, task: FewShotTask) -> tuple[str, ...]:
             """The templates that the spurious prototypes are made of."""
@@ -146,7 +134,7 @@ class FDAlign(GradientMethod):
         )
         return {
             "class": self.cross_entropy(self.classifier.head(tuned), batch.labels),
-            "spurious": (self.params.spurious_weight or 0.0) * drift,
+            "spurious": self.params.spurious_weight * drift,
         }
 
 
