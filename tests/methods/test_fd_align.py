@@ -212,12 +212,6 @@ MUTANTS = [
         test_the_term_weighs_the_loss_against_the_frozen_tower_on_the_same_views,
     ),
     Mutant(
-        "core.methods.fd_align",
-        "clip.logit_scale) ** 2",
-        "clip.logit_scale)",
-        test_an_empty_weight_is_the_published_one_for_clip_and_grows_for_softer_models,
-    ),
-    Mutant(
         "core.models.spurious",
         "np.argsort(-scores",
         "np.argsort(scores",
