@@ -12,8 +12,8 @@ SMALL_TOWER = 20_000_000
 
 
 def default_lr(clip: ClipModel) -> float:
-    """1e-5, the published value for CLIP's own towers; 3e-5 under 20 M parameters, where the
-    benchmark's search found 1e-4 too high (docs/benchmark.md).
+    """1e-5, the published value for CLIP's own towers; 3e-5 under 20 M parameters, the
+    middle of what validation takes for our methods (docs/benchmark.md).
     """
     count = sum(parameter.numel() for parameter in clip.model.visual.parameters())
     return 3e-5 if count < SMALL_TOWER else 1e-5
