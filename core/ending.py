@@ -1,6 +1,6 @@
 """The end of every run: its classifier is measured, mixed with zero-shot, saved and recorded."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,25 +118,9 @@ def conclude(
         yield Warned(problem)
 
     yield Stage("saving")
-    save_classifier(place.weights_path, clip, made.classifier, begun.prototypes)
-    yield Saved("weights", place.weights_path.name)
-    if frontier.steady:
-        frontier.steady.write(place.gate_path)
-        yield Saved("gate", place.gate_path.name)
-    said = {
-        "zero-shot": begun.start.logits,
-        "recommended": recommended.logits,
-        "fine-tuned": end.logits,
-    }
-    predictions(said, begun.start, task.classes).write(place.predictions_path)
-    yield Saved("predictions", place.predictions_path.name)
-    frontier.grid().write(place.grid_path)
-    yield Saved("grid", place.grid_path.name)
-    evaluations = {
-        "zero-shot": begun.start.evaluation,
-        "recommended": recommended.evaluation,
-        "fine-tuned": end.evaluation,
-    }
+    ends = {"zero-shot": begun.start, "recommended": recommended, "fine-tuned": end}
+    yield from _save(begun, made.classifier, frontier, ends)
+    evaluations = {name: measured.evaluation for name, measured in ends.items()}
     record = RunRecord(
         run_id=place.run_id,
         config=dict(made.config),
@@ -163,6 +147,26 @@ def conclude(
     yield Saved("record", place.record_path.name)
     yield Stage("done")
     return record
+
+
+def _save(
+    begun: Beginning,
+    classifier: Classifier | Ensemble,
+    frontier: Frontier,
+    ends: Mapping[str, Measured],
+) -> Iterator[Event]:
+    """Write everything but the record, which comes last: its presence means that all is there."""
+    place = begun.place
+    save_classifier(place.weights_path, begun.clip, classifier, begun.prototypes)
+    yield Saved("weights", place.weights_path.name)
+    if frontier.steady:
+        frontier.steady.write(place.gate_path)
+        yield Saved("gate", place.gate_path.name)
+    said = {name: measured.logits for name, measured in ends.items()}
+    predictions(said, begun.start, begun.task.classes).write(place.predictions_path)
+    yield Saved("predictions", place.predictions_path.name)
+    frontier.grid().write(place.grid_path)
+    yield Saved("grid", place.grid_path.name)
 
 
 def _gate(

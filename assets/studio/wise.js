@@ -114,7 +114,7 @@
         .replace("{n}", ood.length)
         .replace("{ood}", ood.length ? points(mean(ood.map(gain))) : "");
     }
-    /** Where a mixture lies in the frontier, in percent. */
+    /** The place of a mixture in the frontier, in percent. */
     function place(at, now) {
       const { domains } = value();
       const ood = domains.filter((d) => d.role === "ood");

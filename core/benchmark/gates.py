@@ -27,7 +27,7 @@ from core.interpolation.steady import NEIGHBOURS, HeldOutOn, gate_on, trust_in_t
 from core.interpolation.vrf import Vrf
 from core.models.classifier import EVALUATION_BATCH, Classifier
 from core.models.ensemble import averaged
-from core.models.gates import FAMILIAR, early_layers, mixed_answers, statistics_of
+from core.models.gates import FAMILIAR, early_layers, mixed_answers, statistics_of, tuned_share
 from core.records import Evaluation, Mixing
 
 FEATURES = "last-layer features"
@@ -162,9 +162,7 @@ def _of_run(run: FinishedRun) -> Iterator[tuple[str, dict[str, float]]]:
             train, statistics_of_all[val], variant.layers, variant.neighbours, variant.held_out
         )
         familiarity = gate(statistics_of_all)
-        share = familiarity + (1 - familiarity) * (
-            w if variant.unfamiliar is None else variant.unfamiliar
-        )
+        share = tuned_share(familiarity, w if variant.unfamiliar is None else variant.unfamiliar)
         if variant.hard:
             share = (share >= FAMILIAR).to(share)
         said = mixed_answers(before, after, share, temperatures).argmax(1)

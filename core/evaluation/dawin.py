@@ -1,6 +1,6 @@
 """DaWin: a mixing weight for every image by how sure both ends of a run are of it.
 
-Transductive: the coefficients of a domain depend on all of its images at once, and whoever is shown
+Transductive: the coefficients of a domain depend on all of its images at once, and a user with
 one image has no others. So it is a reference to compare with and no way to combine runs.
 """
 

@@ -40,6 +40,7 @@ from core.models.gates import (
     gate_state,
     mixed_answers,
     nearest_distances,
+    tuned_share,
 )
 from core.models.temperature import fit_temperature
 from core.models.vrf import VrfEnsemble
@@ -75,7 +76,7 @@ class SteadyMix:
 
     def share(self, familiarity: Tensor) -> Tensor:
         """v `(N,)` from g `(N,)`."""
-        return familiarity + (1 - familiarity) * self.unfamiliar
+        return tuned_share(familiarity, self.unfamiliar)
 
     def temperature(self, alpha: float) -> float:
         """T at any α: on the line between the two nearest that were fitted."""

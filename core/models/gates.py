@@ -192,6 +192,11 @@ def mixed_answers(
     return torch.logaddexp(before + torch.log1p(-v), after + torch.log(v)).float()
 
 
+def tuned_share(familiarity: Tensor, unfamiliar: float) -> Tensor:
+    """v = g + (1 − g)·w `(N,)`: the share of the tuned classifier in each answer, from g and w."""
+    return familiarity + (1 - familiarity) * unfamiliar
+
+
 class SteadyClassifier(nn.Module):
     """`(B, 3, H, W) → (B, C)`: zero-shot and tuned classifier, one share of each for every image.
 
@@ -218,7 +223,7 @@ class SteadyClassifier(nn.Module):
 
     def share(self, familiarity: Tensor) -> Tensor:
         """v `(B,)` from g `(B,)`."""
-        v = familiarity + (1 - familiarity) * self.unfamiliar
+        v = tuned_share(familiarity, self.unfamiliar)
         return (v >= FAMILIAR).to(v) if self.hard else v
 
     def forward(self, images: Tensor) -> Tensor:

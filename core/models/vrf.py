@@ -94,7 +94,7 @@ class VrfEnsemble(Ensemble):
 
 
 def vrf_state(ensemble: VrfEnsemble) -> dict[str, Tensor]:
-    """What the ensemble knows beside the weights of its members."""
+    """What the ensemble knows besides the weights of its members."""
     return dict(ensemble.named_buffers(recurse=False))
 
 

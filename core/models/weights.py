@@ -25,7 +25,7 @@ HEADS: dict[str, type[Head]] = {
 """Every kind of head that a classifier may end in."""
 PROTOTYPES = "zero_shot_prototypes"
 VRF = "vrf"
-"""Begins the names of what a `VrfEnsemble` has beside its tuned classifier."""
+"""Begins the names of what a `VrfEnsemble` has besides its tuned classifier."""
 
 
 def save_classifier(

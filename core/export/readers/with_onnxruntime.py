@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 NAMES = {"embedding": "image features"}
-"""What an output is called beside those of other programs."""
+"""What an output is called, next to those of other programs."""
 
 
 def main(folder: str, asked: str, answer: str) -> None:

@@ -1,4 +1,4 @@
-"""Answers of a steady run, by the reader beside its weights: `FOLDER ASKED.npz ANSWER.npz`."""
+"""Answers of a steady run, by the reader next to its weights: `FOLDER ASKED.npz ANSWER.npz`."""
 
 import importlib
 import sys
