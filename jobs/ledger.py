@@ -89,16 +89,18 @@ class Ledger:
         workspace: str | None = None,
         data: Path | None = None,
         state: State | None = None,
+        downwards: bool = False,
     ) -> Jobs:
         """The newest jobs first: everybody's or those of one workspace, on all data or on that in
-        one folder, in any state or in one.
+        one folder, in any state or in one. `downwards` in the order of the queue instead.
         """
         wanted = rows.of_workspace(workspace)
         if data is not None:
             wanted &= table.c.config["data"].as_string() == str(data)
         if state is not None:
             wanted &= table.c.state == state
-        return self._select(wanted, (table.c.seq.desc(),), limit)
+        order = rows.DOWNWARDS if downwards else (table.c.seq.desc(),)
+        return self._select(wanted, order, limit)
 
     def position(self, job_id: str) -> int | None:
         """Place in the line, 1 is next; None when the job does not wait."""

@@ -18,6 +18,16 @@ QUEUED = table.c.state == "queued"
 RUNNING = table.c.state == "running"
 ASIDE = table.c.state.in_(ASIDE_STATES)
 """Neither running nor over."""
+_GROUP = sa.case((RUNNING, 0), (QUEUED, 1), (ASIDE, 2), else_=3)
+DOWNWARDS = (
+    _GROUP,
+    sa.case((_GROUP < 3, table.c.priority), else_=0).desc(),
+    sa.case((_GROUP < 3, table.c.place), else_=0),
+    sa.case((_GROUP < 3, 0.0), else_=sa.func.coalesce(table.c.finished, 0.0)).desc(),
+    table.c.seq.desc(),
+)
+"""How people read the queue: what runs, what runs next, what was laid aside, then what is over, the
+newest first."""
 
 
 def of_workspace(workspace: str | None) -> Condition:

@@ -48,12 +48,12 @@ def submit(
 
 @app.command()
 def jobs(
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, help="How many, from the head down.")] = 200,
     as_json: AsJson = False,
 ) -> None:
-    """The newest runs of the queue and how far they are."""
+    """The queue and how far its runs are: what runs, what runs next, then what is over."""
     settings = Settings()
-    found = Ledger(settings).list(limit)
+    found = Ledger(settings).list(limit, downwards=True)
     with answering(as_json) as answer:
         if as_json:
             answer([{**asdict(job), "progress": _brief(settings, job)} for job in found])
@@ -164,16 +164,14 @@ def logs(
 
 def _checked(settings: Settings, config: RunConfig) -> RunConfig:
     """The config complete and its data looked at: a mistake is said now, not in an hour."""
-    from core.data.fewshot import sample_task
     from core.data.health.copies import refuse_leaks
     from core.data.ingest import open_dataset
+    from core.data.split import task_of
     from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 
     dataset = open_dataset(Path(config.data), settings.cache)
     refuse_leaks(dataset, config.allow_leaks)
-    sample_task(
-        dataset, config.shots, config.seed, config.allow_fewer, config.unseen, config.group_by
-    )
+    task_of(dataset, config)
     evaluator = EvaluatorClient(settings)
     try:
         # A relative folder means this process's, so runs are looked up before the evaluator sees

@@ -13,7 +13,7 @@ from studio.workspace import Workspace
 
 
 def job_list(mine: Workspace, current: str | None, most: int) -> str:
-    """The drawer's HTML, with the newest runs."""
+    """The drawer's HTML, from what runs down to what ended first."""
     found = mine.runs.jobs(most + 1)
     jobs = found[:most]
     running = sum(job.state == "running" for job in jobs)

@@ -29,23 +29,25 @@ NEWEST = 60
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of a workspace, the newest first."""
+    """The runs of a workspace."""
 
     mine: "Workspace"
     _own: set[str] = field(default_factory=set, compare=False, repr=False)
     """Runs that were found to be of this workspace, which stays true."""
 
     def jobs(self, most: int = NEWEST) -> list[Job]:
-        """The newest jobs of this workspace."""
-        return self._newest(most)
+        """The jobs of this workspace from the head of the queue down: what runs, what runs next,
+        what is over, the newest first.
+        """
+        return self._found(most, downwards=True)
 
     def on(self, data_id: str, most: int = NEWEST, state: State | None = None) -> list[Job]:
         """The newest jobs on a data set, in any state or in one."""
         if not self.mine.data.has(data_id):
             return []
-        return self._newest(most, data=self.mine.data.path(data_id), state=state)
+        return self._found(most, data=self.mine.data.path(data_id), state=state)
 
-    def _newest(self, most: int, **wanted: Any) -> list[Job]:
+    def _found(self, most: int, **wanted: Any) -> list[Job]:
         if self.mine.visitor.run is not None:
             return [job] if (job := self.job(self.mine.visitor.run)) else []
         workspace = self.mine.visitor.workspace

@@ -83,6 +83,21 @@ def test_the_newest_jobs_are_listed_first(ledger):
     assert [job.id for job in ledger.list(limit=1)] == ids[-1:]
 
 
+def test_the_queue_reads_downwards(ledger):
+    ids = [ledger.submit(CONFIG).id for _ in range(8)]
+    running = [ledger.claim(ME) for _ in range(4)]
+    for job in (running[1], running[0]):
+        ledger.finish(job, "done")
+    ledger.request_cancel(ids[4])
+    ledger.request_pause(ids[6])
+    ledger.prioritise(ids[7], 1)
+    runs, line, aside, over = [2, 3], [7, 5], [6], [4, 0, 1]
+    shown = [job.id for job in ledger.list(downwards=True)]
+    assert shown == [ids[i] for i in (*runs, *line, *aside, *over)]
+    assert [job.id for job in ledger.list(limit=3, downwards=True)] == shown[:3]
+    assert [job.id for job in ledger.queued()] == [ids[i] for i in line]
+
+
 def test_a_higher_priority_is_taken_first(ledger):
     ids = [ledger.submit(CONFIG).id for _ in range(3)]
     ledger.prioritise(ids[2], 1)
