@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from core.data.names import SETTINGS_NAME, same_name
 from core.data.prompts import checked_templates
@@ -18,8 +18,6 @@ _LARGEST_BYTES = 1_000_000
 
 class DatasetSettings(Params):
     """What `dataset.yaml` may say. Everything is optional."""
-
-    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     title: str = ""
     """What the data set is called; by default its folder's name."""
@@ -74,7 +72,15 @@ class DatasetSettings(Params):
         partial.replace(path)
 
     def _keyed_by(self, folders: Sequence[str]) -> Self:
-        names = {_known(key, folders, "classes"): name for key, name in self.classes.items()}
+        names: dict[str, str] = {}
+        for key, name in self.classes.items():
+            folder = _known(key, folders, "classes")
+            if folder in names:
+                raise UserError(
+                    f"{SETTINGS_NAME}: classes names the folder '{folder}' twice, the second time "
+                    f"as '{key}'. Keep one of the two lines."
+                )
+            names[folder] = name
         moved = {path: _known(key, folders, "relabel") for path, key in self.relabel.items()}
         return self.model_copy(update={"classes": names, "relabel": moved})
 
@@ -87,26 +93,60 @@ def _known(key: str, folders: Sequence[str], where: str) -> str:
     return folder
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses aliases: nine lines of them expand to a billion values."""
+class _Loader(yaml.BaseLoader):
+    """Makes texts, lists and mappings only: a folder called `no` or `010` stays what it is, and
+    `allow_fewer` knows by itself that it wants yes or no.
+    """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
+        if self.check_event(yaml.AliasEvent):  # nine lines of them expand to a billion values
             raise yaml.YAMLError("aliases (*name) are not allowed")
+        tag = getattr(self.peek_event(), "tag", None)
+        if tag and tag not in _PLAIN_TAGS:
+            raise yaml.YAMLError(f"{tag} is not allowed: write the value alone")
         return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        # YAML forbids a key twice, and the library silently takes the last one.
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen if isinstance(key, yaml.ScalarNode) else True:
+                raise yaml.YAMLError(_wrong_key(key))
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _wrong_key(key: yaml.Node) -> str:
+    line = f"line {key.start_mark.line + 1}"
+    if isinstance(key, yaml.ScalarNode):
+        return f"the key '{key.value}' is there twice, again in {line}; keep one of them"
+    return f"the key in {line} is no text; put it in quotes"
+
+
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
+_NOTHING = ("", "~", "null", "Null", "NULL")
 
 
 def _parse(text: bytes) -> dict[str, Any]:
     try:
-        values = _Loader(text).get_single_data()
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if root is None or _is_nothing(root):
+            return {}
+        if isinstance(root, yaml.MappingNode):
+            values: dict[str, Any] = loader.construct_document(root)
+            nothing = {key.value for key, value in root.value if _is_nothing(value)}
+            return {key: value for key, value in values.items() if key not in nothing}
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         problem = " ".join(str(error).split())
         raise UserError(f"{SETTINGS_NAME} is no valid YAML: {problem}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise UserError(
-            f"{SETTINGS_NAME} must be lines of 'key: value' (title, classes, templates, "
-            f"allow_fewer, group_by, exclude, relabel), got a {type(values).__name__}."
-        )
-    return {str(key): value for key, value in values.items()}
+    got = "a list" if isinstance(root, yaml.SequenceNode) else "a text"
+    raise UserError(
+        f"{SETTINGS_NAME} must be lines of 'key: value' ({', '.join(DatasetSettings.model_fields)})"
+        f", got {got}."
+    )
+
+
+def _is_nothing(node: yaml.Node) -> bool:
+    """Whether a key stands there without a value, as in a form that was not filled in."""
+    return isinstance(node, yaml.ScalarNode) and not node.style and node.value in _NOTHING

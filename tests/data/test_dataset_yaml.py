@@ -26,6 +26,30 @@ def test_class_folders_may_be_numbers(tmp_path):
     assert settings.classes == {"0": "zero", "1": "one"}
 
 
+TYPED = (
+    *("no", "yes", "on", "Off", "true", "null", "~", "010", "1e3", "0x1F", "12:30", "1_000"),
+    *("2024-01-01", "1.10", ".5", "<<", "=", "+1", "0b11", "NaN"),
+)
+
+
+def test_names_are_what_was_typed(tmp_path):
+    lines = "".join(f"  {name}: {name}\n" for name in TYPED)
+    settings = read(tmp_path, f"title: no\nclasses:\n{lines}", folders=TYPED)
+    assert settings.title == "no"
+    assert settings.classes == {name: name for name in TYPED}
+    settings.write(tmp_path / "dataset.yaml")
+    assert DatasetSettings.read(tmp_path / "dataset.yaml", TYPED) == settings
+
+
+@pytest.mark.parametrize("typed", ["true", "yes", "On", "TRUE"])
+def test_yes_is_a_truth_where_one_is_wanted(tmp_path, typed):
+    assert read(tmp_path, f"allow_fewer: {typed}").allow_fewer is True
+
+
+def test_a_key_without_a_value_says_nothing(tmp_path):
+    assert read(tmp_path, "title: ~\nclasses:\ntemplates: null\n") == DatasetSettings()
+
+
 WRONG = {
     "titel: x": "unknown key: there is no 'titel'. Did you mean 'title'",
     "classes: {foks: x}": "classes: there is no 'foks'. Did you mean 'fox'",
@@ -33,10 +57,15 @@ WRONG = {
     "classes: {fox: ''}": "'fox' has none",
     "allow_fewer: maybe": "allow_fewer must be",
     "templates: ['a fox']": "exactly once",
-    "templates: a {}": "templates must be",
+    "templates: {a: b}": "templates must be",
     "group_by: video": "group_by must be",
     "relabel: {a.png: foks}": "relabel: there is no 'foks'. Did you mean 'fox'",
-    "exclude: a.png": "exclude must be",
+    "exclude: {a.png: b}": "exclude must be",
+    "title: a\ntitle: b": "the key 'title' is there twice, again in line 2",
+    "classes: {fox: a, fox: b}": "the key 'fox' is there twice",
+    "classes: {red_owl: a, Red owl: b}": "names the folder 'red_owl' twice",
+    "? [fox]\n: b": "the key in line 1 is no text",
+    "allow_fewer: 2": "allow_fewer must be",
     "- fox": "must be lines of 'key: value'",
     "title: [": "is no valid YAML",
     "a: &x [1]\nb: *x": "aliases",
