@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
+from core import spelling
 from core.errors import UserError, unknown
 
 
@@ -34,10 +35,19 @@ class Kind:
 
 class Params(BaseModel):
     """Hyper-parameters of anything: frozen, unknown names refused, attribute docstrings are the
-    help.
+    help. A text is read by what the knob is: `1e-5` as a number, `off` as the choice of that name.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _typed(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str) or info.field_name is None:
+            return value
+        return spelling.read(value, _knob(info.field_name, cls.model_fields[info.field_name]))
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], owner: str) -> Self:
@@ -75,6 +85,7 @@ def _knob(name: str, field: FieldInfo) -> dict[str, Any]:
     knob: dict[str, Any] = {
         "name": name,
         "type": kind,
+        "items": _member(field.annotation) if kind in ("tuple", "list") else None,
         "default": None if field.is_required() else field.get_default(call_default_factory=True),
         "help": " ".join((field.description or "").split()),
         "optional": optional,
@@ -114,3 +125,10 @@ def _kind(annotation: Any) -> tuple[str, list[Any] | None, bool, list[Any]]:
         return type(choices[0]).__name__, choices, optional, rules
     name = getattr(get_origin(annotation) or annotation, "__name__", str(annotation))
     return name, None, optional, rules
+
+
+def _member(annotation: Any) -> str:
+    """Name of the type of a list's members."""
+    lists = [annotation, *get_args(annotation)]  # the second where it may be None
+    of = next(get_args(each) for each in lists if get_origin(each) in (tuple, list))
+    return _kind(of[0])[0]

@@ -8,12 +8,13 @@ from typing import Any
 import yaml
 
 from core.records import RunConfig
-from studio.components.knob_form import UNSET, all_knobs, parsed
+from core.spelling import read, spelled, word
+from studio.components.knob_form import UNSET, all_knobs
 
-_FLAGS = ("preset", "model", "shots", "seed", "evaluations", "precision", "device")
+_FLAGS = ("preset", "model", "shots", "split", "seed", "evaluations", "precision", "device")
 _FORM = (
-    "shots", "seed", "allow_fewer", "unseen", "group_by", "allow_leaks", "stress", "evaluations",
-    "precision", "device", "alphas",
+    "shots", "split", "seed", "allow_fewer", "unseen", "group_by", "allow_leaks", "stress",
+    "evaluations", "precision", "device", "alphas",
 )  # fmt: skip
 _PLAIN = {name: RunConfig.model_fields[name].default for name in ("model", "templates")}
 
@@ -33,7 +34,7 @@ def config_of(
     for field, typed in draft["fields"].items():
         if field not in knobs or str(typed).strip() == UNSET:
             continue
-        value = parsed(str(typed).strip(), str(knobs[field]["type"]))
+        value = read(str(typed).strip(), knobs[field])
         if value == knobs[field]["default"]:
             continue
         if field.startswith("params."):
@@ -53,7 +54,7 @@ def draft_of(config: Mapping[str, Any], catalogue: Mapping[str, Any] | None) -> 
     fields = {
         name: as_typed(value)
         for name, value in asked.items()
-        if value is not None and not (name in knobs and knobs[name]["default"] == value)
+        if (knobs[name]["default"] != value if name in knobs else value is not None)
     }
     return {
         "method": config["method"],
@@ -65,13 +66,13 @@ def draft_of(config: Mapping[str, Any], catalogue: Mapping[str, Any] | None) -> 
 
 def as_typed(value: Any) -> str:
     """A value as it stands in a field of the form."""
-    if isinstance(value, bool):
-        return str(value).lower()
     if not isinstance(value, list | tuple):
-        return str(value)
+        return str(value) if isinstance(value, str | float) else spelled(value)
     typed = ", ".join(map(str, value))
     # Templates hold braces and maybe commas: what would be read otherwise is quoted.
-    return typed if parsed(typed, "list") == list(value) else json.dumps(list(value))
+    items = type(value[0]).__name__ if value else "str"
+    whole = {"type": "list", "items": items}
+    return typed if read(typed, whole) == list(value) else json.dumps(list(value))
 
 
 def spec(value: Any) -> Any:
@@ -87,22 +88,23 @@ def codes(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 def command(config: Mapping[str, Any]) -> str:
     """The command line of this run."""
     words = [f"evenkeel train {shlex.quote(config['data'])}", f"--method {config['method']}"]
-    words += [f"--{name} {_word(config[name])}" for name in _FLAGS if name in config]
+    words += [f"--{name} {shlex.quote(str(config[name]))}" for name in _FLAGS if name in config]
     if "templates" in config:
         given = config["templates"]
-        words += [f"--templates {_word(t)}" for t in ([given] if isinstance(given, str) else given)]
+        templates = [given] if isinstance(given, str) else given
+        words += [f"--templates {shlex.quote(template)}" for template in templates]
     if "allow_fewer" in config:
         words.append("--allow-fewer" if config["allow_fewer"] is True else "--no-allow-fewer")
     if "group_by" in config:
-        words.append(f"--group-by {_word(config['group_by'])}")
+        words.append(f"--group-by {word(config['group_by'])}")
     if config.get("allow_leaks") is True:
         words.append("--allow-leaks")
     if "stress" in config:
         words.append("--stress" if config["stress"] is True else "--no-stress")
     if "alphas" in config:
-        words.append(f"--alphas {','.join(_word(alpha) for alpha in config['alphas'])}")
-    words += [f"--unseen {_word(name)}" for name in config.get("unseen", ())]
-    words += [f"--set {name}={_word(value)}" for name, value in config.get("params", {}).items()]
+        words.append(f"--alphas {','.join(word(alpha) for alpha in config['alphas'])}")
+    words += [f"--unseen {shlex.quote(_alone(name))}" for name in config.get("unseen", ())]
+    words += [f"--set {name}={word(value)}" for name, value in config.get("params", {}).items()]
     return " \\\n  ".join(words)
 
 
@@ -125,9 +127,6 @@ def script(config: Mapping[str, Any]) -> str:
     )
 
 
-def _word(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, list | tuple | dict):
-        return shlex.quote(yaml.safe_dump(value, default_flow_style=True, width=999).strip())
-    return shlex.quote(str(value).lower() if isinstance(value, bool) else str(value))
+def _alone(name: str) -> str:
+    """A name as it is, or where that would be taken for something else as a list of one."""
+    return name if read(name, {"type": "list"}) == [name] else spelled([name])

@@ -5,9 +5,10 @@ from itertools import product
 from typing import Any
 
 from core.errors import UserError
+from core.spelling import read
 from jobs.ledger import Job
 from studio import words
-from studio.components.knob_form import all_knobs, parsed
+from studio.components.knob_form import all_knobs
 from studio.same_run import config_of
 from studio.session import Notice
 
@@ -64,7 +65,7 @@ def _values(knob: str, typed: str, knobs: Mapping[str, Mapping[str, Any]]) -> li
     """The values of the swept setting; one that changes nothing when none is swept."""
     if not knob or knob not in knobs:  # a method without this knob runs once
         return [None]
-    values = [parsed(part.strip(), str(knobs[knob]["type"])) for part in typed.split(",")]
+    values = [read(part.strip(), knobs[knob]) for part in typed.split(",")]
     if not typed:
         raise UserError(words.Several.no_values.format(knob=knob))
     return list(dict.fromkeys(values))

@@ -1,10 +1,10 @@
 """`evenkeel methods` and `evenkeel models`: what there is, with every knob."""
 
-import json
 from typing import Annotated
 
 import typer
 
+from core.spelling import word
 from studio.cli.output import AsJson, answering, table
 
 app = typer.Typer()
@@ -32,7 +32,7 @@ def methods(
             print(f"{method['name']}: {method['title']} ({method['paper']})")
             print(f"  {method['summary']}")
             for knob in method["knobs"]:
-                print(f"    --set {knob['name']}={json.dumps(knob['default'])}  {knob['help']}")
+                print(f"    --set {knob['name']}={word(knob['default'])}  {knob['help']}")
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """`combine`, `soup`, `interpolators`: finished runs made into another run."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from core.records import DEFAULT_ALPHAS, RunRecord
 from core.runs import EventLog, RunFolder
+from core.spelling import word
 from jobs.settings import Settings
 from studio.cli import options
 from studio.cli.live import display
@@ -75,7 +75,7 @@ def interpolators(as_json: AsJson = False) -> None:
             print(f"{one['name']}: {one['title']}, {runs} ({one['paper']})")
             print(f"  {one['summary']}")
             for knob in one["knobs"]:
-                print(f"    --set {knob['name']}={json.dumps(knob['default'])}  {knob['help']}")
+                print(f"    --set {knob['name']}={word(knob['default'])}  {knob['help']}")
 
 
 def _combine(

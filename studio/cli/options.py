@@ -12,6 +12,7 @@ import yaml
 from core.errors import UserError
 from core.records import Mixing, RunConfig, RunRecord
 from core.runs import RunFolder
+from core.spelling import read, read_file, unquoted
 from jobs.naming import find_run as find_run
 from jobs.settings import Settings
 
@@ -23,6 +24,13 @@ Preset = Annotated[
 ]
 Model = Annotated[str | None, typer.Option(help="Which CLIP; see `evenkeel models`.")]
 Shots = Annotated[int | None, typer.Option(help="Training images per class.")]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="Where val or test are cut from the training images: `kept`, the cut that stands with "
+        "the data set, or `drawn`, what the shots of the seed leave."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Draws shots, augmentation and order.")]
 Set = Annotated[
     list[str] | None,
@@ -72,6 +80,8 @@ Alphas = Annotated[
 ]
 Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, …")]
+_NAMES = {"type": "tuple", "items": "str"}
+
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Folder or id of a finished run.")]
 Alpha = Annotated[
     float | None,
@@ -96,6 +106,7 @@ def describing_a_run(command: Callable[..., None]) -> Callable[..., None]:
         preset: Preset = None,
         model: Model = None,
         shots: Shots = None,
+        split: Split = None,
         seed: Seed = None,
         knobs: Set = None,
         config: Config = None,
@@ -134,7 +145,7 @@ def build_config(
     **flags: Any,
 ) -> RunConfig:
     """The run that a file and the flags describe. `flags` are named as `RunConfig` names them."""
-    values = _read_yaml(config) if config else {}
+    values = _read_settings(config) if config else {}
     params = values.get("params") or {}
     if not isinstance(params, dict):
         raise UserError(f"{config}: params must be lines of 'knob: value', got {params!r}.")
@@ -143,7 +154,9 @@ def build_config(
     if templates:
         values["templates"] = template_spec(templates)
     if unseen:
-        values["unseen"] = tuple(name.strip() for text in unseen for name in text.split(","))
+        values["unseen"] = [name for text in unseen for name in read(text, _NAMES)]
+    if alphas is None and isinstance(values.get("alphas"), str):
+        alphas = values["alphas"]
     if alphas is not None:
         values["alphas"] = parse_alphas(alphas)
     values["data"] = str(Path(data).expanduser().absolute())
@@ -189,9 +202,9 @@ def is_run(text: str, settings: Settings) -> bool:
     return by_id or RunFolder(Path(text).expanduser()).record_path.exists()
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_settings(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text("utf-8"))
+        values = read_file(path.read_bytes())
     except OSError as error:
         raise UserError(f"config: {path} cannot be read ({error.strerror}).") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -206,12 +219,9 @@ def assignments(texts: Sequence[str] | None) -> dict[str, Any]:
     return dict(_assignment(text) for text in texts or ())
 
 
-def _assignment(text: str) -> tuple[str, Any]:
-    """`lr=1e-5` as name and value. Validation turns the text into the knob's own type."""
+def _assignment(text: str) -> tuple[str, str]:
+    """`lr=1e-5` as name and text. The knob says what the text is."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise UserError(f"--set must be KNOB=VALUE such as lr=1e-5, got {text!r}.")
-    try:
-        return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
-        return name.strip(), value
+    return name.strip(), unquoted(value)

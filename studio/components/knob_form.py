@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
+from core.spelling import read
 from studio import words
 from studio.markup import render
 
@@ -81,7 +80,7 @@ def knob_view(knob: Mapping[str, Any], key: str, fields: Mapping[str, str]) -> d
         "placeholder": shown(knob.get("default")),
         "sensible": sensible,
         "usual": _usual(sensible),
-        "changed": value != UNSET and parsed(value, str(knob["type"])) != knob.get("default"),
+        "changed": value != UNSET and read(value, knob) != knob.get("default"),
     }
 
 
@@ -97,22 +96,6 @@ def shown(value: Any) -> str:
         values = [shown(item) for item in value]
         return ", ".join(values if len(values) <= 6 else [*values[:3], "…", values[-1]])
     return str(value)
-
-
-def parsed(typed: str, kind: str) -> Any:
-    """`1e-5` as a number where one is asked for; what does not fit stays text, for the check."""
-    try:
-        if kind in ("int", "float"):
-            number = float(typed)
-            return int(number) if kind == "int" and number.is_integer() else number
-        if kind == "bool":
-            return {"true": True, "false": False}.get(typed, typed)
-        if kind in ("tuple", "list", "dict"):
-            opened = typed if typed[:1] in "[{" else f"[{typed}]"
-            return yaml.safe_load(opened)
-    except (ValueError, yaml.YAMLError):
-        return typed
-    return typed
 
 
 def _choices(knob: Mapping[str, Any]) -> list[tuple[str, str]]:
