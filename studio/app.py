@@ -108,7 +108,9 @@ def _acting(
             guarded(name, handler, state, detail)
             if state.place.tab not in (before, detail.get("tab")):
                 state.open(state.place.tab, detail.get("opened"))
-            return show(state)
+            drawn = show(state)
+            state.mine.leave(state.place)
+            return drawn
 
     return act
 
@@ -116,8 +118,9 @@ def _acting(
 def _opened(studio: Studio, request: gr.Request, query: dict[str, str]) -> Session:
     """A new page of whoever sent the request."""
     mine = Workspace(studio, _required(studio, request))
+    place = mine.back_to(Place.from_query(query), is_tab_named="tab" in query)
     origin = f"{'https' if is_https(request) else 'http'}://{names(request.headers)[0]}"
-    return Session(mine, Place.from_query(query), origin=origin)
+    return Session(mine, place, origin=origin)
 
 
 def _again(studio: Studio, state: Session | None, request: gr.Request) -> Session:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.durable import publish
 from core.records import write_json
 from studio.session import is_id
 
@@ -32,6 +33,24 @@ class Drafts:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self._path(key), kept)
         return kept
+
+    @property
+    def place(self) -> str:
+        """The query string of where the visitor was last; empty when that is not known."""
+        try:
+            return self._place_path.read_text("utf-8")
+        except (FileNotFoundError, UnicodeDecodeError):
+            return ""
+
+    def leave(self, query: str) -> None:
+        """Keep where the visitor is."""
+        with self._lock:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            publish(self._place_path, lambda partial: partial.write_text(query, "utf-8"))
+
+    @property
+    def _place_path(self) -> Path:
+        return self.folder / ".place"  # no id begins with a dot
 
     def _path(self, key: str) -> Path:
         if not is_id(key):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from studio.workspace import Workspace
 
 TABS = ("data", "train", "live", "lab", "compare", "export")
+LAB_TABS = ("wise", "errors", "calibration", "drift", "space", "shots", "prototypes", "photo")
 MOST_COMPARED = 6
 """Runs side by side: as many as there are colours with a symbol of their own."""
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
@@ -34,11 +35,14 @@ class Place:
     """Runs side by side; the first is compared against."""
     share: str | None = None
     """The token of a read-only link, when the visitor came by one."""
+    lab: str = LAB_TABS[0]
+    """What of the lab is open."""
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Self:
         """The place that a query string names; what is not an id or a tab is dropped."""
         data, run, tab = query.get("data"), query.get("run"), query.get("tab", "")
+        lab = query.get("lab")
         share = query.get("share")
         is_link = isinstance(share, str) and _LINK.fullmatch(share)
         compare = dict.fromkeys(filter(is_id, str(query.get("compare", "")).split(",")))
@@ -49,17 +53,23 @@ class Place:
             tab=tab if tab in TABS else usual,
             compare=tuple(compare)[:MOST_COMPARED],
             share=share if is_link else None,
+            lab=lab if lab in LAB_TABS else LAB_TABS[0],
         )
 
     def query(self) -> str:
-        """The query string of this place, empty for the start."""
+        """The query string of this place; never empty: a plain address opens where one was."""
         parts = {"data": self.data, "run": self.run, "compare": ",".join(self.compare)}
         if self.share:
             parts = {"share": self.share}
-        named = {key: value for key, value in parts.items() if value}
-        if named or self.tab != "data":
-            named["tab"] = self.tab
-        return f"?{urlencode(named, safe=',')}" if named else ""
+        named = {key: value for key, value in parts.items() if value} | {"tab": self.tab}
+        if self.tab == "lab" and self.lab != LAB_TABS[0]:
+            named["lab"] = self.lab
+        return f"?{urlencode(named, safe=',')}"
+
+    @property
+    def is_somewhere(self) -> bool:
+        """Whether a data set or a run is named."""
+        return any((self.data, self.run, self.compare, self.share))
 
     def at(self, **changes: Any) -> Self:
         """This place with something changed."""

@@ -13,7 +13,7 @@ from studio.components.run_header import share_done
 from studio.context import Studio
 from studio.markup import render
 from studio.more import how_many, showing_more
-from studio.session import TABS, Place, Session, is_id
+from studio.session import LAB_TABS, TABS, Place, Session, is_id
 from studio.steering import steering
 from studio.view import Handler, View, dispatch
 
@@ -39,6 +39,7 @@ class Shell:
                 "new-data": self._new_data,
                 "open-run": self._open_run,
                 "stay": self._stay,
+                "open-lab": self._open_lab,
                 **showing_more("queue"),
                 **steering(),
             }
@@ -93,7 +94,8 @@ class Shell:
         model = session.mine.draft(data_id)["model"] if data_id else ""
         active = sum(not job.is_over for job in session.mine.runs.jobs())
         answer = self._studio.catalogue()
-        return (data_id, model, active, answer.state, tuple(session.mine.data.ids()))
+        run = session.place.run if data_id is None else None
+        return (data_id, run, model, active, answer.state, tuple(session.mine.data.ids()))
 
     def _draw_header(self, session: Session) -> str:
         data_id, mine = session.place.data, session.mine
@@ -102,7 +104,7 @@ class Shell:
         model = str(mine.draft(data_id)["model"]) if data_id else ""
         return render(
             "header.html",
-            title=mine.data.title(data_id) if data_id else "",
+            title=mine.data.title(data_id) if data_id else self._elsewhere(session),
             data_sets=[
                 {"id": name, "title": mine.data.title(name), "current": name == data_id}
                 for name in mine.data.ids()[:12]
@@ -113,6 +115,15 @@ class Shell:
             device=device,
             active=sum(not job.is_over for job in session.mine.runs.jobs()),
         )
+
+    def _elsewhere(self, session: Session) -> str:
+        """What the header calls data that is not on the shelf; empty when nothing is there yet."""
+        mine = session.mine
+        if mine.is_read_only:
+            return words.Shell.shared_run
+        if job := mine.runs.job(session.place.run):
+            return mine.runs.data_title(job)
+        return words.Shell.choose_data if mine.data.ids() or mine.runs.jobs(1) else ""
 
     # ---- drawer -----------------------------------------------------------------------------
     def _queue_key(self, session: Session) -> Hashable:
@@ -165,6 +176,11 @@ class Shell:
         """The visitor opened another place by hand; old news when we have moved them since."""
         if detail.get("tab") in TABS and not session.moved_after(detail.get("opened")):
             session.place = session.place.at(tab=detail["tab"])
+
+    def _open_lab(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """The visitor opened a tab of the lab."""
+        if detail.get("lab") in LAB_TABS:
+            session.place = session.place.at(lab=detail["lab"])
 
     def _open_run(self, session: Session, detail: Mapping[str, Any]) -> None:
         job = session.mine.runs.find(detail.get("id"))

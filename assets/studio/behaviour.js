@@ -92,6 +92,16 @@
         await new Promise((done) => setTimeout(done, 50));
       }
     },
+    /** Past header and rail: the keyboard goes on in the place that is open. */
+    skip() {
+      const place = [...document.querySelectorAll("#ek-places > [role=tabpanel]")].find(
+        (panel) => panel.offsetParent,
+      );
+      if (!place) return;
+      place.tabIndex = -1;
+      place.focus({ preventScroll: true });
+      scrollTo({ top: 0 });
+    },
     dismiss(target) {
       target.closest("[data-dismissable]")?.remove();
     },
@@ -239,8 +249,11 @@
   // ---- address bar, title, notices, the phone's queue chip -------------------------------------
   let moving = false;
   let opens = () => {}; // until the address bar is there: it looks at what was opened before
+  let opensLab = () => {};
   // Gradio shows its tabs before it has our parts: a place opened by then counts as well.
   document.addEventListener("click", (event) => {
+    const lab = event.target.closest("#ek-lab-tabs > .tab-wrapper [role=tab]")?.dataset.tabId;
+    if (lab) opensLab(lab);
     const place = event.target.closest("#ek-places > .tab-wrapper [role=tab]")?.dataset.tabId;
     if (!place || moving) return;
     EK.opened += 1;
@@ -281,6 +294,7 @@
     show();
     watch("value", show);
     opens = stay;
+    opensLab = (lab) => trigger("action", { do: "open-lab", lab, opened: EK.opened });
     applyTheme();
     document.body.classList.toggle("ek-queue-closed", store.get("queue") === "closed");
     document.body.classList.add("ek-ready");

@@ -45,7 +45,7 @@ class LabPage:
             head = panel()
             with (
                 gr.Column(visible=False) as body,
-                gr.Tabs(elem_id="ek-lab-tabs", overflow_behavior="wrap"),
+                gr.Tabs(elem_id="ek-lab-tabs", overflow_behavior="wrap") as tabs,
             ):
                 with gr.Tab(w.tabs["wise"], id="wise"):
                     wise = wise_lab(measure=measure_with(studio))
@@ -72,6 +72,7 @@ class LabPage:
         self.views = [
             View(head, self._key, self._draw_head),
             View(body, self._key, lambda s: gr.update(visible=self._record(s) is not None)),
+            View(tabs, self._opened_key, lambda s: gr.update(selected=s.place.lab)),
             View(wise, self._key, self._draw_wise),
             View(errors, self._inspection_key, self._draw_errors),
             View(calibration, self._inspection_key, self._draw_calibration),
@@ -100,6 +101,10 @@ class LabPage:
     def _key(self, session: Session) -> Hashable:
         done = self._record(session) is not None
         return (session.place.run, done, self._studio.catalogue().state)
+
+    def _opened_key(self, session: Session) -> Hashable:
+        """When the server says which tab is open: the visitor's own clicks need no answer."""
+        return (session.move.stamp if session.move else None, self._record(session) is not None)
 
     def _draw_head(self, session: Session) -> str:
         record = self._record(session)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import parse_qsl
 
 from core.errors import UserError
 from core.records import RunConfig
@@ -15,6 +16,8 @@ from studio import words
 from studio.context import Studio
 from studio.drafts import Drafts
 from studio.paths import without_paths
+from studio.session import Place
+from studio.shelf import DEMO
 from studio.visitors import Visitor
 from studio.workspace.answers import Answers
 from studio.workspace.data import DataSets
@@ -68,6 +71,31 @@ class Workspace:
     def spoken(self, text: str) -> str:
         """A text as this visitor may read it: without the paths of our machine."""
         return text if self.is_owner else without_paths(text, self.studio.settings.home)
+
+    def leave(self, place: Place) -> None:
+        """Keep where the visitor is, for the next time that they come."""
+        query = place.query()
+        if place.is_somewhere and not self.is_read_only and query != self.drafts.place:
+            self.drafts.leave(query)
+
+    def back_to(self, asked: Place, is_tab_named: bool) -> Place:
+        """Where a page opens: where its address says, and if that names neither data set nor run,
+        where the visitor was last. Who asks for the data place alone wants a new data set.
+        """
+        if asked.is_somewhere or self.is_read_only or (is_tab_named and asked.tab == "data"):
+            return asked
+        last = Place.from_query(dict(parse_qsl(self.drafts.place.removeprefix("?"))))
+        if not (self.data.has(last.data) or self.runs.job(last.run)):
+            last = self._busy_place()
+        return last.at(tab=asked.tab) if is_tab_named else last
+
+    def _busy_place(self) -> Place:
+        """What goes on, else the newest data set; the start when there is neither."""
+        first = next(iter(self.runs.jobs(1)), None)
+        if first and not first.is_over:
+            return Place(run=first.id, tab="live")
+        own = (name for name in self.data.ids() if name != DEMO)
+        return Place(data=next(own, None))
 
     def draft(self, data_id: str) -> dict[str, Any]:
         """The next run on a data set, as far as the visitor has chosen it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from core.data.health.copies import refuse_leaks
+from core.data.split import task_of, with_shots
 from core.errors import UserError
 from core.evaluation.standing import FINE_TUNED
 from core.export.formats import DOCUMENTS, STEADY
@@ -199,14 +200,16 @@ class Runs:
     def submit(self, data_id: str, asked: Mapping[str, Any], patience_seconds: float) -> Job:
         """Queue a run on a data set of this workspace, once the evaluator finds it right."""
         self.mine.check_names(asked)
-        refuse_leaks(self.mine.data.open(data_id).dataset, asked.get("allow_leaks") is True)
+        dataset = self.mine.data.open(data_id).dataset
+        refuse_leaks(dataset, asked.get("allow_leaks") is True)
         checked = self.mine.studio.background.patiently(
             lambda: self.mine.studio.evaluator.check(
                 {**asked, "data": str(self.mine.data.path(data_id))}
             ),
             patience_seconds,
         )
-        config = RunConfig.parse(checked, "run")
+        config = with_shots(dataset, RunConfig.parse(checked, "run"))  # what is queued is frozen
+        task_of(dataset, config)
         return queueing.submit(self.mine.studio.settings, config, self.mine.remembered())
 
     def submit_all(
@@ -308,6 +311,13 @@ class Runs:
     def links(self, run_id: str) -> int:
         """How many links to a run there are; a guest is not told."""
         return 0 if self.mine.is_read_only else self.mine.studio.workspaces.links(run_id)
+
+    def data_title(self, job: Job) -> str:
+        """What the data set of a job is called; of a folder that is not on the shelf its name."""
+        name = self.data_of(job)
+        if name is None:
+            return Path(str(job.config.get("data", ""))).name
+        return self.mine.data.title(name)
 
     def data_name(self, job: Job) -> str | None:
         """The data set on the shelf that a job trains on, whoever may open it."""

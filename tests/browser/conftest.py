@@ -92,7 +92,7 @@ def open_page(chromium, studio, tab) -> Iterator[Callable]:
     """
     given = []
 
-    def open_at(query: str = "", width: int = 1280, color_scheme: str = "light"):
+    def open_at(query: str = "?tab=data", width: int = 1280, color_scheme: str = "light"):
         if given:
             context = chromium.new_context(accept_downloads=True)
             after.callback(context.close)

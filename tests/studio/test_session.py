@@ -10,7 +10,10 @@ def test_an_address_is_read_back_as_it_was_written():
     place = Place(data="demo", run="ft-20260101-0000-abcd", tab="lab")
     query = dict(pair.split("=") for pair in place.query().removeprefix("?").split("&"))
     assert Place.from_query(query) == place
-    assert Place().query() == ""
+    assert Place.from_query({"tab": "lab", "lab": "errors", "run": "ft-1"}).lab == "errors"
+    assert Place.from_query({"tab": "lab", "lab": "<b>"}) == Place(tab="lab")
+    assert Place(data="demo", tab="lab", lab="errors").query() == "?data=demo&tab=lab&lab=errors"
+    assert Place(data="demo", tab="train", lab="errors").query() == "?data=demo&tab=train"
 
 
 class Anything:
