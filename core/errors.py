@@ -1,5 +1,6 @@
 """The one exception for what a user can mend, and the sentence that helps with a typo."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -27,3 +28,13 @@ def unknown(kind: str, got: str, options: Iterable[str]) -> UserError:
     else:
         hint = f"There are {len(names)} to choose from, for example {', '.join(names[:3])}."
     return UserError(f"{kind}: there is no {got!r}. {hint}")
+
+
+_NOT_TO_BE_SHOWN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    """A name from outside, fit for a sentence: without line ends, and what turns text around."""
+    return _NOT_TO_BE_SHOWN.sub("?", text)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import file_digest, sha256
 from pathlib import Path
 from time import time_ns
+from typing import Any
 
 _FORMAT = b"evenkeel hashes 1"
 YOUNG_SECONDS = 2.0
@@ -26,9 +27,9 @@ State = list[int]
 Known = dict[str, tuple[State, str]]
 
 
-def place_of(folder: Path, workspace: Path) -> Path:
-    """The file in which the hashes of a data set are kept."""
-    return workspace / "hashes" / f"{sha256(os.fsencode(folder)).hexdigest()}.json"
+def place_of(folder: Path, workspace: Path, what: str = "hashes") -> Path:
+    """The file in which the hashes of a data set, or something else about it, are kept."""
+    return workspace / what / f"{sha256(os.fsencode(folder)).hexdigest()}.json"
 
 
 def hash_files(root: Path, paths: Sequence[str], kept: Path | None = None) -> list[str | None]:
@@ -38,7 +39,7 @@ def hash_files(root: Path, paths: Sequence[str], kept: Path | None = None) -> li
     In the file `kept`, if one is named, hashes are looked up and left for next time. Whether that
     works changes none of them: a damaged file counts for nothing.
     """
-    known = _read(kept) if kept else {}
+    known = _known(kept) if kept else {}
     began = time_ns()
     still: Known = {}
     for path in paths:
@@ -49,7 +50,7 @@ def hash_files(root: Path, paths: Sequence[str], kept: Path | None = None) -> li
     hashed = dict(zip(news, _hash_all([f"{root}/{path}" for path in news]), strict=True))
     if kept and (news or len(still) < len(known)):
         old = {path: one for path, one in hashed.items() if one and _is_old(one[0], began)}
-        _write(kept, {**still, **old})
+        write_kept(kept, _FORMAT, {**still, **old})
     found: Mapping[str, tuple[State, str] | None] = {**still, **hashed}
     return [one[1] if (one := found[path]) else None for path in paths]
 
@@ -88,18 +89,24 @@ def _hash(path: str) -> tuple[State, str] | None:
         return None
 
 
-def _read(place: Path) -> Known:
-    """What was kept, if it is whole."""
+def _known(place: Path) -> Known:
+    found = read_kept(place, _FORMAT)
+    return {path: (state, digest) for path, (state, digest) in found.items()}
+
+
+def read_kept(place: Path, format: bytes) -> dict[str, Any]:
+    """What `write_kept` left there in the same format, if it is whole; else nothing."""
     try:
         head, _, body = place.read_bytes().partition(b"\n")
     except OSError:
         return {}
-    if head != _head(body):
+    if head != _head(format, body):
         return {}
-    return {path: (state, digest) for path, (state, digest) in json.loads(body).items()}
+    found: dict[str, Any] = json.loads(body)
+    return found
 
 
-def _write(place: Path, known: Known) -> None:
+def write_kept(place: Path, format: bytes, known: Mapping[str, Any]) -> None:
     """Keep this for later readers, all or nothing of it; where that cannot be, nothing."""
     body = json.dumps(known, ensure_ascii=True, separators=(",", ":")).encode()
     with contextlib.suppress(OSError):
@@ -108,11 +115,11 @@ def _write(place: Path, known: Known) -> None:
         handle, partial = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=place.parent)
         try:
             with open(handle, "wb") as file:
-                file.write(_head(body) + b"\n" + body)
+                file.write(_head(format, body) + b"\n" + body)
             os.replace(partial, place)
         except OSError:
             os.unlink(partial)
 
 
-def _head(body: bytes) -> bytes:
-    return b"%s %s" % (_FORMAT, sha256(body).hexdigest().encode())
+def _head(format: bytes, body: bytes) -> bytes:
+    return b"%s %s" % (format, sha256(body).hexdigest().encode())

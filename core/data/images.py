@@ -2,6 +2,7 @@
 
 import errno
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from core.data.limits import Limits
-from core.errors import UserError
+from core.data.png import without_long_texts
+from core.errors import UserError, printable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """What Pillow is allowed to try. MPO, the phones' JPEG, comes through JPEG; EPS would start a
@@ -54,7 +56,8 @@ class UnreadableImage(UserError):
     """A file that is no image we read. `name` and `reason` are its two halves."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"'{name}' cannot be read: {reason}. Replace it or remove it.")
+        shown = printable(name)
+        super().__init__(f"'{shown}' cannot be read: {reason}. Replace it or remove it.")
         self.name = name
         self.reason = reason
 
@@ -80,7 +83,7 @@ def read_image(
 def open_image(file: IO[bytes], limits: Limits) -> Image.Image:
     """The image with its header read and found small enough; its pixels are decoded later."""
     try:
-        image = Image.open(file, formats=FORMATS)
+        image = Image.open(without_long_texts(file), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         got = re.search(r"(\d+) pixels", str(error))
         raise _Refused(_too_large(f"{got[1] if got else 'its'} pixels", limits.pixels)) from None
@@ -97,6 +100,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 def in_one_sentence(path: Path, name: str) -> Iterator[None]:
     """Whatever a decoder raises becomes an `UnreadableImage` that says why."""
     try:
+        _refuse_devices(path)
         yield
     except (_Refused, UnidentifiedImageError) as error:
         reason = str(error) if isinstance(error, _Refused) else _what_it_is(path)
@@ -117,6 +121,13 @@ def in_one_sentence(path: Path, name: str) -> Iterator[None]:
 
 class _Refused(Exception):
     """A reason not to decode."""
+
+
+def _refuse_devices(path: Path) -> None:
+    """To open a pipe is to wait for whoever writes to it."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a folder says what it is itself
+        raise _Refused("it is a pipe, a socket or a device, not a file")
 
 
 def _what_it_is(path: Path) -> str:
