@@ -1,8 +1,9 @@
-"""Freed memory that stays with the process for the next tensor."""
+"""Freed memory that stays with the process for the next tensor, and how to tell that it ran out."""
 
 import ctypes
 import functools
 
+_SAYINGS = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 KEPT_BYTES = 1 << 30
 _SETTINGS = {-1: KEPT_BYTES, -3: KEPT_BYTES, -8: 1}
 """M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX: a thread's own arena has no large blocks."""
@@ -22,3 +23,10 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):  # macOS, Windows
         return False
     return all(tune(setting, value) for setting, value in _SETTINGS.items())
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device, or this machine, had no memory left for a tensor."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(saying in str(error) for saying in _SAYINGS)

@@ -28,6 +28,9 @@ class Preprocess:
     std: tuple[float, float, float]
     interpolation: str = "bicubic"
     resize_mode: str = "shortest"
+    """`shortest` crops the longer side, `longest` fills up the shorter, `squash` does neither."""
+    fill_color: int = 0
+    """What `longest` fills up with."""
 
     def evaluation_view(self, image: Image.Image) -> Tensor:
         """`(3, size, size)` uint8: open_clip's own evaluation transform up to its tensor
@@ -39,6 +42,7 @@ class Preprocess:
             std=self.std,
             interpolation=self.interpolation,
             resize_mode=self.resize_mode,
+            fill_color=self.fill_color,
         )
         geometry = image_transform_v2(config, is_train=False).transforms[:-2]
         for step in geometry:

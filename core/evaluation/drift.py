@@ -79,7 +79,7 @@ def random_text_moment(
 
     key = {
         "what": "random-text-moment",
-        "model": clip.fingerprint,
+        "model": clip.identity,
         "texts": texts,
         "length": length,
         "seed": seed,

@@ -1,6 +1,6 @@
 """Export for transformers: a folder that `CLIPModel` and `CLIPProcessor` load."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from core.export.open_clip import (
 )
 from core.export.source import Source
 from core.export.verify import needs, verify
+from core.models.transformers_names import renamed
 
 WEIGHTS = "model.safetensors"
 START, END = CLIP_VOCABULARY - 2, CLIP_VOCABULARY - 1
@@ -65,56 +66,10 @@ def export_huggingface(source: Source, folder: Path) -> Exported:
 
 
 def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """open_clip's weights under the names of `CLIPModel`; none is left out, but for the mask."""
-    state = {name.removeprefix("text."): tensor for name, tensor in state.items()}
-    state.pop("attn_mask", None)
-    state.pop("logit_bias", None)
-    named = {
-        "logit_scale": state.pop("logit_scale").reshape(()),
-        "visual_projection.weight": state.pop("visual.proj").T,
-        "text_projection.weight": state.pop("text_projection").T,
-        "vision_model.embeddings.class_embedding": state.pop("visual.class_embedding"),
-        "vision_model.embeddings.patch_embedding.weight": state.pop("visual.conv1.weight"),
-        "vision_model.embeddings.position_embedding.weight": state.pop(
-            "visual.positional_embedding"
-        ),
-        "text_model.embeddings.token_embedding.weight": state.pop("token_embedding.weight"),
-        "text_model.embeddings.position_embedding.weight": state.pop("positional_embedding"),
-    }
-    for ours, theirs in (
-        ("visual.ln_pre", "vision_model.pre_layrnorm"),  # spelled so
-        ("visual.ln_post", "vision_model.post_layernorm"),
-        ("ln_final", "text_model.final_layer_norm"),
-    ):
-        for part in ("weight", "bias"):
-            named[f"{theirs}.{part}"] = state.pop(f"{ours}.{part}")
-    for name, tensor in state.items():
-        named.update(_block(name, tensor))
-    return {name: tensor.contiguous().clone() for name, tensor in named.items()}
-
-
-def _block(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """A weight of one transformer block; q, k and v lie in one matrix in open_clip."""
-    tower = "vision_model" if name.startswith("visual.") else "text_model"
-    number, _, rest = (
-        name.removeprefix("visual.").removeprefix("transformer.resblocks.").partition(".")
-    )
-    layer = f"{tower}.encoder.layers.{number}"
-    part, _, kind = rest.rpartition(".")
-    if part == "attn" and kind.startswith("in_proj_"):
-        for letter, rows in zip("qkv", tensor.chunk(3), strict=True):
-            yield f"{layer}.self_attn.{letter}_proj.{kind.removeprefix('in_proj_')}", rows
-        return
-    theirs = {
-        "attn.out_proj": "self_attn.out_proj",
-        "ln_1": "layer_norm1",
-        "ln_2": "layer_norm2",
-        "mlp.c_fc": "mlp.fc1",
-        "mlp.c_proj": "mlp.fc2",
-    }
-    if part not in theirs:
-        raise UserError(f"export: CLIPModel has no counterpart of the weight {name!r}.")
-    yield f"{layer}.{theirs[part]}.{kind}", tensor
+    try:
+        return renamed(state)
+    except KeyError as error:
+        raise UserError(f"export: CLIPModel has no counterpart of the weight {error}.") from None
 
 
 def _config(ours: Mapping[str, Any]) -> dict[str, Any]:

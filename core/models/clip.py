@@ -1,14 +1,18 @@
 """`ClipModel`: one open_clip model with what the rest of Evenkeel asks of it."""
 
 import copy
+import dataclasses
 import functools
 import hashlib
+import itertools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
 from core.allocator import keep_freed_memory
@@ -16,6 +20,7 @@ from core.data.cache import ArrayCache
 from core.data.dataset import Item
 from core.data.pixels import PixelStore
 from core.data.transforms import Preprocess
+from core.errors import UserError
 from core.models.attention import go_direct
 from core.models.classifier import Classifier
 from core.models.fast import make_fast
@@ -31,9 +36,14 @@ class ClipModel:
     """Wrapper over an open_clip model (`CLIP` or `CustomTextCLIP`) that stays untouched: methods
     train copies.
 
-    `cache` holds the features of this model; `fingerprint` is the hash of its weights and keys
-    them.
+    `cache` holds the features of this model. `fingerprint` is the hash of its weights;
+    `identity` that of all that its features follow from, and keys them.
     """
+
+    undecided = False
+    """Whether nothing said which activation the weights want (see `core.models.activation`)."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of how the model was read."""
 
     def __init__(
         self,
@@ -70,6 +80,19 @@ class ClipModel:
         return float(self.model.logit_scale.exp())
 
     @property
+    def activation(self) -> str:
+        """`quickgelu` or `gelu`, as the towers compute it."""
+        return "quickgelu" if self.config.get("quick_gelu") else "gelu"
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 over weights, architecture and preprocessing: the activation, the number of heads
+        or how a picture is cropped change every feature and no weight.
+        """
+        told = [self.fingerprint, self.config, dataclasses.asdict(self.preprocess)]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+    @property
     def embed_dim(self) -> int:
         """D, the dimension of the joint space."""
         return int(self.config["embed_dim"])
@@ -85,10 +108,12 @@ class ClipModel:
         chunks = torch.split(self.tokens([texts])[0], TEXT_BATCH)
         return torch.cat([self.encode_tokens(tokens) for tokens in chunks])
 
-    def tokens(self, prompts: Sequence[Sequence[str]]) -> Tensor:
-        """`[C][T] → (C, T, L)`: token ids, padded to the tower's context length."""
+    def tokens(self, prompts: Sequence[Sequence[str]], length: int | None = None) -> Tensor:
+        """`[C][T] → (C, T, L)`: token ids, padded or cut to `length`, by default the tower's
+        context.
+        """
         flat = [prompt for row in prompts for prompt in row]
-        ids: Tensor = self.tokenizer(flat)
+        ids: Tensor = self.tokenizer(flat, **({"context_length": length} if length else {}))
         return ids.view(len(prompts), len(prompts[0]), -1)
 
     @torch.inference_mode()
@@ -118,6 +143,21 @@ class ClipModel:
         model._modules = {**self.model._modules, "visual": tower}  # the copy shares the dict
         view = ClipModel(self.name, model, self.tokenizer, self.config, self.precision, self.cache)
         view._pixels = self._pixels
+        return view
+
+    def with_activation(self, quick_gelu: bool) -> "ClipModel":
+        """This model with QuickGELU or GELU, sharing every weight."""
+        held = itertools.chain(self.model.parameters(), self.model.buffers())
+        view = copy.copy(self)
+        view.__dict__.pop("frozen", None)
+        view.model = copy.deepcopy(self.model, {id(tensor): tensor for tensor in held})
+        view.config = {**self.config, "quick_gelu": quick_gelu}
+        for module in view.model.modules():
+            if isinstance(module, nn.Sequential) and type(getattr(module, "gelu", None)) in (
+                nn.GELU,
+                QuickGELU,
+            ):
+                module.gelu = QuickGELU() if quick_gelu else nn.GELU()
         return view
 
     def make_fast(self, tower: nn.Module) -> None:
@@ -178,7 +218,7 @@ class ClipModel:
         precision = self.precision.describe()
         return {
             "what": what,
-            "model": self.fingerprint,
+            "model": self.identity,
             "images": images,
             "precision": precision,
             "threads": torch.get_num_threads(),
@@ -210,10 +250,17 @@ def fingerprint(model: nn.Module) -> str:
 def _preprocess(model: Any) -> Preprocess:
     config = model.visual.preprocess_cfg
     size = config["size"]
+    height, width = (size, size) if isinstance(size, int) else (size[0], size[-1])
+    if height != width:
+        raise UserError(
+            f"model: it wants pictures of {width} × {height} pixels, and they must be square. "
+            "Choose another model."
+        )
     return Preprocess(
-        size=size if isinstance(size, int) else size[0],
+        size=height,
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
         interpolation=config["interpolation"],
         resize_mode=config["resize_mode"],
+        fill_color=config.get("fill_color", 0),
     )

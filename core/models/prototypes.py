@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from core.data.fewshot import FewShotTask
 from core.data.prompts import prompts_for
 from core.models.clip import TEXT_BATCH, ClipModel, unit
 
@@ -27,6 +28,11 @@ def context_prototypes(clip: ClipModel, names: Sequence[str], templates: Sequenc
     context head.
     """
     return _prototypes(clip, names, templates)[len(names) :]
+
+
+def contexts_of(clip: ClipModel, task: FewShotTask, templates: Sequence[str]) -> Tensor:
+    """The context prototypes `(T, D)` of a run: over the classes that it trains on."""
+    return context_prototypes(clip, [task.names[label] for label in task.seen], templates)
 
 
 def prompt_features(encode: Callable[[Tensor], Tensor], tokens: Tensor) -> Iterator[Tensor]:
@@ -57,7 +63,7 @@ def _prototypes(clip: ClipModel, names: Sequence[str], templates: Sequence[str])
 
     key = {
         "what": "class and template prototypes",
-        "model": clip.fingerprint,
+        "model": clip.identity,
         "names": list(names),
         "templates": list(templates),
         "device": str(clip.precision.device),

@@ -144,7 +144,7 @@ class Keeper:
 
 def _made_of(method: "Trainable") -> str:
     """What a training stands on beside its config: a digest of the model and the images."""
-    digest = hashlib.sha256(method.clip.fingerprint.encode())
+    digest = hashlib.sha256(method.clip.identity.encode())
     for item in (*method.task.train, *method.task.val):
         digest.update(item.sha256.encode())
     return digest.hexdigest()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from core.allocator import is_out_of_memory
 from core.errors import UserError
 from core.events import Event, Warned
 from core.training.state import parts as state_of
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 MOST_PARTS = 16
 """A batch is halved at most four times."""
-_SAYINGS = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
 class Accumulator:
@@ -91,13 +91,6 @@ class Accumulator:
     def _forget(self) -> None:
         for weight in self._trainable:
             weight.grad = None
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device, or this machine, had no memory left for a tensor."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(saying in str(error) for saying in _SAYINGS)
 
 
 def _cut(batch: "Batch", part: slice) -> "Batch":

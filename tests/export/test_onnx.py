@@ -53,6 +53,7 @@ def test_the_file_says_how_to_prepare_an_image_and_what_the_classes_are(exported
         "std": list(vit.clip.preprocess.std),
         "interpolation": "bicubic",
         "resize_mode": "shortest",
+        "fill_color": 0,
     }
 
 

@@ -5,7 +5,8 @@ import torch
 
 from core.errors import UserError
 from core.training.loop import _batches
-from core.training.memory import Accumulator, is_out_of_memory
+from core.allocator import is_out_of_memory
+from core.training.memory import Accumulator
 from tests.training.quick import NAMES, method_of
 
 SPLIT = [name for name in NAMES if name not in ("flyp", "ship")]

@@ -1,0 +1,89 @@
+"""Names of models and the places that they speak of. Imports no torch.
+
+A model is named `embedded`, ARCHITECTURE/TAG, ARCHITECTURE/path/to/weights, a folder, `hf-hub:…`,
+or MODEL+path/to/tower, which is any of these with another image tower.
+"""
+
+import functools
+import importlib.util
+import os
+from pathlib import Path
+
+from core.embedded import model_folder
+
+EMBEDDED = "embedded"
+HUB, FOLDER = "hf-hub:", "local-dir:"
+
+
+def absolute(name: str) -> str:
+    """The same model, with every path in its name absolute: it means the same after a `cd`, and to
+    the worker that trains it.
+    """
+    base, tower = with_tower(name)
+    if tower:
+        return f"{absolute(base)}+{_absolute(tower)}"
+    if name == EMBEDDED or name.startswith(HUB):
+        return name
+    path = name.removeprefix(FOLDER)
+    if path != name or os.path.exists(os.path.expanduser(path)):
+        return _absolute(path)
+    architecture, _, rest = name.partition("/")
+    if is_architecture(architecture):
+        # A tag has neither, and one of that name comes before a file of that name.
+        is_path = "/" in rest or "." in rest or os.sep in rest
+        exists = is_path and os.path.exists(os.path.expanduser(rest))
+        return f"{architecture}/{_absolute(rest)}" if exists else name
+    return _absolute(name) if name.startswith((".", "~", os.sep)) else name
+
+
+def with_tower(name: str) -> tuple[str, str]:
+    """MODEL and FILE of MODEL+FILE; an empty FILE for a name of another form.
+
+    A path may have a plus in it: what is there as it is named is no tower.
+    """
+    path = name.removeprefix(FOLDER)
+    architecture, _, rest = path.partition("/")
+    weights = rest if is_architecture(architecture) else ""
+    if any(os.path.exists(os.path.expanduser(place)) for place in (path, weights) if place):
+        return name, ""
+    places = [at for at, sign in enumerate(name) if sign == "+" and 0 < at < len(name) - 1]
+    named = [(name[:at], name[at + 1 :]) for at in places]
+    there = (pair for pair in named if os.path.exists(os.path.expanduser(pair[1])))
+    return next(there, named[-1] if named else (name, ""))
+
+
+def files_of(name: str) -> list[Path]:
+    """The files of this machine that a model is read from, so that a change of one is noticed."""
+    base, tower = with_tower(name)
+    if tower:
+        return [*files_of(base), *_files(tower)]
+    if name == EMBEDDED:
+        return _files(str(model_folder()))
+    path = name.removeprefix(FOLDER)
+    architecture, _, rest = name.partition("/")
+    return _files(path) or (_files(rest) if is_architecture(architecture) else [])
+
+
+def is_architecture(name: str) -> bool:
+    """Whether open_clip lists an architecture of that name."""
+    return name in architectures()
+
+
+@functools.cache
+def architectures() -> frozenset[str]:
+    """The architectures that open_clip lists, by the files of its package alone."""
+    package = importlib.util.find_spec("open_clip")
+    if package is None or package.origin is None:
+        return frozenset()
+    return frozenset(p.stem for p in Path(package.origin).with_name("model_configs").glob("*.json"))
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def _files(path: str) -> list[Path]:
+    place = Path(os.path.expanduser(path))
+    if not path or not os.path.exists(place):
+        return []
+    return sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
