@@ -16,7 +16,7 @@ from core.events import Evaluated, Event, Measuring, Resumed, Saved, Step, Warne
 from core.methods import Method
 from core.methods.fd_align import FDAlign, spurious_prototypes
 from core.models.classifier import Classifier
-from core.models.prototypes import context_prototypes
+from core.models.prototypes import contexts_of
 from core.records import write_json
 from core.runs import RunFolder
 
@@ -121,7 +121,7 @@ class Watch:
         clip, task, params = self._method.clip, self._method.task, self._method.params
         if not isinstance(params, FDAlign.Params):
             params = FDAlign.Params()
-        templates = params.templates_for(task)
-        contexts = context_prototypes(clip, task.names, templates)
+        templates = params.templates_for(task.templates)
+        contexts = contexts_of(clip, task, templates)
         spurious = spurious_prototypes(clip, task, params)
         return PrototypeTrail(contexts, templates, spurious, clip.logit_scale, task.classes)

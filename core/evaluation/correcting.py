@@ -11,7 +11,7 @@ from core.evaluation.planes import Points, neighbour_plane, principal_plane
 from core.evaluation.space import Places, PlaneName
 from core.methods.fd_align import FDAlign, spurious_prototypes
 from core.models.clip import ClipModel
-from core.models.prototypes import context_prototypes
+from core.models.prototypes import contexts_of
 
 
 def correct_templates(
@@ -21,8 +21,8 @@ def correct_templates(
     `excluded` ones, made exactly as a run with that knob makes it.
     """
     whole = params.model_copy(update={"excluded_templates": ()})
-    templates = whole.templates_for(task)
-    contexts = context_prototypes(clip, task.names, templates).double().numpy()
+    templates = whole.templates_for(task.templates)
+    contexts = contexts_of(clip, task, templates).double().numpy()
     principal, explained = principal_plane(contexts)
     before = _estimate(clip, task, params, templates)
     after = None
@@ -35,7 +35,7 @@ def correct_templates(
     }
     return Correction(
         templates=list(templates),
-        classes=len(task.names),
+        classes=len(task.seen),
         places={name: _rounded(found) for name, found in planes.items() if found is not None},
         explained=round(explained, 4),
         before=before,
@@ -64,7 +64,7 @@ def _estimate(
     clip: ClipModel, task: FewShotTask, params: FDAlign.Params, templates: Sequence[str]
 ) -> Estimate:
     spurious = spurious_prototypes(clip, task, params)
-    of = dict(zip(params.templates_for(task), spurious.cluster, strict=True))
+    of = dict(zip(params.templates_for(task.templates), spurious.cluster, strict=True))
     found = [of.get(text, -1) for text in templates]
     return Estimate(
         excluded=list(params.excluded_templates),

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.evaluation.planes import fit_plane
 from core.models.spurious import SpuriousPrototypes
 
 SHOWN_PER_CLASS = 8
@@ -30,16 +31,14 @@ class PrototypeTrail:
         classes: Sequence[str],
     ) -> None:
         """`contexts` are the unit context prototypes (M, D) before correction."""
-        from sklearn.decomposition import PCA  # a second of imports that most processes do not need
-
-        plane = PCA(n_components=2, random_state=0).fit(contexts.double().numpy())
+        plane = fit_plane(contexts.double().numpy())
         self._centres = spurious.centres * logit_scale
-        centres = plane.transform(spurious.centres.double().numpy())
+        centres = plane.places(spurious.centres.double().numpy())
         self._places = torch.from_numpy(centres).float()  # (K, 2)
         self._classes = classes
         self._looks: list[dict[str, Any]] = []
         self._first: Tensor | None = None
-        placed = plane.transform(contexts.double().numpy())
+        placed = plane.places(contexts.double().numpy())
         self._templates = [
             {"text": text, "x": _round(x), "y": _round(y), "kept": kept, "cluster": cluster}
             for text, (x, y), kept, cluster in zip(

@@ -90,10 +90,12 @@ class APE(Method):
         clip = plug_in(self.clip, params.backbone)
         keys = yield from cache_keys(clip, task, params)
         values = one_hot_labels(task)
-        scores = criterion(prototypes, params.similarity_share, keys, values.argmax(1))
+        seen = list(task.seen)
+        known, votes = prototypes[seen], values[:, seen]
+        scores = criterion(known, params.similarity_share, keys, votes.argmax(1))
         channels = best_channels(scores, params.ratio)
         keys = unit(keys[:, channels])
-        bits = divergence(keys, unit(prototypes[:, channels]), values)  # (N,)
+        bits = divergence(keys, unit(known[:, channels]), votes)  # (N,)
 
         def weighted(gamma: float) -> Tensor:
             return values * torch.exp(gamma * bits)[:, None]

@@ -64,7 +64,7 @@ class APET(TrainedCache):
 
     def start(self, prototypes: Tensor, keys: Tensor, values: Tensor) -> ResidualCacheHead:
         """A cache whose residual is zero and whose weights are one."""
-        scores = criterion(prototypes, self.params.similarity_share)
+        scores = criterion(prototypes[list(self.task.seen)], self.params.similarity_share)
         channels = best_channels(scores, self.params.ratio)
         tau, scales = self.clip.logit_scale, (self.params.init_alpha, self.params.init_beta)
         return ResidualCacheHead(prototypes, tau, keys, values, channels, *scales)

@@ -1,7 +1,7 @@
 """What a method is: `fit` turns a few-shot task into a classifier, and says so in events."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -49,9 +49,17 @@ class Method(ABC):
     What is kept are the modules, tensors and random generators that the method holds."""
 
     def __init__(self, params: Any, clip: ClipModel, task: FewShotTask) -> None:
+        self.check(params, task.templates)
         self.params = params
         self.clip = clip
         self.task = task
+
+    @classmethod
+    def check(cls, params: Any, templates: Sequence[str]) -> tuple[str, ...]:
+        """What to know before a run with these knobs and prompts, in sentences; a `UserError` where
+        they leave the method nothing to do.
+        """
+        return ()
 
     @abstractmethod
     def fit(self) -> Generator[Event, None, Classifier]:
@@ -110,6 +118,10 @@ class LoopMethod(Method):
             seen = torch.tensor(self.task.seen, device=labels.device)
             logits, labels = logits[:, seen], torch.searchsorted(seen, labels)
         return F.cross_entropy(logits, labels, label_smoothing=self.params.label_smoothing)
+
+    def of_seen(self, by_class: Tensor) -> Tensor:
+        """The columns of the classes that are trained on, of something `(N, C)`."""
+        return by_class[:, list(self.task.seen)] if self.task.unseen else by_class
 
 
 class TowerMethod(LoopMethod):

@@ -2,15 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from torch import Tensor
-
-from core.methods.base import GradientMethod
-from core.methods.guidance import Distance, GuidanceParams, TextGuidance
+from core.methods.guidance import Distance, GuidanceParams, GuidedMethod
 from core.methods.recipes import LIPSUM_FT
-from core.training.loop import Batch
 
 
-class CarFT(GradientMethod):
+class CarFT(GuidedMethod):
     """L = CE + λ·KL(softmax(u₀)‖softmax(u_θ)), batch means, with u = τ·f̂·Xᵀ over the context head.
 
     Context-Aware Robust Fine-Tuning, arXiv 2211.16175. X holds one unit vector a template, averaged
@@ -39,16 +35,3 @@ class CarFT(GradientMethod):
         mean square of the differences in what is said to each text."""
 
     params: Params
-
-    def setup(self) -> None:
-        """Make the classifier, and the texts that hold it."""
-        super().setup()
-        self.guidance = TextGuidance(self.clip, self.task, self.params)
-
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Cross entropy, and the divergence from the frozen tower on the same views."""
-        tuned = self.classifier.features(batch.images)  # (B, D)
-        return {
-            "class": self.cross_entropy(self.classifier.head(tuned), batch.labels),
-            "guidance": self.guidance.term(tuned, batch),
-        }

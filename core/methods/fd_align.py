@@ -1,6 +1,7 @@
 """FD-Align: fine-tune while the image's distribution over spurious prototypes stays what it was."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch.nn.functional as F
 from pydantic import Field, model_validator
@@ -8,10 +9,11 @@ from torch import Tensor
 
 from core.data.fewshot import FewShotTask
 from core.data.prompts import TEMPLATE_SETS, resolve_templates, without
+from core.errors import UserError
 from core.methods.base import GradientMethod
 from core.models.clip import ClipModel
-from core.models.prototypes import context_prototypes
-from core.models.spurious import SpuriousPrototypes, correct, uncorrected
+from core.models.prototypes import contexts_of
+from core.models.spurious import SpuriousPrototypes, correct, survivors_of, uncorrected
 from core.params import Sensible
 from core.training.frozen import FrozenViews
 from core.training.linear_probe import probed_head
@@ -93,13 +95,15 @@ class FDAlign(GradientMethod):
         neither.
         """
         kept_prototypes: Annotated[int, Field(ge=2), Sensible(10, 80)] = 60
-        """Templates that survive the isolation forest (at most 75 % of them)."""
+        """Templates that survive the isolation forest (at most 75 % of them); without effect on
+        `clusters`."""
         centres: Annotated[int, Field(ge=2), Sensible(5, 40)] = 20
-        """Cluster centres that k-means makes of the survivors."""
+        """Cluster centres that k-means makes of the survivors (at most one for each); without
+        effect on `outliers`."""
 
-        def templates_for(self, task: FewShotTask) -> tuple[str, ...]:
-            """The templates that the spurious prototypes are made of."""
-            templates = resolve_templates(self.prototypes, task.templates)
+        def templates_for(self, own: Sequence[str]) -> tuple[str, ...]:
+            """The templates that the spurious prototypes are made of, of a run with its `own`."""
+            templates = resolve_templates(self.prototypes, own)
             if not self.excluded_templates:
                 return templates
             return without(templates, self.excluded_templates, "excluded_templates")
@@ -113,6 +117,28 @@ class FDAlign(GradientMethod):
             return self
 
     params: Params
+
+    @classmethod
+    def check(cls, params: Any, templates: Sequence[str]) -> tuple[str, ...]:
+        """Refuses prompts that are one context: any image's distribution over it is 1."""
+        count = len(set(params.templates_for(templates)))
+        if count < 2 and params.spurious_weight:
+            raise UserError(
+                f"prototypes: FD-Align holds how an image spreads over several templates, and "
+                f"there is {count}, so nothing would be held. Write at least 2 templates, set "
+                "prototypes to openai-80, or choose ft."
+            )
+        left = (
+            count
+            if params.correction == "clusters"
+            else survivors_of(count, params.kept_prototypes)
+        )
+        if params.correction in ("full", "clusters") and left <= params.centres:
+            return (
+                f"prototypes: {count} templates leave {left} to merge into {params.centres} "
+                "clusters, so each of them stays by itself.",
+            )
+        return ()
 
     def setup(self) -> None:
         """Make the classifier, the frozen views and the spurious prototypes (K, D) that carry τ."""
@@ -144,12 +170,12 @@ def spurious_prototypes(
     """Unit context prototypes of the training classes, corrected as `params` say and seeded by the
     task.
     """
-    contexts = context_prototypes(clip, task.names, params.templates_for(task))
+    contexts = contexts_of(clip, task, params.templates_for(task.templates))
     if params.correction == "off":
         return uncorrected(contexts)
     return correct(
         contexts,
         task.seed,
-        kept=len(contexts) if params.correction == "clusters" else params.kept_prototypes,
-        centres=len(contexts) if params.correction == "outliers" else params.centres,
+        kept=None if params.correction == "clusters" else params.kept_prototypes,
+        centres=None if params.correction == "outliers" else params.centres,
     )

@@ -1,7 +1,8 @@
 """FLYP: fine-tune like you pretrain, with the contrastive loss and both towers."""
 
 import math
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -86,6 +87,16 @@ class FLYP(TowerMethod):
         (but not with LoRA, which trains adapters only)."""
 
     params: Params
+
+    @classmethod
+    def check(cls, params: Any, templates: Sequence[str]) -> tuple[str, ...]:
+        """Warns of batches of one image."""
+        if params.loss != "contrastive" or params.batch_size > 1:
+            return ()
+        return (
+            "batch_size: FLYP tells the images of a batch from each other, and one alone has a "
+            "loss of 0: nothing is learnt. Take 2 or more, or loss=cross-entropy.",
+        )
 
     @property
     def splits_batches(self) -> bool:  # type: ignore[override]  # read by others, set by nobody

@@ -6,7 +6,8 @@ in it.
 """
 
 import hashlib
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +16,12 @@ from torch import Tensor
 
 from core.data.fewshot import FewShotTask
 from core.data.prompts import resolve_templates
+from core.errors import UserError
+from core.methods.base import GradientMethod
 from core.models.clip import ClipModel, unit
-from core.models.prototypes import context_prototypes
+from core.models.prototypes import contexts_of
 from core.models.random_texts import encode_tokens, random_texts, vocabulary
+from core.params import Params as BaseParams
 from core.params import Sensible
 from core.training.frozen import FrozenViews
 from core.training.loop import Batch
@@ -81,6 +85,44 @@ class GuidanceParams(TrainingParams):
     8."""
 
 
+class GuidedMethod(GradientMethod):
+    """L = CE + the guidance that the grid's cell in `params` asks for."""
+
+    Params: ClassVar[type[BaseParams]] = GuidanceParams
+    params: GuidanceParams
+
+    @classmethod
+    def check(cls, params: Any, templates: Sequence[str]) -> tuple[str, ...]:
+        """Refuses a divergence over one text: any image's distribution over it is 1."""
+        if params.distance == "mse" or not params.guidance_weight:
+            return ()
+        if params.guidance == "random":
+            knob, count = "random_texts", params.random_texts
+            mend = "Raise random_texts"
+        else:
+            knob, count = "contexts", len(set(resolve_templates(params.contexts, templates)))
+            mend = "Write at least 2 templates, set contexts to openai-80"
+        if count < 2:
+            raise UserError(
+                f"{knob}: {cls.title} holds how an image spreads over several texts, and there is "
+                f"{count}, so nothing would be held. {mend}, set distance to mse, or choose ft."
+            )
+        return ()
+
+    def setup(self) -> None:
+        """Make the classifier, and the texts that hold it."""
+        super().setup()
+        self.guidance = TextGuidance(self.clip, self.task, self.params)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross entropy, and the distance from the frozen tower's answers on the same views."""
+        tuned = self.classifier.features(batch.images)  # (B, D)
+        return {
+            "class": self.cross_entropy(self.classifier.head(tuned), batch.labels),
+            "guidance": self.guidance.term(tuned, batch),
+        }
+
+
 class TextGuidance:
     """The term of the loss that the grid's cell in `params` asks for."""
 
@@ -97,7 +139,7 @@ class TextGuidance:
             self._keeps_texts = clip.cache.is_kept and weights > LARGE_TEXT_TOWER
         else:
             templates = resolve_templates(params.contexts, task.templates)
-            self._fixed = self._scaled(context_prototypes(clip, task.names, templates))
+            self._fixed = self._scaled(contexts_of(clip, task, templates))
 
     def term(self, tuned: Tensor, batch: Batch) -> Tensor:
         """λ · guidance loss of the tuned features `(B, D)` of a batch, against the frozen tower on

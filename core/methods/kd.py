@@ -24,7 +24,7 @@ def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> T
 
 
 class KD(GradientMethod):
-    """L = CE + λ·τ_d²·KL(teacher‖student) over the classes.
+    """L = CE + λ·τ_d²·KL(teacher‖student) over the classes that are trained on.
 
     The teacher is zero-shot CLIP, frozen tower and zero-shot head, on the same views; the student
     starts as its copy. A baseline of Lipsum-FT (arXiv 2404.00860). Hinton et al. weigh the terms
@@ -64,7 +64,8 @@ class KD(GradientMethod):
         tuned = self.classifier.features(batch.images)  # (B, D)
         logits = self.classifier.head(tuned)  # (B, C)
         expected = self.teacher(self.frozen.view(batch.view)[batch.index])  # (B, C)
-        loss = distillation_loss(logits, expected, self.params.distillation_temperature)
+        student, teacher = self.of_seen(logits), self.of_seen(expected)
+        loss = distillation_loss(student, teacher, self.params.distillation_temperature)
         return {
             "class": self.cross_entropy(logits, batch.labels),
             "distillation": self.params.distillation_weight * loss,

@@ -2,15 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from torch import Tensor
-
-from core.methods.base import GradientMethod
-from core.methods.guidance import Distance, GuidanceParams, TextGuidance
+from core.methods.guidance import Distance, GuidanceParams, GuidedMethod
 from core.methods.recipes import LIPSUM_FT
-from core.training.loop import Batch
 
 
-class LipsumFT(GradientMethod):
+class LipsumFT(GuidedMethod):
     """L = CE + λ/(2M)·‖v_θ(x) − v_θ₀(x)‖², batch means, with v_m = τ⟨f̂(x), ĝ(t_m)⟩.
 
     Lipsum-FT, arXiv 2404.00860, Eq. 7: M texts of L random tokens, drawn anew at every step and
@@ -38,16 +34,3 @@ class LipsumFT(GradientMethod):
         `kld`: divergence between the two distributions over the texts."""
 
     params: Params
-
-    def setup(self) -> None:
-        """Make the classifier, and the texts that hold it."""
-        super().setup()
-        self.guidance = TextGuidance(self.clip, self.task, self.params)
-
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Cross entropy, and the energy gap to the frozen tower on the same views."""
-        tuned = self.classifier.features(batch.images)  # (B, D)
-        return {
-            "class": self.cross_entropy(self.classifier.head(tuned), batch.labels),
-            "guidance": self.guidance.term(tuned, batch),
-        }

@@ -27,8 +27,13 @@ def uncorrected(contexts: Tensor) -> SpuriousPrototypes:
     return SpuriousPrototypes(contexts, (True,) * count, tuple(range(count)))
 
 
+def survivors_of(count: int, kept: int) -> int:
+    """How many of `count` templates the isolation forest keeps: `kept`, at most three quarters."""
+    return min(kept, max(1, round(0.75 * count)))
+
+
 def correct(
-    contexts: Tensor, seed: int, kept: int = KEPT, centres: int = CENTRES
+    contexts: Tensor, seed: int, kept: int | None = KEPT, centres: int | None = CENTRES
 ) -> SpuriousPrototypes:
     """Isolation forest, then k-means, on context prototypes (M, D). FD-Align (arXiv 2310.15105)
     §3.3.
@@ -36,24 +41,26 @@ def correct(
     The forest keeps the `kept` templates that look least like outliers; k-means merges them into
     `centres` cluster centres, which are *not* normalised again. As in the official code, but seeded
     (it leaves the forest to chance) and with ten k-means starts (its scikit-learn's default).
-    `kept` = M skips the forest, `centres` = `kept` skips k-means. Short template lists shrink both
-    numbers, where the official 60 and 20 would fail: at most three quarters of the templates are
-    kept.
+    `kept` None skips the forest and `centres` None k-means: the official code's variants without
+    one of them. Short template lists shrink both numbers, where the official 60 and 20 would fail:
+    the forest keeps at most three quarters of the templates, and there are at most as many clusters
+    as different prototypes.
     """
-    from sklearn.cluster import KMeans  # a second of imports that most processes do not need
-    from sklearn.ensemble import IsolationForest
-
     count = len(contexts)
     points = contexts.double().numpy()
     survivors = np.arange(count)
-    if kept < count or count <= KEPT:
+    if kept is not None and count > 1:
+        from sklearn.ensemble import IsolationForest  # a second of imports that few need
+
         scores = IsolationForest(random_state=seed).fit(points).decision_function(points)
-        kept = min(kept, max(1, round(0.75 * count)))
-        survivors = np.sort(np.argsort(-scores, kind="stable")[:kept])
-    if centres >= len(survivors):
-        labels, merged = np.arange(len(survivors)), points[survivors]
-    else:
-        kmeans = KMeans(n_clusters=centres, n_init=10, random_state=seed).fit(points[survivors])
+        order = np.argsort(-scores, kind="stable")
+        survivors = np.sort(order[: survivors_of(count, kept)])
+    labels, merged = np.arange(len(survivors)), points[survivors]
+    if centres is not None and centres < len(survivors):
+        from sklearn.cluster import KMeans
+
+        centres = min(centres, len(np.unique(merged, axis=0)))
+        kmeans = KMeans(n_clusters=centres, n_init=10, random_state=seed).fit(merged)
         labels, merged = kmeans.labels_, kmeans.cluster_centers_
     cluster = np.full(count, -1)
     cluster[survivors] = labels

@@ -121,6 +121,24 @@ def test_a_run_shows_every_image_that_it_measured_before_and_after(run):
     assert run.feature_space(0.5) == space
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+@pytest.mark.parametrize("equal", [False, True])
+def test_very_few_images_and_equal_ones_have_places(count, equal):
+    points = np.random.default_rng(0).normal(size=(1 if equal else count, 8))
+    points = np.repeat(points, count, axis=0) if equal else points
+    places, explained = principal_plane(points)
+    assert places.shape == (count, 2)
+    assert np.isfinite(places).all()
+    assert explained == pytest.approx(0 if equal or count == 1 else explained)
+    assert (neighbour_plane(points, 0) is None) is (equal or count < FEWEST_FOR_TSNE)
+    shown = items(*(n % 2 for n in range(count)))
+    unit = points / np.linalg.norm(points, axis=1, keepdims=True)
+    found = map_features(
+        1.0, ["fox", "owl"], {"test": shown}, {"zero-shot": unit, "alpha": unit}, count, seed=0
+    )
+    assert len(found.places["pca"]["alpha"]) == count
+
+
 MUTANTS = [
     Mutant(
         "core.evaluation.mapping",

@@ -94,6 +94,22 @@ def test_training_lowers_the_loss_and_counts_its_steps(name, tiny_task):
     assert all(event.loss == pytest.approx(sum(event.terms.values()), abs=1e-4) for event in steps)
 
 
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "ship"])
+def test_what_an_unseen_class_is_called_changes_nothing_that_is_learnt(name, tiny_task):
+    """SHIP is made to imagine such classes from their names."""
+    clip, task = tiny_task
+    task = replace(lacking(task, declared=True), val=())  # α and β are chosen among all classes
+    other = [*task.names]
+    unseen = task.classes.index(task.unseen[0])
+    other[unseen] = "aardvark"
+    learnt = [run(name, clip, each)[0].state_dict() for each in (task, replace(task, names=other))]
+    for key, tensor in learnt[0].items():
+        pair = [tensor, learnt[1][key]]
+        if tensor.shape[:1] == (len(task.classes),):  # what is read from its own name
+            pair = [rows[list(task.seen)] for rows in pair]
+        assert key.endswith("tokens") or torch.equal(*pair), key
+
+
 @LOOPED
 def test_ragged_batches_single_images_and_huge_batches_all_train(name, tiny_task):
     for batch_size in (1, 7, 1000):

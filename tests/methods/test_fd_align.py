@@ -121,6 +121,76 @@ def test_short_template_lists_shrink_both_numbers(count, kept, centres):
     assert len(spurious.centres) == centres
 
 
+def test_of_very_few_templates_there_are_as_many_prototypes_as_there_can_be():
+    torch.manual_seed(0)
+    for count in (1, 2, 3):
+        contexts = F.normalize(torch.randn(count, 8), dim=1)
+        assert len(correct(contexts, seed=0).centres) == min(count, 2)
+        clusters = correct(contexts, seed=0, kept=None, centres=2)
+        assert (len(clusters.centres), all(clusters.kept)) == (min(count, 2), True)
+    same = torch.ones(5, 8)
+    assert len(correct(same, seed=0, kept=None, centres=3).centres) == 1
+
+
+@pytest.mark.parametrize("count", [7, 60, 61, 80])
+def test_clusters_alone_drop_no_template_and_outliers_alone_merge_none(count, tiny_task):
+    torch.manual_seed(0)
+    contexts = F.normalize(torch.randn(count, 8), dim=1)
+    clusters = correct(contexts, seed=0, kept=None)
+    assert all(clusters.kept)
+    assert len(clusters.centres) == min(count, 20)
+    outliers = correct(contexts, seed=0, centres=None)
+    assert sum(outliers.kept) == len(outliers.centres) == min(60, round(0.75 * count))
+    torch.testing.assert_close(outliers.centres, contexts[torch.tensor(outliers.kept)])
+
+
+def test_the_knob_of_the_correction_means_what_it_says(tiny_task):
+    found = {
+        kind: spurious_prototypes(*tiny_task, FDAlign.Params(prototypes="tip-7", correction=kind))
+        for kind in ("full", "outliers", "clusters", "off")
+    }
+    assert {k: sum(v.kept) for k, v in found.items()} == {
+        "full": 5, "outliers": 5, "clusters": 7, "off": 7,
+    }  # fmt: skip
+
+
+def test_the_forest_keeps_three_quarters_at_most_however_many_are_asked_for():
+    torch.manual_seed(0)
+    contexts = F.normalize(torch.randn(80, 8), dim=1)
+    assert [sum(correct(contexts, 0, kept=kept).kept) for kept in (59, 79, 80)] == [59, 60, 60]
+
+
+def test_one_template_holds_nothing_and_is_refused_before_training(tiny_task):
+    clip, task = tiny_task
+    one = replace(task, templates=("a photo of a {}.",))
+    params = FDAlign.Params(prototypes="dataset")
+    with pytest.raises(UserError, match=r"prototypes: .* there is 1, so nothing would be held"):
+        FDAlign(params, clip, one)
+    with pytest.raises(UserError, match="there is 1"):
+        FDAlign(params, clip, replace(one, templates=one.templates * 2))
+    FDAlign(FDAlign.Params(), clip, one)  # openai-80
+    weightless = FDAlign.Params(prototypes="dataset", spurious_weight=0, epochs=1)
+    list(FDAlign(weightless, clip, one).fit())
+    two = replace(task, templates=("a photo of a {}.", "art of a {}."))
+    list(FDAlign(FDAlign.Params(prototypes="dataset", epochs=1), clip, two).fit())
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({}, None),
+        ({"prototypes": "tip-7"}, "7 templates leave 5 to merge into 20"),
+        ({"prototypes": "tip-7", "centres": 4}, None),
+        ({"prototypes": "tip-7", "correction": "clusters", "centres": 7}, "leave 7 to merge"),
+        ({"prototypes": "tip-7", "correction": "outliers"}, None),
+        ({"prototypes": "tip-7", "correction": "off"}, None),
+    ],
+)
+def test_fewer_templates_than_clusters_are_said(knobs, said):
+    notes = " ".join(FDAlign.check(FDAlign.Params(**knobs), ()))
+    assert said in notes if said else notes == ""
+
+
 def test_the_weight_is_the_published_one_whatever_the_temperature(tiny_task):
     clip, task = tiny_task  # open_clip starts a fresh model at τ = 1/0.07
     assert FDAlign(FDAlign.Params(), clip, task).params.spurious_weight == 20
@@ -152,21 +222,20 @@ def test_what_cannot_be_excluded_is_said_before_there_is_data(prototypes, exclud
         FDAlign.Params.parse({"prototypes": prototypes, "excluded_templates": excluded}, "fd-align")
 
 
-def test_of_the_runs_own_prompts_the_data_decides_what_can_be_excluded(tiny_task):
+def test_of_the_runs_own_prompts_the_data_decides_what_can_be_excluded():
     own = ("a photo of a {}.", "a sketch of a {}.", "art of a {}.")
-    task = replace(tiny_task[1], templates=own)
     knobs = {"prototypes": "dataset", "excluded_templates": ["art of a {}."]}
-    assert FDAlign.Params(**knobs).templates_for(task) == own[:2]
+    assert FDAlign.Params(**knobs).templates_for(own) == own[:2]
     wrong = FDAlign.Params(**{**knobs, "excluded_templates": ["a doodle of a {}."]})
     with pytest.raises(UserError, match="there is no 'a doodle"):
-        wrong.templates_for(task)
+        wrong.templates_for(own)
 
 
 MUTANTS = [
     Mutant(
         "core.methods.fd_align",
-        "resolve_templates(self.prototypes, task.templates)\n            if not",
-        "resolve_templates(self.prototypes, task.templates)\n            if",
+        "resolve_templates(self.prototypes, own)\n            if not",
+        "resolve_templates(self.prototypes, own)\n            if",
         test_an_excluded_template_has_no_part_in_the_prototypes,
     ),
     Mutant(

@@ -193,6 +193,28 @@ def test_texts_longer_than_the_model_reads_stop_the_run_with_a_sentence(tiny_tas
         list(LipsumFT(LipsumFT.Params(**QUICK, text_length=76), *tiny_task).fit())
 
 
+@pytest.mark.parametrize(
+    ("method", "knobs", "said"),
+    [
+        (CarFT, {"contexts": "dataset"}, "contexts: CAR-FT holds .* there is 1"),
+        (CarFT, {"contexts": "dataset", "distance": "mse"}, None),
+        (CarFT, {"contexts": "dataset", "guidance_weight": 0}, None),
+        (CarFT, {}, None),
+        (CarFT, {"guidance": "random", "random_texts": 1}, "random_texts: .* there is 1"),
+        (LipsumFT, {"random_texts": 1}, None),
+        (LipsumFT, {"random_texts": 1, "distance": "kld"}, "random_texts: Lipsum-FT"),
+    ],
+)
+def test_a_divergence_over_one_text_holds_nothing_and_is_refused(tiny_task, method, knobs, said):
+    clip, task = tiny_task
+    one = replace(task, templates=("a photo of a {}.",))
+    if said is None:
+        method(method.Params(**knobs), clip, one)
+        return
+    with pytest.raises(UserError, match=said):
+        method(method.Params(**knobs), clip, one)
+
+
 MUTANTS = [
     Mutant(
         "core.methods.guidance",
