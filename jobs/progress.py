@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.records import Mixing
+from core.rounding import percent, points
 from core.runs import RunFolder
 from jobs.curves import TERM, Curves, Series, Told, whole
 
@@ -302,14 +303,14 @@ def _in_words(event: Mapping[str, Any]) -> str:
     if event.get("alpha") is not None:
         label = f"alpha {event['alpha']:g}"
     scores = ", ".join(
-        f"{name} {score['accuracy']:.1%}" for name, score in event["domains"].items()
+        f"{name} {percent(score['accuracy'])} %" for name, score in event["domains"].items()
     )
     return f"{label}: {scores}"
 
 
 def _verdict_in_words(event: Mapping[str, Any]) -> str:
     changed = ", ".join(
-        f"{name} {100 * change['difference']:+.1f} points ({change['outcome']})"
+        f"{name} {points(change['difference'])} points ({change['outcome']})"
         for name, change in event["changes"].items()
     )
     mixing = Mixing.model_validate(event["mixing"])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.evaluation.standing import Share, Standing, undominated
+from core.rounding import plotted
 from studio import words
 from studio.comparing import LETTERS, Candidate, is_tuned_alone
 from studio.markup import interval, mixture, percent
@@ -76,7 +77,7 @@ def _marker(run: Candidate | None, at: Standing, ood: Share) -> Figure:
     return {
         "type": "scatter", "mode": "markers+text", "name": name,
         "legendgroup": run.id if run else w.zero, "showlegend": not is_open,
-        "x": [100 * at.id.accuracy], "y": [100 * ood.accuracy],
+        "x": [plotted(at.id.accuracy)], "y": [plotted(ood.accuracy)],
         "text": [run.letter if run else w.zero], "textposition": beside,
         "marker": {
             "symbol": f"{symbol}-open" if is_open else symbol, "size": 12, "color": colour,
@@ -98,7 +99,7 @@ def _bar(share: Share, colour: str) -> dict[str, Any]:
 def _front(points: Sequence[Point], best: Sequence[bool]) -> Figure:
     """The line through what no other point beats on both sides."""
     front = sorted(
-        (100 * at.id.accuracy, 100 * ood.accuracy)
+        (plotted(at.id.accuracy), plotted(ood.accuracy))
         for (_, at, ood), free in zip(points, best, strict=True)
         if free
     )

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from core import rounding
 from core.records import Mixing
 from studio import words
 
@@ -15,21 +16,17 @@ THIN = "\u202f"
 
 def decimal(value: float, digits: int | None = 2) -> str:
     """`0.3` as `0.30`, or without `digits` as short as it is."""
-    return f"{value:g}" if digits is None else f"{value:.{digits}f}"
+    return f"{value:g}" if digits is None else rounding.half_up(value, digits)
 
 
 def percent(share: float | None, digits: int = 1) -> str:
     """`0.646` as `64.6 %`."""
-    return "–" if share is None else f"{decimal(100 * share, digits)}{THIN}%"
+    return rounding.NOTHING if share is None else f"{rounding.percent(share, digits)}{THIN}%"
 
 
 def points(change: float | None) -> str:
     """A difference of two shares in percentage points, with its sign: `+3.2 pp`."""
-    if change is None:
-        return "–"
-    size = round(100 * change, 1)
-    sign = "±" if size == 0 else "+" if size > 0 else "−"
-    return f"{sign}{decimal(abs(size), 1)}{THIN}pp"
+    return rounding.NOTHING if change is None else f"{rounding.points(change)}{THIN}pp"
 
 
 def mixture(mixing: Mixing, digits: int | None = 2) -> str:
@@ -39,7 +36,7 @@ def mixture(mixing: Mixing, digits: int | None = 2) -> str:
 
 def interval(low: float, high: float) -> str:
     """A 95 % interval in whole percent: `60–69 %`."""
-    return f"{100 * low:.0f}–{100 * high:.0f}{THIN}%"
+    return f"{rounding.percent(low, 0)}–{rounding.percent(high, 0)}{THIN}%"
 
 
 def duration(seconds: float | None) -> str:
@@ -67,7 +64,7 @@ def size(count: int | None) -> str:
 
 def number(value: float) -> str:
     """Thousands apart by a thin space."""
-    return f"{value:,.0f}".replace(",", THIN)
+    return f"{int(rounding.half_up(value)):,}".replace(",", THIN)
 
 
 def count(n: int, one: str, many: str | None = None) -> str:

@@ -209,12 +209,24 @@
       Array.isArray(v) ? v.map(text).join("") : v && v.safe !== undefined ? v.safe : escape(v);
     return { safe: parts.reduce((all, part, i) => all + text(values[i - 1]) + part) };
   }
+  // Numbers are written as `core/rounding.py` writes them: half up, and what floats blur is a tie.
+  function halfUp(value, digits = 0) {
+    const scaled = Math.floor(Number((Math.abs(value) * 10 ** digits).toFixed(8)) + 0.5);
+    return `${value < 0 && scaled ? "-" : ""}${(scaled / 10 ** digits).toFixed(digits)}`;
+  }
+  const THIN = "\u202f";
   const percent = (x, digits = 1) =>
-    x === null || x === undefined ? "–" : `${(100 * x).toFixed(digits)} %`;
+    x === null || x === undefined ? "–" : `${halfUp(100 * x, digits)}${THIN}%`;
   const points = (x) => {
-    const value = (100 * Math.abs(x)).toFixed(1);
-    return Number(value) ? `${x > 0 ? "+" : "−"}${value} pp` : `±${value} pp`;
+    const size = halfUp(100 * Math.abs(x), 1);
+    return `${Number(size) === 0 ? "±" : x > 0 ? "+" : "−"}${size}${THIN}pp`;
   };
+  const interval = (low, high) => `${halfUp(100 * low)}–${percent(high, 0)}`;
+  /** A share in percent as a chart gets it: a hair above a tie, which hover texts then round up. */
+  function plotted(x) {
+    const value = Number((100 * x).toFixed(8));
+    return value.toFixed(1) === halfUp(value, 1) ? value : value + 1e-9;
+  }
 
   function toast(text, level = "info") {
     let tray = document.getElementById("ek-toasts");
@@ -233,6 +245,7 @@
   }
 
   // `opened`: how often the visitor has opened a place by hand; the server's own moves depend on it.
-  window.EK = { opened: 0, arrive, arrived, define, start, patch, html, escape, percent, points, toast };
+  window.EK = { opened: 0, arrive, arrived, define, start, patch, html, escape, toast };
+  Object.assign(EK, { halfUp, percent, points, interval, plotted });
   define("panel", panel);
 })();

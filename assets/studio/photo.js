@@ -1,7 +1,7 @@
 // One dropped photo through zero-shot, the chosen mixing and fine-tuned. It is shown from the browser's memory.
 (() => {
   "use strict";
-  const { html, percent } = EK;
+  const { html, halfUp, percent } = EK;
   EK.define("photo", (root, { value, watch, server }) => {
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     const [drop, input, image, columns, status, map, toggle, familiar, how] = [
@@ -22,7 +22,7 @@
       html`<li class="${first ? "ek-first" : ""}">
         <span class="ek-name">${name}</span
         ><span class="ek-prob">${percent(probability)}</span>
-        <i style="width:${(100 * probability).toFixed(1)}%"></i>
+        <i style="width:${100 * probability}%"></i>
       </li>`;
     /** How familiar the photo looks to the gate of a steady mixing, and who answers it for that. */
     function tellGate(found) {
@@ -40,8 +40,8 @@
       familiar.classList.toggle("ek-bad", Boolean(found?.abstain));
       familiar.textContent = found
         ? words[found.abstain ? "abstain" : "familiar"]
-            .replace("{similarity}", found.similarity.toFixed(2))
-            .replace("{threshold}", found.threshold.toFixed(2))
+            .replace("{similarity}", halfUp(found.similarity, 2))
+            .replace("{threshold}", halfUp(found.threshold, 2))
             .replace("{accepted}", percent(found.accepted, 0))
         : words.unknown;
     }

@@ -1,7 +1,7 @@
 // The α slider and its gate: reads the measured grids without asking anybody, then asks for the exact value on release.
 (() => {
   "use strict";
-  const { html, percent, points } = EK;
+  const { html, halfUp, percent, points, interval, plotted } = EK;
 
   /** Accuracy of a domain at `alpha`, on the line between the two nearest measured points. */
   function read(grid, alpha, domain) {
@@ -49,7 +49,7 @@
     /** The mixing as it was measured, if it ever was. */
     const known = () =>
       [...measured, ...value().exact].find((one) => one.kind === kind() && same(one.alpha, alpha()));
-    const named = () => value().words.mixings[kind()].replace("{alpha}", alpha().toFixed(2));
+    const named = () => value().words.mixings[kind()].replace("{alpha}", halfUp(alpha(), 2));
 
     function values() {
       const { grids, domains } = value();
@@ -65,7 +65,7 @@
       const tested = other ? other.change : change;
       const gain = accuracy - (other ? other.zero : domain.zero);
       const range =
-        low === undefined ? "" : `${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)} % · `;
+        low === undefined ? "" : `${interval(low, high)} · `;
       const notes = [tested?.said, other?.label, steady.checked && domain.familiar].filter(Boolean);
       return html`<div class="ek-reading" data-key="${domain.key}">
         <span class="ek-swatch" style="--c:${domain.colour}" data-symbol="${domain.symbol}"></span>
@@ -89,14 +89,14 @@
           )
           .join(""),
       );
-      output.textContent = alpha().toFixed(2);
+      output.textContent = halfUp(alpha(), 2);
       slider.style.setProperty("--fill", `${100 * alpha()}%`);
       slider.setAttribute("aria-valuetext", named());
       exact.textContent = !sure
         ? words.instant
         : sure.seconds === undefined
           ? words.known
-          : words.exact.replace("{seconds}", sure.seconds.toFixed(1));
+          : words.exact.replace("{seconds}", halfUp(sure.seconds, 1));
       const honest = chooser || (isChosen() && value().honest);
       badge.className = `ek-badge ek-${honest ? "good" : "warn"}`;
       badge.textContent = chooser?.badge ?? (isChosen() ? words.honest : words.by_hand);
@@ -120,7 +120,7 @@
       const ood = domains.filter((d) => d.role === "ood");
       const id = domains.find((d) => d.role === "id") ?? domains[0];
       const height = ood.length ? mean(ood.map((d) => now[d.key].accuracy)) : at;
-      return [100 * now[id.key].accuracy, 100 * height];
+      return [plotted(now[id.key].accuracy), plotted(height)];
     }
     function places() {
       const grid = value().grids[kind()];

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import UserError
+from core.rounding import percent
 
 FEWEST_BASELINES = 2
 
@@ -99,7 +100,7 @@ def fit_baselines(baselines: Sequence[ModelPoint]) -> BaselineFit:
     if np.ptp(x) < 1e-9:
         raise UserError(
             "effective robustness: the baseline models must differ in ID accuracy, and all have "
-            f"{100 * baselines[0].reference.accuracy:.1f} %. Name others, such as zero-shot."
+            f"{percent(baselines[0].reference.accuracy)} %. Name others, such as zero-shot."
         )
     slope = float(spread @ y / (spread @ spread))
     return BaselineFit(slope, float(y.mean() - slope * x.mean()), len(baselines))

@@ -1,11 +1,12 @@
 """Small charts as inline SVG. Colours are CSS variables, so that they follow light and dark."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
 from core.evaluation.standing import Share
 from core.records import Mixing, MixingKind, RunRecord, WisePoint
+from core.rounding import half_up, percent
 
 WIDTH, HEIGHT, EDGE = 560, 240, 44
 _MOST_POINTS = 300
@@ -21,7 +22,10 @@ def loss(values: Sequence[float]) -> Markup:
     y = _Scale(0, max(value for _, value in shown) or 1, HEIGHT - 30, 10)
     line = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in shown)
     body = Markup('<polyline class="line" points="{}"/>').format(line)
-    return _figure("Training loss by step", _axes(x, y, "step", ("{:.0f}", "{:.2f}")) + body)
+    return _figure(
+        "Training loss by step",
+        _axes(x, y, "step", half_up, _hundredths) + body,
+    )
 
 
 def accuracies(columns: Mapping[str, Mapping[str, Share]]) -> Markup:
@@ -77,9 +81,9 @@ def frontier(record: RunRecord, mixing: Mixing) -> Markup:
                 x(on_id),
                 y(ood),
                 7 if chosen else 3.5,
-                f"{how}: ID {100 * on_id:.1f} %, OOD {100 * ood:.1f} %",
+                f"{how}: ID {percent(on_id)} %, OOD {percent(ood)} %",
             )
-    axes = _axes(x, y, "ID accuracy (across), OOD accuracy (up)", ("{:.0%}", "{:.0%}"))
+    axes = _axes(x, y, "ID accuracy (across), OOD accuracy (up)", _whole_percent, _whole_percent)
     return _figure("ID against OOD accuracy for every mixing weight", axes + body)
 
 
@@ -103,7 +107,21 @@ def _around(values: Sequence[float], start: float, end: float) -> _Scale:
     return _Scale(min(values) - room, max(values) + room, start, end)
 
 
-def _axes(x: _Scale, y: _Scale, label: str, formats: tuple[str, str]) -> Markup:
+def _hundredths(value: float) -> str:
+    return half_up(value, 2)
+
+
+def _whole_percent(share: float) -> str:
+    return f"{percent(share, 0)} %"
+
+
+def _axes(
+    x: _Scale,
+    y: _Scale,
+    label: str,
+    write_across: Callable[[float], str],
+    write_up: Callable[[float], str],
+) -> Markup:
     drawn = Markup('<text x="{:.0f}" y="{}" class="tick">{}</text>').format(
         (x.start + x.end) / 2, HEIGHT - 4, label
     )
@@ -118,10 +136,10 @@ def _axes(x: _Scale, y: _Scale, label: str, formats: tuple[str, str]) -> Markup:
             x.end,
             EDGE - 6,
             y(up) + 4,
-            formats[1].format(up),
+            write_up(up),
             x(across),
             HEIGHT - 17,
-            formats[0].format(across),
+            write_across(across),
             y=y(up),
         )
     return drawn

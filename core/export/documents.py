@@ -13,6 +13,7 @@ from core.export.exported import Exported, make_room
 from core.export.facts import Facts
 from core.export.formats import DOCUMENTS
 from core.records import Mixing
+from core.rounding import NOTHING, percent, points
 from core.runs import RunFolder
 
 NAMES = {"card": "model-card.md", "report": "report.html"}
@@ -57,18 +58,14 @@ def _render(name: str, **values: object) -> str:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters.update(score=_score, cell=_cell, points=_points)
+    environment.filters.update(score=_score, cell=_cell, points=points)
     return environment.get_template(name).render(version=__version__, **values)
 
 
 def _score(score: Share | None) -> str:
     if score is None:
-        return "–"
-    return f"{100 * score.accuracy:.1f} % ({100 * score.low:.1f}–{100 * score.high:.1f})"
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
+        return NOTHING
+    return f"{percent(score.accuracy)} % ({percent(score.low)}–{percent(score.high)})"
 
 
 def _cell(text: object) -> str:

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from core.records import DEFAULT_ALPHAS, RunRecord
+from core.rounding import percent
 from core.runs import EventLog, RunFolder
 from core.spelling import word
 from jobs.settings import Settings
 from studio.cli import options
 from studio.cli.live import display
-from studio.cli.output import AsJson, answering, percent, table
+from studio.cli.output import AsJson, answering, table
 from studio.cli.training import make_room
 
 app = typer.Typer()

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from core.records import Mixing
+from core.rounding import percent, points
 from jobs.settings import Settings
 from studio.cli import options
-from studio.cli.output import AsJson, answering, percent, table
+from studio.cli.output import AsJson, answering, table
 
 app = typer.Typer()
 
@@ -117,7 +118,7 @@ def _robustness(found: dict[str, Any]) -> None:
                 row["name"],
                 *_drift(row["drift_ood"]),
                 percent(row["relative_accuracy"]),
-                _points(row["effective_robustness"]),
+                points(row["effective_robustness"]),
                 _number((row["cost"] or {}).get("per_step"), 2),
                 _number((row["cost"] or {}).get("total"), 2),
             )
@@ -150,8 +151,8 @@ def _pairing(name: str, first: str, pairing: dict[str, Any]) -> None:
                 str(paired.n),
                 str(paired.only_first),
                 str(paired.only_second),
-                _points(paired.difference),
-                f"{_points(paired.low)} to {_points(paired.high)}",
+                points(paired.difference),
+                f"{points(paired.low)} to {points(paired.high)}",
                 f"{paired.p:.3f}",
                 f"{paired.p_holm:.3f}",
                 paired_verdict(paired),
@@ -186,13 +187,13 @@ def _with_interval(spread: dict[str, Any] | None) -> tuple[str, str]:
 
 
 def _changed(change: dict[str, Any] | None) -> str:
-    return "–" if change is None else f"{_points(change['difference'])} {change['outcome']}"
+    return "–" if change is None else f"{points(change['difference'])} {change['outcome']}"
 
 
 def _mean_changed(change: dict[str, Any] | None) -> str:
     if change is None:
         return "–"
-    return f"{_changed(change)} ({_points(change['low'])} to {_points(change['high'])})"
+    return f"{_changed(change)} ({points(change['low'])} to {points(change['high'])})"
 
 
 def _group(group: dict[str, Any] | None) -> str:
@@ -209,7 +210,3 @@ def _drift(drift: dict[str, Any] | None) -> tuple[str, str]:
 
 def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _points(change: float | None) -> str:
-    return "–" if change is None else f"{100 * change:+.1f}".replace("-", "−")

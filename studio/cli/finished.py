@@ -10,9 +10,10 @@ from core.errors import UserError, unknown
 from core.export.formats import DOCUMENTS, FORMATS, STEADY
 from core.records import Mixing, MixingKind, RunRecord, WisePoint
 from core.runs import RunFolder
+from core.rounding import percent
 from jobs.settings import Settings
 from studio.cli import options
-from studio.cli.output import AsJson, answering, percent, scores, table
+from studio.cli.output import AsJson, answering, scores, table
 
 if TYPE_CHECKING:
     from core.data.dataset import Dataset

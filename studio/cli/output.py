@@ -1,12 +1,14 @@
 """What the commands print: a table for people, or one JSON document and nothing else."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
+
+from core.printing import json_for
+from core.rounding import NOTHING, percent
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -17,7 +19,7 @@ def answering(as_json: bool) -> Iterator[Callable[[Any], None]]:
     answers = sys.stdout
 
     def answer(document: Any) -> None:
-        print(json.dumps(document, indent=2, ensure_ascii=False), file=answers)
+        print(json_for(document, answers), file=answers)
 
     with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
         yield answer
@@ -33,11 +35,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             for cell, width, right in zip(row, widths, numeric, strict=True)
         )
         print("  ".join(cells).rstrip())
-
-
-def percent(fraction: float | None) -> str:
-    """`61.2`; a dash where there is nothing to measure."""
-    return "–" if fraction is None else f"{100 * fraction:.1f}"
 
 
 def scores(domains: Mapping[str, Mapping[str, Any]]) -> None:
@@ -59,4 +56,4 @@ def scores(domains: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _is_number(value: str) -> bool:
-    return value.replace(".", "", 1).replace("-", "", 1).isdigit() or value == "–"
+    return value.lstrip("-−+±").replace(".", "", 1).isdigit() or value == NOTHING

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import UserError
+from core.rounding import percent, points
 from jobs.settings import Settings
 from studio.cli import options
-from studio.cli.output import AsJson, answering, percent, table
+from studio.cli.output import AsJson, answering, table
 
 if TYPE_CHECKING:
     from core.protocols import Encoder
@@ -128,8 +129,8 @@ def _print_advice(advice: list[dict[str, Any]]) -> None:
 
 
 def _expected(gain: dict[str, Any]) -> str:
-    mean, low, high = (100 * gain["expected"][end] for end in ("mean", "low", "high"))
-    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
+    mean, low, high = (points(gain["expected"][end]) for end in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high})"
 
 
 def _cell(point: dict[str, Any]) -> str:

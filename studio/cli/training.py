@@ -8,13 +8,14 @@ import typer
 
 from core.errors import UserError
 from core.records import RunConfig, RunRecord
+from core.rounding import percent, points
 from core.runs import EventLog, RunFolder
 from jobs.ledger import new_id
 from jobs.naming import with_run_folders
 from jobs.settings import Settings
 from studio.cli import options
 from studio.cli.live import display
-from studio.cli.output import AsJson, answering, percent, table
+from studio.cli.output import AsJson, answering, table
 
 app = typer.Typer()
 
@@ -86,7 +87,7 @@ def _summarise(record: RunRecord, folder: RunFolder) -> None:
         ]
         table(("synthetic stress", "zero-shot %", "fine-tuned %"), changed)
     outcomes = ", ".join(
-        f"{name} {100 * change.difference:+.1f} ({change.outcome})"
+        f"{name} {points(change.difference)} ({change.outcome})"
         for name, change in record.changes["recommended"].items()
     )
     print(f"Against zero-shot on the same images, in points: {outcomes}.")

@@ -7,6 +7,7 @@ import gradio as gr
 
 from studio import words
 from studio.components.base import widget
+from studio.markup import percent
 from studio.session import Session
 
 
@@ -21,7 +22,7 @@ def address(session: Session, share: float | None) -> dict[str, Any]:
     place = words.Shell.tabs[session.place.tab]
     title = f"{place} · {words.Brand.name}"
     if share is not None:
-        title = f"● {100 * share:.0f} % · {words.Brand.name}"
+        title = f"● {percent(share, 0)} · {words.Brand.name}"
     return {
         "query": session.place.query(),
         "title": title,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from core.records import RunRecord, WisePoint
+from core.rounding import plotted
 from studio import words
 from studio.domains import Look, looks
 from studio.markup import decimal, percent
@@ -86,7 +87,7 @@ def _by_alpha(points: Sequence[WisePoint]) -> list[WisePoint]:
 def _place(point: WisePoint, with_ood: bool) -> tuple[float, float]:
     """Where a point is drawn, in percent; without OOD images over its α."""
     height = point.ood if with_ood and point.ood is not None else point.alpha
-    return 100 * point.id, 100 * height
+    return plotted(point.id), plotted(height)
 
 
 def _row(point: WisePoint, domains: Sequence[Look], *how: str) -> list[str]:

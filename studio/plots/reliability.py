@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from core.evaluation.inspection import Calibration, Inspection
+from core.rounding import plotted
 from studio import words
 from studio.domains import Look, shown
-from studio.markup import percent
+from studio.markup import interval, percent
 from studio.plots.marks import Figure, clean
 
 SMALLEST, LARGEST = 6, 16
@@ -74,7 +75,7 @@ def _bins(look: Look, calibration: Calibration, dashed: bool) -> Figure:
 
 def _rows(look: Look, how: str, calibration: Calibration) -> list[list[str]]:
     return [
-        [look.title, how, f"{100 * one.low:.0f}–{100 * one.high:.0f} %", str(one.count),
+        [look.title, how, interval(one.low, one.high), str(one.count),
          percent(one.confidence), percent(one.accuracy)]
         for one in calibration.bins
         if one.count
@@ -82,4 +83,4 @@ def _rows(look: Look, how: str, calibration: Calibration) -> list[list[str]]:
 
 
 def _percent(shares: Sequence[float | None]) -> list[float]:
-    return [100 * share for share in shares if share is not None]
+    return [plotted(share) for share in shares if share is not None]

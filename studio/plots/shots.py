@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.evaluation.by_shots import Point
+from core.rounding import plotted
 from studio import words
 from studio.markup import interval, percent
 from studio.plots.marks import Figure, clean
@@ -71,7 +72,7 @@ def shots_chart(
 
 
 def _line(side: _Side, name: str, points: Sequence[Point], dash: str) -> Figure:
-    y = [100 * one.mean for one in points]
+    y = [plotted(one.mean) for one in points]
     trained = dash == "solid"
     at = words.Shots.at.format(
         shots="%{customdata[0]}",
@@ -99,7 +100,7 @@ def _line(side: _Side, name: str, points: Sequence[Point], dash: str) -> Figure:
 
 def _flat(side: _Side, zero: Point, ends: Sequence[float]) -> Figure:
     return {
-        "type": "scatter", "mode": "lines", "x": list(ends), "y": [100 * zero.mean] * 2,
+        "type": "scatter", "mode": "lines", "x": list(ends), "y": [plotted(zero.mean)] * 2,
         "line": {"color": side.colour, "width": 1.2, "dash": "6px,4px"}, "opacity": 0.55,
         "name": f"{words.Shots.zero}, {side.title}", "showlegend": False,
         "hovertemplate": f"{words.Shots.zero}, {side.title}<br>%{{y:.1f}} % (n = {zero.n})"

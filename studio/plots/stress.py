@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from core.records import DomainScore, RunRecord
+from core.rounding import plotted
 from studio import words
 from studio.markup import interval, percent, points
 from studio.plots.marks import Figure
@@ -41,7 +42,7 @@ def _bars(end: str, effects: Sequence[str], scores: Mapping[str, DomainScore]) -
     return {
         "type": "bar", "name": name,
         "x": [words.Charts.effects[effect] for effect in effects],
-        "y": [100 * s.accuracy for s in found],
+        "y": [plotted(s.accuracy) for s in found],
         "customdata": [s.n for s in found], "marker": {"color": _COLOURS[end]},
         "error_y": {
             "type": "data", "symmetric": False, "thickness": 1, "width": 0,

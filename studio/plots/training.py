@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.rounding import plotted
 from studio import words
 from studio.domains import Look, shown
 from studio.markup import decimal, percent, points
@@ -120,7 +121,7 @@ def _line(
 
 
 def _zero_line(look: Look, score: Mapping[str, Any], last: int) -> Figure:
-    y, zero = 100 * score["accuracy"], words.Charts.ends["zero-shot"]
+    y, zero = plotted(score["accuracy"]), words.Charts.ends["zero-shot"]
     return {
         "type": "scatter", "mode": "lines", "x": [0, last], "y": [y, y],
         "line": {"color": look.colour, "width": 1.2, "dash": "4px,4px"}, "opacity": 0.55,
@@ -132,7 +133,7 @@ def _zero_line(look: Look, score: Mapping[str, Any], last: int) -> Figure:
 
 def _domain_line(look: Look, along: Sequence[Mapping[str, Any]], beside: float) -> Figure:
     scores = [e["domains"][look.key] for e in along]
-    y = [100 * score["accuracy"] for score in scores]
+    y = [plotted(score["accuracy"]) for score in scores]
     return {
         "type": "scatter", "mode": "lines+markers", "name": look.title, "legendgroup": look.key,
         "x": [e["step"] + beside for e in along], "y": y, "customdata": [e["step"] for e in along],

@@ -223,7 +223,7 @@ def test_a_hint_that_tells_the_class_is_suspected_and_says_where(photos, kind):
     found = findings(photos)[f"shortcut-{kind}"]
     assert found.level == "warning"
     assert "owl (12 of 12)" in found.detail
-    assert "chance 50%" in found.detail
+    assert "chance 50 %" in found.detail
     assert any("owl" in path for path in found.paths)
 
 

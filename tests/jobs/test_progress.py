@@ -97,7 +97,7 @@ def test_the_log_is_made_of_sentences():
         "data: /images",
         "warning: class 'fox' is small",
         "zero-shot",
-        "zero-shot: test 75.0%",
+        "zero-shot: test 75.0 %",
         "training",
         "epoch 1/2: mean loss 3.0000",
         "epoch 2/2: mean loss 1.0000",

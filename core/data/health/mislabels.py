@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.data.health.findings import Finding, images
+from core.rounding import percent
 
 
 def mislabels(doubts: Sequence[Mapping[str, Any]], model: str) -> Finding:
@@ -11,7 +12,8 @@ def mislabels(doubts: Sequence[Mapping[str, Any]], model: str) -> Finding:
     if not doubts:
         return Finding("mislabel", "pass", "Zero-shot CLIP contradicts no label with confidence")
     examples = "; ".join(
-        f"{one['path']}: rather {one['says']} ({one['confidence']:.0%})" for one in doubts[:3]
+        f"{one['path']}: rather {one['says']} ({percent(one['confidence'], 0)} %)"
+        for one in doubts[:3]
     )
     paths = tuple(str(one["path"]) for one in doubts)
     return Finding(

@@ -13,6 +13,7 @@ from core.data.glance import Glance
 from core.data.groups import source_of
 from core.data.health.findings import Finding
 from core.intervals import wilson
+from core.rounding import percent
 
 NEIGHBOURS = 3
 ABOVE_CHANCE = 0.15
@@ -144,8 +145,9 @@ def _judge(
         f"shortcut-{kind}",
         "warning",
         f"The class shows in {what}",
-        f"That alone tells {hits / n:.0%} of {n} training images ({low:.0%} to {high:.0%}, each "
-        f"left out in turn), chance {chance:.0%}: {shown}{more}. A model may learn it instead of "
+        f"That alone tells {percent(hits / n, 0)} % of {n} training images ({percent(low, 0)} to "
+        f"{percent(high, 0)} %, each left out in turn), chance {percent(chance, 0)} %: "
+        f"{shown}{more}. A model may learn it instead of "
         "the class. Add images where it differs, or an OOD domain that shows the cost.",
         tuple(paths),
     )
