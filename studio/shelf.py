@@ -17,7 +17,7 @@ from core.data.dataset import Dataset, IngestReport, Role
 from core.data.hashes import place_of
 from core.data.ingest import list_files, open_dataset
 from core.data.layout import read_layout
-from core.data.names import SETTINGS_NAME
+from core.data.names import SETTINGS_NAME, is_label_name
 from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
 from core.demo import write_demo
@@ -237,5 +237,8 @@ def _check_folder(placed: Sequence[tuple[str, Path]], folder: str) -> None:
         read_layout([], folder or words.Data.upload)
     inside = [rel.partition("/")[2] for rel, _ in placed]
     label = _label(placed)
+    # What a file of labels says is read where the images are: in a process under limits.
+    if any(map(is_label_name, inside)):
+        return
     if all(inside) and label != words.Data.upload:
         read_layout(inside, label)

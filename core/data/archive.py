@@ -17,8 +17,9 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import IO
 
+from core.data.labels import LARGEST_BYTES
 from core.data.limits import Limits, in_gib
-from core.data.names import SETTINGS_NAME, stray_reason
+from core.data.names import SETTINGS_NAME, is_label_name, stray_reason
 from core.errors import UserError
 
 MAX_RATIO = 100
@@ -41,7 +42,7 @@ _DAMAGED_NAME = ".damaged.json"
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A zip on disk. Only images and `dataset.yaml` were written; `paths` lists all it holds."""
+    """A zip on disk. Only images, labels and `dataset.yaml` were written; `paths` has all."""
 
     folder: Path
     paths: tuple[str, ...]
@@ -57,7 +58,15 @@ class _Member:
     @property
     def wanted(self) -> bool:
         name = self.path.rpartition("/")[2]
-        return name == SETTINGS_NAME or stray_reason(self.path) is None
+        return name == SETTINGS_NAME or self.is_image or self._may_hold_labels
+
+    @property
+    def is_image(self) -> bool:
+        return stray_reason(self.path) is None
+
+    @property
+    def _may_hold_labels(self) -> bool:
+        return is_label_name(self.path) and self.info.file_size <= LARGEST_BYTES
 
 
 def unpack(path: Path, workspace: Path, limits: Limits | None = None) -> Unpacked:
@@ -224,8 +233,9 @@ def _check_overlap(infos: Iterable[zipfile.ZipInfo]) -> None:
 
 
 def _check_sizes(wanted: Sequence[_Member], limits: Limits) -> None:
-    if len(wanted) > limits.images:
-        raise _TooLarge(f"it holds {len(wanted)} images, at most {limits.images} are taken")
+    images = sum(member.is_image for member in wanted)
+    if images > limits.images:
+        raise _TooLarge(f"it holds {images} images, at most {limits.images} are taken")
     size = sum(member.info.file_size for member in wanted)
     packed = sum(member.info.compress_size for member in wanted)
     if size > limits.kept_bytes:

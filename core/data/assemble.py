@@ -6,8 +6,7 @@ ROOT/train/<class>/*, val/…, test/…, ood/<domain>/<class>/* and dataset.yaml
 import os
 import re
 import tempfile
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from filecmp import cmp
@@ -17,23 +16,16 @@ from pathlib import Path
 from core.data.archive import unpack
 from core.data.dataset import IngestReport, Role, left_out
 from core.data.images import UnreadableImage
-from core.data.layout import Layout, Placed, read_layout, read_ood_layout
+from core.data.layout import Beside, Layout, Placed, read_layout, read_ood_layout
 from core.data.limits import Limits, in_gib
-from core.data.names import SETTINGS_NAME, matching_class, nfc
+from core.data.names import SETTINGS_NAME, matching_class, nfc, safe_name, split_extension
 from core.data.prompts import display_name
 from core.data.reencode import Picture, reencode
 from core.data.settings import DatasetSettings
 from core.errors import UserError
 
 _THREADS = min(4, os.cpu_count() or 1)
-_LONGEST_NAME_BYTES = 150
-_LONGEST_EXTENSION = 10
-_NOT_ON_WINDOWS = re.compile(r'[<>:"|?*/\\]')
-_RESERVED_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 _SAME_FORMAT = {".png": {".png"}, ".jpg": {".jpg", ".jpeg", ".jpe", ".jfif"}}
-_DIRECTION_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""With them a name reads otherwise than it is."""
-
 
 Bring = Callable[[Path, Path, str], Picture]
 """Brings one image in: from where its bytes lie, to where the new file goes, and its name.
@@ -78,7 +70,7 @@ def place_files(
     """
     sources, refused = _safe_sources(files)
     known = _class_folders(root)
-    layout = _read_drop(list(sources), role, domain, known)
+    layout = _read_drop(sources, role, domain, known)
     prefix = f"{layout.base}/" if layout.base else ""
     arrivals = [
         _Arrival(prefix + place.path, _with_known_class(place, known), sources[prefix + place.path])
@@ -95,7 +87,12 @@ def place_files(
     return IngestReport(
         understood=(*layout.report.understood, *_first_frames(good)),
         ignored=(*refused, *layout.report.ignored, *unreadable, *doubled),
-        warnings=(*layout.report.warnings, *left_out([*refused, *unreadable]), *problems),
+        warnings=(
+            *layout.report.warnings,
+            *left_out([*refused, *unreadable]),
+            *_emptied(arrivals, good),
+            *problems,
+        ),
     )
 
 
@@ -116,17 +113,6 @@ def place_zip(
         ignored=(*unpacked.refused, *report.ignored),
         warnings=(*left_out(unpacked.refused), *report.warnings),
     )
-
-
-def safe_name(name: str) -> str:
-    """A file or folder name that every file system takes, and never empty: `a:b.` is `a_b`."""
-    name = unicodedata.normalize("NFC", name)
-    name = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
-    name = _NOT_ON_WINDOWS.sub("_", _DIRECTION_MARKS.sub("", name)).strip().rstrip(". ")
-    if _RESERVED_ON_WINDOWS.match(name):
-        name = f"_{name}"
-    stem, extension = _split_extension(name)
-    return stem.encode()[:_LONGEST_NAME_BYTES].decode(errors="ignore") + extension or "_"
 
 
 @dataclass(frozen=True)
@@ -183,27 +169,26 @@ def _free(parent: str, name: str, taken: set[str]) -> str:
 
 def _numbered(name: str, number: int) -> str:
     """`fox.jpg`, then `fox-2.jpg`."""
-    stem, extension = _split_extension(name)
+    stem, extension = split_extension(name)
     return name if number == 1 else f"{stem}-{number}{extension}"
 
 
-def _split_extension(name: str) -> tuple[str, str]:
-    stem, dot, extension = name.rpartition(".")
-    return (stem, dot + extension) if stem and len(extension) <= _LONGEST_EXTENSION else (name, "")
-
-
-def _read_drop(paths: list[str], role: Role, domain: str | None, known: Sequence[str]) -> Layout:
+def _read_drop(
+    sources: Mapping[str, Path], role: Role, domain: str | None, known: Sequence[str]
+) -> Layout:
+    paths, beside = list(sources), Beside(sources.get)
     tops = {path.split("/")[0] for path in paths}
     label = tops.pop() if len(tops) == 1 else "the upload"
     if role == "train":
-        return read_layout(paths, label, least_classes=1)
+        return read_layout(paths, label, least_classes=1, beside=beside)
     if not known:
         raise UserError(
             f"'{label}': add the training images first; other images are matched to their classes."
         )
     if role == "ood":
-        return read_ood_layout(paths, label, known, safe_name(domain) if domain else None)
-    layout = read_ood_layout(paths, label, known)
+        named = safe_name(domain) if domain else None
+        return read_ood_layout(paths, label, known, named, beside)
+    layout = read_ood_layout(paths, label, known, beside=beside)
     return replace(
         layout, placed=tuple(replace(place, role=role, domain=role) for place in layout.placed)
     )
@@ -238,7 +223,7 @@ class _Brought:
     @property
     def name(self) -> str:
         """Its own name, ending as what it is now."""
-        stem, extension = _split_extension(self.arrival.name)
+        stem, extension = split_extension(self.arrival.name)
         kept = extension if extension.lower() in _SAME_FORMAT[self.picture.suffix] else None
         return stem + (kept or self.picture.suffix)
 
@@ -267,6 +252,18 @@ def _bring_all(
     good = [result for result in results if isinstance(result, _Brought)]
     pairs = zip(arrivals, results, strict=True)
     return good, [(a.path, result) for a, result in pairs if isinstance(result, str)]
+
+
+def _emptied(arrivals: Iterable[_Arrival], good: Iterable[_Brought]) -> list[str]:
+    """A sentence for each class of which no image could be read."""
+    wanted = dict.fromkeys(arrival.folder for arrival in arrivals)
+    there = {each.arrival.folder for each in good}
+    return [
+        f"Class '{folder.rpartition('/')[2]}' has no image in {folder.rpartition('/')[0]} that can "
+        "be read."
+        for folder in wanted
+        if folder not in there
+    ]
 
 
 def _first_frames(brought: Sequence[_Brought]) -> tuple[str, ...]:
@@ -306,7 +303,10 @@ def _settle(brought: Iterable[_Brought], root: Path) -> list[tuple[str, str]]:
 
 
 def _update_settings(root: Path, layout: Layout, dropped: Path | None) -> tuple[str, ...]:
-    """Write `dataset.yaml` with every class; what the drop's own one says is taken over."""
+    """Write `dataset.yaml`; what the drop's own one says is taken over, and what was there stays.
+
+    A class that nobody named is left to its folder's name, which is read anew each time.
+    """
     folders = _class_folders(root)
     old = DatasetSettings.read(root / SETTINGS_NAME)
     new = DatasetSettings()
@@ -319,12 +319,11 @@ def _update_settings(root: Path, layout: Layout, dropped: Path | None) -> tuple[
     wrapper = layout.base.rpartition("/")[2]
     if new.exclude or new.relabel:  # they name paths of the drop, and its files have new ones
         problems += (f"Which images the upload's {SETTINGS_NAME} excludes or moves was not used.",)
+    labels = {folder: display_name(label) for folder, label in layout.names.items()}
+    named = {**labels, **old.classes, **new.classes}
     changes = {
         "title": old.title or new.title or (display_name(wrapper) if wrapper else ""),
-        "classes": {
-            folder: new.classes.get(folder) or old.classes.get(folder) or display_name(folder)
-            for folder in folders
-        },
+        "classes": {folder: name for folder, name in named.items() if folder in folders},
         "templates": new.templates or old.templates,
         "allow_fewer": new.allow_fewer or old.allow_fewer,
         "group_by": new.group_by if new.group_by != "none" else old.group_by,

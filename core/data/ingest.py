@@ -10,7 +10,7 @@ import platformdirs
 from core.data.archive import unpack
 from core.data.dataset import Dataset, Domain, IngestReport, Item, Role, left_out
 from core.data.hashes import hash_files, place_of
-from core.data.layout import read_layout
+from core.data.layout import Beside, read_layout
 from core.data.names import SETTINGS_NAME
 from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
@@ -78,11 +78,14 @@ def _read(
     workspace: Path | None,
     refused: Sequence[tuple[str, str]] = (),
 ) -> Dataset:
-    layout = read_layout(paths, label)
+    layout = read_layout(paths, label, beside=Beside.below(root))
     kept = place_of(root, workspace) if workspace else None
     root /= layout.base
     settings = DatasetSettings.read(root / SETTINGS_NAME, layout.classes)
-    names = tuple(settings.classes.get(folder, display_name(folder)) for folder in layout.classes)
+    names = tuple(
+        settings.classes.get(folder) or display_name(layout.names.get(folder, folder))
+        for folder in layout.classes
+    )
     hashes = hash_files(root, [place.path for place in layout.placed], kept)
     left_out_by_hand = frozenset(settings.exclude)
     index = {folder: label for label, folder in enumerate(layout.classes)}

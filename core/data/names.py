@@ -9,6 +9,9 @@ from core.data.dataset import Role
 from core.data.images import is_image_name
 
 SETTINGS_NAME = "dataset.yaml"
+SPLIT_NAME = "split.json"
+OWN_FILES = (SETTINGS_NAME, SPLIT_NAME)
+"""What Evenkeel writes next to the images."""
 
 _SPLITS: dict[str, Role] = {
     "train": "train",
@@ -21,7 +24,28 @@ _SPLITS: dict[str, Role] = {
     "testing": "test",
     "eval": "test",
 }
+_SPLIT_WORDS = re.compile(
+    rf"({'|'.join(_SPLITS)})(?: ?(?:set|split|data|dataset|images|imgs|part|x?\d+|x))*"
+)
+"""`train.X1`, `test_set`, `val2017`: a split in several parts, or with a word that adds nothing."""
 _OOD = ("ood", "out of distribution")
+_WRAPPERS = frozenset({"images", "image", "imgs", "img", "jpegimages", "pictures", "pics", "jpg"})
+_MASKS = frozenset({"masks", "mask", "segmentation", "segmentations", "segmentationclass"})
+_LABELS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xml", ".manifest", ".names")
+_NO_LABELS = re.compile(r"submission|^(readme|licen[cs]e|requirements|changelog)\b")
+_LONGEST_NAME_BYTES = 150
+_LONGEST_EXTENSION = 10
+_NOT_ON_WINDOWS = re.compile(r'[<>:"|?*/\\]')
+_RESERVED_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
+_JOINED = "\u0600-\u1cff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff"
+_UNSEEN = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+    f"|(?<![{_JOINED}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINED}])"
+)
+"""Zero-width characters, soft hyphens and direction marks: two names look alike with them, and one
+reads otherwise than it is. Joiners stay where they change what is seen: in emoji, and in scripts
+from Arabic to those of India.
+"""
 _OPERATING_SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 _OTHER_PICTURES = frozenset(
     {".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".ico", ".tga"}
@@ -77,9 +101,11 @@ def matching_class(name: str, classes: Sequence[str]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
+@lru_cache(maxsize=1 << 16)
 def split_of(name: str) -> Role | None:
     """The split that a folder of this name holds: `Validation` is `val`."""
-    return _SPLITS.get(fold(name))
+    match = _SPLIT_WORDS.fullmatch(" ".join(fold(name).replace(".", " ").split()))
+    return _SPLITS[match[1]] if match else None
 
 
 def is_ood_name(name: str) -> bool:
@@ -87,13 +113,54 @@ def is_ood_name(name: str) -> bool:
     return fold(name) in _OOD
 
 
+def is_wrapper_name(name: str) -> bool:
+    """Whether a folder of this name says only that images are in it."""
+    return fold(name) in _WRAPPERS
+
+
+def is_mask_name(name: str) -> bool:
+    """Whether a folder of this name holds drawings of where things are, next to the images."""
+    return fold(name) in _MASKS
+
+
+def is_label_name(path: str) -> bool:
+    """Whether a file may hold labels of the images around it, judged by its path alone."""
+    name = path.rpartition("/")[2].lower()
+    if name in OWN_FILES or _NO_LABELS.search(name) or not name.endswith(_LABELS):
+        return False
+    return (stray_reason(path) or "").startswith("not an image (")
+
+
+def safe_name(name: str) -> str:
+    """A file or folder name that every file system takes, and never empty: `a:b.` is `a_b`."""
+    name = nfc(name)
+    name = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
+    name = _NOT_ON_WINDOWS.sub("_", name).strip().rstrip(". ")
+    if _RESERVED_ON_WINDOWS.match(name):
+        name = f"_{name}"
+    stem, extension = split_extension(name)
+    return stem.encode()[:_LONGEST_NAME_BYTES].decode(errors="ignore") + extension or "_"
+
+
+def split_extension(name: str) -> tuple[str, str]:
+    """`fox.jpg` as `fox` and `.jpg`; what is too long for an extension is none."""
+    stem, dot, extension = name.rpartition(".")
+    return (stem, dot + extension) if stem and len(extension) <= _LONGEST_EXTENSION else (name, "")
+
+
 @lru_cache(maxsize=1 << 16)
 def nfc(name: str) -> str:
-    """The name with composed accents: macOS decomposes them, and one class must not become two."""
-    return unicodedata.normalize("NFC", name)
+    """The name as it is seen, in one spelling of two that look the same. macOS decomposes accents;
+    copied names carry invisible characters, line ends and a space at their end.
+    """
+    seen = unicodedata.normalize("NFC", _UNSEEN.sub("", name))
+    # Spaces within it are typed, and tell apart what they tell apart on the disk.
+    seen = "".join(" " if c.isspace() else c for c in seen).strip()
+    return "".join(c for c in seen if unicodedata.category(c) != "Cc") or "_"
 
 
 @lru_cache(maxsize=1 << 16)
 def fold(name: str) -> str:
     """What is left of a name when spelling is taken out: `Red-Fox ` is `red fox`."""
-    return " ".join(re.split(r"[\s_-]+", nfc(name).casefold())).strip()
+    plain = re.sub("[\u200c\u200d]", "", nfc(name)).casefold()
+    return " ".join(re.split(r"[\s_-]+", plain)).strip()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field, field_validator
@@ -30,6 +30,11 @@ class DatasetSettings(Params):
     group_by: GroupBy = "none"
     """What images of one group have in common: their file name up to its last number (`prefix`),
     their folder inside the class (`folder`), or the minute they were taken in (`time`)."""
+    folders: Literal["", "domains", "groups", "classes"] = ""
+    """What the outermost folders are, where that is not clear: domains that hold the same classes,
+    groups that hold different ones, or the classes themselves."""
+    reference: str = ""
+    """Of folders that are domains, the one that is trained on; the others are OOD."""
     exclude: tuple[str, ...] = ()
     """Images that are left out, by their path in the data set. They stay where they are."""
     relabel: dict[str, str] = Field(default_factory=dict)
@@ -101,7 +106,7 @@ class _Loader(yaml.BaseLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):  # nine lines of them expand to a billion values
             raise yaml.YAMLError("aliases (*name) are not allowed")
-        tag = getattr(self.peek_event(), "tag", None)
+        tag = getattr(self.peek_event(), "tag", None)  # type: ignore[no-untyped-call]
         if tag and tag not in _PLAIN_TAGS:
             raise yaml.YAMLError(f"{tag} is not allowed: write the value alone")
         return super().compose_node(parent, index)

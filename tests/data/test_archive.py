@@ -11,6 +11,7 @@ import zipfile
 import pytest
 
 from core.data.archive import unpack
+from core.data.labels import LARGEST_BYTES
 from core.data.limits import Limits
 from core.errors import UserError
 
@@ -55,13 +56,22 @@ def member(name, **fields):
     return info
 
 
-def test_images_and_settings_are_written_and_the_rest_is_only_listed(tmp_path):
-    names = ["fox/1.jpg", "dataset.yaml", "readme.txt", "__MACOSX/fox/._1.jpg"]
+def test_images_labels_and_settings_are_written_and_the_rest_is_only_listed(tmp_path):
+    names = ["fox/1.jpg", "dataset.yaml", "a.csv", "readme.txt", "__MACOSX/fox/._1.jpg"]
     path = make_zip(tmp_path / "a.zip", [(name, IMAGE) for name in names])
     unpacked = unpack(path, tmp_path / "work")
     assert unpacked.paths == tuple(names)
-    assert everything_below(unpacked.folder) == ["dataset.yaml", "fox", "fox/1.jpg"]
+    assert everything_below(unpacked.folder) == ["a.csv", "dataset.yaml", "fox", "fox/1.jpg"]
     assert (unpacked.folder / "fox/1.jpg").read_bytes() == IMAGE
+
+
+def test_files_of_labels_do_not_count_as_images_and_large_ones_are_left_packed(tmp_path):
+    names = ["fox/1.jpg", *(f"fox/{n}.xml" for n in range(5))]
+    path = make_zip(tmp_path / "a.zip", [(name, IMAGE) for name in names])
+    assert unpack(path, tmp_path / "work", Limits(images=1)).paths == tuple(names)
+    large = [("fox/1.jpg", IMAGE), ("all.csv", bytes(LARGEST_BYTES + 1))]
+    unpacked = unpack(make_zip(tmp_path / "b.zip", large), tmp_path / "work")
+    assert everything_below(unpacked.folder) == ["fox", "fox/1.jpg"]
 
 
 def test_the_same_zip_is_unpacked_once(tmp_path):

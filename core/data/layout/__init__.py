@@ -4,16 +4,29 @@ Where two readings are possible, the one is taken that cannot mix test images in
 the report says so.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 
 from core.data.dataset import IngestReport
+from core.data.layout.beside import NOTHING
+from core.data.layout.beside import Beside as Beside
 from core.data.layout.folder import Folder
+from core.data.layout.labelled import read_labels
 from core.data.layout.notes import Notes, files, some
 from core.data.layout.notes import Placed as Placed
 from core.data.layout.reading import UNNAMED_DOMAIN as UNNAMED_DOMAIN
 from core.data.layout.reading import find_base, read_base, read_ood
-from core.data.names import SETTINGS_NAME, natural_key, split_of, stray_reason
+from core.data.layout.shapes import drop_masks, look_like_parts, reshaped
+from core.data.layout.vanished import vanished
+from core.data.names import (
+    OWN_FILES,
+    is_wrapper_name,
+    natural_key,
+    split_of,
+    stray_reason,
+)
+from core.data.settings import DatasetSettings
 from core.errors import UserError
 
 _READ = "JPEG, PNG, WebP, BMP, GIF and TIFF"
@@ -28,31 +41,51 @@ class Layout:
     classes: tuple[str, ...]
     placed: tuple[Placed, ...]
     report: IngestReport
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Class to what its label is called, where a folder cannot be called so."""
 
 
-def read_layout(paths: Iterable[str], label: str, least_classes: int = 2) -> Layout:
+def read_layout(
+    paths: Iterable[str], label: str, least_classes: int = 2, beside: Beside = NOTHING
+) -> Layout:
     """The place of every image among `paths` (POSIX; an empty folder ends in `/`).
 
-    `label` is what errors call the data. Raises `UserError` when there is nothing to train on.
+    `label` is what errors call the data; `beside` is how files that are no images are read. Raises
+    `UserError` when there is nothing to train on.
     """
+    paths = list(paths)
     notes = Notes()
     root = _sort_out(paths, notes, label)
-    base = find_base(root, notes)
-    read_base(base, notes)
+    notes.warn_of_lookalikes(root)
+    settings = beside.settings(paths)
+    stray = list(notes.ignored)
+    root = read_labels(root, notes, beside, lambda: _by_folder(root, settings))
+    base = _read(root, settings, notes)
+    gone = vanished(stray, root.all_images(), notes.homes)
+    notes.warnings += gone
     if base.path:
         notes.understood.insert(0, f"The data set lies in the folder '{base.path}'.")
-    classes = tuple(sorted({p.class_name for p in notes.placed if p.role == "train"}))
+    classes = notes.classes
     if len(classes) < least_classes:
-        raise _too_few_classes(classes, base, label, least_classes)
+        raise _too_few_classes(base, label, least_classes, notes, gone)
     notes.warn_of_twins(classes)
+    if look_like_parts(classes) or any(map(is_wrapper_name, classes)):
+        notes.warnings.append(
+            f"The classes ({some(classes)}) are not called like classes. Put the images of each "
+            "class into a folder named after it, or a table of labels next to the images."
+        )
     placed = sorted(notes.placed, key=lambda p: natural_key(p.path))
     prefix = f"{base.path}/" if base.path else ""
     placed = [replace(p, path=p.path.removeprefix(prefix)) for p in placed]
-    return Layout(base.path, classes, tuple(placed), notes.report())
+    return Layout(base.path, classes, tuple(placed), notes.report(), notes.names)
 
 
 def read_ood_layout(
-    paths: Iterable[str], label: str, classes: Sequence[str], domain: str | None = None
+    paths: Iterable[str],
+    label: str,
+    classes: Sequence[str],
+    domain: str | None = None,
+    beside: Beside = NOTHING,
 ) -> Layout:
     """The same for a folder that holds nothing but OOD images of classes known already.
 
@@ -61,10 +94,11 @@ def read_ood_layout(
     """
     notes = Notes()
     root = _sort_out(paths, notes, label)
+    root = read_labels(root, notes, beside, lambda: _by_known_folder(root, classes))
     notes.ignore_loose(root)
     read_ood(root, classes, notes, domain)
     if not notes.placed:
-        raise UserError(
+        raise _not_understood(label, notes) or UserError(
             f"'{label}': no folder is named like a class of the training data "
             f"({some(classes)}). Put the images of each class into a folder of its name."
         )
@@ -78,18 +112,14 @@ def _sort_out(paths: Iterable[str], notes: Notes, label: str) -> Folder:
     root = Folder("")
     others = 0
     for path in sorted(paths, key=natural_key):
-        if path.rpartition("/")[2] == SETTINGS_NAME:
+        if path.rpartition("/")[2] in OWN_FILES:
             continue
         reason = stray_reason(path)
         if reason:
             notes.ignored.append((path, reason))
             others += not path.endswith("/")
             continue
-        folder = root
-        for part in path.split("/")[:-1]:
-            inner = f"{folder.path}/{part}" if folder.path else part
-            folder = folder.folders.setdefault(part, Folder(inner))
-        folder.images.append(path)
+        root.down(path.split("/")[:-1]).images.append(path)
     if not root.images and not root.folders:
         if not others:
             raise UserError(f"'{label}' is empty. Put the images of each class into a folder.")
@@ -106,15 +136,61 @@ def _sort_out(paths: Iterable[str], notes: Notes, label: str) -> Folder:
     return root
 
 
-def _too_few_classes(classes: Sequence[str], base: Folder, label: str, least: int) -> UserError:
+def _read(root: Folder, settings: DatasetSettings, notes: Notes) -> Folder:
+    """Place all images of a tree; the folder that is the data set."""
+    drop_masks(root, notes)
+    found = find_base(root, notes)
+    base = reshaped(found, settings, notes)
+    read_base(base, notes)
+    return base
+
+
+def _by_folder(root: Folder, settings: DatasetSettings) -> dict[str, str]:
+    """The class of each image as folders say it; nothing where they do not."""
+    notes = Notes()
+    try:
+        _read(deepcopy(root), settings, notes)
+    except UserError:
+        return {}
+    return {p.path: p.class_name for p in notes.placed} if len(notes.classes) > 1 else {}
+
+
+def _by_known_folder(root: Folder, classes: Sequence[str]) -> dict[str, str]:
+    notes = Notes()
+    read_ood(deepcopy(root), classes, notes)
+    return {p.path: p.class_name for p in notes.placed}
+
+
+def _too_few_classes(
+    base: Folder, label: str, least: int, notes: Notes, gone: Sequence[str]
+) -> UserError:
+    classes = notes.classes
     found = {split_of(name) or "ood" for name, f in base.folders.items() if f.is_reserved}
     if found and "train" not in found and not classes:
         return UserError(
             f"'{label}' has no training images, only {' and '.join(sorted(found))}. "
             "Add train/<class>/*."
         )
+    if unread := _not_understood(label, notes):
+        return unread
     got = f"{len(classes)} ('{classes[0]}')" if classes else "0: no image is in a class folder"
+    if notes.labels_from:
+        got += f", by the labels in {notes.labels_from}"
     return UserError(
         f"'{label}': at least {least} {'class is' if least == 1 else 'classes are'} needed, "
-        f"got {got}. Put the images of each class into a folder named after it."
+        f"got {got}. {' '.join([*gone[:3], ''])}Put the images of each class into a folder named "
+        "after it."
+    )
+
+
+def _not_understood(label: str, notes: Notes) -> UserError | None:
+    """What is wrong with the file of labels, where there is one and its labels would be needed."""
+    of_tables = [(p, why) for p, why in notes.no_labels if not p.lower().endswith((".txt", ".xml"))]
+    if notes.labels_from or not of_tables:
+        return None
+    path, reason = of_tables[0]
+    return UserError(
+        f"'{label}': no labels were read from '{path}': {reason}. It must name the file and the "
+        "class of each image, such as in columns 'file_name' and 'label'; or put the images of "
+        "each class into a folder named after it."
     )

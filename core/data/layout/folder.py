@@ -1,9 +1,9 @@
 """A folder that holds images, and what its name and its insides say it is."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from core.data.names import is_ood_name, matching_class, split_of
+from core.data.names import is_ood_name, is_wrapper_name, matching_class, split_of
 
 
 @dataclass
@@ -13,6 +13,10 @@ class Folder:
     path: str
     images: list[str] = field(default_factory=list)
     folders: dict[str, "Folder"] = field(default_factory=dict)
+    called: str = ""
+    """Its name where that is not the last part of its path."""
+    inside: dict[str, str] = field(default_factory=dict)
+    """Image to its path in here, for images that only their label puts here."""
 
     def all_images(self) -> Iterator[str]:
         """Paths of its own images, then of those further down."""
@@ -24,10 +28,22 @@ class Folder:
         """How many images it holds altogether."""
         return sum(1 for _ in self.all_images())
 
+    def down(self, parts: Sequence[str]) -> "Folder":
+        """The folder further down, made where it is not there."""
+        folder = self
+        for part in parts:
+            inner = f"{folder.path}/{part}" if folder.path else part
+            folder = folder.folders.setdefault(part, Folder(inner))
+        return folder
+
+    def name_inside(self, path: str) -> str:
+        """What an image of this folder is called in it."""
+        return self.inside.get(path) or path.removeprefix(f"{self.path}/")
+
     @property
     def name(self) -> str:
-        """The last part of its path."""
-        return self.path.rpartition("/")[2]
+        """What it is called."""
+        return self.called or self.path.rpartition("/")[2]
 
     @property
     def is_split(self) -> bool:
@@ -43,7 +59,8 @@ class Folder:
     def is_flat_split(self) -> bool:
         """Whether it is called like a split or like OOD and holds no folders."""
         name = self.name
-        return not self.folders and (split_of(name) is not None or is_ood_name(name))
+        named = split_of(name) is not None or is_ood_name(name)
+        return named and not self.folders and not self.inside
 
     @property
     def is_reserved(self) -> bool:
@@ -60,9 +77,26 @@ class Folder:
         """Whether it holds splits and nothing else."""
         return not self.images and all(split_of(name) for name in self.folders)
 
+    @property
+    def holds_folders(self) -> bool:
+        """Whether its images lie in folders of its own, but for a stray one or two."""
+        return bool(self.folders) and len(self.images) * 10 <= self.count()
+
     def holds_class(self, classes: Sequence[str]) -> bool:
         """Whether any folder below is named like a class."""
         return any(
             matching_class(name, classes) or inner.holds_class(classes)
             for name, inner in self.folders.items()
         )
+
+    def unwrapped(self) -> "Folder":
+        """This, without folders in between that say nothing: `amazon/images/mug` is `amazon/mug`,
+        and `seg_train/seg_train/sea` is `seg_train/sea`.
+        """
+        if self.images or len(self.folders) != 1:
+            return self
+        ((name, only),) = self.folders.items()
+        says_nothing = is_wrapper_name(name) or name == self.path.rpartition("/")[2]
+        if not says_nothing or not only.folders:
+            return self
+        return replace(only.unwrapped(), called=self.name)

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from unicodedata import normalize
 
 from core.data.dataset import IngestReport, Role
 from core.data.layout.folder import Folder
-from core.data.names import fold, natural_key
+from core.data.names import fold, is_wrapper_name, natural_key, nfc
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,40 @@ class Notes:
     understood: list[str] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    homes: set[str] = field(default_factory=set)
+    """Folders that hold class folders."""
+    nested: list[tuple[str, list[str]]] = field(default_factory=list)
+    """Class folders that hold folders, and which."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    """Class to what its label is called, where a folder cannot be called so."""
+    no_labels: list[tuple[str, str]] = field(default_factory=list)
+    """Files next to the images, and why no labels were read from them."""
+
+    labels_from: str = ""
+    """The files of labels that were followed."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that are trained on."""
+        return tuple(sorted({p.class_name for p in self.placed if p.role == "train"}))
 
     def place(self, folder: Folder, role: Role, domain: str, class_name: str) -> None:
         """Every image of a folder is of this class and domain."""
-        cut = len(folder.path) + 1
+        if not folder.inside:
+            self.homes.add(folder.path.rpartition("/")[0])
+        inner = [name for name in folder.folders if not is_wrapper_name(name)]
+        if inner:
+            self.nested.append((folder.path, inner))
         self.placed += [
-            Placed(path, role, domain, class_name, path[cut:]) for path in folder.all_images()
+            Placed(path, role, domain, class_name, folder.name_inside(path))
+            for path in folder.all_images()
         ]
 
     def ignore(self, folder: Folder, reason: str) -> None:
         """Leave out a folder of images; that is always worth a warning."""
-        self.ignored.append((f"{folder.path}/", reason))
+        there = folder.all_images() if folder.inside else [f"{folder.path}/"]
+        self.ignored += [(path, reason) for path in there]
         end = "" if reason.endswith("?") else "."
         self.warnings.append(
             f"'{folder.path}' is ignored ({images(folder.count())}): {reason}{end}"
@@ -69,6 +93,13 @@ class Notes:
         self.understood.append(
             f"{counted(len(classes), 'class', 'classes')} ({some(classes)}): {shown} images."
         )
+        if self.nested:
+            (folder, inner), more = self.nested[0], len(self.nested) - 1
+            also = f", as in {counted(more, 'other folder', 'other folders')}" if more else ""
+            self.understood.append(
+                f"All that lies further down counts to its class: '{folder}' holds {some(inner)}"
+                f"{also}."
+            )
         missing = [role for role in ("val", "test") if not counts[role]]
         if missing:
             self.understood.append(
@@ -81,6 +112,19 @@ class Notes:
         if domains:
             shown = ", ".join(f"{name.removeprefix('ood/')} ({n})" for name, n in domains.items())
             self.understood.append(f"OOD domains: {shown}.")
+
+    def warn_of_lookalikes(self, folder: Folder) -> None:
+        """Folders whose names look the same and are not: they are read as one."""
+        first: dict[str, str] = {}
+        for name, inner in folder.folders.items():
+            composed = normalize("NFC", name)  # macOS itself decomposes accents
+            other = first.setdefault(nfc(name), composed)
+            if other != composed:
+                self.warnings.append(
+                    f"Two folders are called '{nfc(name)}' and differ only in what cannot be seen, "
+                    "such as a space at the end: they are read as one. Merge or rename them."
+                )
+            self.warn_of_lookalikes(inner)
 
     def warn_of_twins(self, classes: Sequence[str]) -> None:
         """Classes whose names differ in case or spelling only."""

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from core.data.dataset import Role
 from core.data.layout.folder import Folder
 from core.data.layout.notes import Notes
+from core.data.layout.shapes import is_shaped
 from core.data.names import fold, matching_class, nfc, split_of
 
 UNNAMED_DOMAIN = "unnamed"
@@ -78,7 +79,7 @@ def read_ood(ood: Folder, classes: Sequence[str], notes: Notes, domain: str | No
 
 def _wrapped(folder: Folder) -> Folder | None:
     """The one folder in `folder` that is the data set; None when `folder` is it."""
-    if any(inner.is_reserved for inner in folder.folders.values()):
+    if any(inner.is_reserved for inner in folder.folders.values()) or is_shaped(folder):
         return None
     if len(folder.folders) == 1:
         (only,) = folder.folders.values()
@@ -112,7 +113,7 @@ def _read_splits(splits: dict[str, Folder], notes: Notes) -> None:
         if role and role != "train":
             notes.ignore_loose(folder)
             _read_classes(folder, role, role, classes, notes)
-        if role and name != role:
+        if role and name != role and not folder.called:
             notes.understood.append(f"'{name}' is the {role} split.")
 
 
@@ -150,6 +151,7 @@ def _read_plain(splits: dict[str, Folder], rest: dict[str, Folder], notes: Notes
 def _read_class_first(rest: dict[str, Folder], notes: Notes) -> None:
     """DATA/<class>/train/*, DATA/<class>/test/*."""
     for name, folder in rest.items():
+        notes.homes.add(folder.path.rpartition("/")[0])
         splits = [(split_of(inner), f) for inner, f in folder.folders.items()]
         if "train" not in (role for role, _ in splits):
             notes.ignore(folder, "none of its images are for training")

@@ -1,0 +1,108 @@
+"""Which image a row speaks of: by its path, by the end of it, at last by its name alone."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from core.data.names import nfc, split_of
+
+_SERVER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*/")
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
+"""Before the name of an image that was uploaded into Label Studio."""
+
+
+class Images:
+    """The images that rows may name. A name that several images share matches none of them, unless
+    one of these lies closer to the file.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.paths = list(paths)
+        self._whole: dict[str, list[str]] = {}
+        self._stems: dict[str, list[str]] = {}
+        for path in self.paths:
+            parts = _key(path).split("/")
+            stem = parts[-1].rpartition(".")[0] or parts[-1]
+            for start in range(len(parts)):
+                folders = parts[start:-1]
+                self._whole.setdefault("/".join([*folders, parts[-1]]), []).append(path)
+                self._stems.setdefault("/".join([*folders, stem]), []).append(path)
+
+    def near(self, folder: str, role: str | None) -> "Scope":
+        """The images that a file in this folder can speak of."""
+        return Scope(self, folder, role)
+
+    def candidates(self, key: str, is_stem: bool) -> list[str]:
+        """Images whose path ends so; `is_stem` without their extension."""
+        return (self._stems if is_stem else self._whole).get(key, [])
+
+
+class Scope:
+    """Images as one file of labels sees them."""
+
+    def __init__(self, images: Images, folder: str, role: str | None) -> None:
+        """A file in a folder with images speaks of these; one that is called like a split speaks
+        of the images of that split, where there are some.
+        """
+        self._images = images
+        prefix = f"{folder}/" if folder else ""
+        own = [path for path in images.paths if path.startswith(prefix)]
+        self._prefix = prefix if own else ""
+        own = own or images.paths
+        split = {path for path in own if role and _split(path) == role}
+        self.paths = split or set(own)
+        self._known: dict[str, str | None] = {}
+
+    def find(self, written: str) -> str | None:
+        """The image that is meant; None where there is none, or more than one."""
+        if written not in self._known:
+            self._known[written] = self._find(written)
+        return self._known[written]
+
+    def _find(self, written: str) -> str | None:
+        parts = _parts(written)
+        if not parts or len(written) > 2000:
+            return None
+        short = _UPLOADED.sub("", parts[-1])
+        for names in (parts, [short]) if short != parts[-1] else (parts,):
+            stem = names[-1].rpartition(".")[0]
+            for last, is_stem in ((names[-1], False), (names[-1], True), (stem, True)):
+                found = self._by_end([*names[:-1], last], is_stem) if last else None
+                if found:
+                    return found
+        return None
+
+    def _by_end(self, parts: list[str], is_stem: bool) -> str | None:
+        for start in range(len(parts)):
+            end = "/".join(parts[start:])
+            found = [p for p in self._images.candidates(end, is_stem) if p in self.paths]
+            if len(found) > 1:
+                beside = _key(self._prefix) + end
+                found = [p for p in found if _without(p, is_stem) == beside]
+            if len(found) == 1:
+                return found[0]
+        return None
+
+
+def _without(path: str, extension: bool) -> str:
+    key = _key(path)
+    return key.rpartition(".")[0] if extension else key
+
+
+def _split(path: str) -> str | None:
+    return next((role for part in path.split("/")[:-1] if (role := split_of(part))), None)
+
+
+def _key(path: str) -> str:
+    return nfc(path).casefold()
+
+
+def _parts(written: str) -> list[str]:
+    text = written.strip().strip("'\"").replace("\\", "/")
+    if "?d=" in text:  # Label Studio's local files
+        text = text.partition("?d=")[2]
+    if "://" in text:
+        text = _SERVER.sub("", text).partition("?")[0]
+    if "%" in text:
+        text = unquote(text)
+    return [part for part in _key(text).split("/") if part not in ("", ".", "..")]

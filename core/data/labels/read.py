@@ -1,0 +1,163 @@
+"""One file of labels: its text, the shape of its table or the tool that wrote it, its rows."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from core.data.labels.columns import Found, read_grid
+from core.data.labels.exports import read_json, read_xml
+from core.data.labels.matching import Scope
+from core.data.labels.rows import NoLabels, Row, are_numbers, whole
+
+LARGEST_BYTES = 32 * 1024**2
+"""Of one file of labels; a million rows are less."""
+Separated = Callable[[Iterable[str]], Iterator[list[str]]]
+_SAMPLE_LINES = 300
+_BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A file that names images and their classes."""
+
+    path: str
+    rows: tuple[Row, ...]
+    source: str
+    """What the labels were read from, as `column 'label'` or `Label Studio`."""
+    sure: bool
+    """Whether it says that these are labels, and not anything else of the images."""
+    encoding: str | None = None
+    """Where it is not UTF-8."""
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether its classes are numbers."""
+        return are_numbers({label for row in self.rows for label in row.labels})
+
+
+def read_label_file(path: str, data: bytes, scope: Scope) -> LabelFile:
+    """The rows of a file whose images are in `scope`. Raises `NoLabels` for what is none."""
+    suffix = path.rpartition(".")[2].lower()
+    if suffix == "xml":
+        found, encoding = read_xml(data), None
+    else:
+        text, encoding = decoded(data)
+        if suffix in ("json", "jsonl", "ndjson", "manifest") and text.lstrip()[:1] in ("[", "{"):
+            found = read_json(_documents(text), scope.find)
+        else:
+            found = _read_text(text, scope.find)
+    if not any(row.labels for row in found.rows):
+        raise NoLabels("none of its rows has a label")
+    if not any(scope.find(row.file) for row in found.rows):
+        raise NoLabels("none of its rows names an image that is there")
+    return LabelFile(path, _tidied(found.rows), found.column, found.sure, encoding)
+
+
+def decoded(data: bytes) -> tuple[str, str | None]:
+    """The text of a file, and its encoding where that is not UTF-8."""
+    for mark, name in _BOMS.items():
+        if data.startswith(mark):
+            return data[len(mark) if name == "utf-8" else 0 :].decode(name, "replace"), None
+    if b"\0" in data:
+        raise NoLabels("it is no text")
+    try:
+        return data.decode("utf-8"), None
+    except UnicodeDecodeError:
+        # cp1252 leaves five bytes undefined, which latin-1 reads as control characters.
+        try:
+            return data.decode("cp1252"), "Windows-1252"
+        except UnicodeDecodeError:
+            return data.decode("latin-1"), "Latin-1"
+
+
+def _documents(text: str) -> object:
+    """A JSON document, or a list of those that stand one a line."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise NoLabels("it is nested too deep") from None
+    except ValueError:
+        pass
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except RecursionError:
+        raise NoLabels("it is nested too deep") from None
+    except ValueError as error:
+        raise NoLabels(f"it is no valid JSON ({error})") from None
+
+
+def _read_text(text: str, find: Callable[[str], str | None]) -> Found:
+    """The separator under which most cells name images, then the table that it gives."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise NoLabels("it is empty")
+    best, most = None, 0
+    for separated in _SEPARATED:
+        try:
+            sample = list(separated(lines[:_SAMPLE_LINES]))
+        except csv.Error:
+            continue
+        width = max(map(len, sample))
+        named = [sum(bool(find(row[n])) for row in sample if n < len(row)) for n in range(width)]
+        if width > 1 and max(named) > most:
+            best, most = separated, max(named)
+    if best is None:
+        # The first lines may speak of images that are not there.
+        header = max((",", ";", "\t"), key=lines[0].count)
+        if header not in lines[0]:
+            raise NoLabels("none of its first lines names an image that is there, with a label")
+        best = _by(header)
+    try:
+        grid = list(best(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise NoLabels(f"it is no valid table ({error})") from None
+    return read_grid(None, [row for row in grid if row], find)
+
+
+def _by(separator: str) -> Separated:
+    def rows(lines: Iterable[str]) -> Iterator[list[str]]:
+        return csv.reader(lines, delimiter=separator, skipinitialspace=True)
+
+    return rows
+
+
+def _last_word(lines: Iterable[str]) -> Iterator[list[str]]:
+    for line in lines:
+        if line.strip():
+            yield line.strip().rsplit(None, 1)
+
+
+def _first_word(lines: Iterable[str]) -> Iterator[list[str]]:
+    for line in lines:
+        if line.strip():
+            yield line.strip().split(None, 1)
+
+
+_SEPARATED: tuple[Separated, ...] = (
+    *(_by(separator) for separator in ",;\t|"),
+    _last_word,
+    _first_word,
+)
+
+
+def _tidied(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """`3.0` as `3` where all labels are numbers; `cat;dog` and `cat,dog` as two labels, where both
+    are labels of other images.
+    """
+    if are_numbers({label for row in rows for label in row.labels}):
+        return tuple(replace(row, labels=tuple(map(whole, row.labels))) for row in rows)
+    alone = {row.labels[0] for row in rows if len(row.labels) == 1}
+    listed = {}
+    for label in alone:
+        parts = tuple(part.strip() for part in re.split(r"[;,]", label))
+        if len(parts) > 1 and alone.issuperset(parts):
+            listed[label] = parts
+    if not listed:
+        return rows
+    return tuple(
+        replace(row, labels=tuple(x for label in row.labels for x in listed.get(label, (label,))))
+        for row in rows
+    )

@@ -1,0 +1,107 @@
+"""One row of a file of labels, and what a cell of it may hold."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_NOTHING = ("", "nan", "null", "undefined")
+_WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?")
+_CHOSEN = ("choices", "taxonomy", "labels", "label", "class", "name", "title", "value")
+_DEEPEST = 6
+
+
+class NoLabels(Exception):
+    """Why a file is no file of labels, as the end of a sentence that begins with its name."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a file says of one image."""
+
+    file: str
+    """As it is written there."""
+    labels: tuple[str, ...]
+    """None where the image is listed without a label."""
+    split: str = ""
+    """As it is written there."""
+
+
+def labels_in(value: Any, depth: int = 0) -> tuple[str, ...]:
+    """The labels in a value: of `{"choices": ["cat", "dog"]}`, of `["cat"]`, of `cat|dog`."""
+    if value is None or isinstance(value, bool) or depth > _DEEPEST:
+        return ()
+    if isinstance(value, str):
+        text = " ".join(value.split())
+        if text[:1] in ("[", "{"):
+            try:
+                return labels_in(json.loads(text), depth + 1)
+            except (ValueError, RecursionError):
+                return (text,)
+        parts = (part.strip() for part in text.split("|"))
+        return tuple(dict.fromkeys(part for part in parts if part.lower() not in _NOTHING))
+    if isinstance(value, Mapping):
+        return _of_mapping(value, depth)
+    if isinstance(value, list | tuple):
+        found = (label for one in value for label in labels_in(one, depth + 1))
+        return tuple(dict.fromkeys(found))
+    return (whole(f"{value:g}" if isinstance(value, float) else str(value)),)
+
+
+def _of_mapping(value: Mapping[Any, Any], depth: int) -> tuple[str, ...]:
+    for key in _CHOSEN:
+        if key in value:
+            return labels_in(value[key], depth + 1)
+    ticked = [str(key) for key, one in value.items() if one is True]
+    if ticked:
+        return tuple(ticked)
+    return labels_in(list(value.values()), depth + 1) if len(value) == 1 else ()
+
+
+def whole(text: str) -> str:
+    """`3.0` as `3`: a column with gaps is often written so."""
+    match = _WHOLE.fullmatch(text)
+    return match[1] if match else text
+
+
+def are_numbers(labels: Iterable[str]) -> bool:
+    """Whether all labels are whole numbers."""
+    return all(_WHOLE.fullmatch(label) for label in labels)
+
+
+def numbered_names(text: str) -> dict[int, str] | None:
+    """Number to class, in a file that lists the names of the classes: one a line in their order,
+    `0 cat`, `cat,0`, or the same as JSON; None for any other file.
+    """
+    if text.lstrip()[:1] in ("[", "{"):
+        try:
+            return _numbered_json(json.loads(text))
+        except (ValueError, RecursionError):
+            return None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    first = [re.fullmatch(r"(\d{1,6})\s*[\s,;:=]\s*(.+)", line) for line in lines]
+    if lines and all(first):
+        return {int(m[1]): m[2].strip(" '\"") for m in first if m}
+    last = [re.fullmatch(r"(.+?)\s*[\s,;:=]\s*(\d{1,6})", line) for line in lines]
+    if lines and all(last):
+        return {int(m[2]): m[1].strip(" '\"") for m in last if m}
+    return dict(enumerate(line.strip(" '\"") for line in lines)) if lines else None
+
+
+def _numbered_json(found: Any) -> dict[int, str] | None:
+    if (
+        isinstance(found, dict)
+        and len(found) == 1
+        and isinstance(next(iter(found.values())), list | dict)
+    ):
+        (found,) = found.values()
+    if isinstance(found, list) and all(isinstance(name, str) for name in found):
+        return dict(enumerate(found))
+    if not isinstance(found, dict):
+        return None
+    if all(str(key).isdecimal() and isinstance(name, str) for key, name in found.items()):
+        return {int(key): name for key, name in found.items()}
+    if all(isinstance(number, int) for number in found.values()):
+        return {number: str(name) for name, number in found.items()}
+    return None

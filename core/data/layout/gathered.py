@@ -1,0 +1,145 @@
+"""What all files of labels next to the images say together."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.data.labels import (
+    Images,
+    LabelFile,
+    NoLabels,
+    decoded,
+    numbered_names,
+    read_label_file,
+)
+from core.data.layout.domains import words_of
+from core.data.names import fold, is_label_name, split_extension, split_of
+
+_MOST_FILES = 60
+"""More files of labels in one folder belong to one image each."""
+_NAMES = frozenset(
+    {"classes", "labels", "names", "class names", "label names", "categories", "synsets", "words"}
+    | {"class list", "obj", "label map", "labels map", "labelmap", "class map", "classnames"}
+    | {"class to idx", "idx to class", "id2label", "label2id", "index", "synset words"}
+)
+
+
+@dataclass
+class Gathered:
+    """What files of labels say of the images."""
+
+    label: dict[str, str] = field(default_factory=dict)
+    split: dict[str, str] = field(default_factory=dict)
+    """The split that a row gives its image."""
+    role: dict[str, str] = field(default_factory=dict)
+    """The split that the file of labels is called after."""
+    source: dict[str, LabelFile] = field(default_factory=dict)
+    several: dict[str, LabelFile] = field(default_factory=dict)
+    """Images with more than one label."""
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    """File of labels to what it names and is not there."""
+    conflicts: list[str] = field(default_factory=list)
+    """Images to which a later file gives another label."""
+    not_read: list[tuple[str, str]] = field(default_factory=list)
+    """Other files, and why no labels were read from them."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the files say that these are labels."""
+        return all(file.sure for file in self.files)
+
+    @property
+    def files(self) -> list[LabelFile]:
+        """Those that gave a label."""
+        found = {f.path: f for f in (*self.source.values(), *self.several.values())}
+        return [found[path] for path in sorted(found)]
+
+
+def label_files(paths: Iterable[str]) -> list[str]:
+    """Files that may hold labels of many images."""
+    by_folder: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path in paths:
+        if is_label_name(path):
+            folder, _, name = path.rpartition("/")
+            by_folder[folder, split_extension(name)[1].lower()].append(path)
+    return [path for files in by_folder.values() if len(files) <= _MOST_FILES for path in files]
+
+
+def gather(paths: Sequence[str], there: Images, read: Callable[[str], bytes]) -> Gathered:
+    """What the files of labels at these paths say of the images that are there."""
+    found = Gathered()
+    files, scopes, numbers = [], {}, {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        stem = split_extension(name)[0]
+        try:
+            data = read(path)
+            scopes[path] = there.near(folder, _role(stem))
+            files.append(read_label_file(path, data, scopes[path]))
+        except NoLabels as reason:
+            found.not_read.append((path, str(reason)))
+            if fold(stem).removesuffix(".txt") in _NAMES:
+                numbers[path] = _numbers(read, path)
+    # The file that says most comes first, and what it says stands.
+    count = {f.path: sum(bool(scopes[f.path].find(r.file)) for r in f.rows) for f in files}
+    files.sort(key=lambda file: (not file.sure, -count[file.path], file.path))
+    for file in files:
+        if file.sure or not found.label:
+            names = _names_for(file, numbers) if file.has_numbers else {}
+            _take(file, scopes[file.path].find, names, found)
+    return found
+
+
+def _numbers(read: Callable[[str], bytes], path: str) -> dict[int, str]:
+    try:
+        return numbered_names(decoded(read(path))[0]) or {}
+    except NoLabels:
+        return {}
+
+
+def _names_for(file: LabelFile, numbers: Mapping[str, Mapping[int, str]]) -> dict[str, str]:
+    """Number to the name of the class, from the nearest list of names."""
+    folder = file.path.rpartition("/")[0]
+    above = {path: f"{folder}/".startswith(path.rpartition("/")[0]) for path in numbers}
+    near = sorted(numbers, key=lambda path: (not above[path], -path.count("/")))
+    used = {int(label) for row in file.rows for label in row.labels}
+    for path in near:
+        names = dict(numbers[path])
+        if used and min(used) == 1 and 0 in names and max(used) == len(names):
+            names = {number + 1: name for number, name in names.items()}
+        if used <= names.keys():
+            return {str(number): name for number, name in names.items()}
+    return {}
+
+
+def _take(
+    file: LabelFile, find: Callable[[str], str | None], names: Mapping[str, str], found: Gathered
+) -> None:
+    said: dict[str, set[str]] = defaultdict(set)
+    role = _role(split_extension(file.path.rpartition("/")[2])[0])
+    for row in file.rows:
+        image = find(row.file)
+        if image is None:
+            found.missing.setdefault(file.path, []).append(row.file)
+            continue
+        said[image] |= {names.get(label, label) for label in row.labels}
+        if split := split_of(row.split):
+            found.split.setdefault(image, split)
+        if role:
+            found.role.setdefault(image, role)
+    for image, labels in said.items():
+        if image in found.source or image in found.several:
+            if image in found.label and labels and labels != {found.label[image]}:
+                found.conflicts.append(image)
+        elif len(labels) > 1:
+            found.several[image] = file
+        elif labels:
+            (found.label[image],) = labels
+            found.source[image] = file
+
+
+def _role(stem: str) -> str | None:
+    """The split that a file of labels speaks of: `train`, `val_labels`, `labels.test`."""
+    words = words_of(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem)).split()
+    return next((role for word in words if (role := split_of(word))), None)
