@@ -5,6 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import open_clip
@@ -65,6 +66,8 @@ def environment(clip: ClipModel) -> dict[str, Any]:
         "logit_scale": round(clip.logit_scale, 6),
         "image_parameters": sum(p.numel() for p in clip.model.visual.parameters()),
         "model_fingerprint": clip.fingerprint,
+        "activation": clip.activation,
+        "preprocess": asdict(clip.preprocess),
         **clip.precision.describe(),
     }
 

@@ -8,6 +8,7 @@ from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.evaluation.evaluate import labels_of
 from core.evaluation.projections import PrototypeTrail, shown_items
+from core.models.activation import settled_on
 from core.models.clip import ClipModel
 from core.models.prototypes import context_prototypes
 from core.models.spurious import correct
@@ -19,6 +20,7 @@ def preview_prototypes(
     """What the prototype plot of a run begins with, as FD-Align corrects them by default."""
     dataset = open_dataset(data, cache)
     texts = resolve_templates(templates, dataset.templates)
+    clip = settled_on(clip, dataset, texts)
     contexts = context_prototypes(clip, dataset.names, texts)
     spurious = correct(contexts, seed)
     trail = PrototypeTrail(contexts, texts, spurious, clip.logit_scale, dataset.classes)

@@ -137,5 +137,7 @@ _CHOSEN = {
 def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_plain(one) for one in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {_plain(one)}" for name, one in value.items())
     text = str(value)
     return Path(text).name if text.startswith(("/", "~", "\\\\")) or text[1:3] == ":\\" else text

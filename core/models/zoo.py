@@ -65,6 +65,8 @@ def load(
     `activation` (`gelu`, `quickgelu`) overrules what name, config and weights say. Where they say
     nothing, `auto` leaves it open (see `core.models.activation`).
     """
+    if activation not in _QUICK:
+        raise unknown("activation", activation, _QUICK)
     chosen = choose_device(device)
     built = _create(absolute(name), _QUICK[activation])
     if not isinstance(built.model, open_clip.CLIP | open_clip.CustomTextCLIP):
