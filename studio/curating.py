@@ -24,7 +24,7 @@ def curating() -> dict[str, Handler]:
         "move-chosen": _move_chosen,
         "include": _include,
         "include-all": _include_all,
-        "allow-leaks": _allow_leaks,
+        "allow-leaks": allow_leaks,
         "rename": _rename,
         "templates": _templates,
         "group-by": _group_by,
@@ -79,7 +79,8 @@ def _include_all(session: Session, detail: Mapping[str, Any]) -> None:
     session.mine.data.change(_data(session), curation.include)
 
 
-def _allow_leaks(session: Session, detail: Mapping[str, Any]) -> None:
+def allow_leaks(session: Session, detail: Mapping[str, Any]) -> None:
+    """Let the next run train in spite of leaks, or no longer."""
     data_id = _data(session)
     fields = session.mine.draft(data_id)["fields"]
     value = "true" if detail.get("on") == "true" else ""
@@ -90,7 +91,7 @@ def _allow_leaks(session: Session, detail: Mapping[str, Any]) -> None:
 
 def _rename(session: Session, detail: Mapping[str, Any]) -> None:
     folder, name = str(detail.get("folder")), str(_form(detail).get("name", ""))[:100]
-    session.mine.data.change(_data(session), lambda dataset: curation.rename(dataset, folder, name))
+    session.mine.data.change(_data(session), lambda dataset: curation.rename(dataset, {folder: name}))
 
 
 def _templates(session: Session, detail: Mapping[str, Any]) -> None:

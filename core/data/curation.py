@@ -1,6 +1,6 @@
 """What a person decides about a data set, written into its `dataset.yaml`; no image is touched."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.data.dataset import Dataset
@@ -33,15 +33,17 @@ def move(dataset: Dataset, paths: Iterable[str], folder: str) -> None:
     _write(dataset, relabel={**_settings(dataset).relabel, **moved})
 
 
-def rename(dataset: Dataset, folder: str, name: str) -> None:
-    """Call a class something else in prompts and on the page. Its folder keeps its name."""
-    if folder not in dataset.classes:
-        raise unknown("class", folder, dataset.classes)
-    name = " ".join(name.split())
-    if not name:
-        raise UserError(f"The name of class '{folder}' must not be empty: it goes into prompts.")
-    names = dict(zip(dataset.classes, dataset.names, strict=True))
-    _write(dataset, classes={**names, folder: name})
+def rename(dataset: Dataset, names: Mapping[str, str]) -> None:
+    """Call classes something else in prompts and on the page. Their folders keep their names."""
+    spaced = {folder: " ".join(name.split()) for folder, name in names.items()}
+    for folder, name in spaced.items():
+        if folder not in dataset.classes:
+            raise unknown("class", folder, dataset.classes)
+        if not name:
+            raise UserError(
+                f"The name of class '{folder}' must not be empty: it goes into prompts."
+            )
+    _write(dataset, classes={**_settings(dataset).classes, **spaced})
 
 
 def use_templates(dataset: Dataset, templates: Sequence[str]) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from core.data import curation
-from core.data.ingest import list_files, open_dataset
+from core.data.ingest import open_dataset
+from core.data.listing import list_files
 from core.errors import UserError
 
 
@@ -39,13 +40,25 @@ def test_a_moved_image_counts_to_its_new_class_and_stays_where_it_is(root):
 
 
 def test_a_class_is_renamed_and_the_prompts_are_its_own(root):
-    curation.rename(open_dataset(root), "red_owl", "  tawny   owl ")
+    curation.rename(open_dataset(root), {"red_owl": "  tawny   owl "})
     curation.use_templates(open_dataset(root), ["a drawing of a {}.", "", " "])
     dataset = open_dataset(root)
     assert (dataset.classes, dataset.names) == (("fox", "red_owl"), ("fox", "tawny owl"))
     assert dataset.templates == ("a drawing of a {}.",)
     curation.use_templates(dataset, [""])
     assert open_dataset(root).templates == ()
+
+
+def test_a_name_that_nobody_gave_is_still_read_from_its_folder(root):
+    curation.rename(open_dataset(root), {"fox": "red fox"})
+    assert open_dataset(root).named_by_hand == {"fox"}
+    assert "red_owl" not in (root / "dataset.yaml").read_text("utf-8")
+
+
+def test_of_several_names_none_is_written_where_one_is_wrong(root):
+    with pytest.raises(UserError, match="must not be empty"):
+        curation.rename(open_dataset(root), {"fox": "red fox", "red_owl": ""})
+    assert open_dataset(root).names == ("fox", "red owl")
 
 
 def test_all_images_of_a_class_can_be_left_out_and_the_data_set_still_opens(root):
@@ -56,8 +69,8 @@ def test_all_images_of_a_class_can_be_left_out_and_the_data_set_still_opens(root
 WRONG = {
     "no image": lambda d: curation.exclude(d, ["../../etc/passwd"]),
     "class: there is no 'cat'": lambda d: curation.move(d, ["train/fox/img0.png"], "cat"),
-    "class: there is no 'dog'": lambda d: curation.rename(d, "dog", "x"),
-    "must not be empty": lambda d: curation.rename(d, "fox", "  "),
+    "class: there is no 'dog'": lambda d: curation.rename(d, {"dog": "x"}),
+    "must not be empty": lambda d: curation.rename(d, {"fox": "  "}),
     "exactly once": lambda d: curation.use_templates(d, ["a fox"]),
 }
 

@@ -23,6 +23,10 @@ class Finding:
     """Paths that belong side by side, such as an image and its copies."""
     exclude: tuple[str, ...] = ()
     """The images without which this would not be found, where that is clear."""
+    names: tuple[tuple[str, str, str], ...] = ()
+    """Class folders, the name that each has of its own, and the words that it may be called by
+    instead; these are empty where only a person can tell.
+    """
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 A model trained on such data may learn that instead, and fails where it does not hold.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,7 +12,9 @@ import numpy as np
 from core.data.dataset import Dataset, Item
 from core.data.glance import Glance
 from core.data.groups import source_of
+from core.data.health.codes import kind_of
 from core.data.health.findings import Finding
+from core.data.names import fold
 from core.intervals import wilson
 from core.rounding import percent
 
@@ -24,6 +27,12 @@ MOST = 10_000
 _FEWEST = 20
 """Images altogether, below which no share says anything."""
 _AT_ONCE = 512
+_DEVICE = re.compile(
+    r"(img|imgp|dsc|dscn|dscf|dcim|pxl|mvi|dji|gopr|cimg|pict|sam|wp|cam|camera|screenshot|scan"
+    r"|whatsapp image)(?![^\W\d_])|(19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d(?!\d)",
+    re.IGNORECASE,
+)
+"""How cameras and telephones name their files, and dates."""
 
 
 def shortcuts(dataset: Dataset, glances: Mapping[str, Glance]) -> Iterator[Finding]:
@@ -39,8 +48,8 @@ def shortcuts(dataset: Dataset, glances: Mapping[str, Glance]) -> Iterator[Findi
         "size": ("the size of the image", _by_neighbours(sizes, labels)),
         "border": ("the border of the image", _by_neighbours(borders, labels)),
     }
-    sources = [source_of(item.path, dataset.classes[item.label]) for item in items]
-    if not _only_names_classes(sources, labels):
+    sources = _sources(items, dataset)
+    if _tell_of_more(sources, labels):
         probes["source"] = ("the source in the file's name or folder", _by_source(sources, labels))
     found = [
         finding
@@ -101,6 +110,9 @@ def _by_source(sources: Sequence[str], labels: np.ndarray) -> np.ndarray:
         counts[source][label] += 1
     guesses = []
     for source, label in zip(sources, labels.tolist(), strict=True):
+        if not source:
+            guesses.append(-1)
+            continue
         others = counts[source]
         others[label] -= 1
         ((commonest, votes),) = others.most_common(1)
@@ -109,10 +121,30 @@ def _by_source(sources: Sequence[str], labels: np.ndarray) -> np.ndarray:
     return np.array(guesses)
 
 
-def _only_names_classes(sources: Sequence[str], labels: np.ndarray) -> bool:
-    """Whether every class has one source of its own: then files are named after their class."""
-    pairs = set(zip(sources, labels.tolist(), strict=True))
-    return len(pairs) == len(set(sources)) == len(set(labels.tolist()))
+def _sources(items: Sequence[Item], dataset: Dataset) -> list[str]:
+    """Where each image seems to come from; empty where its name says its class again, in words or
+    as a number or code: no model ever sees a file's name.
+    """
+    found = []
+    for item in items:
+        folder = dataset.classes[item.label]
+        source = source_of(item.path, folder)
+        class_words = [set(fold(name).split()) for name in (folder, dataset.names[item.label])]
+        words = set(fold(source).split())
+        named = any(words <= known or known <= words for known in class_words)
+        found.append("" if named or (kind_of(source) and not _DEVICE.match(source)) else source)
+    return found
+
+
+def _tell_of_more(sources: Sequence[str], labels: np.ndarray) -> bool:
+    """Whether sources are places, cameras or days, and not other words for the classes: then one
+    of them has images of several classes, or is called as a camera calls its files.
+    """
+    holds: defaultdict[str, set[int]] = defaultdict(set)
+    for source, label in zip(sources, labels.tolist(), strict=True):
+        holds[source].add(label)
+    holds.pop("", None)
+    return any(len(known) > 1 or _DEVICE.match(source) for source, known in holds.items())
 
 
 def _judge(
