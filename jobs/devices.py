@@ -7,7 +7,12 @@ def count_gpus() -> int:
     """GPUs that the NVIDIA driver lists; 0 without a driver."""
     try:
         listed = subprocess.run(
-            ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=True, timeout=20
+            ["nvidia-smi", "--list-gpus"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=True,
+            timeout=20,
         )
     except (OSError, subprocess.SubprocessError):
         return 0

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from core.printing import print_anything
 from jobs.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def set_up(settings: Settings, process: str, run: tuple[str, int] | None = None)
     """
     global _served_by_process
     _served_by_process = run
+    print_anything()
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     secrets = tuple(_secrets(settings))
     screen = logging.StreamHandler(sys.stderr)

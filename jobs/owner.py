@@ -31,7 +31,9 @@ def _started(pid: int) -> str:
 
 
 def _ask(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    ).stdout.strip()
 
 
 def name_of(pid: int) -> str:

@@ -76,15 +76,22 @@ def _read(reader: str, folder: Path, asked: Arrays) -> dict[str, NDArray[Any]]:
         question, answer = Path(place, "asked.npz"), Path(place, "answer.npz")
         np.savez(question, **asked)  # type: ignore[arg-type]
         command = [sys.executable, "-P", str(script), str(folder), str(question), str(answer)]
-        done = subprocess.run(
-            command,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""},
-            cwd=place,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                env={**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""},
+                cwd=place,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise UserError(
+                f"export: {reader} had {_TIMEOUT_SECONDS} seconds to load {folder.name} and was "
+                "not done, so it is not verified. Export again when the machine is less busy."
+            ) from None
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise UserError(f"export: {reader} could not load {folder.name}: {reason}")

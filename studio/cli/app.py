@@ -12,6 +12,7 @@ from typing import NoReturn
 import typer
 
 from core.errors import UserError
+from core.printing import print_anything
 from studio.cli import (
     bench,
     catalogue,
@@ -59,6 +60,7 @@ def _help(context: typer.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit."""
+    print_anything()
     if arguments is None:  # a process of its own: what was imported stays, so nobody need look
         gc.freeze()  # through it for what can go
     try:

@@ -42,6 +42,21 @@ def test_the_largest_difference_and_what_is_allowed_are_reported(echo):
     assert ask(echo, 1.001) == (Difference("logits", pytest.approx(0.002), 1e-2),)
 
 
+def test_a_reader_that_is_not_done_in_time_is_said_in_one_sentence(echo, monkeypatch):
+    (echo / "with_echo.py").write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(verifying, "_TIMEOUT_SECONDS", 1)
+    with pytest.raises(UserError, match="echo had 1 seconds to load .* so it is not verified"):
+        ask(echo, 1.0)
+
+
+def test_what_a_reader_complains_of_need_not_be_in_our_encoding(echo):
+    (echo / "with_echo.py").write_text(
+        "import sys\nsys.stderr.buffer.write(b'caf\\xe9')\nsys.exit(1)\n"
+    )
+    with pytest.raises(UserError, match="could not load .*: caf\ufffd"):
+        ask(echo, 1.0)
+
+
 @pytest.mark.parametrize("factor", [1.1, float("nan")])
 def test_other_outputs_are_a_failure_that_names_the_numbers(echo, factor):
     with pytest.raises(UserError, match=r"not the run's: logits (2.0e-01|nan) \(allowed 1e-02\)"):
