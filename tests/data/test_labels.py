@@ -1,6 +1,7 @@
 """Files of labels next to the images: whatever tool wrote them, the label is the class."""
 
 import json
+import random
 
 import pytest
 
@@ -221,6 +222,17 @@ KINDS = {
             name: [f"{f}.jpg" for f in FILES if LABELS[f] == name] for name in CLASSES.values()
         }
     },
+    "an index before": {"labels.csv": table("{n},{f}.jpg,{l}", ",file,label")},
+    "Excel": {"labels.csv": "sep=;\n" + table("{f}.jpg;{l}", "Datei;Klasse")},
+    "spellings": {
+        "labels.csv": table("{f}.jpg,{l}", "file,label", FILES).replace("c1.jpg,owl", "c1.jpg,owl ")
+    },
+    "boxes of one class each": {
+        "_annotations.coco.json": {
+            **COCO,
+            "annotations": [{**mark, "bbox": [1, 2, 3, 4]} for mark in COCO["annotations"]],
+        }
+    },
     "records": {
         "x.json": {"annotations": [{"file": f"{f}.jpg", "class": LABELS[f]} for f in FILES]}
     },
@@ -253,9 +265,57 @@ def test_what_was_read_is_said(tmp_path):
 def test_rows_without_image_and_images_without_row_are_named(tmp_path):
     text = table("{f}.jpg,{l}", "file,label", FILES[1:]) + "gone.jpg,cat\n"
     layout = read(tmp_path, {"labels.csv": text}, IMAGES)
-    assert "1 row names no image that is there in 'labels.csv', such as 'gone.jpg'." in said(layout)
+    assert (
+        "1 row names no image that is there, or more than one, in 'labels.csv', such as 'gone.jpg'."
+        in said(layout)
+    )
     assert "1 image such as 'images/a0.jpg' left out: no label in 'labels.csv'." in said(layout)
     assert ("images/a0.jpg", "no label in 'labels.csv'") in layout.report.ignored
+
+
+def test_a_class_of_which_no_image_is_there_is_named(tmp_path):
+    text = table("{f}.jpg,{l}", "file,label") + "x.jpg,elk\ny.jpg,elk\n"
+    layout = read(tmp_path, {"labels.csv": text}, IMAGES)
+    assert "1 class in 'labels.csv' without an image that is there: elk." in layout.report.warnings
+
+
+def test_two_spellings_of_a_label_are_one_class(tmp_path):
+    text = table("{f}.jpg,{l}", "file,label").replace("a1.jpg,cat", "a1.jpg,Cat ")
+    layout = read(tmp_path, {"labels.csv": text + "a2.jpg,cat\n"}, [*IMAGES, "images/a2.jpg"])
+    assert layout.classes == ("cat", "owl", "red fox")
+    assert "The label 'Cat' is read as 'cat'." in layout.report.understood
+
+
+def test_images_that_are_called_by_numbers_are_not_mistaken_for_labels(tmp_path):
+    images = [f"images/{n}.png" for n in range(6)]
+    rows = "".join(f"{n}.png,{n % 3}\n" for n in range(6))
+    expected = {str(n): str(n % 3) for n in range(6)}
+    assert classes_of(read(tmp_path, {"labels.csv": f"file,label\n{rows}"}, images)) == expected
+    assert classes_of(read(tmp_path, {"labels.csv": rows}, images)) == expected
+    listed = rows.replace(",", " ")
+    assert classes_of(read(tmp_path, {"labels.csv": "", "list.txt": listed}, images)) == expected
+
+
+def test_boxes_are_no_classes(tmp_path):
+    """Where `labels/1.txt` says where things are in `images/1.jpg`, and a class file lists them."""
+    images = [f"images/{n}.jpg" for n in range(4)]
+    boxes = {f"labels/{n}.txt": f"{n % 2} 0.5 0.5 0.1 0.1\n" for n in range(4)}
+    with pytest.raises(UserError, match="at least 2 classes are needed, got 0"):
+        read(tmp_path, {**boxes, "classes.txt": "0 cat\n1 owl\n"}, images)
+
+
+def test_boxes_of_parts_do_not_overrule_class_folders(tmp_path):
+    parts = [
+        {**mark, "bbox": [1, 2, 3, 4], "category_id": 5 + n % 2}
+        for n, mark in enumerate(COCO["annotations"])
+    ]
+    layout = read(tmp_path, {"coco.json": {**COCO, "annotations": parts}}, FOLDERS)
+    assert classes_of(layout) == LABELS
+
+
+def test_a_spreadsheet_is_told_to_be_saved_as_csv(tmp_path):
+    with pytest.raises(UserError, match=r"'labels.xlsx': it is a spreadsheet; save it as CSV"):
+        read(tmp_path, {"labels.xlsx": b"PK"}, IMAGES)
 
 
 SEVERAL = {
@@ -578,3 +638,30 @@ def test_files_of_one_image_each_are_not_read(tmp_path):
     many = [f"labels/{n}.txt" for n in range(100)]
     layout = read_layout([*images, *many], "my set", beside=Beside(never))
     assert len(layout.placed) == 80
+
+
+def test_any_table_of_any_tree_loses_no_image(tmp_path):
+    """Random trees, tables and holes in them: every image has one place or one reason."""
+    words = ["train", "test", "ood", "images", "photo", "sketch", "cat", "owl", "night"]
+    for seed in range(400):
+        draw = random.Random(seed)
+        names = draw.sample(words, draw.randint(1, 5))
+        paths = {
+            "/".join([*draw.choices(names, k=draw.randint(0, 3)), f"{n % 6}.jpg"])
+            for n in range(draw.randint(2, 20))
+        }
+        rows = [f"{draw.choice([p, p.split('/')[-1]])},{draw.choice(['cat', 'owl', 'a|b', ''])}"
+                for p in sorted(paths) if draw.random() < 0.8]  # fmt: skip
+        folder = draw.choice(["", *(f"{p.rpartition('/')[0]}/" for p in paths if "/" in p)])
+        try:
+            text = "\n".join(["file,label", *rows])
+            layout = read(tmp_path, {f"{folder}labels{seed}.csv": text}, sorted(paths))
+        except UserError:
+            continue
+        prefix = f"{layout.base}/" if layout.base else ""
+        placed = [prefix + p.path for p in layout.placed]
+        ignored = [path for path, _ in layout.report.ignored]
+        assert len(placed) == len(set(placed))
+        for path in paths:
+            out = any(path == i or (i.endswith("/") and path.startswith(i)) for i in ignored)
+            assert out != (path in placed), (seed, path)

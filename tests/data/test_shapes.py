@@ -1,5 +1,7 @@
 """Shapes of folders other than splits and classes: read as what they are, or said."""
 
+import random
+
 import pytest
 
 from core.data.layout import Beside, read_layout
@@ -199,6 +201,26 @@ def test_masks_beside_a_folder_of_all_images_are_left_out():
     assert layout.base == "images"
 
 
+def test_domains_inside_of_classes_are_domains():
+    layout = read(*tree("{o}/{i}", TOOLS, ["photo", "sketch", "clipart"]))
+    assert layout.classes == ("drill", "hammer", "saw")
+    assert domains_of(layout) == {"train", "ood/sketch", "ood/clipart"}
+    assert all("/photo/" in p.path for p in layout.placed if p.role == "train")
+
+
+@pytest.mark.parametrize("inner", [["day", "night"], ["indoor", "outdoor"]])
+def test_folders_that_may_be_domains_inside_of_classes_are_said(inner):
+    layout = read(*tree("{o}/{i}", TOOLS, inner))
+    assert layout.classes == ("drill", "hammer", "saw")
+    assert "read as classes, with all that is in the folders inside" in warned(layout)
+
+
+def test_thumbnails_beside_images_are_no_domain():
+    layout = read(*tree("{o}/{i}", ["images", "thumbnails"], TOOLS))
+    assert layout.base == "images"
+    assert "'thumbnails' is ignored (6 images)" in warned(layout)
+
+
 GROUPS = {
     "groups": ["mammal/cat/1.jpg", "mammal/dog/1.jpg", "bird/owl/1.jpg", "bird/tit/1.jpg"],
     "in splits": [
@@ -351,3 +373,31 @@ def test_a_folder_of_papers_is_no_class_that_is_gone(path):
 def test_one_class_left_is_an_error_that_names_those_that_are_gone():
     with pytest.raises(UserError, match=r"got 1 \('fox'\). Class 'rat' has no image that can be"):
         read("fox/1.jpg", "rat/1.heic")
+
+
+WORDS = ["train", "val", "test", "ood", "fox", "owl", "photo", "sketch", "images", "masks", "fold1"]
+WORDS += ["fold2", "part1", "part2", "front", "day", "a b", "mammal", "seg_train", "seg_test", "1"]
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_any_tree_is_read_without_a_loss_or_is_an_error(block):
+    """Random trees of telling names: every image has one place or one reason."""
+    for seed in range(block * 500, block * 500 + 500):
+        draw = random.Random(seed)
+        names = draw.sample(WORDS, draw.randint(2, 8))
+        depth = draw.randint(1, 4)
+        paths = {
+            "/".join([*draw.choices(names, k=draw.randint(depth - 1, depth)), f"{n % 4}.jpg"])
+            for n in range(draw.randint(1, 25))
+        }
+        try:
+            layout = read(*paths)
+        except UserError:
+            continue
+        placed = list(places(layout))
+        ignored = [path for path, _ in layout.report.ignored]
+        assert len(placed) == len(set(placed))
+        for path in paths:
+            out = any(path == i or (i.endswith("/") and path.startswith(i)) for i in ignored)
+            assert out != (path in placed), (seed, path)
+        assert {p.class_name for p in layout.placed} <= set(layout.classes)

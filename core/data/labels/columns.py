@@ -22,6 +22,8 @@ _LABELS = (
     *("target", "label name", "label text", "display name", "displayname", "tag", "tags"),
     *("diagnosis", "dx", "variety", "disease", "classes", "ground truth", "gt", "type", "kind"),
     *("genus", "family", "object", "annotation", "y", "sentiment", "style", "label id", "class id"),
+    *("klasse", "kategorie", "classe", "catégorie", "categorie", "clase", "categoría"),
+    *("categoria", "etiqueta", "étiquette", "etichetta", "kategoria", "klass", "类别", "标签"),
     *("category id", "target id", "class idx", "label idx", "class index"),
 )
 _SPLITS = ("split", "set", "subset", "partition", "ml use", "usage", "phase", "fold", "data set")
@@ -30,6 +32,7 @@ _YES, _NO = ("1", "1.0", "true"), ("0", "0.0", "false", "")
 _VIA = ("file attributes", "region attributes")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _SHOWN = 8
+_ENOUGH_ROWS = 2000
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ def read_grid(
         header, grid = grid[0], grid[1:]
         named = [_name(cell) for cell in header]
         file = _file_column(named, grid, find)
+    if header is None and all(_NUMBER.fullmatch(row[file].strip()) for row in grid):
+        raise NoLabels("it holds numbers, and no names of columns")
     others = [n for n in range(width) if n != file]
     split = _split_column(named, grid, others)
     others = [n for n in others if n != split]
@@ -89,13 +94,20 @@ def _name(cell: str) -> str:
 def _file_column(named: Sequence[str], grid: Sequence[Cells], find: Callable[..., object]) -> int:
     if not grid:
         raise NoLabels("it has no rows")
-    counts = [sum(bool(find(row[n])) for row in grid if row[n]) for n in range(len(grid[0]))]
-    most = max(counts)
-    if not most:
+    # Of many rows some will do; where those name nothing, all are asked.
+    for rows in (grid[:: len(grid) // _ENOUGH_ROWS + 1], grid):
+        counts = [sum(bool(find(row[n])) for row in rows if row[n]) for n in range(len(rows[0]))]
+        most = max(counts)
+        if most:
+            break
+    else:
         raise NoLabels("none of its rows names an image that is there")
     best = [n for n, count in enumerate(counts) if 10 * count >= 9 * most]
     ranks = {n: _FILES.index(named[n]) for n in best if n < len(named) and named[n] in _FILES}
-    return min(ranks, key=ranks.__getitem__) if ranks else best[0]
+    if ranks:
+        return min(ranks, key=ranks.__getitem__)
+    # A column of numbers counts the rows, though images may be called so.
+    return max(best, key=lambda n: (sum(is_image_name(row[n].strip()) for row in rows), -n))
 
 
 def _is_header(grid: Sequence[Cells], file: int, find: Callable[..., object]) -> bool:

@@ -27,7 +27,7 @@ def read_json(document: Any, find: Find) -> Found:
     for tool, read in _TOOLS.items():
         rows = read(document, find)
         if rows is not None:
-            return Found(tuple(rows), tool, True)
+            return Found(tuple(rows), tool, not _has_boxes(document))
     records = _records(document)
     if not records:
         raise NoLabels("it is no list of images with labels")
@@ -45,11 +45,12 @@ def read_xml(data: bytes) -> Found:
     except (ParseError, ValueError, LookupError) as error:
         raise NoLabels(f"it is no valid XML ({error})") from None
     rows = []
+    tagged = root.find(".//image/tag") is not None
     for image in root.iter("image"):
         tags = [tag.get("label", "") for tag in image.iter("tag")]
         shapes = [shape.get("label", "") for shape in image if shape.tag != "tag"]
         rows.append(Row(image.get("name", ""), labels_in(tags or shapes), image.get("subset", "")))
-    return Found(tuple(rows), "CVAT", True)
+    return Found(tuple(rows), "CVAT", tagged)
 
 
 class _NoEntities(TreeBuilder):
@@ -107,6 +108,12 @@ def _coco(document: Any, find: Find) -> Iterator[Row] | None:
         )
         for i in images
     )
+
+
+def _has_boxes(document: Any) -> bool:
+    """Whether a document says where things are in the images, which need not be their classes."""
+    marks = document.get("annotations") if isinstance(document, dict) else None
+    return isinstance(marks, list) and any(isinstance(m, dict) and m.get("bbox") for m in marks)
 
 
 def _via(document: Any, find: Find) -> Iterator[Row] | None:
@@ -178,6 +185,9 @@ def _by_image(document: Any, find: Find) -> Iterator[Row] | None:
         return None
     values = document.values()
     are_images = sum(bool(find(str(key))) for key in document) * 2 >= len(document)
+    told = {str(value) for value in values}
+    if are_images and 2 * len(told) > len(document) > 3:
+        return None  # captions
     if are_images and all(isinstance(v, str | int) or _are_texts(v) for v in values):
         return (Row(str(key), labels_in(value)) for key, value in document.items())
     if all(_are_texts(v) and any(is_image_name(t) or find(t) for t in v) for v in values):

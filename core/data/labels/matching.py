@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
+from unicodedata import normalize
 from urllib.parse import unquote
 
-from core.data.names import nfc, split_of
+from core.data.names import split_of
 
 _SERVER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*/")
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
@@ -18,23 +20,41 @@ class Images:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.paths = list(paths)
-        self._whole: dict[str, list[str]] = {}
-        self._stems: dict[str, list[str]] = {}
-        for path in self.paths:
-            parts = _key(path).split("/")
-            stem = parts[-1].rpartition(".")[0] or parts[-1]
-            for start in range(len(parts)):
-                folders = parts[start:-1]
-                self._whole.setdefault("/".join([*folders, parts[-1]]), []).append(path)
-                self._stems.setdefault("/".join([*folders, stem]), []).append(path)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """The images' names without their extension."""
+        return frozenset(_key(path.rpartition("/")[2].rpartition(".")[0]) for path in self.paths)
 
     def near(self, folder: str, role: str | None) -> "Scope":
         """The images that a file in this folder can speak of."""
         return Scope(self, folder, role)
 
-    def candidates(self, key: str, is_stem: bool) -> list[str]:
+    def ending(self, parts: list[str], is_stem: bool) -> list[str]:
         """Images whose path ends so; `is_stem` without their extension."""
-        return (self._stems if is_stem else self._whole).get(key, [])
+        found = (self._by_stem if is_stem else self._by_name).get("/".join(parts[-2:]), [])
+        if len(parts) < 3:
+            return found
+        end = "/".join(parts)
+        return [path for path in found if f"/{_without(path, is_stem)}".endswith(f"/{end}")]
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        return self._by_end(False)
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        return self._by_end(True)
+
+    def _by_end(self, is_stem: bool) -> dict[str, list[str]]:
+        """By name, and by the last folder and name: more would be large where images are many."""
+        found: dict[str, list[str]] = {}
+        for path in self.paths:
+            *folders, name = _without(path, is_stem).split("/")
+            found.setdefault(name, []).append(path)
+            if folders:
+                found.setdefault(f"{folders[-1]}/{name}", []).append(path)
+        return found
 
 
 class Scope:
@@ -74,10 +94,10 @@ class Scope:
 
     def _by_end(self, parts: list[str], is_stem: bool) -> str | None:
         for start in range(len(parts)):
-            end = "/".join(parts[start:])
-            found = [p for p in self._images.candidates(end, is_stem) if p in self.paths]
+            ending = self._images.ending(parts[start:], is_stem)
+            found = [path for path in ending if path in self.paths]
             if len(found) > 1:
-                beside = _key(self._prefix) + end
+                beside = _key(self._prefix) + "/".join(parts[start:])
                 found = [p for p in found if _without(p, is_stem) == beside]
             if len(found) == 1:
                 return found[0]
@@ -86,7 +106,7 @@ class Scope:
 
 def _without(path: str, extension: bool) -> str:
     key = _key(path)
-    return key.rpartition(".")[0] if extension else key
+    return key.rpartition(".")[0] or key if extension else key
 
 
 def _split(path: str) -> str | None:
@@ -94,7 +114,7 @@ def _split(path: str) -> str | None:
 
 
 def _key(path: str) -> str:
-    return nfc(path).casefold()
+    return path.casefold() if path.isascii() else normalize("NFC", path).casefold()
 
 
 def _parts(written: str) -> list[str]:

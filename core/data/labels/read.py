@@ -91,6 +91,7 @@ def _documents(text: str) -> object:
 
 def _read_text(text: str, find: Callable[[str], str | None]) -> Found:
     """The separator under which most cells name images, then the table that it gives."""
+    text = re.sub(r"\A\s*sep=.\r?\n", "", text)  # Excel's
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise NoLabels("it is empty")

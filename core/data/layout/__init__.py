@@ -164,15 +164,15 @@ def _by_known_folder(root: Folder, classes: Sequence[str]) -> dict[str, str]:
 def _too_few_classes(
     base: Folder, label: str, least: int, notes: Notes, gone: Sequence[str]
 ) -> UserError:
-    classes = notes.classes
     found = {split_of(name) or "ood" for name, f in base.folders.items() if f.is_reserved}
-    if found and "train" not in found and not classes:
+    if found and "train" not in found and not notes.classes:
         return UserError(
             f"'{label}' has no training images, only {' and '.join(sorted(found))}. "
             "Add train/<class>/*."
         )
     if unread := _not_understood(label, notes):
         return unread
+    classes = [c for c in notes.classes if not is_wrapper_name(c) and not split_of(c)]
     got = f"{len(classes)} ('{classes[0]}')" if classes else "0: no image is in a class folder"
     if notes.labels_from:
         got += f", by the labels in {notes.labels_from}"

@@ -1,5 +1,6 @@
 """Domains around the class folders: which folders they are, and which one is trained on."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -45,7 +46,10 @@ def read_domains(base: Folder, settings: DatasetSettings, notes: Notes) -> Folde
     if len(tops) < 2 or not (same or asked):
         return None
     known = any(DOMAIN.fullmatch(words_of(name)) for name in tops)
-    if not asked and not known and all(map(is_no_class, same)):
+    if not asked and not known and _are_domains(same):
+        base, tops, same = _inside_out(base, tops)
+        known = True
+    if not asked and not known and all(map(_is_inside, same)):
         _say_inner_folders(tops, notes)
         return None
     domains = {n: f for n, f in tops.items() if asked or same & _class_names(f)}
@@ -87,9 +91,39 @@ def without(base: Folder, names: Collection[str]) -> dict[str, Folder]:
     return {name: f for name, f in base.folders.items() if name not in names}
 
 
+def _is_inside(name: str) -> bool:
+    """Whether a folder is called like what is inside of a class, or like a domain."""
+    return is_no_class(name) or DOMAIN.fullmatch(words_of(name)) is not None
+
+
+def _are_domains(names: Collection[str]) -> bool:
+    """Whether folders inside of others are called like domains, photos among them."""
+    words = [words_of(name) for name in names]
+    return all(map(DOMAIN.fullmatch, words)) and any(map(_PHOTOS.fullmatch, words))
+
+
+def _inside_out(
+    base: Folder, tops: Mapping[str, Folder]
+) -> tuple[Folder, dict[str, Folder], set[str]]:
+    """`<class>/<domain>` as `<domain>/<class>`: the folder, its domains, and their classes."""
+    domains: dict[str, Folder] = {}
+    loose = list(base.images)
+    for name, top in tops.items():
+        loose += top.images
+        for inner_name, inner in top.folders.items():
+            domain = domains.setdefault(inner_name, Folder(inner.path, called=inner_name))
+            domain.folders[name] = replace(inner, called=name)
+    folders = joined(domains, without(base, tops))
+    return replace(base, images=loose, folders=folders), domains, {fold(name) for name in tops}
+
+
 def joined(ours: Mapping[str, Folder], others: Mapping[str, Folder]) -> dict[str, Folder]:
     """Both, where folders of the same name stay apart."""
-    return {**ours, **{f"{n} 2" if n in ours else n: f for n, f in others.items()}}
+    folders = dict(ours)
+    for name, folder in others.items():
+        names = itertools.chain([name], (f"{name} {n}" for n in itertools.count(2)))
+        folders[next(one for one in names if one not in folders)] = folder
+    return folders
 
 
 def repeated(tops: Mapping[str, Folder]) -> set[str]:
@@ -111,14 +145,14 @@ def _as_splits(
     loose = list(base.images)
     if ours:
         loose += taught.images
-        rest = {**rest, **without(taught, ours)}
+        rest = joined(rest, without(taught, ours))
     ours = ours or {"train": replace(taught, called="train")}
     others = {nfc(n): f.unwrapped() for n, f in domains.items() if n != chosen}
     folders: dict[str, Folder] = {}
     for name, folder in rest.items():
         if folder.is_ood:
             loose += folder.images
-            others = {nfc(n): f for n, f in folder.folders.items()} | others
+            others = joined(others, {nfc(n): f for n, f in folder.folders.items()})
         else:
             folders[name] = folder
     path = f"{base.path}/ood" if base.path else "ood"
@@ -139,7 +173,7 @@ def _transposed(by_split: Mapping[str, Folder]) -> dict[str, Folder]:
 def _beside_domains(by_split: Mapping[str, Folder]) -> dict[str, Folder]:
     """What lies in splits next to their domains."""
     return {
-        f"{split}/{name}": inner
+        f"{split}/{name}": replace(inner, called=f"{split}/{name}")
         for split, folder in by_split.items()
         for name, inner in without(folder, nested(folder)).items()
     }

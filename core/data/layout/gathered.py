@@ -1,9 +1,10 @@
 """What all files of labels next to the images say together."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from unicodedata import normalize
 
 from core.data.labels import (
     Images,
@@ -39,8 +40,12 @@ class Gathered:
     """Images with more than one label."""
     missing: dict[str, list[str]] = field(default_factory=dict)
     """File of labels to what it names and is not there."""
+    lost: set[str] = field(default_factory=set)
+    """Labels of rows that name no image."""
     conflicts: list[str] = field(default_factory=list)
     """Images to which a later file gives another label."""
+    united: dict[str, str] = field(default_factory=dict)
+    """Label to the other spelling of it that is used."""
     not_read: list[tuple[str, str]] = field(default_factory=list)
     """Other files, and why no labels were read from them."""
 
@@ -73,6 +78,10 @@ def gather(paths: Sequence[str], there: Images, read: Callable[[str], bytes]) ->
     for path in paths:
         folder, _, name = path.rpartition("/")
         stem = split_extension(name)[0]
+        if (
+            normalize("NFC", stem).casefold() in there.stems
+        ):  # boxes, or a description, of that image
+            continue
         try:
             data = read(path)
             scopes[path] = there.near(folder, _role(stem))
@@ -85,10 +94,21 @@ def gather(paths: Sequence[str], there: Images, read: Callable[[str], bytes]) ->
     count = {f.path: sum(bool(scopes[f.path].find(r.file)) for r in f.rows) for f in files}
     files.sort(key=lambda file: (not file.sure, -count[file.path], file.path))
     for file in files:
-        if file.sure or not found.label:
+        if file.sure or all(other.source == file.source for other in found.files):
             names = _names_for(file, numbers) if file.has_numbers else {}
             _take(file, scopes[file.path].find, names, found)
+    _unite_spellings(found)
     return found
+
+
+def _unite_spellings(found: Gathered) -> None:
+    """`Cat` and `cat` are one label: the spelling that most images have."""
+    counts = Counter(found.label.values())
+    usual: dict[str, str] = {}
+    for label in sorted(counts, key=lambda label: (-counts[label], label)):
+        usual.setdefault(fold(label), label)
+    found.united = {label: usual[fold(label)] for label in counts if usual[fold(label)] != label}
+    found.label = {image: usual[fold(label)] for image, label in found.label.items()}
 
 
 def _numbers(read: Callable[[str], bytes], path: str) -> dict[int, str]:
@@ -122,6 +142,7 @@ def _take(
         image = find(row.file)
         if image is None:
             found.missing.setdefault(file.path, []).append(row.file)
+            found.lost |= {names.get(label, label) for label in row.labels}
             continue
         said[image] |= {names.get(label, label) for label in row.labels}
         if split := split_of(row.split):

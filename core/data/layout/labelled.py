@@ -13,7 +13,7 @@ from core.data.layout.beside import Beside
 from core.data.layout.domains import DOMAIN, words_of
 from core.data.layout.folder import Folder
 from core.data.layout.gathered import Gathered, gather, label_files
-from core.data.layout.notes import Notes, images
+from core.data.layout.notes import Notes, counted, images, some
 from core.data.names import (
     fold,
     is_ood_name,
@@ -24,6 +24,7 @@ from core.data.names import (
 )
 
 _AGREE = 0.9
+_SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers", ".parquet", ".arrow", ".feather")
 
 
 def read_labels(
@@ -33,14 +34,19 @@ def read_labels(
 
     `by_folder` gives the class of each image as its folder says, nothing where folders say none.
     """
+    notes.no_labels = [
+        (path, "it is a spreadsheet; save it as CSV")
+        for path, _ in notes.ignored
+        if path.lower().endswith(_SPREADSHEETS)
+    ]
     candidates = label_files(path for path, _ in notes.ignored)
     if not candidates:
         return root
     found = gather(candidates, Images(root.all_images()), beside.read)
-    notes.no_labels = found.not_read
+    notes.no_labels += found.not_read
     if not found.label:
         few = [(file.path, "all its images have more than one label") for file in found.files]
-        notes.no_labels = few + found.not_read
+        notes.no_labels = few + notes.no_labels
         return root
     folders = by_folder()
     used = _to_use(found, folders, notes)
@@ -176,9 +182,16 @@ def _say(found: Gathered, unlabelled: Sequence[str], notes: Notes) -> None:
         if missing:
             are = "row names" if len(missing) == 1 else "rows name"
             notes.warnings.append(
-                f"{len(missing)} {are} no image that is there in '{file.path}', such as "
-                f"'{missing[0][:200]}'."
+                f"{len(missing)} {are} no image that is there, or more than one, in "
+                f"'{file.path}', such as '{missing[0][:200]}'."
             )
+    if lost := sorted(found.lost.difference(found.label.values(), found.united)):
+        notes.warnings.append(
+            f"{counted(len(lost), 'class', 'classes')} in {notes.labels_from} without an image "
+            f"that is there: {some(lost)}."
+        )
+    for label, usual in sorted(found.united.items()):
+        notes.understood.append(f"The label '{label}' is read as '{usual}'.")
     if found.several:
         first = next(iter(found.several))
         notes.warnings.append(

@@ -63,8 +63,10 @@ class Notes:
 
     def ignore(self, folder: Folder, reason: str) -> None:
         """Leave out a folder of images; that is always worth a warning."""
-        there = folder.all_images() if folder.inside else [f"{folder.path}/"]
-        self.ignored += [(path, reason) for path in there]
+        there = list(folder.all_images())
+        outside = [path for path in there if not path.startswith(f"{folder.path}/")]
+        whole = [f"{folder.path}/"] if len(outside) < len(there) else []
+        self.ignored += [(path, reason) for path in (*whole, *outside)]
         end = "" if reason.endswith("?") else "."
         self.warnings.append(
             f"'{folder.path}' is ignored ({images(folder.count())}): {reason}{end}"

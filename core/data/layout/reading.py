@@ -7,7 +7,7 @@ from core.data.dataset import Role
 from core.data.layout.folder import Folder
 from core.data.layout.notes import Notes
 from core.data.layout.shapes import is_shaped
-from core.data.names import fold, matching_class, nfc, split_of
+from core.data.names import fold, is_wrapper_name, matching_class, nfc, split_of
 
 UNNAMED_DOMAIN = "unnamed"
 """The OOD domain of `ood/<class>/*`, where the level that names the domain is missing."""
@@ -31,9 +31,9 @@ def find_base(root: Folder, notes: Notes) -> Folder:
 
 def read_base(base: Folder, notes: Notes) -> None:
     """Place what lies in the folder of a data set."""
-    splits = {name: f for name, f in base.folders.items() if f.is_split}
+    splits = {name: f for name, f in base.folders.items() if f.is_split and split_of(name)}
     ood = [f for f in base.folders.values() if f.is_ood]
-    rest = {n: f for n, f in base.folders.items() if not f.is_reserved}
+    rest = {n: f for n, f in base.folders.items() if n not in splits and f not in ood}
     trained = {n for name, f in splits.items() if split_of(name) == "train" for n in f.folders}
     # A lone folder in `train`, beside other folders, is a collection of vehicles.
     if len(trained) >= 2 or (trained and all(f.is_flat_split for f in rest.values())):
@@ -79,7 +79,12 @@ def read_ood(ood: Folder, classes: Sequence[str], notes: Notes, domain: str | No
 
 def _wrapped(folder: Folder) -> Folder | None:
     """The one folder in `folder` that is the data set; None when `folder` is it."""
-    if any(inner.is_reserved for inner in folder.folders.values()) or is_shaped(folder):
+    if any(inner.is_reserved for inner in folder.folders.values()):
+        return None
+    named = [f for n, f in folder.folders.items() if is_wrapper_name(n) and len(f.folders) > 1]
+    if len(named) == 1 and named[0].holds_folders:
+        return named[0]
+    if is_shaped(folder):
         return None
     if len(folder.folders) == 1:
         (only,) = folder.folders.values()

@@ -25,6 +25,7 @@ from core.data.layout.notes import Notes, counted, some
 from core.data.names import (
     SETTINGS_NAME,
     is_mask_name,
+    is_ood_name,
     is_wrapper_name,
     natural_key,
     nfc,
@@ -148,7 +149,7 @@ def _groups(base: Folder, forced: bool, notes: Notes) -> Folder | None:
     if not forced and not all(_looks_grouped(f) for f in trained):
         return None
     outer = sorted({name for f in trained for name in f.folders})
-    twice = _in_several(trained)
+    twice = _in_several(holders.values())
     flat = {name: _flattened(f, twice) for name, f in holders.items()}
     inner = sorted({name for f in flat.values() for name in f.folders})
     notes.understood.append(
@@ -164,7 +165,7 @@ def _groups(base: Folder, forced: bool, notes: Notes) -> Folder | None:
     if splits:
         return replace(base, folders=base.folders | flat)
     reserved = {n: f for n, f in base.folders.items() if f.is_reserved}
-    return replace(base, folders=reserved | flat[""].folders)
+    return replace(base, folders=joined(flat[""].folders, reserved))
 
 
 def _without_reserved(folder: Folder) -> dict[str, Folder]:
@@ -179,7 +180,8 @@ def _looks_grouped(folder: Folder) -> bool:
         and all(top.holds_folders and not top.is_class_of_splits for top in tops.values())
         and 2 * sum(len(top.folders) > 1 for top in tops.values()) >= len(tops)
         and not all(is_no_class(name) or is_mask_name(name) for name in inner)
-        and not any(split_of(name) for name in inner)
+        and not any(split_of(name) or is_ood_name(name) for name in inner)
+        and not repeated(tops)
     )
 
 
