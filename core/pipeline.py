@@ -10,6 +10,8 @@ from typing import Any
 from core.data.cache import ArrayCache
 from core.data.fewshot import FewShotTask, sample_task
 from core.data.health.copies import refuse_leaks
+from core.data.health.names import notes as name_notes
+from core.data.health.names import read_by
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.durable import is_disk_full
@@ -107,6 +109,9 @@ def _run(
     yield Stage("zero-shot", config.model)
     with clock("zero_shot_seconds"):
         clip = zoo.load(config.model, config.device, config.precision, ArrayCache(cache))
+        said = name_notes(task.names, read_by(task.names, task.templates, clip.tokens))
+        task = replace(task, notes=(*task.notes, *said))
+        yield from map(Warned, said)
         params = find(config.method).Params.parse(config.params, config.method)
         method = find(config.method)(params, clip, task)
         method.checkpoints = checkpoints

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from core.data import curation
+from core.data.dataset import Dataset
 from core.errors import UserError, unknown
 from core.records import GroupBy
 from studio import words
@@ -26,6 +27,7 @@ def curating() -> dict[str, Handler]:
         "include-all": _include_all,
         "allow-leaks": allow_leaks,
         "rename": _rename,
+        "use-names": _use_names,
         "templates": _templates,
         "group-by": _group_by,
         "delete-data": _delete,
@@ -91,7 +93,29 @@ def allow_leaks(session: Session, detail: Mapping[str, Any]) -> None:
 
 def _rename(session: Session, detail: Mapping[str, Any]) -> None:
     folder, name = str(detail.get("folder")), str(_form(detail).get("name", ""))[:100]
-    session.mine.data.change(_data(session), lambda dataset: curation.rename(dataset, {folder: name}))
+    session.mine.data.change(
+        _data(session), lambda dataset: curation.rename(dataset, {folder: name})
+    )
+
+
+def _use_names(session: Session, detail: Mapping[str, Any]) -> None:
+    """Call the classes of a finding what stands beside them; a field left empty changes nothing."""
+    data_id, form = _data(session), _form(detail)
+    rows = [
+        row
+        for finding in session.mine.answers.findings(data_id)
+        if finding.kind == detail.get("kind")
+        for row in finding.names
+    ]
+    typed = {folder: str(form.get(f":{folder}", offer))[:300] for folder, _, offer in rows}
+    names = {folder: name for folder, name in typed.items() if name.strip()}
+
+    def rename(dataset: Dataset) -> None:
+        if not names:
+            raise UserError(words.Data.no_names)
+        curation.rename(dataset, names)
+
+    session.mine.data.change(data_id, rename)
 
 
 def _templates(session: Session, detail: Mapping[str, Any]) -> None:

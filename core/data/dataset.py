@@ -79,6 +79,10 @@ class Dataset:
     """Images that `dataset.yaml` leaves out. No domain holds them."""
     group_by: GroupBy = "none"
     """Which images belong together: a group is never split between train, val and test."""
+    own_names: tuple[str, ...] = ()
+    """What each class's folder says as it stands, where `names` may have read it as a code."""
+    named_by_hand: frozenset[str] = frozenset()
+    """Class folders that `dataset.yaml` names."""
 
     def domain(self, name: str) -> Domain:
         """The domain called so, or a `UserError` that names those there are."""

@@ -8,6 +8,7 @@ from zipfile import is_zipfile
 import platformdirs
 
 from core.data.archive import unpack
+from core.data.class_names import class_names
 from core.data.dataset import Dataset, Domain, IngestReport, Item, Role, left_out
 from core.data.hashes import hash_files, place_of
 from core.data.layout import Beside, read_layout
@@ -82,10 +83,9 @@ def _read(
     kept = place_of(root, workspace) if workspace else None
     root /= layout.base
     settings = DatasetSettings.read(root / SETTINGS_NAME, layout.classes)
-    names = tuple(
-        settings.classes.get(folder) or display_name(layout.names.get(folder, folder))
-        for folder in layout.classes
-    )
+    said = {folder: layout.names.get(folder, folder) for folder in layout.classes}
+    by_hand = [settings.classes.get(folder) for folder in layout.classes]
+    names = class_names([*said.values()], by_hand)
     hashes = hash_files(root, [place.path for place in layout.placed], kept)
     left_out_by_hand = frozenset(settings.exclude)
     index = {folder: label for label, folder in enumerate(layout.classes)}
@@ -118,6 +118,8 @@ def _read(
         title=settings.title or display_name(layout.base.rpartition("/")[2] or title),
         classes=layout.classes,
         names=names,
+        named_by_hand=frozenset(settings.classes),
+        own_names=tuple(map(display_name, said.values())),
         templates=settings.templates,
         allow_fewer=settings.allow_fewer,
         domains=tuple(Domain(name, roles[name], tuple(items[name])) for name in ordered),

@@ -1,7 +1,7 @@
 """Asking the evaluator. Imports no torch; every mistake of a user comes back as a `UserError`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +68,15 @@ class EvaluatorClient:
         return answer
 
     def zero_shot(
-        self, data: Path, model: str = "embedded", templates: str | Sequence[str] = "dataset"
+        self,
+        data: Path,
+        model: str = "embedded",
+        templates: str | Sequence[str] = "dataset",
+        names: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """What plain CLIP scores on every image of a data set."""
-        return self._post("/zero-shot", _about(data, model, templates))
+        """What plain CLIP scores on every image of a data set, or would under other class names."""
+        asked = {"names": dict(names)} if names else {}
+        return self._post("/zero-shot", {**_about(data, model, templates), **asked})
 
     def shots(self, data: Path, model: str, templates: str | Sequence[str]) -> dict[str, Any]:
         """The shots curve of plain CLIP on a data set, and what to label next."""

@@ -38,6 +38,12 @@ class PlainClip(BaseModel):
     templates: str | tuple[str, ...] = "dataset"
 
 
+class ZeroShot(PlainClip):
+    """The same, with other names for some class folders."""
+
+    names: dict[str, str] | None = None
+
+
 class OfModel(BaseModel):
     """A model by its name."""
 
@@ -107,8 +113,8 @@ def build_app(evaluator: Evaluator) -> FastAPI:
         return {"config": evaluator.check_combination(body.method, body.runs)}
 
     @app.post("/zero-shot")
-    def zero_shot(body: PlainClip) -> dict[str, Any]:
-        return evaluator.zero_shot(body.data, body.model, body.templates)
+    def zero_shot(body: ZeroShot) -> dict[str, Any]:
+        return evaluator.zero_shot(body.data, body.model, body.templates, body.names)
 
     @app.post("/shots")
     def shots(body: PlainClip) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from core.prototypes import preview_prototypes
 from core.records import Mixing, RunConfig, write_json
 from core.runs import RunFolder
 from core.training.footprint import measure_footprint
-from core.zero_shot import measure_zero_shot
+from core.zero_shot import measure_zero_shot, named
 from jobs.evaluator.shelf import Shelf
 from jobs.naming import with_run_folders
 from jobs.settings import Settings
@@ -88,18 +88,24 @@ class Evaluator:
         folders = [self._run_folder(run).path for run in runs]
         return combine.ask(method, folders, {}).model_dump(mode="json")
 
-    def zero_shot(self, data: Path, model: str, templates: str | tuple[str, ...]) -> dict[str, Any]:
-        """What plain CLIP scores on every image of a data set.
+    def zero_shot(
+        self,
+        data: Path,
+        model: str,
+        templates: str | tuple[str, ...],
+        names: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """What plain CLIP scores on every image of a data set, or would under other class `names`.
 
         The same question is answered once.
         """
-        dataset = open_dataset(data, self._settings.cache)
+        dataset = named(open_dataset(data, self._settings.cache), names or {})
         prompts = resolve_templates(templates, dataset.templates)
         key = _fingerprint(dataset, model, prompts)
 
         def score() -> dict[str, Any]:
             with self._models.borrow(model, lambda: self._load(model)) as clip:
-                return measure_zero_shot(data, model, templates, self._settings.cache, clip)
+                return measure_zero_shot(data, model, templates, self._settings.cache, clip, names)
 
         kept = self._settings.cache / f"zero-shot-{key}.json"
         with self._zero_shots.borrow(key, lambda: _read_or_make(kept, score)) as answer:
@@ -249,7 +255,7 @@ def _fingerprint(dataset: Dataset, model: str, templates: tuple[str, ...]) -> st
     files = sorted(local.rglob("*")) if local.is_dir() else [local] if local.is_file() else []
     question = {
         "version": core.__version__,
-        "answer": 2,  # grows when the answer says more
+        "answer": 4,  # grows when the answer says more
         "classes": dataset.classes,
         "names": dataset.names,
         "domains": [

@@ -9,6 +9,8 @@ from studio.cli.options import Data
 from studio.cli.output import AsJson, answering
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from core.data.health.findings import Finding
 
 app = typer.Typer()
@@ -38,7 +40,10 @@ def check_data(
     data: Data,
     model: Annotated[
         str | None,
-        typer.Option(help="Also ask this CLIP, such as `embedded`, which labels look wrong."),
+        typer.Option(
+            help="Also ask this CLIP, such as `embedded`: which labels look wrong, and whether it "
+            "can tell the class names apart."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,7 +56,7 @@ def check_data(
         dataset = open_dataset(data, Settings().cache)
         report = check(dataset)
         if model:
-            report = HealthReport.of([*report.findings, _mislabels(data, model)])
+            report = HealthReport.of([*report.findings, *_asked(data, model)])
         if as_json:
             answer(
                 {
@@ -73,10 +78,13 @@ def check_data(
                 print(f"         {finding.detail}")
 
 
-def _mislabels(data: str, model: str) -> "Finding":
+def _asked(data: str, model: str) -> "Iterator[Finding]":
+    """What a model says of the labels, and what its text tower sees of the class names."""
     from core.data.health.mislabels import mislabels
+    from core.data.health.names import unseen_by
     from core.zero_shot import measure_zero_shot
     from jobs.settings import Settings
 
-    doubts = measure_zero_shot(Path(data).expanduser(), model, cache=Settings().cache)["doubts"]
-    return mislabels(doubts, model)
+    answer = measure_zero_shot(Path(data).expanduser(), model, cache=Settings().cache)
+    yield mislabels(answer["doubts"], model)
+    yield from unseen_by(answer["names_read"], model)

@@ -5,12 +5,15 @@ from typing import Any
 
 from core.data.dataset import IngestReport
 from core.data.health import Finding
+from studio import words
 from studio.background import Answer
-from studio.markup import render
+from studio.markup import percent, render
 from studio.shelf import Opened
 
 SHOWN = 24
 """Images, or sets of images, that a review shows at most."""
+NAMES_SHOWN = 40
+"""The same of class names."""
 
 
 def health_list(
@@ -20,8 +23,11 @@ def health_list(
     reports: Iterable[IngestReport],
     may_change: bool,
     leaks_allowed: bool,
+    gains: Mapping[str, tuple[Answer, Answer]],
 ) -> str:
-    """The list. `answer` says whether it is complete, `reports` how the folders were read."""
+    """The list. `answer` says whether it is complete, `reports` how the folders were read, `gains`
+    what zero-shot scores under the names of a finding as they are and as it offers them.
+    """
     dataset, reports = opened.dataset, list(reports)
     shown = (item for domain in dataset.domains for item in domain.items)
     hashes = {item.path: item.sha256 for item in (*shown, *dataset.excluded)}
@@ -31,6 +37,9 @@ def health_list(
         data_id=opened.data_id,
         findings=[(finding, _review(finding, hashes)) for finding in findings],
         most=SHOWN,
+        most_names=NAMES_SHOWN,
+        version=opened.version,
+        gains={kind: _gain(*both) for kind, both in gains.items()},
         excluded=[(item.path, item.sha256) for item in dataset.excluded],
         may_change=may_change,
         leaks_allowed=leaks_allowed,
@@ -40,6 +49,25 @@ def health_list(
         understood=_unique(line for report in reports for line in report.understood),
         ignored=_unique(pair for report in reports for pair in report.ignored),
     )
+
+
+def _gain(before: Answer, after: Answer) -> str:
+    """What other names do to zero-shot accuracy, as far as it is known."""
+    if "failed" in (before.state, after.state):
+        return before.error or after.error
+    if before.state != "ready" or after.state != "ready":
+        return words.Data.names_wait
+    both = [line_to_beat(answer.value["evaluation"]) for answer in (before, after)]
+    return words.Data.names_gain.format(
+        n=both[0]["n"], before=percent(both[0]["accuracy"]), after=percent(both[1]["accuracy"])
+    )
+
+
+def line_to_beat(evaluation: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The score on the images that the runs will be tested on."""
+    domains = evaluation["domains"]
+    score: Mapping[str, Any] = domains.get("test") or domains["train"]
+    return score
 
 
 def _review(finding: Finding, hashes: Mapping[str, str]) -> list[list[tuple[str, str]]]:

@@ -12,7 +12,7 @@ from studio.components.base import panel
 from studio.components.class_gallery import class_gallery
 from studio.components.class_grid import class_grid
 from studio.components.folder_drop import folder_drop
-from studio.components.health_list import health_list
+from studio.components.health_list import health_list, line_to_beat
 from studio.components.stress_set import stress_set
 from studio.context import Studio
 from studio.curating import curating, leaks_allowed
@@ -99,7 +99,10 @@ class DataPage:
             return None
         health, zero = session.mine.answers.health(data_id), session.mine.answers.zero_shot(data_id)
         version = session.mine.data.open(data_id).version
-        return (data_id, version, health.state, zero.state, zero.version, leaks_allowed(session))
+        gains = session.mine.answers.gains_by_names(data_id).items()
+        named = [(kind, before.state, after.state) for kind, (before, after) in gains]
+        seen = (health.state, zero.state, zero.version, *named)
+        return (data_id, version, *seen, leaks_allowed(session))
 
     def _gallery_key(self, session: Session) -> Hashable:
         data_id, folder = session.place.data, session.opened_class
@@ -202,6 +205,7 @@ class DataPage:
             [*mine.data.reports(data_id), opened.dataset.report],
             mine.data.may_change(data_id),
             leaks_allowed(session),
+            mine.answers.gains_by_names(data_id),
         )
 
     def _draw_gallery(self, session: Session) -> str:
@@ -257,8 +261,7 @@ class DataPage:
 
 def zero_shot_sentence(answer: Mapping[str, Any]) -> str:
     """The line to beat, on the images that the runs will be tested on."""
-    domains = answer["evaluation"]["domains"]
-    score = domains.get("test") or domains.get("train")
+    score = line_to_beat(answer["evaluation"])
     return w.verdict.format(
         accuracy=percent(score["accuracy"]),
         interval=interval(score["low"], score["high"]),

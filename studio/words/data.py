@@ -115,6 +115,15 @@ class Data:
     open_class = "Open class {name}"
     close = "Close"
     class_name = "Name in prompts"
+    use_names = "Use these names"
+    keep_names = "Keep these names"
+    no_names = "Write at least one name first: what a person would call the class."
+    name_of = "Name of class {folder}"
+    names_cut = "The first {shown} of {n} are shown; the button takes all."
+    names_wait = "Measuring zero-shot under both names …"
+    names_gain = (
+        "Zero-shot on the same {n} images: {before} by their own names, {after} by these words."
+    )
     save = "Save"
     prompt = "Prompt: {text}"
     class_folder = "Folder {folder}"

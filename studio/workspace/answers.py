@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.data.health import Finding, HealthReport, check
 from core.data.health.mislabels import mislabels
+from core.data.health.names import unseen_by
 from core.errors import UserError, unknown
 from core.evaluation.correction import Correction
 from core.evaluation.inspection import Inspection
@@ -41,6 +42,33 @@ class Answers:
             key = (*key[:4], templates)
         evaluator = self.mine.studio.evaluator
         return self._ask(key, lambda: evaluator.zero_shot(path, model=key[3], templates=key[4]))
+
+    def zero_shot_named(self, data_id: str, names: Mapping[str, str]) -> Answer:
+        """The same with these names for some class folders."""
+        dataset = self.mine.data.open(data_id).dataset
+        if names.items() <= dict(zip(dataset.classes, dataset.names, strict=True)).items():
+            return self.zero_shot(data_id)
+        path, evaluator = self.mine.data.path(data_id), self.mine.studio.evaluator
+        key = (*self.zero_shot_key(data_id), tuple(sorted(names.items())))
+        return self._ask(
+            key, lambda: evaluator.zero_shot(path, model=key[3], templates=key[4], names=names)
+        )
+
+    def gains_by_names(self, data_id: str) -> dict[str, tuple[Answer, Answer]]:
+        """What zero-shot scores with the classes' own names and with the words that they may be
+        called by, for each finding that offers words. Asked once the first number is there.
+        """
+        if self.zero_shot(data_id).state != "ready":
+            return {}
+        gains = {}
+        for finding in self.findings(data_id):
+            offered = [row for row in finding.names if row[2]]
+            if offered:
+                gains[finding.kind] = (
+                    self.zero_shot_named(data_id, {folder: own for folder, own, _ in offered}),
+                    self.zero_shot_named(data_id, {folder: words for folder, _, words in offered}),
+                )
+        return gains
 
     def zero_shot_key(self, data_id: str) -> tuple[str, str, int, str, Templates]:
         """What a zero-shot measurement depends on."""
@@ -94,13 +122,16 @@ class Answers:
         )
 
     def findings(self, data_id: str) -> tuple[Finding, ...]:
-        """What is found about a data set so far, with the doubts of zero-shot CLIP."""
+        """What is found about a data set so far, with the doubts of zero-shot CLIP
+        and what its text tower cannot see."""
         health, zero = self.health(data_id), self.zero_shot(data_id)
         found = health.value.findings if health.state == "ready" else ()
         doubts = zero.value.get("doubts") if zero.state == "ready" else None
         if doubts is None or health.state != "ready":
             return tuple(found)
-        return HealthReport.of([*found, mislabels(doubts, zero.value["model"])]).findings
+        model = zero.value["model"]
+        unseen = unseen_by(zero.value["names_read"], model)
+        return HealthReport.of([*found, mislabels(doubts, model), *unseen]).findings
 
     def export(self, run_id: str, kind: str) -> Answer:
         """A run as it is mixed for one of the formats: built once, then known."""

@@ -221,6 +221,29 @@ def test_methods_and_models_are_listed_with_their_knobs(evenkeel):
     assert "embedded" in {model["name"] for model in evenkeel("models", "--json").json}
 
 
+def test_names_that_the_model_cannot_tell_apart_are_said(evenkeel, tmp_path):
+    from tests.browser.folders import folder_of
+    from tests.data.test_names_health import LONG
+
+    data = folder_of(tmp_path / "birds", "a", "b", "n02123045", images=9)
+    names = {"a": f"{LONG}finch", "b": f"{LONG}siskin"}
+    (data / "dataset.yaml").write_text(f"classes: {json.dumps(names)}", encoding="utf-8")
+
+    def kinds(*more):
+        report = evenkeel("data", "check", data, *more, "--json").json
+        assert report["classes"] == [*names.values(), "tabby"]
+        return {one["kind"]: one for one in report["health"]["findings"]}
+
+    assert kinds()["class-names-read"]["names"] == [["n02123045", "n02123045", "tabby"]]
+    assert "class-names-alike" not in kinds(), "that takes a tokenizer"
+    said = kinds("--model", "embedded")["class-names-alike"]["title"]
+    assert said == (
+        "2 class names are the same in the first 24 tokens, which is all that embedded reads of a "
+        "prompt"
+    )
+    assert "the first 24 tokens" in evenkeel("evaluate", "embedded", data).out
+
+
 def test_the_demo_passes_its_own_check(evenkeel, tmp_path):
     assert evenkeel("demo", tmp_path / "demo", "--json").json == {"path": str(tmp_path / "demo")}
     report = evenkeel("data", "check", tmp_path / "demo", "--json").json

@@ -37,6 +37,7 @@ def test_a_healthy_data_set_only_passes(tree):
         "near-duplicate",
         "few-images",
         "unbalanced",
+        "class-names",
     }
     assert report.errors == ()
 
@@ -44,7 +45,8 @@ def test_a_healthy_data_set_only_passes(tree):
 def test_files_that_do_not_decode_are_an_error_with_their_reasons(tree):
     root = tree(GOOD)
     (root / "train/fox/img0.png").write_bytes(b"<html>")
-    found = findings(root)["unreadable"]
+    report = check(open_dataset(root, decode=False))
+    found = next(found for found in report.findings if found.kind == "unreadable")
     assert found.level == "error"
     assert found.title == "1 image cannot be read"
     assert found.paths == ("train/fox/img0.png",)
@@ -130,7 +132,7 @@ def test_ignored_images_are_a_warning_and_other_files_are_not(tree):
 def test_errors_come_first_and_the_report_is_json(tree):
     root = tree(GOOD)
     (root / "train/fox/img0.png").write_bytes(b"x")
-    report = json.loads(json.dumps(check(open_dataset(root)).to_json()))
+    report = json.loads(json.dumps(check(open_dataset(root, decode=False)).to_json()))
     assert report["counts"]["error"] == 1
     assert report["findings"][0]["kind"] == "unreadable"
     assert report["findings"][0]["paths"] == ["train/fox/img0.png"]
@@ -234,10 +236,58 @@ def test_files_named_after_their_class_are_no_shortcut(photos):
     assert "shortcut-source" not in findings(photos)
 
 
+RESTATED = {
+    "a number of its class": ("{number:03}_{index:04}", None),
+    "a WordNet id, two to a class": ("n0210340{number}{parity}_{index}", None),
+    "a code": ("c{number}-{index}", None),
+    "its class among other words": ("train_{folder}_{index}", None),
+    "another word for each class": ("{other}_{index}", None),
+    "other words, several to a class": ("{other}{parity}x_{index}", None),
+    "a word that all share, or a number of its class": ("pic_{index}", "{number:03}_{index:04}"),
+}
+
+
+@pytest.mark.parametrize("pattern", RESTATED.values(), ids=RESTATED)
+def test_a_name_that_says_the_class_again_is_no_shortcut(photos, pattern):
+    rename(photos, pattern)
+    found = findings(photos)
+    assert "shortcut-source" not in found
+    assert found["shortcut"].level == "pass"
+
+
+SHOT = {
+    "each class by a camera of its own": ("{camera}_{index:04}", None),
+    "each class on a day of its own": ("2024-05-0{number}_{index:04}", None),
+    "one place for one class, both for the other": ("{place}_{index}", None),
+}
+
+
+@pytest.mark.parametrize("pattern", SHOT.values(), ids=SHOT)
+def test_a_camera_a_day_or_a_place_that_goes_with_the_class_is_a_shortcut(photos, pattern):
+    rename(photos, pattern)
+    assert findings(photos)["shortcut-source"].level == "warning"
+
+
+def rename(root, pattern):
+    """Name the training images anew, every second one by the other pattern."""
+    for number, folder in enumerate(("fox", "owl"), 1):
+        for index, path in enumerate(sorted((root / "train" / folder).iterdir())):
+            name = (pattern[index % 2] or pattern[0]).format(
+                number=number,
+                index=index,
+                parity=index % 2,
+                folder=folder,
+                other=("canine", "raptor")[number - 1],
+                camera=("IMG", "DSC")[number - 1],
+                place="pond" if folder == "owl" or index == 0 else "wood",
+            )
+            path.rename(path.with_name(f"{name}.png"))
+
+
 def test_what_is_left_out_by_hand_is_said_and_not_looked_at(tree):
     root = tree(GOOD)
     (root / "train/fox/img0.png").write_bytes(b"<html>")
-    exclude(open_dataset(root), ["train/fox/img0.png"])
+    exclude(open_dataset(root, decode=False), ["train/fox/img0.png"])
     found = findings(root)
     assert found["unreadable"].level == "pass"
     assert found["excluded"].paths == ("train/fox/img0.png",)
@@ -245,6 +295,6 @@ def test_what_is_left_out_by_hand_is_said_and_not_looked_at(tree):
 
 def test_the_keys_of_a_finding_are_part_of_the_interface(tree):
     report = check(open_dataset(tree(GOOD))).to_json()
-    keys = {"kind", "level", "title", "detail", "paths", "groups", "exclude"}
+    keys = {"kind", "level", "title", "detail", "paths", "groups", "exclude", "names"}
     assert set(report) == {"counts", "findings"}
     assert all(set(finding) == keys for finding in report["findings"])

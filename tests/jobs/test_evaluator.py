@@ -124,6 +124,22 @@ def test_zero_shot_measures_every_image_and_is_kept(evaluator, home, config):
     assert again == answer
 
 
+def test_other_names_are_tried_on_the_same_images(evaluator, config):
+    def ask(names=None):
+        return evaluator.zero_shot(config.data, config.model, ["a photo of a {}."], names)
+
+    plain, tried = ask(), ask({"red_fox": "a thing"})
+    assert dict(zip(tried["folders"], tried["classes"], strict=True))["red_fox"] == "a thing"
+    counted = [
+        {name: d["n"] for name, d in a["evaluation"]["domains"].items()} for a in (plain, tried)
+    ]
+    assert counted[0] == counted[1]
+    assert tried["evaluation"] != plain["evaluation"]
+    assert ask() == plain
+    with pytest.raises(UserError, match="Did you mean 'red_fox'"):
+        ask({"red_fix": "fox"})
+
+
 def test_prompts_are_measured_and_placed_before_any_training(evaluator, config):
     prompts = ["a photo of a {}.", "a drawing of a {}.", "art of the {}."]
     found = evaluator.prototypes(config.data, config.model, prompts)

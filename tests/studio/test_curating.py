@@ -6,7 +6,7 @@ import time
 import pytest
 
 from core.data.health import Finding
-from core.data.ingest import list_files
+from core.data.listing import list_files
 from core.errors import UserError
 from core.records import RunConfig
 from jobs.evaluator.client import EvaluatorUnavailable
@@ -152,11 +152,51 @@ def test_a_title_has_no_letters_of_the_id(session, studio, images):
     assert studio.shelf.title(data_id) == "a"
 
 
+def test_the_names_of_a_finding_are_taken_as_offered_or_as_typed(session):
+    answer(session)
+    (found,) = [f for f in session.mine.answers.findings(session.place.data) if f.names]
+    assert found.names == (("a", "a", ""), ("b", "b", ""))
+    with pytest.raises(UserError, match="at least one name"):
+        act["use-names"](session, {"kind": "class-names", "form": {":a": " ", ":b": ""}})
+    act["use-names"](session, {"kind": "class-names", "form": {":a": " red  fox ", ":c": "x"}})
+    assert dataset(session).names == ("red fox", "b")
+    answer(session)
+    assert session.mine.answers.findings(session.place.data) != ()
+    with pytest.raises(UserError, match="at least one name"):
+        act["use-names"](session, {"kind": "leak", "form": {":b": "owl"}})
+
+
+def test_names_stand_beside_the_words_offered_with_what_zero_shot_gains(session):
+    opened = session.mine.data.open(session.place.data)
+    rows = (("a", NASTY, "red fox"), ("b", "n02123045", ""))
+    finding = Finding("class-names", "warning", "2 class names are no words", names=rows)
+
+    def drawn(before, after, mine=True):
+        gains = {"class-names": (before, after)}
+        return health_list(opened, Answer("ready"), [finding], [], mine, False, gains)
+
+    def scored(accuracy):
+        return Answer(
+            "ready", {"evaluation": {"domains": {"test": {"n": 88, "accuracy": accuracy}}}}
+        )
+
+    shown = drawn(scored(0.091), scored(0.568))
+    assert "88 images: 9.1\u202f% by their own names, 56.8\u202f% by these words" in shown
+    assert 'name=":a" value="red fox"' in shown
+    assert 'data-do="use-names" data-kind="class-names"' in shown
+    assert "<img src=x" not in shown
+    assert "Measuring zero-shot under both names" in drawn(scored(0.1), Answer("waiting"))
+    assert "no room" in drawn(scored(0.1), Answer("failed", error="no room"))
+    theirs = drawn(scored(0.1), scored(0.2), mine=False)
+    assert "red fox" in theirs
+    assert "data-do=" not in theirs
+
+
 def test_hostile_names_stay_text_in_the_list_and_the_gallery(session):
     act["rename"](session, {"folder": "a", "form": {"name": NASTY}})
     opened = session.mine.data.open(session.place.data)
     finding = Finding("mislabel", "warning", NASTY, NASTY, (NASTY,), exclude=(NASTY,))
-    drawn = health_list(opened, Answer("ready"), [finding], [], True, False)
+    drawn = health_list(opened, Answer("ready"), [finding], [], True, False, {})
     drawn += class_gallery(opened, "a", True)
     assert "<img src=x" not in drawn
     assert "&lt;img src=x" in drawn
@@ -165,9 +205,9 @@ def test_hostile_names_stay_text_in_the_list_and_the_gallery(session):
 def test_buttons_are_not_shown_to_whom_they_do_not_serve(session):
     opened = session.mine.data.open(session.place.data)
     found = answer(session).value.findings
-    shown = health_list(opened, Answer("ready"), found, [], True, False)
+    shown = health_list(opened, Answer("ready"), found, [], True, False, {})
     assert 'data-do="exclude-found" data-kind="leak"' in shown
     assert 'data-do="allow-leaks"' in shown
-    hidden = health_list(opened, Answer("ready"), found, [], False, False)
+    hidden = health_list(opened, Answer("ready"), found, [], False, False, {})
     assert "data-do=" not in hidden
     assert "data-do=" not in class_gallery(opened, "a", False).replace('data-do="close-class"', "")

@@ -11,6 +11,7 @@ from core.data.health.balance import class_sizes, missing
 from core.data.health.copies import exact_copies
 from core.data.health.files import ingest, readable
 from core.data.health.findings import HealthReport
+from core.data.health.names import worded
 from core.data.health.near import near_copies
 from core.data.health.shortcuts import shortcuts
 from core.data.images import UnreadableImage
@@ -45,6 +46,7 @@ def check(dataset: Dataset, look: Look = look) -> HealthReport:
             *readable(glances, refused),
             *exact_copies(dataset),
             *near_copies(dataset, glances),
+            *worded(dataset),
             *class_sizes(dataset),
             *missing(dataset),
             *shortcuts(dataset, glances),
