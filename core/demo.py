@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from core.data.ingest import list_files
+from core.data.listing import list_files, list_folder
 from core.data.names import SETTINGS_NAME
 from core.data.settings import DatasetSettings
 from core.embedded import demo_folder
@@ -38,7 +38,7 @@ def write_demo(folder: Path, full: bool = False) -> Path:
     there = set(list_files(source))
     if folder.exists() and not folder.is_dir():
         raise UserError(f"'{folder}' must be a folder, and is a file. Name another.")
-    foreign = sorted(set(list_files(folder)) - there) if folder.exists() else []
+    foreign = sorted(list_folder(folder).everything - there) if folder.exists() else []
     if foreign:
         raise UserError(
             f"'{folder}' must be empty or an earlier demo, and holds '{foreign[0]}'. "

@@ -151,7 +151,7 @@ def _task(config: RunConfig, cache: Path | None) -> FewShotTask:
         dataset, config.shots, config.seed, config.allow_fewer, config.unseen, config.group_by
     )
     templates = resolve_templates(config.templates, dataset.templates)
-    return replace(task, templates=templates, notes=(*allowed, *task.notes))
+    return replace(task, templates=templates, notes=(*dataset.notes, *allowed, *task.notes))
 
 
 def _stopped_early(watch: Watch) -> StoppedEarly | None:

@@ -15,8 +15,9 @@ from typing import Any
 
 from core.data.dataset import Dataset, IngestReport, Role
 from core.data.hashes import place_of
-from core.data.ingest import list_files, open_dataset
+from core.data.ingest import open_dataset
 from core.data.layout import read_layout
+from core.data.listing import list_files
 from core.data.names import SETTINGS_NAME, is_label_name
 from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
@@ -97,7 +98,7 @@ class Shelf:
         path = self.path(data_id)
         with self._lock:
             if data_id not in self._opened:
-                dataset = open_dataset(path, self._cache)
+                dataset = open_dataset(path, self._cache, decode=False)
                 shown = (item for domain in dataset.domains for item in domain.items)
                 images = {
                     item.sha256: dataset.root / item.path for item in (*dataset.excluded, *shown)
@@ -122,7 +123,8 @@ class Shelf:
         with self._lock:
             path = self.path(data_id)
             gone = path.rename(self.folder / f".gone-{secrets.token_hex(6)}")
-            place_of(path, self._cache).unlink(missing_ok=True)
+            for what in ("hashes", "decodable"):
+                place_of(path, self._cache, what).unlink(missing_ok=True)
             self._opened.pop(data_id, None)
             self._reports.pop(data_id, None)
         shutil.rmtree(gone)

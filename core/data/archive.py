@@ -17,10 +17,12 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import IO
 
+from core.data.dataset import left_out
 from core.data.labels import LARGEST_BYTES
 from core.data.limits import Limits, in_gib
 from core.data.names import SETTINGS_NAME, is_label_name, stray_reason
-from core.errors import UserError
+from core.data.zipnames import ZipNames, known_encoding
+from core.errors import UserError, printable
 
 MAX_RATIO = 100
 """Unpacked to packed size, judged from 64 MiB on: a few drawings in BMP rightly pack better."""
@@ -31,7 +33,7 @@ _RATIO_FROM_BYTES = 64 * 1024**2
 _LONGEST_NAME_BYTES = 255
 _LONGEST_PATH_BYTES = 1024
 _LONGEST_SHOWN = 80
-_ENCRYPTED, _UTF8 = 0x1, 0x800
+_ENCRYPTED = 0x1
 _END, _END_BYTES, _LONGEST_COMMENT = b"PK\x05\x06", 22, 65535
 _END64, _END64_BYTES = b"PK\x06\x06", 56
 _LOCATOR, _LOCATOR_BYTES = b"PK\x06\x07", 20
@@ -48,6 +50,13 @@ class Unpacked:
     paths: tuple[str, ...]
     refused: tuple[tuple[str, str], ...] = ()
     """(name, reason) of every file that was left out for what it is; not among `paths`."""
+    note: str | None = None
+    """How the names were read, where that is a guess."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person has to know of it."""
+        return (*([self.note] if self.note else []), *left_out(self.refused))
 
 
 @dataclass(frozen=True)
@@ -69,25 +78,30 @@ class _Member:
         return is_label_name(self.path) and self.info.file_size <= LARGEST_BYTES
 
 
-def unpack(path: Path, workspace: Path, limits: Limits | None = None) -> Unpacked:
+def unpack(
+    path: Path, workspace: Path, limits: Limits | None = None, names: str | None = None
+) -> Unpacked:
     """The zip's files under `workspace/<sha256 of the zip>`; what is there already is used again.
 
+    `names` is the encoding of the names that declare none; by default it is guessed.
     Raises `UserError` for a zip that is damaged, too large or hostile as a whole, or of which no
     file is left, and leaves nothing behind then.
     """
     limits = limits or Limits()
     with open(path, "rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
+        folder = workspace / (digest if names is None else f"{digest}-{known_encoding(names)}")
         try:
             _check_directory(file, limits)
             with zipfile.ZipFile(file) as archive:
-                _check_overlap(archive.infolist())
-                members, refused = _members(archive)
+                named = ZipNames(archive.infolist(), names)
+                _check_overlap(archive.infolist(), named)
+                members, refused = _members(archive, named)
                 _check_sizes([member for member in members if member.wanted], limits)
-                damaged = _write(archive, members, workspace / digest)
+                damaged = _write(archive, members, folder)
                 refused += damaged.items()
                 if refused and not any(m.wanted and m.path not in damaged for m in members):
-                    shutil.rmtree(workspace / digest, ignore_errors=True)
+                    shutil.rmtree(folder, ignore_errors=True)
                     raise _Refused(f"'{refused[0][0]}': {refused[0][1]}")
         except _TooLarge as reason:
             raise UserError(
@@ -98,7 +112,7 @@ def unpack(path: Path, workspace: Path, limits: Limits | None = None) -> Unpacke
         except _DAMAGE as error:
             raise _refusal(path.name, f"it is damaged ({_said(error)})") from None
     paths = tuple(member.path for member in members if member.path not in damaged)
-    return Unpacked(workspace / digest, paths, tuple(refused))
+    return Unpacked(folder, paths, tuple(refused), named.note)
 
 
 class _Refused(Exception):
@@ -147,13 +161,15 @@ def _zip64_directory_bytes(file: IO[bytes], locator: int) -> int:
     return int(struct.unpack_from("<Q", record, 40)[0])
 
 
-def _members(archive: zipfile.ZipFile) -> tuple[list[_Member], list[tuple[str, str]]]:
+def _members(
+    archive: zipfile.ZipFile, named: ZipNames
+) -> tuple[list[_Member], list[tuple[str, str]]]:
     """Every file (and empty folder) in the zip that may be unpacked, and the others with why."""
     members: list[_Member] = []
     refused: list[tuple[str, str]] = []
     seen: set[str] = set()
     for info in archive.infolist():
-        name = _name(info)
+        name = named[info]
         try:
             _check_kind(info)
             path = _safe_path(name)
@@ -169,20 +185,10 @@ def _members(archive: zipfile.ZipFile) -> tuple[list[_Member], list[tuple[str, s
     return [m for m in members if m.path and m.path.rstrip("/") not in inside], refused
 
 
-def _name(info: zipfile.ZipInfo) -> str:
-    name = info.orig_filename
-    if info.flag_bits & _UTF8:
-        return name
-    try:  # Finder and many scripts write UTF-8 without saying so, and `zipfile` then reads cp437.
-        return name.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return name
-
-
 def _shown(name: str) -> str:
     """A name that was refused, fit to be shown."""
-    printable = "".join(c if c.isprintable() else "?" for c in name)
-    return printable if len(printable) <= _LONGEST_SHOWN else f"{printable[:_LONGEST_SHOWN]}…"
+    shown = printable(name)
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
 
 
 def _safe_path(name: str) -> str:
@@ -221,14 +227,14 @@ def _check_kind(info: zipfile.ZipInfo) -> None:
         raise _Refused("it is packed in a way other than the usual one (deflate)")
 
 
-def _check_overlap(infos: Iterable[zipfile.ZipInfo]) -> None:
+def _check_overlap(infos: Iterable[zipfile.ZipInfo], named: ZipNames) -> None:
     """Members that share bytes are how a small zip holds petabytes."""
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < 0:
             raise _Refused("its beginning is missing")
         if info.header_offset < end:
-            raise _Refused(f"'{_shown(_name(info))}' overlaps with another file in it")
+            raise _Refused(f"'{_shown(named[info])}' overlaps with another file in it")
         end = info.header_offset + info.compress_size
 
 

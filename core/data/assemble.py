@@ -111,7 +111,7 @@ def place_zip(
     return replace(
         report,
         ignored=(*unpacked.refused, *report.ignored),
-        warnings=(*left_out(unpacked.refused), *report.warnings),
+        warnings=(*unpacked.warnings, *report.warnings),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from core.errors import unknown
+from core.errors import printable, unknown
 from core.records import GroupBy
 
 Role = Literal["train", "val", "test", "ood"]
@@ -40,6 +40,13 @@ class IngestReport:
     ignored: tuple[tuple[str, str], ...] = ()
     """(path, reason). A path that ends in `/` is a folder with all that it holds."""
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # A file may be called anything, a line end or a reversal of the text that follows included.
+        for name in ("understood", "warnings"):
+            object.__setattr__(self, name, tuple(map(printable, getattr(self, name))))
+        ignored = tuple((printable(path), printable(reason)) for path, reason in self.ignored)
+        object.__setattr__(self, "ignored", ignored)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON: `ignored` is a list of {path, reason}."""
@@ -83,6 +90,10 @@ class Dataset:
     """What each class's folder says as it stands, where `names` may have read it as a code."""
     named_by_hand: frozenset[str] = frozenset()
     """Class folders that `dataset.yaml` names."""
+    unreadable: tuple[tuple[str, str], ...] = ()
+    """(path, reason) of images that are left out since they cannot be read."""
+    notes: tuple[str, ...] = ()
+    """What a run on it has to say: warnings about images that it does not have."""
 
     def domain(self, name: str) -> Domain:
         """The domain called so, or a `UserError` that names those there are."""

@@ -38,7 +38,9 @@ _OTHER_FILES = {
     "a HEIC picture; save it as JPEG": re.compile(rb"(?s).{4}ftyp(heic|heix|hevc|mif1|msf1)"),
     "an AVIF picture; save it as JPEG": re.compile(rb"(?s).{4}ftypavi[fs]"),
     "a zip": re.compile(rb"PK\x03\x04"),
+    "what Git LFS leaves in its place; run `git lfs pull`": re.compile(rb"version https://git-lfs"),
 }
+_OUR_FILES = re.compile(rb"(?s)\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II\*\0|MM\0\*")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -136,6 +138,8 @@ def _what_it_is(path: Path) -> str:
         head = file.read(512).lstrip()
     if not head:
         return "the file is empty"
+    if _OUR_FILES.match(head):
+        return "the file is damaged (its beginning)"
     known = next((kind for kind, magic in _OTHER_FILES.items() if magic.match(head)), None)
     wanted = f"it is not a {', '.join(FORMATS)} image"
     return f"{wanted} but {known}" if known else wanted

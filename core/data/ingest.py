@@ -1,46 +1,55 @@
-"""Folder or zip to `Dataset`: found, understood, named and hashed; not decoded yet."""
+"""Folder or zip to `Dataset`: found, understood, named and hashed, without what does not decode."""
 
 import os
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import is_zipfile
 
 import platformdirs
 
-from core.data.archive import unpack
+from core.data.archive import Unpacked, unpack
 from core.data.class_names import class_names
 from core.data.dataset import Dataset, Domain, IngestReport, Item, Role, left_out
+from core.data.decodable import unreadable
+from core.data.glance import Glance
 from core.data.hashes import hash_files, place_of
 from core.data.layout import Beside, read_layout
-from core.data.names import SETTINGS_NAME
+from core.data.listing import LINK_TO_NOTHING, NOT_TEXT, list_folder
+from core.data.names import SETTINGS_NAME, stray_reason
 from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
-from core.errors import UserError
+from core.errors import UserError, printable
 
 _ORDER = ("train", "val", "test", "ood")
-_EMPTY = "empty file, or a link to nothing"
+_MOST_NAMED = 5
 
 
-def open_dataset(path: Path | str, workspace: Path | None = None) -> Dataset:
-    """The data set in a folder or a zip.
+def open_dataset(
+    path: Path | str,
+    workspace: Path | None = None,
+    *,
+    decode: bool = True,
+    glances: dict[str, Glance] | None = None,
+    zip_names: str | None = None,
+) -> Dataset:
+    """The data set in a folder or a zip, without the images that cannot be read: those are named.
 
     A zip is unpacked under `workspace` (by default the user's cache folder), once for its content.
-    With a `workspace`, hashes are kept in there, and files that did not change are not read again.
+    With a `workspace`, it is kept in there which files have which hash and which images decode:
+    what did not change is not read again. Without `decode` no image is opened, and only what was
+    found damaged before is left out. Looks at all images are put into `glances`, by hash.
+    `zip_names` is the encoding of names in a zip that declare none; by default it is guessed.
     The order of items is the natural one of their paths, the same on every file system.
     Raises `UserError` when there is nothing to train on or `dataset.yaml` is wrong.
     """
     # Not resolved: a data set that is a link keeps the name that the user knows.
     absolute = Path(os.path.abspath(Path(path).expanduser()))
     try:
-        if absolute.is_dir():
-            files = list(list_files(absolute))
-            return _read(absolute, files, absolute.name, absolute.name, workspace)
-        named_zip = absolute.suffix.lower() == ".zip" and absolute.is_file()
-        if named_zip or is_zipfile(absolute):
-            place = workspace or platformdirs.user_cache_path("evenkeel") / "unpacked"
-            unpacked = unpack(absolute, place)
-            named = (absolute.name, absolute.stem)
-            return _read(unpacked.folder, unpacked.paths, *named, workspace, unpacked.refused)
+        found = _find(absolute, workspace, zip_names)
+        if found:
+            return _read(found, workspace, decode, glances)
     except PermissionError as error:
         raise UserError(f"'{error.filename}': permission denied. Change its permissions.") from None
     if absolute.exists():
@@ -48,53 +57,83 @@ def open_dataset(path: Path | str, workspace: Path | None = None) -> Dataset:
     raise UserError(f"There is no folder or zip at '{path}'. Check the path.")
 
 
-def list_files(folder: Path) -> Iterator[str]:
-    """Every file below `folder` as a relative POSIX path; an empty folder ends in `/`.
+def unpack_to(path: Path, folder: Path, names: str | None = None) -> Unpacked:
+    """Unpack a zip as a new folder. `names` is the encoding of names that declare none.
 
-    Links are followed, since data sets are often built of them, but never in a circle.
+    Raises `UserError` when the folder is there already or the zip cannot be unpacked.
     """
-    folder = folder.resolve()
-    waiting = [("", folder, frozenset({folder}))]
-    while waiting:
-        prefix, here, above = waiting.pop()
-        with os.scandir(here) as entries:
-            found = list(entries)
-        if prefix and not found:
-            yield prefix
-        for entry in found:
-            if entry.is_dir():
-                inner = here / entry.name
-                target = inner.resolve() if entry.is_symlink() else inner
-                if target not in above:
-                    waiting.append((f"{prefix}{entry.name}/", inner, above | {target}))
-            elif entry.is_file() or entry.is_symlink():
-                yield prefix + entry.name
+    path, folder = path.expanduser(), folder.expanduser()
+    if not path.is_file():
+        raise UserError(f"There is no zip at '{path}'. Check the path.")
+    if os.path.lexists(folder):
+        raise UserError(f"'{folder}' is there already. Name a new folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=folder.parent) as workspace:
+        unpacked = unpack(path, Path(workspace), names=names)
+        unpacked.folder.rename(folder)
+    return replace(unpacked, folder=folder)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What lies in a folder, or in one that a zip was unpacked to."""
+
+    root: Path
+    paths: Sequence[str]
+    label: str
+    """What errors call it."""
+    title: str
+    refused: Sequence[tuple[str, str]]
+    """(path, reason) of what is not among the paths."""
+    notes: tuple[str, ...]
+
+
+def _find(path: Path, workspace: Path | None, zip_names: str | None) -> _Found | None:
+    if path.is_dir():
+        listing = list_folder(path)
+        if listing.refused and not listing.files:
+            one, reason = listing.refused[0]
+            raise UserError(f"'{path.name}' holds no files, only such as '{one}': {reason}.")
+        wanted = [
+            (one, reason)
+            for one, reason in listing.refused
+            if reason == NOT_TEXT or stray_reason(one) is None
+        ]
+        return _Found(path, listing.files, path.name, path.name, listing.refused, left_out(wanted))
+    if path.is_file() and (path.suffix.lower() == ".zip" or is_zipfile(path)):
+        place = workspace or platformdirs.user_cache_path("evenkeel") / "unpacked"
+        found = unpack(path, place, names=zip_names)
+        names = (path.name, path.stem)
+        return _Found(found.folder, found.paths, *names, found.refused, found.warnings)
+    return None
 
 
 def _read(
-    root: Path,
-    paths: Sequence[str],
-    label: str,
-    title: str,
-    workspace: Path | None,
-    refused: Sequence[tuple[str, str]] = (),
+    found: _Found, workspace: Path | None, decode: bool, glances: dict[str, Glance] | None
 ) -> Dataset:
-    layout = read_layout(paths, label, beside=Beside.below(root))
-    kept = place_of(root, workspace) if workspace else None
-    root /= layout.base
+    layout = read_layout(found.paths, found.label, beside=Beside.below(found.root))
+    root = found.root / layout.base
     settings = DatasetSettings.read(root / SETTINGS_NAME, layout.classes)
     said = {folder: layout.names.get(folder, folder) for folder in layout.classes}
     by_hand = [settings.classes.get(folder) for folder in layout.classes]
     names = class_names([*said.values()], by_hand)
-    hashes = hash_files(root, [place.path for place in layout.placed], kept)
+    kept = {
+        what: place_of(found.root, workspace, what) if workspace else None
+        for what in ("hashes", "decodable")
+    }
+    hashes = hash_files(root, [place.path for place in layout.placed], kept["hashes"])
     left_out_by_hand = frozenset(settings.exclude)
     index = {folder: label for label, folder in enumerate(layout.classes)}
     items: dict[str, list[Item]] = {"train": []}
     excluded: list[Item] = []
+    there = {p.path: sha for p, sha in zip(layout.placed, hashes, strict=True) if sha}
+    used = {path: sha for path, sha in there.items() if path not in left_out_by_hand}
+    damaged = unreadable(root, used, kept["decodable"], decode, glances)
     unread: list[tuple[str, str]] = []
     for place, sha256 in zip(layout.placed, hashes, strict=True):
-        if sha256 is None:
-            unread.append((place.path, _EMPTY))
+        if sha256 is None or place.path in damaged:
+            reason = damaged.get(place.path) or _why_empty(root / place.path)
+            unread.append((place.path, reason))
             continue
         class_name = settings.relabel.get(place.path, place.class_name)
         item = Item(place.path, index[class_name], sha256)
@@ -103,19 +142,23 @@ def _read(
     roles: dict[str, Role] = {"train": "train"}
     roles |= {place.domain: place.role for place in layout.placed}
     ordered = sorted(items, key=lambda name: (_ORDER.index(roles[name]), name))
+    if not any(items.values()) and unread and not excluded:
+        path, reason = unread[0]
+        raise UserError(f"No image of '{found.label}' can be read: '{path}': {reason}.")
+    notes = tuple(map(printable, (*found.notes, *_unread(unread))))
     report = IngestReport(
         understood=layout.report.understood,
-        ignored=(*refused, *layout.report.ignored, *unread),
+        ignored=(*found.refused, *layout.report.ignored, *unread),
         warnings=(
             *layout.report.warnings,
-            *left_out(refused),
+            *notes,
             *_same_names(layout.classes, names),
             *_not_there(settings, {place.path for place in layout.placed}),
         ),
     )
     return Dataset(
         root=root,
-        title=settings.title or display_name(layout.base.rpartition("/")[2] or title),
+        title=settings.title or display_name(layout.base.rpartition("/")[2] or found.title),
         classes=layout.classes,
         names=names,
         named_by_hand=frozenset(settings.classes),
@@ -126,7 +169,25 @@ def _read(
         report=report,
         excluded=tuple(excluded),
         group_by=settings.group_by,
+        unreadable=tuple(unread),
+        notes=notes,
     )
+
+
+def _why_empty(path: Path) -> str:
+    return "the file is empty" if path.exists() else LINK_TO_NOTHING
+
+
+def _unread(unread: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """One warning that names the images which cannot be read."""
+    if not unread:
+        return ()
+    if len(unread) == 1:
+        path, reason = unread[0]
+        return (f"'{path}' cannot be read and is left out: {reason}.",)
+    named = ", ".join(f"'{path}' ({reason})" for path, reason in unread[:_MOST_NAMED])
+    more = f", … {len(unread) - _MOST_NAMED} more" if len(unread) > _MOST_NAMED else ""
+    return (f"{len(unread)} images cannot be read and are left out: {named}{more}.",)
 
 
 def _not_there(settings: DatasetSettings, paths: set[str]) -> tuple[str, ...]:

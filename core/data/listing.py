@@ -55,7 +55,8 @@ def list_folder(folder: Path) -> Listing:
             ):  # an image that is missing
                 found.files.append(path)
             elif reason := _why_not(entry.name, kind):
-                found.refused.append((_as_text(path), reason))
+                end = "/" if stat.S_ISDIR(kind) else ""
+                found.refused.append((_as_text(path) + end, reason))
             elif not stat.S_ISDIR(kind):
                 found.files.append(path)
             else:

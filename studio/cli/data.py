@@ -35,6 +35,16 @@ def demo(
             print(f"The demo data set is in {written}. Next: evenkeel train {written}")
 
 
+ZipNames = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ENCODING",
+        help="Read names in a zip that say no encoding in this one, such as cp932 or cp866. By "
+        "default it is guessed, and said.",
+    ),
+]
+
+
 @_data.command("check")
 def check_data(
     data: Data,
@@ -45,23 +55,27 @@ def check_data(
             "can tell the class names apart."
         ),
     ] = None,
+    zip_names: ZipNames = None,
     as_json: AsJson = False,
 ) -> None:
     """The health report: what was understood, and what may go wrong."""
+    from core.data.glance import Glance
     from core.data.health import HealthReport, check
     from core.data.ingest import open_dataset
     from jobs.settings import Settings
 
     with answering(as_json) as answer:
-        dataset = open_dataset(data, Settings().cache)
-        report = check(dataset)
+        glances: dict[str, Glance] = {}
+        dataset = open_dataset(data, Settings().cache, glances=glances, zip_names=zip_names)
+        report = check(dataset, glances=glances)
         if model:
             report = HealthReport.of([*report.findings, *_asked(data, model)])
         if as_json:
             answer(
                 {
                     "title": dataset.title,
-                    "classes": list(dataset.classes),
+                    "classes": list(dataset.names),
+                    "folders": list(dataset.classes),
                     "counts": dataset.counts(),
                     "ingest": dataset.report.to_json(),
                     "health": report.to_json(),
@@ -76,6 +90,26 @@ def check_data(
             print(f"{finding.level:8} {finding.title}")
             if finding.detail:
                 print(f"         {finding.detail}")
+
+
+@_data.command("unpack")
+def unpack_data(
+    archive: Annotated[Path, typer.Argument(metavar="ZIP")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    zip_names: ZipNames = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the images of a zip as a folder, under names that you can choose how to read."""
+    from core.data.ingest import unpack_to
+
+    with answering(as_json) as answer:
+        unpacked = unpack_to(archive, directory, zip_names)
+        if as_json:
+            answer({"path": str(directory), "warnings": list(unpacked.warnings)})
+            return
+        for sentence in unpacked.warnings:
+            print(sentence)
+        print(f"The images are in {directory}. Next: evenkeel data check {directory}")
 
 
 def _asked(data: str, model: str) -> "Iterator[Finding]":

@@ -1,6 +1,7 @@
 """What the commands do when all is well."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -247,9 +248,42 @@ def test_names_that_the_model_cannot_tell_apart_are_said(evenkeel, tmp_path):
 def test_the_demo_passes_its_own_check(evenkeel, tmp_path):
     assert evenkeel("demo", tmp_path / "demo", "--json").json == {"path": str(tmp_path / "demo")}
     report = evenkeel("data", "check", tmp_path / "demo", "--json").json
-    assert len(report["classes"]) == len(QUICK_CLASSES)
+    assert report["folders"] == sorted(QUICK_CLASSES)
+    assert "weather or sky" in report["classes"], "names, as prompts have them"
     assert report["health"]
     assert "train" in report["counts"]
+
+
+def test_names_in_a_zip_are_read_as_one_says(evenkeel, tmp_path):
+    from tests.data.test_zipnames import zipped
+
+    path = zipped(tmp_path / "pets.zip", ["犬", "猫"], "cp932")
+    guessed = evenkeel("data", "check", path, "--json").json
+    assert guessed["classes"] == ["犬", "猫"]
+    assert "Shift-JIS" in guessed["ingest"]["warnings"][0]
+    told = evenkeel("data", "check", path, "--zip-names", "cp866", "--json").json
+    assert told["classes"] == sorted(name.encode("cp932").decode("cp866") for name in "犬猫")
+    assert not any("encoding" in warning for warning in told["ingest"]["warnings"])
+
+    written = evenkeel("data", "unpack", path, tmp_path / "pets", "--zip-names", "cp932", "--json")
+    assert written.json == {"path": str(tmp_path / "pets"), "warnings": []}
+    assert (tmp_path / "pets/犬/0.png").is_file()
+    assert evenkeel("data", "check", tmp_path / "pets", "--json").json["classes"] == ["犬", "猫"]
+    assert "is there already" in evenkeel("data", "unpack", path, tmp_path / "pets").complaint
+    assert "no zip at" in evenkeel("data", "unpack", tmp_path / "no", tmp_path / "x").complaint
+    wrong = evenkeel("data", "check", path, "--zip-names", "cp93").complaint
+    assert "there is no 'cp93'. Did you mean 'cp932'" in wrong
+
+
+def test_a_damaged_image_is_left_out_of_a_run_that_says_so(evenkeel, options, tiny_data, tmp_path):
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    path = next((data / "train").rglob("*.*"))
+    path.write_bytes(path.read_bytes()[:60])
+    trained = evenkeel("train", data, *options, "--out", tmp_path / "run", "--json")
+    named = f"'{path.relative_to(data).as_posix()}' cannot be read and is left out"
+    assert any(note.startswith(named) for note in trained.json["data"]["notes"])
+    measured = evenkeel("evaluate", tmp_path / "run", data, "--json")
+    assert measured.code == 0
 
 
 def test_the_queue_from_the_command_line(evenkeel, options, tiny_data, home):

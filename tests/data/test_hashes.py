@@ -141,7 +141,7 @@ def test_what_is_gone_or_empty_has_no_hash_and_is_forgotten(root, kept, later):
     (root / "a/link.png").symlink_to("nowhere")
     paths = (*PATHS, "a/link.png")
     assert hash_files(root, paths, kept) == [None, None, *truth(root, PATHS[2:]), None]
-    assert list(hashes._read(kept)) == [PATHS[2]]
+    assert list(hashes._known(kept)) == [PATHS[2]]
 
 
 def test_a_folder_in_the_place_of_another_has_hashes_of_its_own(root, kept, later, tmp_path):
@@ -216,7 +216,7 @@ def test_several_processes_at_once_agree(root, kept):
     expected = [str([one for n, one in right if (n + turn) % 3]) for turn in range(60)]
     assert [text.splitlines() for text in said] == [expected] * 4
     assert list(kept.parent.iterdir()) == [kept]
-    assert hashes._read(kept)
+    assert hashes._known(kept)
 
 
 def test_a_data_set_is_the_same_with_kept_hashes(tree, tmp_path, later, monkeypatch):
@@ -227,4 +227,4 @@ def test_a_data_set_is_the_same_with_kept_hashes(tree, tmp_path, later, monkeypa
     assert seen == []
     assert open_dataset(root) == first
     assert len(seen) == 6, "without a workspace nothing is kept"
-    assert [path.name for path in work.iterdir()] == ["hashes"]
+    assert {path.name for path in work.iterdir()} == {"hashes", "decodable"}

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, features
+from PIL import Image, PngImagePlugin, features
 
 from core.data.images import UnreadableImage, is_image_name, read_image
 
@@ -34,6 +34,48 @@ def png(width, height, depth, colour_type, rows, *more):
         chunk(b"IEND", b""),
     ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def packed(text):
+    return zlib.compress(text, 9)
+
+
+LONG = b"x" * 3_000_000
+TEXTS = {
+    "zTXt": [chunk(b"zTXt", b"workflow\0\0" + packed(LONG))],
+    "iTXt": [chunk(b"iTXt", b"workflow\0\1\0\0\0" + packed(LONG))],
+    "plain": [chunk(b"tEXt", b"workflow\0" + LONG), chunk(b"iTXt", b"w\0\0\0\0\0" + LONG)],
+    "many": [chunk(b"zTXt", b"k%d\0\0" % n + packed(LONG[:900_000])) for n in range(80)],
+    "bomb": [chunk(b"zTXt", b"workflow\0\0" + packed(bytes(200_000_000)))],
+    "profile": [chunk(b"iCCP", b"profile\0\0" + packed(LONG))],
+    "exif": [chunk(b"eXIf", b"MM\0*\0\0\0\x08" + bytes(3_000_000))],
+    "no zlib": [chunk(b"zTXt", b"workflow\0\0" + b"x" * 700_000)],
+    "no keyword": [chunk(b"zTXt", b""), chunk(b"iTXt", b"x"), chunk(b"tEXt", LONG)],
+}
+
+
+@pytest.mark.parametrize("what", TEXTS)
+def test_a_png_is_read_however_much_is_written_in_it(tmp_path, what):
+    rows = b"\0" + bytes(RED) * 2 + b"\0" + bytes(GREEN) * 2
+    (tmp_path / "a.png").write_bytes(png(2, 2, 8, 2, rows, *TEXTS[what]))
+    assert pixel(tmp_path / "a.png") == RED
+    assert pixel(tmp_path / "a.png", (0, 1)) == GREEN
+
+
+def test_a_long_text_behind_the_pixels_is_passed_over(tmp_path):
+    whole = png(1, 1, 8, 2, b"\0" + bytes(RED))
+    behind = whole[:-12] + TEXTS["zTXt"][0] + whole[-12:]
+    (tmp_path / "a.png").write_bytes(behind)
+    assert pixel(tmp_path / "a.png") == RED
+
+
+def test_beside_a_long_text_exif_still_turns_the_picture(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("workflow", "x" * 3_000_000, zip=True)
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png", exif=exif, pnginfo=notes)
+    assert read_image(tmp_path / "a.png").size == (20, 30)
 
 
 @pytest.mark.parametrize("extension", ["jpg", "png", "webp", "bmp", "gif", "tiff"])

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.data.ingest import list_files, open_dataset
+from core.data.ingest import open_dataset
+from core.data.listing import list_files
 from core.errors import UserError
 
 COUNTS = {"train/red_fox": 11, "train/owl": 3, "val/owl": 2, "ood/b/owl": 2, "ood/a/red_fox": 2}
@@ -80,8 +81,8 @@ def test_files_without_bytes_are_left_out(tree):
     dataset = open_dataset(root)
     assert dataset.counts() == {"train": {"fox": 1, "owl": 1}}
     assert dataset.report.ignored == (
-        ("fox/img0.png", "empty file, or a link to nothing"),
-        ("fox/img9.png", "empty file, or a link to nothing"),
+        ("fox/img0.png", "the file is empty"),
+        ("fox/img9.png", "a link to nothing"),
     )
 
 

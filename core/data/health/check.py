@@ -1,7 +1,7 @@
 """The whole look at a data set: every image is decoded once, and what is known is put together."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,11 +23,17 @@ Look = Callable[[Path, str], Glance]
 """Decodes the image in a file, called by its name in errors. Raises `UnreadableImage`."""
 
 
-def check(dataset: Dataset, look: Look = look) -> HealthReport:
-    """Look at every image of every domain. Decodes all of them, so it takes a while."""
+def check(
+    dataset: Dataset, look: Look = look, glances: Mapping[str, Glance] | None = None
+) -> HealthReport:
+    """Look at every image of every domain. Decodes all of them, so it takes a while; all but those
+    whose looks are among `glances`, by their hash.
+    """
     items = [item for domain in dataset.domains for item in domain.items]
 
     def seen_or_reason(item: Item) -> Glance | str:
+        if glances and item.sha256 in glances:
+            return glances[item.sha256]
         try:
             return look(dataset.root / item.path, item.path)
         except UnreadableImage as error:
@@ -43,7 +49,7 @@ def check(dataset: Dataset, look: Look = look) -> HealthReport:
     glances = {path: one for path, one in found.items() if isinstance(one, Glance)}
     return HealthReport.of(
         [
-            *readable(glances, refused),
+            *readable(glances, refused, len(dataset.unreadable)),
             *exact_copies(dataset),
             *near_copies(dataset, glances),
             *worded(dataset),

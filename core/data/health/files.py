@@ -10,8 +10,12 @@ from core.data.images import is_image_name
 SMALL_PIXELS = 32
 
 
-def readable(glances: Mapping[str, Glance], refused: Mapping[str, str]) -> Iterator[Finding]:
-    """Which images decode, by path, and the sizes of those that do."""
+def readable(
+    glances: Mapping[str, Glance], refused: Mapping[str, str], left_out: int = 0
+) -> Iterator[Finding]:
+    """Which images decode, by path, and the sizes of those that do; how many were left out before
+    since they do not.
+    """
     if refused:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in list(refused.items())[:5])
         yield Finding(
@@ -23,7 +27,8 @@ def readable(glances: Mapping[str, Glance], refused: Mapping[str, str]) -> Itera
             exclude=tuple(refused),
         )
     else:
-        yield Finding("unreadable", "pass", f"All {len(glances)} images can be read")
+        other = "other " if left_out else ""
+        yield Finding("unreadable", "pass", f"All {len(glances)} {other}images can be read")
     if glances:
         yield _sizes({path: seen.size for path, seen in glances.items()})
 
