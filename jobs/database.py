@@ -6,7 +6,7 @@ execution option makes a transaction one that writes.
 """
 
 import sqlite3
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,11 @@ from core.errors import UserError
 from jobs.schema import VERSION, metadata
 from jobs.settings import Settings
 
-PATIENCE_SECONDS = 30
-"""How long a writer waits for its turn."""
+PATIENCE_SECONDS = 8
+"""How long a writer waits for its turn while a person waits for it."""
+WORKER_PATIENCE_SECONDS = 30
+"""The same where nobody does, and a run in hand depends on it."""
+_LOCKED = ("database is locked", "lock timeout")
 
 _version = sa.Table(
     "alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True)
@@ -27,18 +30,20 @@ _version = sa.Table(
 _WRITERS_TURN = 6_381_726_005  # any number, the same for all of Evenkeel
 
 
-def open_database(settings: Settings) -> sa.Engine:
+def open_database(settings: Settings, patience_seconds: float | None = None) -> sa.Engine:
     """An engine on a database whose tables are those of `jobs.schema`.
 
     Missing ones are made, older ones migrated after a backup. Newer ones, a server that does not
-    answer and a missing driver are a `UserError`.
+    answer and a missing driver are a `UserError`, and so is, whatever is done with the engine,
+    another writer that does not end within `patience_seconds`.
     """
+    patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
     path = settings.ledger_path
     if settings.database:
-        engine = _postgres(settings.database.get_secret_value())
+        engine = _postgres(settings.database.get_secret_value(), patience)
     else:
         path.touch(mode=0o600)
-        engine = _sqlite(path)
+        engine = _sqlite(path, patience)
     try:
         with engine.connect() as connection:
             found = _version_of(connection)
@@ -56,18 +61,19 @@ def open_database(settings: Settings) -> sa.Engine:
 
 
 @cache
-def _sqlite(path: Path) -> sa.Engine:
+def _sqlite(path: Path, patience: float) -> sa.Engine:
     """Connections are not pooled: opening one costs less than a millisecond, and none is left over
     in a thread that ended.
     """
     engine = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool)
-    hooks.listen(engine, "connect", _prepare)
+    hooks.listen(engine, "connect", partial(_prepare, path, patience))
     hooks.listen(engine, "begin", _begin_sqlite)
+    hooks.listen(engine, "handle_error", partial(_say_locked, str(path), patience))
     return engine
 
 
 @cache
-def _postgres(url: str) -> sa.Engine:
+def _postgres(url: str, patience: float) -> sa.Engine:
     """Connections are pooled, and tried before use: a server that was restarted is no error."""
     try:
         import psycopg  # noqa: F401
@@ -76,8 +82,10 @@ def _postgres(url: str) -> sa.Engine:
             "EVENKEEL_DATABASE: PostgreSQL needs a driver that is not installed. "
             "Install it: pip install 'evenkeel[scale]'."
         ) from None
-    patience = f"{PATIENCE_SECONDS}s"
-    limits = f"-c lock_timeout={patience} -c idle_in_transaction_session_timeout={patience}"
+    limits = (
+        f"-c lock_timeout={patience:g}s "
+        f"-c idle_in_transaction_session_timeout={WORKER_PATIENCE_SECONDS}s"
+    )
     engine = sa.create_engine(
         url,
         pool_pre_ping=True,
@@ -85,18 +93,40 @@ def _postgres(url: str) -> sa.Engine:
         connect_args={"connect_timeout": 5, "options": limits},
     )
     hooks.listen(engine, "begin", _begin_postgres)
+    hooks.listen(engine, "handle_error", partial(_say_locked, str(engine.url), patience))
     return engine
 
 
-def _prepare(connection: Any, _record: Any) -> None:
+def _prepare(path: Path, patience: float, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # `_begin_sqlite` says BEGIN, not the driver
-    for pragma in (
-        f"busy_timeout = {PATIENCE_SECONDS * 1000}",  # first: the next one may have to wait
-        "journal_mode = WAL",
-        "synchronous = FULL",  # a commit survives a power cut
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in (
+            f"busy_timeout = {round(patience * 1000)}",  # first: the next one may have to wait
+            "journal_mode = WAL",
+            "synchronous = FULL",  # a commit survives a power cut
+            "foreign_keys = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.OperationalError as error:
+        if _is_locked(error):
+            raise _locked(str(path), patience) from None
+        raise
+
+
+def _say_locked(place: str, patience: float, context: sa.engine.ExceptionContext) -> None:
+    if _is_locked(context.original_exception):
+        raise _locked(place, patience) from None
+
+
+def _is_locked(error: BaseException) -> bool:
+    return any(sign in str(error) for sign in _LOCKED)
+
+
+def _locked(place: str, patience: float) -> UserError:
+    return UserError(
+        f"The ledger {place} is locked: another process has been writing to it for {patience:g} "
+        "seconds and more. Try again; if it stays so, end that process."
+    )
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -61,7 +61,11 @@ class Doorbell:
 
     def __init__(self, settings: Settings, answer: Callable[[str], None] = _nobody_home) -> None:
         address = settings.queue.get_secret_value()
-        self._huey = _in_file(settings.queue_path) if address == "sqlite" else _on_redis(address)
+        patience = 5 if answer is _nobody_home else 30  # who only rings need not be heard
+        if address == "sqlite":
+            self._huey = _in_file(settings.queue_path, patience)
+        else:
+            self._huey = _on_redis(address)
 
         @self._huey.task(name="run")  # type: ignore[untyped-decorator]
         def run(run_id: str) -> None:
@@ -132,18 +136,18 @@ def check_bell(settings: Settings) -> None:
             ) from None
 
 
-def _in_file(path: Path) -> Huey:
+def _in_file(path: Path, patience_seconds: int) -> Huey:
     try:
-        return _open(path)
+        return _open(path, patience_seconds)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
         log.warning("%s is damaged (%s): starting an empty one", path, error)
         path.unlink()
-        return _open(path)
+        return _open(path, patience_seconds)
 
 
-def _open(path: Path) -> Huey:
+def _open(path: Path, patience_seconds: int) -> Huey:
     path.touch(mode=0o600)
     return SqliteHuey(
         NAME,
@@ -152,7 +156,7 @@ def _open(path: Path) -> Huey:
         results=False,
         strict_fifo=True,
         fsync=True,
-        timeout=30,
+        timeout=patience_seconds,
     )
 
 

@@ -36,9 +36,9 @@ Artifacts = list[Artifact]
 class Ledger:
     """All jobs of one studio. Safe to use from any thread and any process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience_seconds: float | None = None) -> None:
         self._settings = settings
-        self._engine = open_database(settings)
+        self._engine = open_database(settings, patience_seconds)
         self._writing = self._engine.execution_options(writes=True)
 
     # --- what everybody may do -------------------------------------------------------------------

@@ -3,12 +3,15 @@
 The ledger decides; the bell is rung so that a worker looks at once.
 """
 
+import logging
 import shutil
 
 from core.records import RunConfig, read_config
-from jobs.doorbell import Doorbell
+from jobs.doorbell import OUT_OF_REACH, Doorbell
 from jobs.ledger import Job, Ledger
 from jobs.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def submit(
@@ -66,6 +69,9 @@ def delete(settings: Settings, job_id: str) -> None:
 
 def _ring_for(settings: Settings, job: Job) -> Job:
     if job.state == "queued":
-        with Doorbell(settings) as bell:
-            bell.ring(job.id)
+        try:
+            with Doorbell(settings) as bell:
+                bell.ring(job.id)
+        except OUT_OF_REACH as error:
+            log.warning("%s waits, the bell cannot be opened: %s", job.id, error)
     return job

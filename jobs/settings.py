@@ -31,7 +31,7 @@ def _default_home() -> Path:
 class Settings(BaseSettings):
     """Where Evenkeel keeps its data and how it is reached.
 
-    Making one creates the data folder (0700).
+    Making one creates the data folder (0700). One that is there keeps the mode that it has.
     """
 
     model_config = SettingsConfigDict(
@@ -155,12 +155,13 @@ class Settings(BaseSettings):
             raise UserError(f"{_PREFIX}{name.upper()}: {first_problem(error)}") from None
 
     def model_post_init(self, context: Any) -> None:
-        """Create the data folder, readable by its owner only."""
+        """Create the data folder where there is none, readable by its owner only."""
         home = self.home.expanduser().absolute()
         object.__setattr__(self, "home", home)
         try:
-            home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            home.chmod(0o700)
+            if not home.is_dir():
+                home.mkdir(parents=True, mode=0o700, exist_ok=True)
+                home.chmod(0o700)  # whatever the umask
             for name in _FOLDERS:
                 (home / name).mkdir(exist_ok=True)
         except OSError as error:

@@ -11,6 +11,7 @@ from types import FrameType
 from jobs import logs
 from jobs.attempt import Attempt
 from jobs.children import Nursery
+from jobs.database import WORKER_PATIENCE_SECONDS
 from jobs.doorbell import Doorbell
 from jobs.ledger import Ledger
 from jobs.owner import this_process
@@ -28,7 +29,7 @@ class Worker:
     def __init__(self, settings: Settings, devices: Sequence[str | None] = (None,)) -> None:
         """`devices`: one slot for each, as in CUDA_VISIBLE_DEVICES; None sees all that there is."""
         self._settings = settings
-        self._ledger = Ledger(settings)
+        self._ledger = Ledger(settings, WORKER_PATIENCE_SECONDS)
         self._doorbell = Doorbell(settings, self._answer)
         self._owner = this_process()
         self._signalled = False

@@ -38,10 +38,15 @@ def mode_of(path: Path) -> int | None:
         return None
 
 
+def is_open(home: Path, mode: int) -> str:
+    """What is said of a data folder that others may look into."""
+    return f"{home} is open to other users (mode {mode:04o}): they may read runs and data sets."
+
+
 def data_folder(settings: Settings, mode_before: int | None) -> Found:
     """Whether it can be written, and by its owner alone.
 
-    `mode_before` is from before `Settings()`, which makes the folder and puts its mode right.
+    `mode_before` is from before `Settings()`, which makes the folder.
     """
     home = settings.home
     try:
@@ -56,10 +61,7 @@ def data_folder(settings: Settings, mode_before: int | None) -> Found:
     if mode_before is None:
         return ok(f"{home} did not exist and has just been made; there are no runs yet.")
     if mode_before & 0o077:
-        return warn(
-            f"{home} was open to other users (mode {mode_before:04o}); it is 0700 again.",
-            "See who else has an account here, and what they may have read.",
-        )
+        return warn(is_open(home, mode_before), f"Unless that is meant: chmod 700 {home}")
     databases = [p for name in ("studio.db*", "queue.db*") for p in home.glob(name)]
     if open_to_others := [p.name for p in databases if (mode_of(p) or 0) & 0o077]:
         return warn(

@@ -71,6 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         context = getattr(error, "ctx", None)
         hint = f" See `{context.command_path} --help`." if context else ""
         _complain(error.format_message().rstrip(".") + "." + hint)
+    except UnicodeEncodeError as error:
+        if "surrogates" not in error.reason:
+            raise
+        name = ascii(error.object[:200])
+        _complain(f"{name} is no text in this environment's encoding. Set PYTHONUTF8=1 and repeat.")
     except BrokenPipeError:  # `evenkeel jobs | head`
         sys.stderr.close()
         sys.exit(0)

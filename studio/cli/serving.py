@@ -1,5 +1,6 @@
 """`evenkeel up` and `evenkeel worker`: the processes that stay."""
 
+import logging
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import typer
 from core.errors import UserError
 from jobs.settings import Settings
 
+log = logging.getLogger(__name__)
 app = typer.Typer()
 EndWithParent = Annotated[bool, typer.Option("--end-with-parent", hidden=True)]
 
@@ -29,6 +31,7 @@ def up(
 ) -> None:
     """Start the studio: the page, its workers and the evaluator. Ctrl-C stops all of them."""
     from jobs import logs, supervise
+    from jobs.doctor.store import is_open, mode_of
     from jobs.doorbell import check_bell
     from jobs.interpreter import command, environment
     from studio.visitors import check_open
@@ -37,7 +40,10 @@ def up(
     flags |= {"public": public, "workers": workers}
     settings = Settings(**{name: value for name, value in flags.items() if value is not None})
     check_open(settings)
+    mode = mode_of(settings.home) or 0
     logs.set_up(settings, "up")
+    if mode & 0o077:
+        log.warning(is_open(settings.home, mode))
     given = environment(settings)
     secrets = _hashed(settings)
     for name in secrets:  # only the page needs them, and nobody in clear

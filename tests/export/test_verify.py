@@ -45,7 +45,7 @@ def test_the_largest_difference_and_what_is_allowed_are_reported(echo):
 def test_a_reader_that_is_not_done_in_time_is_said_in_one_sentence(echo, monkeypatch):
     (echo / "with_echo.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setattr(verifying, "_TIMEOUT_SECONDS", 1)
-    with pytest.raises(UserError, match="echo had 1 seconds to load .* so it is not verified"):
+    with pytest.raises(UserError, match=r"echo had 1 seconds to load .* so it is not verified"):
         ask(echo, 1.0)
 
 
@@ -53,7 +53,7 @@ def test_what_a_reader_complains_of_need_not_be_in_our_encoding(echo):
     (echo / "with_echo.py").write_text(
         "import sys\nsys.stderr.buffer.write(b'caf\\xe9')\nsys.exit(1)\n"
     )
-    with pytest.raises(UserError, match="could not load .*: caf\ufffd"):
+    with pytest.raises(UserError, match=r"could not load .*: caf\ufffd"):
         ask(echo, 1.0)
 
 

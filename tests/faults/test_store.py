@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 import pytest
 import sqlalchemy as sa
 
+from core.errors import UserError
 from core.records import RunConfig
 from jobs import schema
 from jobs.database import open_database
@@ -182,15 +183,27 @@ def test_a_write_lock_of_seconds_delays_writers_and_no_reader(tmp_path, figure):
     assert len(ledger.list()) == 5
 
 
-def test_a_writer_without_patience_would_fail_at_that_lock(tmp_path, monkeypatch):
+def test_a_writer_that_has_waited_long_enough_says_what_is_locked(tmp_path):
     settings = Settings(home=tmp_path / "home")
-    ledger = Ledger(settings)
-    monkeypatch.setattr("jobs.database.PATIENCE_SECONDS", 0)
+    patient, ledger = Ledger(settings), Ledger(settings, patience_seconds=0.2)
+    begun = time.monotonic()
+    with locked(settings.ledger_path, 2.0):
+        with pytest.raises(UserError, match=r"studio\.db is locked: .* for 0\.2 seconds"):
+            ledger.submit(CONFIG)
+        assert ledger.list() == [], "who reads need not wait"
+        assert time.monotonic() - begun < 1.5
+        assert patient.submit(CONFIG).state == "queued"
+
+
+def test_a_ledger_that_is_locked_before_it_can_be_opened_is_said_as_well(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    with closing(sqlite3.connect(settings.ledger_path)) as connection:
+        connection.execute("CREATE TABLE other (x)")  # not yet in write-ahead mode
     with (
         locked(settings.ledger_path, 5.0),
-        pytest.raises(sa.exc.OperationalError, match="database is locked"),
+        pytest.raises(UserError, match=r"studio\.db is locked"),
     ):
-        ledger.submit(CONFIG)
+        Ledger(settings, patience_seconds=0.1)
 
 
 def test_a_locked_bell_delays_a_submission_and_loses_nothing(tmp_path):

@@ -65,7 +65,7 @@ def test_the_database_is_durable_and_private(settings):
             connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
         ]
-    assert pragmas == ["wal", 2, 30000, 1]
+    assert pragmas == ["wal", 2, 8000, 1]
     assert S_IMODE(settings.home.stat().st_mode) == 0o700
     assert S_IMODE(settings.ledger_path.stat().st_mode) == 0o600
 

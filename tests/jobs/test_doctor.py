@@ -144,8 +144,12 @@ def test_a_server_that_does_not_answer_is_said_without_its_password():
 def test_a_home_that_others_could_read_is_said(home):
     Settings()
     home.chmod(0o755)
-    assert examined()["data folder"].state == "warn"
-    assert examined()["data folder"].state == "ok"  # it was mended
+    found = examined()["data folder"]
+    assert found.state == "warn"
+    assert found.advice.endswith(f"chmod 700 {home}")
+    assert home.stat().st_mode & 0o777 == 0o755, "it is the owner's to change"
+    home.chmod(0o700)
+    assert examined()["data folder"].state == "ok"
 
 
 def test_a_database_that_others_may_read_is_said(settings):

@@ -1,3 +1,5 @@
+from stat import S_IMODE
+
 import pytest
 
 from core.errors import UserError
@@ -49,3 +51,12 @@ def test_the_password_of_an_address_is_not_repeated(tmp_path):
     with pytest.raises(UserError, match="got postgresql://…@host/x") as refusal:
         Settings(home=tmp_path, database="postgresql://ann:secret@host/x")
     assert "secret" not in str(refusal.value)
+
+
+def test_a_home_is_made_for_its_owner_and_one_that_is_there_keeps_its_mode(tmp_path):
+    assert S_IMODE(Settings(home=tmp_path / "a" / "new").home.stat().st_mode) == 0o700
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o2775)
+    Settings(home=shared)
+    assert S_IMODE(shared.stat().st_mode) == 0o2775
