@@ -564,6 +564,13 @@ def test_a_label_that_is_called_like_a_split_is_a_class(tmp_path, label):
     assert label in read(tmp_path, {"labels.csv": text}, IMAGES).classes
 
 
+def test_folders_around_a_table_are_where_the_images_lie(tmp_path):
+    files = {"images/shots/labels.csv": table("{f}.jpg,{l}", "file,label")}
+    layout = read(tmp_path, files, [f"images/shots/{f}.jpg" for f in FILES])
+    assert layout.base in ("", "images", "images/shots")
+    assert f"{layout.base}/{layout.placed[0].path}".strip("/") == "images/shots/a0.jpg"
+
+
 def test_labels_of_a_drop_of_ood_images_are_read(tmp_path):
     files = {"night/metadata.csv": table("{f}.jpg,{l}", "file_name,label")}
     layout = read(tmp_path, files, [f"night/{f}.jpg" for f in FILES], ood=["cat", "red_fox"])
@@ -646,16 +653,17 @@ def test_any_table_of_any_tree_loses_no_image(tmp_path):
     for seed in range(400):
         draw = random.Random(seed)
         names = draw.sample(words, draw.randint(1, 5))
-        paths = {
+        drawn = {
             "/".join([*draw.choices(names, k=draw.randint(0, 3)), f"{n % 6}.jpg"])
             for n in range(draw.randint(2, 20))
         }
+        paths = sorted(drawn)
         rows = [f"{draw.choice([p, p.split('/')[-1]])},{draw.choice(['cat', 'owl', 'a|b', ''])}"
-                for p in sorted(paths) if draw.random() < 0.8]  # fmt: skip
+                for p in paths if draw.random() < 0.8]  # fmt: skip
         folder = draw.choice(["", *(f"{p.rpartition('/')[0]}/" for p in paths if "/" in p)])
         try:
             text = "\n".join(["file,label", *rows])
-            layout = read(tmp_path, {f"{folder}labels{seed}.csv": text}, sorted(paths))
+            layout = read(tmp_path, {f"{folder}labels{seed}.csv": text}, paths)
         except UserError:
             continue
         prefix = f"{layout.base}/" if layout.base else ""

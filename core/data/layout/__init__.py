@@ -63,8 +63,9 @@ def read_layout(
     base = _read(root, settings, notes)
     gone = vanished(stray, root.all_images(), notes.homes)
     notes.warnings += gone
-    if base.path:
-        notes.understood.insert(0, f"The data set lies in the folder '{base.path}'.")
+    home = _above_all(base.path, notes)
+    if home:
+        notes.understood.insert(0, f"The data set lies in the folder '{home}'.")
     classes = notes.classes
     if len(classes) < least_classes:
         raise _too_few_classes(base, label, least_classes, notes, gone)
@@ -75,9 +76,9 @@ def read_layout(
             "class into a folder named after it, or a table of labels next to the images."
         )
     placed = sorted(notes.placed, key=lambda p: natural_key(p.path))
-    prefix = f"{base.path}/" if base.path else ""
+    prefix = f"{home}/" if home else ""
     placed = [replace(p, path=p.path.removeprefix(prefix)) for p in placed]
-    return Layout(base.path, classes, tuple(placed), notes.report(), notes.names)
+    return Layout(home, classes, tuple(placed), notes.report(), notes.names)
 
 
 def read_ood_layout(
@@ -143,6 +144,13 @@ def _read(root: Folder, settings: DatasetSettings, notes: Notes) -> Folder:
     base = reshaped(found, settings, notes)
     read_base(base, notes)
     return base
+
+
+def _above_all(folder: str, notes: Notes) -> str:
+    """The folder, or the nearest above it, that holds all images: labels may reach further."""
+    while folder and not all(p.path.startswith(f"{folder}/") for p in notes.placed):
+        folder = folder.rpartition("/")[0]
+    return folder
 
 
 def _by_folder(root: Folder, settings: DatasetSettings) -> dict[str, str]:

@@ -64,9 +64,10 @@ class Notes:
     def ignore(self, folder: Folder, reason: str) -> None:
         """Leave out a folder of images; that is always worth a warning."""
         there = list(folder.all_images())
-        outside = [path for path in there if not path.startswith(f"{folder.path}/")]
-        whole = [f"{folder.path}/"] if len(outside) < len(there) else []
-        self.ignored += [(path, reason) for path in (*whole, *outside)]
+        # Where labels decided, or folders were joined, images of one folder may have parted ways.
+        apart = [p for p in there if self.labels_from or not p.startswith(f"{folder.path}/")]
+        whole = [f"{folder.path}/"] if len(apart) < len(there) else []
+        self.ignored += [(path, reason) for path in (*whole, *apart)]
         end = "" if reason.endswith("?") else "."
         self.warnings.append(
             f"'{folder.path}' is ignored ({images(folder.count())}): {reason}{end}"
