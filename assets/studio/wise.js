@@ -11,9 +11,42 @@
     const share = (alpha - a.alpha) / (b.alpha - a.alpha);
     return a.domains[domain] * (1 - share) + b.domains[domain] * share;
   }
+  /** Wilson's score interval of k of n, as `core/intervals.py` has it. */
+  function wilson(correct, n) {
+    const [z2, share] = [1.959963984540054 ** 2, correct / n];
+    const centre = (share + z2 / (2 * n)) / (1 + z2 / n);
+    const half = (Math.sqrt(z2) / (1 + z2 / n)) * Math.sqrt((share * (1 - share)) / n + z2 / (4 * n * n));
+    return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
+  }
+  /** What the grid says of a domain: the nearest that n images can be, and its interval. */
+  function estimate(grid, alpha, { key, n }) {
+    const line = read(grid, alpha, key);
+    const isMeasured = grid.some((point) => same(point.alpha, alpha));
+    const correct = Math.round(line * n);
+    return { accuracy: correct / n, line, about: !isMeasured, ...wilson(correct, n) };
+  }
   const mean = (list) => list.reduce((sum, x) => sum + x, 0) / list.length;
   const same = (a, b) => Math.abs(a - b) < 1e-9;
   const HAND = "hand"; // the choice that nothing made
+  const REST_MS = 400; // a key held down repeats faster
+  /** What was set and has not come to the server: a reload must not lose it. */
+  const waiting = {
+    get(run) {
+      try {
+        return JSON.parse(sessionStorage.getItem(`evenkeel-wise-${run}`));
+      } catch {
+        return null;
+      }
+    },
+    set(run, mixing) {
+      try {
+        if (mixing) sessionStorage.setItem(`evenkeel-wise-${run}`, JSON.stringify(mixing));
+        else sessionStorage.removeItem(`evenkeel-wise-${run}`);
+      } catch {
+        /* private window */
+      }
+    },
+  };
 
   EK.define("wise", (root, { value, watch, server }) => {
     const find = (name) => root.querySelector(`[data-part=${name}]`);
@@ -32,7 +65,9 @@
     ].map(find);
     const [steady, hint, choice, on, how] = ["steady", "hint", "choice", "on", "how"].map(find);
     const shownOf = EK.keys(keyNode, new Set(), () => draw());
-    let asked = 0; // latest wins
+    let resting = 0; // since the slider moved last
+    let isAsking = false;
+    let isBehind = false; // it moved while the server was asked
     let measured = []; // what was asked for since the page came
 
     const alpha = () => Number(slider.value);
@@ -56,12 +91,13 @@
       const grid = grids[kind()];
       return (
         known()?.domains ??
-        Object.fromEntries(domains.map(({ key }) => [key, { accuracy: read(grid, alpha(), key) }]))
+        Object.fromEntries(domains.map((domain) => [domain.key, estimate(grid, alpha(), domain)]))
       );
     }
     /** One domain: what it is at, against zero-shot; of a half that chose α the other half. */
     function row(domain, now, change, other) {
-      const { accuracy, low, high } = other ?? now;
+      const { accuracy, low, high, about } = other ?? now;
+      const near = about ? "≈ " : "";
       const tested = other ? other.change : change;
       const gain = accuracy - (other ? other.zero : domain.zero);
       const range =
@@ -69,8 +105,8 @@
       const notes = [tested?.said, other?.label, steady.checked && domain.familiar].filter(Boolean);
       return html`<div class="ek-reading" data-key="${domain.key}">
         <span class="ek-swatch" style="--c:${domain.colour}" data-symbol="${domain.symbol}"></span>
-        <span class="ek-name">${domain.title}</span><b>${percent(accuracy)}</b>
-        <span class="ek-delta ek-${tested?.tone ?? "even"}">${points(gain)}</span
+        <span class="ek-name">${domain.title}</span><b>${near}${percent(accuracy)}</b>
+        <span class="ek-delta ek-${tested?.tone ?? "even"}">${near}${points(gain)}</span
         ><small>${range}n ${other ? other.n : domain.n}</small>
         ${notes.length ? html`<small class="ek-reading-note">${notes.join(" · ")}</small>` : ""}
       </div>`.safe;
@@ -92,9 +128,10 @@
       output.textContent = halfUp(alpha(), 2);
       slider.style.setProperty("--fill", `${100 * alpha()}%`);
       slider.setAttribute("aria-valuetext", named());
-      exact.textContent = !sure
+      const isNear = Object.values(now).some((one) => one.about);
+      exact.textContent = isNear
         ? words.instant
-        : sure.seconds === undefined
+        : sure?.seconds === undefined
           ? words.known
           : words.exact.replace("{seconds}", halfUp(sure.seconds, 1));
       const honest = chooser || (isChosen() && value().honest);
@@ -107,20 +144,21 @@
       const ood = domains.filter((d) => d.role === "ood");
       const id = domains.find((d) => d.role === "id") ?? domains[0];
       const gain = (d) => now[d.key].accuracy - d.zero;
+      const near = Object.values(now).some((one) => one.about) ? "≈ " : "";
       const text = [words.sentence_id, words.sentence_one][ood.length] ?? words.sentence;
       return text
         .replace("{mixing}", named())
-        .replace("{id}", points(gain(id)))
+        .replace("{id}", near + points(gain(id)))
         .replace("{n}", ood.length)
-        .replace("{ood}", ood.length ? points(mean(ood.map(gain))) : "");
+        .replace("{ood}", ood.length ? near + points(mean(ood.map(gain))) : "");
     }
     /** The place of a mixture in the frontier, in percent. */
     function place(at, now) {
       const { domains } = value();
       const ood = domains.filter((d) => d.role === "ood");
       const id = domains.find((d) => d.role === "id") ?? domains[0];
-      const height = ood.length ? mean(ood.map((d) => now[d.key].accuracy)) : at;
-      return [plotted(now[id.key].accuracy), plotted(height)];
+      const on = (d) => now[d.key].line ?? now[d.key].accuracy;
+      return [plotted(on(id)), plotted(ood.length ? mean(ood.map(on)) : at)];
     }
     function places() {
       const grid = value().grids[kind()];
@@ -155,21 +193,38 @@
         return Plotly.restyle(plotNode, { x, y }, [last - 1, last]);
       });
     }
+    /** Once the slider rests, what it says is asked for: one question, however it came there. */
+    function settle(after = 0) {
+      waiting.set(value().run, { alpha: alpha(), kind: kind(), on: half() ? on.value : "" });
+      clearTimeout(resting);
+      resting = setTimeout(released, after);
+    }
     async function released() {
-      const mine = (asked += 1);
-      const wanted = alpha();
-      const question = [value().run, wanted, kind(), half() ? on.value : ""];
+      if (isAsking) {
+        isBehind = true;
+        return;
+      }
+      isAsking = true;
+      isBehind = false;
+      const [run, wanted] = [value().run, alpha()];
       exact.textContent = value().words.measuring;
       const answer = await server
-        .measure(...question)
+        .measure(run, wanted, kind(), half() ? on.value : "")
         .catch((error) => ({ error: error.message }));
-      if (mine !== asked) return;
+      isAsking = false;
+      if (run !== value()?.run) return;
+      if (!answer.error) measured = [answer, ...measured];
+      if (isBehind) {
+        released();
+        return;
+      }
+      const isHere = same(alpha(), wanted);
+      if (isHere) waiting.set(run, null);
       if (answer.error) {
         exact.textContent = answer.error;
         return;
       }
-      measured = [answer, ...measured];
-      root.dataset.measured = wanted.toFixed(2);
+      root.dataset.measured = halfUp(wanted, 2);
       root.dataset.kind = answer.kind;
       moved();
     }
@@ -184,7 +239,7 @@
       tellChoice();
       mark();
       moved();
-      released();
+      settle();
     }
     function mark() {
       marks.style.setProperty("--chosen", chosen());
@@ -195,7 +250,9 @@
       root.hidden = !now?.grids;
       if (!now?.grids) return;
       measured = [];
-      steady.checked = now.kind === "steady";
+      const late = waiting.get(now.run);
+      const { alpha: at, kind: howMixed, on: chooser } = late ?? now;
+      steady.checked = howMixed === "steady";
       steady.disabled = !now.grids.steady;
       hint.textContent = now.hint;
       choice.hidden = !now.choices.length;
@@ -204,20 +261,21 @@
           .safe;
       on.innerHTML = now.choices.map(option).join("");
       how.hidden = !now.tested;
-      slider.value = String(now.alpha);
-      on.value = now.on;
+      slider.value = String(at);
+      on.value = chooser;
       tellChoice();
       plotNode.setAttribute("aria-label", now.label);
       mark();
       EK.patch(table, EK.table(now.table));
       reading();
       draw();
+      if (late) settle();
     }
     slider.addEventListener("input", () => {
       tellChoice();
       moved();
     });
-    slider.addEventListener("change", released);
+    slider.addEventListener("change", () => settle(REST_MS));
     steady.addEventListener("change", () => {
       const before = steady.checked ? "wise" : "steady";
       const was = value().chosen[before] ?? value().chosen.wise;

@@ -60,7 +60,8 @@ class Lab:
         "oracle": "the combination",
     }
     instant = (
-        "Read from the {count} measured points. Let go of the slider to measure this α exactly."
+        "≈ is read between the measured points, of which there are {count}. When the slider rests "
+        "this α is measured exactly."
     )
     measuring = "Measuring this α on every image …"
     exact = "Measured exactly at this α in {seconds} s."

@@ -106,7 +106,7 @@ def test_only_what_was_chosen_without_test_images_wears_the_honest_badge(record)
         value = wise_value(record.model_copy(update={"selection": chosen}), record.mixing)
         assert value["honest"] is honest
         assert "ID test, noto, sketch" in value["words"]["by_hand"], "what was looked at"
-        assert f"the {len(record.wise)} measured points" in value["words"]["instant"]
+        assert f"of which there are {len(record.wise)}" in value["words"]["instant"]
 
 
 def test_the_frontier_has_a_table_of_every_alpha(record):
