@@ -7,13 +7,13 @@ from typing import Any
 
 from core.data.fewshot import FewShotTask
 from core.data.health.copies import leaks_noted
-from core.data.shared import shared_task
+from core.data.kept import KeptTask, kept_task, shared_task
 from core.ending import Beginning, Made, conclude
 from core.environment import Clock
 from core.errors import UserError
 from core.evaluation.evaluate import domains_of, measure
 from core.events import Evaluated, Event, Stage, Step, Warned
-from core.finished import learnt_from, load_clip
+from core.finished import load_clip
 from core.interpolation import Combination, Interpolator, Member, find
 from core.interpolation.held_out import HeldOut
 from core.models.classifier import Classifier
@@ -80,8 +80,9 @@ def combine(
 
     yield Stage("data", config.data)
     with clock("data_seconds"):
-        draws = [*dict.fromkeys(draw for record in records for draw in learnt_from(record))]
-        task = shared_task(draws, cache)
+        kept = [KeptTask.read(source.task_path) for source in sources]
+        task = shared_task(kept_task(kept[0], Path(records[0].config["data"]), cache), kept)
+        kept[0].now(task, kept).write(place.task_path)
     leaks = [note for record in records for note in leaks_noted(record.data.get("notes", ()))]
     notes = [*dict.fromkeys(leaks), *task.notes, *_warnings(interpolator, records)]
     for note in notes:
@@ -127,7 +128,6 @@ def combine(
         steps=steps,
         combined=Combined(
             members=ingredients,
-            draws=draws,
             chosen_on=chosen_on,
             facts=dict(combination.facts),
         ),

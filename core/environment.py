@@ -1,6 +1,7 @@
 """What a run ran on, and how long its parts took: for the record."""
 
 import contextlib
+import json
 import os
 import platform
 import time
@@ -67,7 +68,7 @@ def environment(clip: ClipModel) -> dict[str, Any]:
         "image_parameters": sum(p.numel() for p in clip.model.visual.parameters()),
         "model_fingerprint": clip.fingerprint,
         "activation": clip.activation,
-        "preprocess": asdict(clip.preprocess),
+        "preprocess": json.loads(json.dumps(asdict(clip.preprocess))),
         **clip.precision.describe(),
     }
 

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from core.data.cache import ArrayCache
 from core.data.fewshot import FewShotTask
 from core.data.images import read_image
 from core.data.ingest import open_dataset
-from core.data.shared import seen_images, shared_task
+from core.data.kept import KeptTask, kept_task
 from core.errors import UserError, unknown
 from core.evaluation.correcting import correct_templates
 from core.evaluation.correction import Correction
@@ -59,7 +60,6 @@ from core.models.vrf import VrfEnsemble
 from core.models.weights import load_classifiers
 from core.records import (
     ByHand,
-    Draw,
     Evaluation,
     Mixing,
     MixingKind,
@@ -99,16 +99,21 @@ class FinishedRun:
 
     @functools.cached_property
     def task(self) -> FewShotTask:
-        """The run's task, sampled again from its data. A `UserError` when the data moved or
-        changed.
+        """The run's task, with its images where they lie now. A `UserError` when the data is gone,
+        its classes are others or no test image is left.
         """
-        task = shared_task(draws_of(self.record), self._cache)
-        if list(task.classes) != self.record.classes:
-            raise UserError(
-                f"data: the classes in {self.config.data} are no longer those that the run was "
-                "trained on."
-            )
-        return task
+        return kept_task(self._kept, Path(self.config.data), self._cache)
+
+    def task_in(self, data: Path | str) -> FewShotTask:
+        """What can honestly be measured in a folder or zip: the run's own task where its images
+        are, else all that the run has not seen.
+        """
+        path = Path(data).expanduser()
+        if path.resolve() == Path(self.config.data).resolve():
+            return self.task
+        dataset = open_dataset(path, self._cache)
+        kept = self._kept
+        return kept.found_in(dataset) if kept.is_in(dataset) else kept.unseen_in(dataset)
 
     @property
     def steady(self) -> SteadyMix:
@@ -157,7 +162,11 @@ class FinishedRun:
     @functools.cached_property
     def seen(self) -> frozenset[str]:
         """Hashes of the images that the weights, or a member's, were trained on or chosen with."""
-        return seen_images(learnt_from(self.record), self._cache)
+        return self._kept.seen
+
+    @functools.cached_property
+    def _kept(self) -> KeptTask:
+        return KeptTask.read(self.folder.task_path)
 
     def measure(self, mixing: Mixing, task: FewShotTask | None = None) -> Evaluation:
         """A mixing on all domains of the run's own task, or of another with the same classes."""
@@ -369,6 +378,7 @@ class FinishedRun:
             "made_by": f"Evenkeel {__version__}",
             "run": self.record.run_id,
             "model": self.config.model,
+            "activation": self.clip.activation,
             "method": self.config.method,
             "alpha": alpha,
             "classes": self.record.classes,
@@ -380,12 +390,20 @@ class FinishedRun:
 def load_clip(record: RunRecord, cache: Path | None, device: str) -> ClipModel:
     """The model that a run started from; a `UserError` when its weights are others now."""
     config = read_config(record.config)
-    clip = zoo.load(config.model, device, config.precision, ArrayCache(cache))
+    # Runs of older versions do not say their activation: it was that of the name or the config.
+    activation = record.environment.get("activation", config.activation)
+    clip = zoo.load(config.model, device, config.precision, ArrayCache(cache), activation)
     trained = record.environment["model_fingerprint"]
     if clip.fingerprint != trained:
         raise UserError(
             f"model: {config.model} has other weights now ({clip.fingerprint[:12]}) than "
             f"when this run was trained ({trained[:12]}). Mixing them would be meaningless."
+        )
+    prepared = record.environment.get("preprocess")
+    if prepared and prepared != json.loads(json.dumps(asdict(clip.preprocess))):
+        raise UserError(
+            f"model: {config.model} prepares pictures in another way now than when this run was "
+            f"trained ({prepared}). Put its preprocess_cfg back."
         )
     return clip
 
@@ -395,29 +413,3 @@ def _hits(measured: Measured) -> dict[str, NDArray[np.bool_]]:
     labels = measured.by_domain(labels_of(flat(measured.domains)))
     logits = measured.by_domain(measured.logits)
     return {name: rows_of(logits[name], labels[name]).hits for name in logits}
-
-
-def draws_of(record: RunRecord) -> list[Draw]:
-    """The shots that the weights of a run have seen; several for a combination."""
-    if record.combined:
-        return record.combined.draws
-    config = read_config(record.config)
-    return [
-        Draw(
-            data=config.data,
-            shots=config.shots,
-            seed=config.seed,
-            allow_fewer=config.allow_fewer,
-            unseen=config.unseen,
-            group_by=config.group_by,
-        )
-    ]
-
-
-def learnt_from(record: RunRecord) -> list[Draw]:
-    """The same, and those of the run whose tower it stands on."""
-    backbone = read_config(record.config).params.get("backbone")
-    if backbone is None:
-        return draws_of(record)
-    below = RunFolder(Path(backbone).expanduser()).record()
-    return [*draws_of(record), *learnt_from(below)]

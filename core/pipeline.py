@@ -1,29 +1,33 @@
 """The straight line of a run: data, zero-shot, training, frontier, record. Yields what happens."""
 
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core.data.cache import ArrayCache
-from core.data.fewshot import FewShotTask, sample_task
+from core.data.fewshot import FewShotTask
 from core.data.health.copies import refuse_leaks
 from core.data.health.names import notes as name_notes
 from core.data.health.names import read_by
 from core.data.ingest import open_dataset
+from core.data.kept import KeptTask
 from core.data.prompts import resolve_templates
+from core.data.split import keep_split, task_of
 from core.durable import is_disk_full
 from core.ending import Beginning, Made, conclude
 from core.environment import Clock
-from core.errors import DiskFull
+from core.errors import DiskFull, UserError
 from core.evaluation.evaluate import domains_of, measure
 from core.evaluation.frontier import choose_alpha
 from core.events import Evaluated, Event, Resumed, Stage, Warned
 from core.methods import find
 from core.models import zoo
+from core.models.activation import settled
 from core.models.heads import LinearHead
+from core.models.names import absolute
 from core.records import RunConfig, RunRecord, StoppedEarly
 from core.runs import RunFolder
 from core.training.brake import Brake
@@ -31,13 +35,16 @@ from core.training.checkpoints import Checkpoints, Keeping
 from core.watch import Watch
 
 
-def complete(config: RunConfig) -> RunConfig:
+def complete(config: RunConfig, own_templates: Sequence[str] | None = None) -> RunConfig:
     """The same config with every knob of its method spelled out; a `UserError` for one that is
-    wrong.
+    wrong, or for prompts that leave the method nothing to do. `own_templates` are the data set's,
+    where they are known.
     """
     method = find(config.method)
     preset = method.paper_preset if config.preset == "paper" else {}
     params = method.Params.parse({**preset, **config.params}, config.method)
+    if config.templates != "dataset" or own_templates is not None:
+        method.check(params, resolve_templates(config.templates, own_templates or ()))
     return config.model_copy(update={"params": params.model_dump(mode="json")})
 
 
@@ -57,7 +64,8 @@ def run(
     """
     place = RunFolder(folder)
     config = complete(config)
-    config = config.model_copy(update={"data": str(Path(config.data).expanduser().resolve())})
+    data = str(Path(config.data).expanduser().resolve())
+    config = config.model_copy(update={"data": data, "model": absolute(config.model)})
     place.create(config)
     checkpoints = Checkpoints(place, config, keeping, brake)
     try:
@@ -102,18 +110,25 @@ def _run(
     checkpoints.seconds = clock.seconds
     yield Stage("data", config.data)
     with clock("data_seconds"):
-        task = _task(config, cache)
+        task = _task(config, place, cache)
     for note in task.notes:
         yield Warned(note)
 
     yield Stage("zero-shot", config.model)
     with clock("zero_shot_seconds"):
-        clip = zoo.load(config.model, config.device, config.precision, ArrayCache(cache))
+        clip = zoo.load(
+            config.model, config.device, config.precision, ArrayCache(cache), config.activation
+        )
+        learnt = (*task.train, *task.val)
+        clip = settled(clip, task.root, learnt, task.names, task.templates)
         said = name_notes(task.names, read_by(task.names, task.templates, clip.tokens))
+        said = (*clip.notes, *said)
         task = replace(task, notes=(*task.notes, *said))
         yield from map(Warned, said)
         params = find(config.method).Params.parse(config.params, config.method)
         method = find(config.method)(params, clip, task)
+        for note in method.check(params, task.templates):
+            yield Warned(note)
         method.checkpoints = checkpoints
         prototypes = method.zero_shot_prototypes()
         head = LinearHead(prototypes, clip.logit_scale, getattr(params, "fold_scale", False))
@@ -132,6 +147,8 @@ def _run(
         config={
             **config.model_dump(mode="json"),
             "params": method.params.model_dump(mode="json"),
+            "shots": task.shots,
+            "allow_fewer": config.allow_fewer if config.shots else True,
             "group_by": task.group_by,  # whatever the data set says later
         },
         data=_data(task),
@@ -144,14 +161,30 @@ def _run(
     return (yield from conclude(begun, made, config.alphas))
 
 
-def _task(config: RunConfig, cache: Path | None) -> FewShotTask:
+def _task(config: RunConfig, place: RunFolder, cache: Path | None) -> FewShotTask:
+    """The task of a run, kept in its folder; a run that goes on has the task it began with."""
     dataset = open_dataset(Path(config.data), cache)
+    if place.task_path.exists() and place.checkpoints():
+        begun = KeptTask.read(place.task_path)
+        task = begun.found_in(dataset)
+        if len(task.train) < len(begun.task.train):
+            raise UserError(
+                f"data: {len(begun.task.train) - len(task.train)} of the images that this run "
+                f"learns from are gone from {config.data}. Put them back, or start a new run."
+            )
+        return task
     allowed = refuse_leaks(dataset, config.allow_leaks)
-    task = sample_task(
-        dataset, config.shots, config.seed, config.allow_fewer, config.unseen, config.group_by
-    )
+    task = task_of(keep_split(dataset, cache), config)
     templates = resolve_templates(config.templates, dataset.templates)
-    return replace(task, templates=templates, notes=(*dataset.notes, *allowed, *task.notes))
+    task = replace(task, templates=templates, notes=(*dataset.notes, *allowed, *task.notes))
+    KeptTask.of(task, dataset, _below(config)).write(place.task_path)
+    return task
+
+
+def _below(config: RunConfig) -> list[KeptTask]:
+    """The task of the run whose tower this one stands on, if it does."""
+    backbone = config.params.get("backbone")
+    return [KeptTask.read(RunFolder(Path(backbone).expanduser()).task_path)] if backbone else []
 
 
 def _stopped_early(watch: Watch) -> StoppedEarly | None:

@@ -1,7 +1,7 @@
 """Few-shot protocols on the features of a model or of a run: episodes and the shots curve."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from core.data.dataset import Dataset, Item
 from core.data.fewshot import FewShotTask, sample_task
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
+from core.data.split import decided
 from core.errors import UserError
 from core.evaluation.advice import Draw, what_to_label
 from core.evaluation.episodes import EpisodePlan, run_episodes
@@ -20,6 +21,7 @@ from core.evaluation.evaluate import flat, labels_of
 from core.evaluation.shots import ShotsPlan, curve, first_shots, heads_accuracy
 from core.finished import FinishedRun
 from core.models import zoo
+from core.models.activation import settled_on
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.prototypes import class_prototypes
@@ -48,13 +50,7 @@ def encoder_of_run(folder: Path, alpha: float | None, cache: Path | None) -> Enc
     """A run's tower at α, by default the one that it chose."""
     run = FinishedRun(folder, cache)
     chosen = run.record.selection.alpha if alpha is None else alpha
-    notes: tuple[str, ...] = ()
-    seen: frozenset[str] = frozenset()
-    try:
-        seen = run.seen
-    except UserError:
-        notes = ("The run's own data is gone, so its training images may be among these.",)
-    return Encoder(run.record.run_id, run.clip, run.encoder_at(chosen), chosen, seen, notes)
+    return Encoder(run.record.run_id, run.clip, run.encoder_at(chosen), chosen, run.seen)
 
 
 def measure_episodes(
@@ -66,6 +62,7 @@ def measure_episodes(
     equal ones all but the first. A `UserError` when no domain has enough images.
     """
     dataset = open_dataset(data, cache)
+    encoder = _settled(encoder, dataset, resolve_templates("dataset", dataset.templates))
     domains, notes = _unseen(dataset, encoder.seen)
     features = encoder.clip.features_of(encoder.classifier, dataset.root, flat(domains))
     scores: dict[str, Any] = {}
@@ -98,14 +95,15 @@ def measure_shots(
     cache: Path | None,
     templates: str | Sequence[str] = "dataset",
 ) -> dict[str, Any]:
-    """The shots curve on test images and OOD domains, with shots drawn as a run would draw them,
-    and which classes it would be most worth labelling more of.
+    """The shots curve on test images and OOD domains, with shots drawn from the images that a run
+    would draw them from, and which classes it would be most worth labelling more of.
 
     Images that a run has learnt from may teach, and are never measured. A class with fewer shots
     gives what it has; numbers of shots that no class has are left out.
     """
     dataset = open_dataset(data, cache)
     prompts = resolve_templates(templates, dataset.templates)
+    encoder = _settled(encoder, dataset, prompts)
     zero_shot = class_prototypes(encoder.clip, dataset.names, prompts)
     items = [item for domain in dataset.domains for item in domain.items]
     rows = encoder.clip.features_of(encoder.classifier, dataset.root, items)
@@ -118,8 +116,9 @@ def measure_shots(
     sizes: dict[str, int] = {}
     draws: list[Draw] = []
     notes: list[str] = []
+    split = decided(dataset)
     for seed in range(plan.seeds):
-        task = sample_task(dataset, max(plan.shots), seed, allow_fewer=True)
+        task = sample_task(dataset, max(plan.shots), seed, allow_fewer=True, sides=split.sides)
         notes += [note for note in task.notes if note not in notes]
         features, labels = features_and_labels(task.train)
         most = int(labels.bincount().max())
@@ -149,6 +148,16 @@ def measure_shots(
         "advice": [asdict(one) for one in what_to_label(zero_shot, draws, dataset.classes)],
         "notes": [*encoder.notes, *notes],
     }
+
+
+def _settled(encoder: Encoder, dataset: Dataset, templates: Sequence[str]) -> Encoder:
+    """With the activation that its weights want, where nothing but the data tells."""
+    clip = encoder.clip
+    if not clip.undecided or not clip.owns(encoder.classifier):
+        return encoder
+    clip = settled_on(clip, dataset, templates)
+    notes = (*encoder.notes, *clip.notes)
+    return replace(encoder, clip=clip, classifier=clip.frozen, notes=notes)
 
 
 def _measured(task: FewShotTask, seen: frozenset[str]) -> dict[str, list[Item]]:

@@ -35,10 +35,17 @@ class RunConfig(Params):
     """Which fine-tuning method to run."""
     model: str = "embedded"
     """`embedded`, an open_clip name such as `ViT-B-32/laion2b_s34b_b79k`, or a local checkpoint or
-    folder.
+    folder (see the table of weights in the README).
     """
-    shots: Annotated[int, Field(ge=1), Sensible(1, 64, log=True)] = 16
-    """Training images per class."""
+    activation: Literal["auto", "gelu", "quickgelu"] = "auto"
+    """What the weights of a local file were trained with. `auto`: what name, config or weights say,
+    else what the training images show."""
+    shots: Annotated[int | None, Field(ge=1), Sensible(1, 64, log=True)] = None
+    """Training images per class. None: what the training side of the split has, at most 16; a
+    small class gives what it has."""
+    split: Literal["kept", "drawn"] = "kept"
+    """Where val or test are cut from the training images: `kept`, the cut that stands with the data
+    set, or `drawn`, what the shots of the seed leave, as papers do it."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Draws the shots, the augmentation and the order of the batches."""
     preset: Literal["default", "paper"] = "default"
@@ -140,6 +147,15 @@ class DomainScore(Json):
     """Mean of the per-class F1 over classes that have images; None in records of older versions."""
     worst_class: ClassScore | None = None
     """The class with the lowest accuracy; None in records of older versions."""
+    classes_all: int | None = None
+    """Classes that were to choose from; None in records of older versions."""
+    classes_present: int | None = None
+    """Those of them that have images here."""
+    correct_own: int | None = None
+    """Images answered rightly when only the classes that are present are to choose from, as
+    ImageNet-R and ImageNet-A are reported. None where every class is present: it is `correct`."""
+    accuracy_own: float | None = None
+    """The same as a fraction. It enters no mean: `ood` is of `accuracy`, over all classes."""
 
 
 class Evaluation(Json):
@@ -311,17 +327,6 @@ class Selection(Json):
 ChosenOn = Literal["val", "oracle", "nothing"]
 
 
-class Draw(Json):
-    """Which images some weights have seen: all that the shots of a task depend on."""
-
-    data: str
-    shots: int
-    seed: int
-    allow_fewer: bool | None = None
-    unseen: tuple[str, ...] = ()
-    group_by: GroupBy | None = None
-
-
 class Ingredient(Json):
     """One run of a combination."""
 
@@ -338,8 +343,6 @@ class Combined(Json):
     """How a combination came about."""
 
     members: list[Ingredient]
-    draws: list[Draw]
-    """Of all members: what any of them was trained on neither chooses nor measures."""
     chosen_on: ChosenOn
     facts: dict[str, float] = {}
     """What the interpolator found, such as its α."""
@@ -425,7 +428,7 @@ class RunRecord(Json):
         except FileNotFoundError:
             raise UserError(
                 f"{path.parent} is not a finished run: it has no {path.name}. "
-                "Name the folder that `evenkeel train --out` wrote."
+                "Name the folder of a run that has finished."
             ) from None
         except json.JSONDecodeError as error:
             raise UserError(f"{path} is damaged: {error}. Train the run again.") from None

@@ -54,6 +54,11 @@ class RunFolder:
         return self.path / "record.json"
 
     @property
+    def task_path(self) -> Path:
+        """Which image taught, chose and measured (see `core.data.kept`)."""
+        return self.path / "task.json"
+
+    @property
     def weights_path(self) -> Path:
         """Tuned tower and head, and the zero-shot head they started from."""
         return self.path / "classifier.safetensors"
@@ -101,6 +106,7 @@ class RunFolder:
         roles = {
             "config": self.config_path,
             "events": self.events_path,
+            "task": self.task_path,
             "weights": self.weights_path,
             "prototypes": self.prototypes_path,
             "predictions": self.predictions_path,

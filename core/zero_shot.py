@@ -2,6 +2,7 @@
 sees.
 """
 
+import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -14,10 +15,12 @@ from core.data.health.names import notes as name_notes
 from core.data.health.names import read_by
 from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
+from core.data.split import split_domains
 from core.errors import unknown
 from core.evaluation.disagreement import disagreements
-from core.evaluation.evaluate import flat, measure_outputs
+from core.evaluation.evaluate import Measured, flat, labels_of, measure_outputs
 from core.models import zoo
+from core.models.activation import settled_on
 from core.models.clip import ClipModel
 from core.models.heads import LinearHead
 from core.models.prototypes import class_prototypes
@@ -30,8 +33,12 @@ def measure_zero_shot(
     cache: Path | None = None,
     clip: ClipModel | None = None,
     names: Mapping[str, str] | None = None,
+    activation: str = "auto",
 ) -> dict[str, Any]:
     """Zero-shot accuracy on every image: by domain, and by class over all in-distribution images.
+
+    The domains are those of a run: val and test are cut from the training images where they are not
+    given, so that what a run has to beat is measured on the images that it is measured on.
 
     `clip` is the loaded model, where the caller keeps it warm. `names` are tried for these class
     folders, instead of those that the data set has.
@@ -39,8 +46,9 @@ def measure_zero_shot(
     started = time.perf_counter()
     dataset = named(open_dataset(data, cache), names or {})
     prompts = resolve_templates(templates, dataset.templates)
-    clip = clip or zoo.load(model, cache=ArrayCache(cache))
-    domains = {domain.name: domain.items for domain in dataset.domains if domain.items}
+    clip = clip or zoo.load(model, cache=ArrayCache(cache), activation=activation)
+    clip = settled_on(clip, dataset, prompts)
+    domains = split_domains(dataset)
     head = LinearHead(class_prototypes(clip, dataset.names, prompts), clip.logit_scale)
     features = clip.evaluation_features(dataset.root, flat(domains))
     logits = clip.with_head(head).logits_from(features)
@@ -51,12 +59,14 @@ def measure_zero_shot(
         "classes": list(dataset.names),
         "folders": list(dataset.classes),
         "model": model,
+        "activation": clip.activation,
         "templates": list(prompts),
         "evaluation": evaluation.model_dump(mode="json"),
+        "hits": _hits(measured),
         "id_per_class": _in_distribution(dataset, evaluation.model_dump()["domains"]),
         "doubts": disagreements(measured, dataset),
         "names_read": asdict(read),
-        "notes": list(name_notes(dataset.names, read)),
+        "notes": [*clip.notes, *name_notes(dataset.names, read)],
         "seconds": round(time.perf_counter() - started, 3),
     }
 
@@ -68,6 +78,18 @@ def named(dataset: Dataset, names: Mapping[str, str]) -> Dataset:
             raise unknown("class", folder, dataset.classes)
     both = zip(dataset.classes, dataset.names, strict=True)
     return replace(dataset, names=tuple(names.get(folder, name) for folder, name in both))
+
+
+def _hits(measured: Measured) -> dict[str, bool]:
+    """SHA-256 of every in-distribution image to whether it was answered rightly: from these, the
+    accuracy on any other split follows.
+    """
+    right = measured.logits.argmax(1) == labels_of(flat(measured.domains))
+    pairs = zip(flat(measured.domains), right.tolist(), strict=True)
+    inside = sum(
+        len(items) for name, items in measured.domains.items() if not name.startswith("ood/")
+    )
+    return {item.sha256: hit for item, hit in itertools.islice(pairs, inside)}
 
 
 def _in_distribution(dataset: Dataset, scores: dict[str, Any]) -> dict[str, list[int]]:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.data.dataset import Dataset
 from core.training.estimate import Footprint, Work, estimated_bytes, estimated_seconds
 from studio.components.knob_form import all_knobs
+from studio.next_run import asked_of
+from studio.shelf import Opened
 from studio.trade_offs import step_costs
 
 
@@ -22,12 +23,14 @@ class Estimate:
 def estimate(
     configs: Sequence[Mapping[str, Any]],
     catalogue: Mapping[str, Any],
-    dataset: Dataset,
+    opened: Opened,
     footprint: Footprint,
 ) -> Estimate | None:
-    """None where a value of the form is not a number: the check says what it must be."""
+    """None where a value of the form is not a number, or the data has too few images: the page says
+    what it must be.
+    """
     try:
-        works = [_work(config, catalogue, dataset) for config in configs]
+        works = [_work(config, catalogue, opened) for config in configs]
     except (TypeError, ValueError):
         return None
     return Estimate(
@@ -36,7 +39,7 @@ def estimate(
     )
 
 
-def _work(config: Mapping[str, Any], catalogue: Mapping[str, Any], dataset: Dataset) -> Work:
+def _work(config: Mapping[str, Any], catalogue: Mapping[str, Any], opened: Opened) -> Work:
     knobs = all_knobs(catalogue, config["method"], str(config.get("preset", "")))
     method = next(m for m in catalogue["methods"] if m["name"] == config["method"])
 
@@ -44,17 +47,17 @@ def _work(config: Mapping[str, Any], catalogue: Mapping[str, Any], dataset: Data
         knob = knobs.get(f"params.{name}", {"default": otherwise})
         return int(config.get("params", {}).get(name, knob["default"] or otherwise))
 
-    counts = dataset.counts()
-    shots = int(config.get("shots", knobs["shots"]["default"]))
-    trained = sum(min(shots, n) for n in counts["train"].values())
-    measured = sum(sum(by_class.values()) for name, by_class in counts.items() if name != "train")
+    task = asked_of(opened, config).task
+    if task is None:
+        raise ValueError("no task, no work")
+    measured = [task.val, task.test, *task.ood.values()]
     alphas = config.get("alphas", knobs["alphas"]["default"])
     looks = int(config.get("evaluations", knobs["evaluations"]["default"])) + len(alphas)
     return Work(
-        trained=trained,
+        trained=len(task.train),
         epochs=asked("epochs", 1),
         batch_size=asked("batch_size", 64),
-        measured=measured or sum(counts["train"].values()) - trained,
+        measured=sum(map(len, measured)),
         looks=looks,
         step_cost=step_costs().get(method["name"], 1.0) if method["moves_tower"] else None,
     )

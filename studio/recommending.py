@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.data.split import MOST_BY_DEFAULT
 from core.records import RunConfig
 from studio import words
 from studio.markup import count, decimal, points
@@ -86,7 +87,7 @@ def situation_of(mine: "Workspace", data_id: str) -> Situation:
     domains = zero.value["evaluation"]["domains"] if zero.state == "ready" else {}
     own = domains.get("test") or domains.get("train")
     return Situation(
-        per_class=opened.per_class(RunConfig.model_fields["shots"].default),
+        per_class=opened.per_class(MOST_BY_DEFAULT),
         ood_domains=sum(domain.role == "ood" for domain in opened.dataset.domains),
         family="small" if draft["model"] == "embedded" else "clip",
         zero_shot_id=own["accuracy"] if own else None,

@@ -5,15 +5,14 @@ import secrets
 import shutil
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from core.data.dataset import Dataset, IngestReport, Role
+from core.data.dataset import Dataset, IngestReport, Item, Role
 from core.data.hashes import place_of
 from core.data.ingest import open_dataset
 from core.data.layout import read_layout
@@ -21,6 +20,7 @@ from core.data.listing import list_files
 from core.data.names import SETTINGS_NAME, is_label_name
 from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
+from core.data.split import Sizes, default_shots, keep_split, sizes, split_domains
 from core.demo import write_demo
 from core.errors import UserError
 from jobs.uploads.client import Uploads
@@ -38,19 +38,30 @@ class Opened:
     dataset: Dataset
     images: Mapping[str, Path]
     version: int
+    asked: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What the form of the next run was found to ask for (see `studio.next_run`)."""
+
+    @cached_property
+    def sizes(self) -> Mapping[str, Sizes]:
+        """Images that train, choose and measure, by class folder."""
+        return sizes(self.dataset)
+
+    @cached_property
+    def domains(self) -> Mapping[str, Sequence[Item]]:
+        """The images of every domain as runs have them: val and test may be cut from train."""
+        return split_domains(self.dataset)
+
+    @cached_property
+    def shots(self) -> int:
+        """The shots that are proposed."""
+        return default_shots(self.dataset)
 
     def per_class(self, shots: int) -> float:
         """How many images of a class a run with so many shots learns from, the mean over classes
         that have any.
         """
-        counts = self._taught.values()
+        counts = [size.train for size in self.sizes.values() if size.train]
         return sum(min(shots, n) for n in counts) / len(counts) if counts else 0.0
-
-    @cached_property
-    def _taught(self) -> Counter[int]:
-        """Images to learn from, by class."""
-        domains = (domain for domain in self.dataset.domains if domain.role == "train")
-        return Counter(item.label for domain in domains for item in domain.items)
 
 
 class Shelf:
@@ -98,7 +109,7 @@ class Shelf:
         path = self.path(data_id)
         with self._lock:
             if data_id not in self._opened:
-                dataset = open_dataset(path, self._cache, decode=False)
+                dataset = _split(open_dataset(path, self._cache, decode=False), self._cache)
                 shown = (item for domain in dataset.domains for item in domain.items)
                 images = {
                     item.sha256: dataset.root / item.path for item in (*dataset.excluded, *shown)
@@ -212,6 +223,14 @@ class Shelf:
         if not path.is_relative_to(self._arrived.resolve()) or not path.is_file():
             raise UserError(words.Data.lost_upload)
         return path
+
+
+def _split(dataset: Dataset, cache: Path) -> Dataset:
+    """With its split decided and kept; one that cannot be split says so where a run is asked."""
+    try:
+        return keep_split(dataset, cache)
+    except UserError:
+        return dataset
 
 
 def _title(placed: Sequence[tuple[str, Path]]) -> str:

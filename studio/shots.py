@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from core.data.dataset import Dataset
+from core.data.split import sizes
 from core.errors import UserError
 from core.evaluation import by_shots
 from core.records import RunRecord
@@ -106,7 +107,7 @@ class ShotsCurve:
 
 def most_shots(dataset: Dataset, config: Mapping[str, Any]) -> int:
     """The most shots that a run like this one can ask for on a data set."""
-    images = dataset.counts()["train"].values()
+    images = [size.train for size in sizes(dataset).values()]
     fewer = config.get("allow_fewer")
     allowed = dataset.allow_fewer if fewer is None else fewer
     return max(images) if allowed else min(images)

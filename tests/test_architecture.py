@@ -46,6 +46,7 @@ LAYERS = (
         "benchmark",
         "comparison",
         "protocols",
+        "cross_validation",
     },
 )
 TORCH_FREE = (

@@ -2,21 +2,17 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from core.combine import ask, combine
-from core.data.fewshot import sample_task
-from core.data.ingest import open_dataset
-from core.data.shared import seen_images, shared_task
 from core.errors import UserError
 from core.events import Stage, Warned
 from core.finished import FinishedRun
 from core.pipeline import run
-from core.records import CombinedConfig, Draw, Mixing, RunConfig, RunRecord
+from core.records import CombinedConfig, Mixing, RunConfig, RunRecord
 from core.runs import RunFolder
 
 
@@ -218,33 +214,6 @@ def test_the_same_combination_gives_the_same_weights(pool, tmp_path):
         combined("tpgm", pool[:1], tmp_path / name, steps=4)
     first, second = (load_file(tmp_path / n / "classifier.safetensors") for n in ("one", "two"))
     assert all(torch.equal(first[key], second[key]) for key in first)
-
-
-def test_what_one_run_has_seen_neither_chooses_nor_measures_another(tiny_data, tmp_path):
-    data = tmp_path / "cut"  # one folder, of which val and test are cut
-    for domain in ("train", "val", "test"):
-        for path in (tiny_data / domain).glob("*/*.png"):
-            (data / path.parent.name).mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, data / path.parent.name / f"{domain}-{path.name}")
-    draws = [Draw(data=str(data), shots=2, seed=seed) for seed in (0, 1)]
-    shared = shared_task(draws, None)
-    one, two = (sample_task(open_dataset(data), 2, seed) for seed in (0, 1))
-    learnt = {item.sha256 for item in two.train}
-    assert {item.sha256 for item in one.val} & learnt
-    assert shared.train == one.train
-    assert not {item.sha256 for item in (*shared.val, *shared.test)} & learnt
-    assert not {item.sha256 for item in shared.test} & {item.sha256 for item in two.val}
-    assert any("are left out: another run has used them" in note for note in shared.notes)
-    assert shared_task(draws[:1], None) == one
-    assert seen_images(draws, None) == {
-        item.sha256 for task in (one, two) for item in (*task.train, *task.val)
-    }
-
-
-def test_one_draw_and_given_splits_change_nothing(tiny_data, tiny_task):
-    _, task = tiny_task
-    draws = [Draw(data=str(tiny_data), shots=4, seed=seed) for seed in (0, 1)]
-    assert shared_task(draws, None) == replace(task, notes=shared_task(draws, None).notes)
 
 
 def changed(folder, place, **changes):

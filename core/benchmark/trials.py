@@ -49,6 +49,7 @@ class Trial:
             model=model,
             shots=self.shots,
             seed=seed,
+            split="drawn",
             params={**params, **self.params},
             evaluations=1,
             alphas=tuple(alphas) if self.is_mixed else (),

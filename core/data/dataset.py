@@ -1,8 +1,8 @@
 """What a data set is: domains over the same classes, each with a role, and how it was read."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,9 @@ from core.errors import printable, unknown
 from core.records import GroupBy
 
 Role = Literal["train", "val", "test", "ood"]
+Side = Literal["train", "test", "val"]
+SHARES: Mapping[Side, int] = {"train": 2, "test": 1, "val": 1}
+"""How a class is split where nothing else is said; the first of equals is dealt to first."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,18 @@ def left_out(refused: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Split:
+    """On which side the images of the train folder are, where val or test is cut from it."""
+
+    sides: Mapping[str, Side] = field(default_factory=dict)
+    """SHA-256 of an image to its side. What is not listed was not there when this was decided."""
+    shares: Mapping[Side, int] = field(default_factory=lambda: SHARES)
+    """Parts of every class, such as 2 : 1 : 1."""
+    group_by: GroupBy = "none"
+    """What was kept together."""
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Images of several domains over the same classes, read and hashed but not decoded."""
 
@@ -86,6 +101,8 @@ class Dataset:
     """Images that `dataset.yaml` leaves out. No domain holds them."""
     group_by: GroupBy = "none"
     """Which images belong together: a group is never split between train, val and test."""
+    split: Split = field(default_factory=Split)
+    """What was decided earlier about the images of `train`."""
     own_names: tuple[str, ...] = ()
     """What each class's folder says as it stands, where `names` may have read it as a code."""
     named_by_hand: frozenset[str] = frozenset()

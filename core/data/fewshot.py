@@ -1,14 +1,14 @@
 """From a data set to a C-way K-shot task: which images teach, which choose, which measure."""
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-from core.data.dataset import Dataset, Item
+from core.data.dataset import SHARES, Dataset, Item, Side
 from core.data.grouped import Groups, unused
 from core.data.prompts import resolve_templates
 from core.errors import UserError, unknown
@@ -53,8 +53,13 @@ def sample_task(
     allow_fewer: bool | None = None,
     unseen: Sequence[str] = (),
     group_by: GroupBy | None = None,
+    sides: Mapping[str, Side] | None = None,
 ) -> FewShotTask:
-    """Draw `shots` images per class by seed; what is left gives val and test where none are given.
+    """Draw `shots` images per class by seed, and say what chooses and what measures.
+
+    With `sides` (SHA-256 to side, see `core.data.split`) the shots come from the training side, and
+    what is on the other sides stays there; only more shots than that side has take images from
+    them. Without, val and test are what the shots leave, where none are given.
 
     A class draws by (seed, class name, content), so neither more classes, nor more shots, nor
     other file names change what comes first. `allow_fewer` and `group_by` None mean as the data set
@@ -66,42 +71,34 @@ def sample_task(
         raise UserError(f"shots: at least 1 per class is needed, got {shots}.")
     if seed < 0:
         raise UserError(f"seed: must be 0 or more, got {seed}.")
-    allow_fewer = dataset.allow_fewer if allow_fewer is None else allow_fewer
     notes: list[str] = []
     unseen = _unseen(dataset, unseen, notes)
-    by = dataset.group_by if group_by is None else group_by
-    groups = Groups.of(dataset, by)
-    given_test = dataset.items("test")
-    pool = _training_pool(dataset, notes)
-    pool = {name: groups.apart_from(pool[name], given_test, name, notes) for name in pool}
-    elsewhere = [*itertools.chain(*pool.values()), *given_test]
-    clean_val = _validation(dataset, pool, notes)
-    given_val = groups.apart_from(clean_val, elsewhere, "validation", notes)
-    drawn = _draw(pool, dataset.classes, seed)
-    sides = groups.sides(pool, seed, unseen, bool(given_test), bool(given_val))
-    may_teach = {
-        name: [item for item in order if sides.get(item.path, "train") == "train"]
-        for name, order in drawn.items()
+    material = material_of(dataset, group_by, notes)
+    drawn = drawn_order(material.pool, dataset.classes, seed)
+    if sides is None:
+        by_path = material.sides(seed, unseen)
+    else:
+        by_path = {i.path: sides[i.sha256] for order in drawn.values() for i in order}
+    portions = {name: _Portions.of(order, by_path) for name, order in drawn.items()}
+    taught = {name: own for name, own in portions.items() if name not in unseen}
+    grouped = bool(material.groups.keys)
+    allowed = dataset.allow_fewer if allow_fewer is None else allow_fewer
+    keeps_apart = bool(material.given_test or grouped)
+    stays = grouped or (sides is not None and allowed)
+    usable = {
+        name: len(own.train) if stays else own.count - (not keeps_apart)
+        for name, own in taught.items()
     }
-    taught = {name: items for name, items in may_teach.items() if name not in unseen}
-    has_test = bool(given_test or sides)
-    counts = _shots_per_class(taught, dataset, shots, allow_fewer, has_test, notes)
+    counts = _shots_per_class(usable, portions, dataset, shots, allowed, notes)
     counts |= dict.fromkeys(unseen, 0)
-
-    train, val, test = [], list(given_val), list(given_test)
-    for name, order in drawn.items():
-        train += may_teach[name][: counts[name]]
-        if sides:
-            test += [item for item in order if sides[item.path] == "test"]
-            val += [item for item in order if sides[item.path] == "val"]
-            continue
-        rest = order[counts[name] :]
-        # Test takes from the end, so that more shots only take images away from it.
-        n_test = 0 if given_test else len(rest) if given_val else (len(rest) + 1) // 2
-        test += rest[len(rest) - n_test :]
-        val += [] if given_val else rest[: len(rest) - n_test]
-    if sides and (idle := sum(map(len, may_teach.values())) - len(train)):
+    split = {name: own.taking(counts[name], material) for name, own in portions.items()}
+    train = [item for own in split.values() for item in own.train]
+    val = [*material.given_val, *(item for own in split.values() for item in own.val)]
+    test = [*material.given_test, *(item for own in split.values() for item in own.test)]
+    if grouped and (idle := sum(len(own.train) for own in portions.values()) - len(train)):
         notes.append(unused(idle))
+    if sides is not None and (moved := sum(sides[i.sha256] != "train" for i in train)):
+        notes.append(_taken(moved, shots))
     if not val:
         notes.append("No validation images are left: alpha cannot be chosen on validation.")
     return FewShotTask(
@@ -117,8 +114,90 @@ def sample_task(
         ood={d.name: d.items for d in dataset.domains if d.role == "ood"},
         notes=tuple(notes),
         unseen=unseen,
-        group_by=by,
+        group_by=material.groups.by,
     )
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a task is made of: images that may teach, and those that are given to choose and measure
+    with. No image is in two of them.
+    """
+
+    pool: Mapping[str, list[Item]]
+    """By class folder."""
+    given_val: list[Item]
+    given_test: list[Item]
+    groups: Groups
+
+    def sides(
+        self,
+        seed: int,
+        unseen: Sequence[str] = (),
+        shares: Mapping[Side, int] = SHARES,
+        known: Mapping[str, Side] | None = None,
+    ) -> dict[str, Side]:
+        """Path to side, as its group is dealt; empty where nothing is grouped."""
+        given = bool(self.given_test), bool(self.given_val)
+        return self.groups.sides(self.pool, seed, unseen, *given, shares, known)
+
+
+def material_of(dataset: Dataset, group_by: GroupBy | None, notes: list[str]) -> Material:
+    """The images of a data set by what they may be used for; what is left out goes to `notes`."""
+    groups = Groups.of(dataset, dataset.group_by if group_by is None else group_by)
+    given_test = [*dataset.items("test")]
+    pool = _training_pool(dataset, notes)
+    pool = {name: groups.apart_from(pool[name], given_test, name, notes) for name in pool}
+    elsewhere = [*itertools.chain(*pool.values()), *given_test]
+    clean_val = _validation(dataset, pool, notes)
+    given_val = groups.apart_from(clean_val, elsewhere, "validation", notes)
+    return Material(pool, given_val, given_test, groups)
+
+
+@dataclass(frozen=True)
+class _Portions:
+    """The images of one class, in the order in which they are drawn."""
+
+    train: list[Item]
+    val: list[Item]
+    test: list[Item]
+    decided: bool
+    """Whether val and test are fixed, or what the shots leave."""
+
+    @classmethod
+    def of(cls, order: Sequence[Item], sides: Mapping[str, Side]) -> "_Portions":
+        if not sides:
+            return cls([*order], [], [], decided=False)
+        by_side: dict[Side, list[Item]] = {"train": [], "val": [], "test": []}
+        for item in order:
+            by_side[sides[item.path]].append(item)
+        return cls(**by_side, decided=True)
+
+    @property
+    def count(self) -> int:
+        return len(self.train) + len(self.val) + len(self.test)
+
+    def taking(self, shots: int, given: Material) -> "_Portions":
+        """With so many shots. What they leave is halved between val and test, as far as these are
+        not given, and test gets the odd one. A side that was decided only gives away.
+        """
+        if not self.decided:
+            rest = self.train[shots:]
+            n_test = (len(rest) + 1) // 2 if not given.given_val else len(rest)
+            # Test takes from the end, so that more shots only take images away from it.
+            cut = len(rest) if given.given_test else len(rest) - n_test
+            val = [] if given.given_val else rest[:cut]
+            return replace(self, train=self.train[:shots], val=val, test=rest[cut:])
+        left = self.count - max(shots, len(self.train))
+        n_val = min(len(self.val), left - min(len(self.test), (left + 1) // 2))
+        from_val, from_test = len(self.val) - n_val, len(self.test) - (left - n_val)
+        taken = [*self.val[:from_val], *self.test[:from_test]]
+        return replace(
+            self,
+            train=[*self.train[:shots], *taken],
+            val=self.val[from_val:],
+            test=self.test[from_test:],
+        )
 
 
 def _unseen(dataset: Dataset, names: Sequence[str], notes: list[str]) -> tuple[str, ...]:
@@ -177,8 +256,10 @@ def _note(notes: list[str], count: int, kind: str, why: str) -> None:
         notes.append(f"{subject} left out: {why}.")
 
 
-def _draw(pool: dict[str, list[Item]], classes: Sequence[str], seed: int) -> dict[str, list[Item]]:
-    """Every class's images in the order in which they are drawn."""
+def drawn_order(
+    pool: Mapping[str, list[Item]], classes: Sequence[str], seed: int
+) -> dict[str, list[Item]]:
+    """Every class's images in the order in which they are drawn by a seed."""
     drawn = {}
     for name in classes:
         entropy = int.from_bytes(sha256(name.encode()).digest()[:8], "big")
@@ -189,27 +270,33 @@ def _draw(pool: dict[str, list[Item]], classes: Sequence[str], seed: int) -> dic
 
 
 def _shots_per_class(
-    drawn: dict[str, list[Item]],
+    usable: Mapping[str, int],
+    portions: Mapping[str, _Portions],
     dataset: Dataset,
     shots: int,
     allow_fewer: bool,
-    has_test: bool,
     notes: list[str],
 ) -> dict[str, int]:
     """How many shots each class gives; a `UserError` when one is short and may not be."""
-    kept_for_test = 0 if has_test else 1
-    usable = {name: len(items) - kept_for_test for name, items in drawn.items()}
     short = {name: n for name, n in usable.items() if n < shots}
     if short:
         name = min(short, key=lambda name: short[name])
         if short[name] < 1:
-            raise _nothing_to_learn_from(name, len(drawn[name]), dataset)
+            raise _nothing_to_learn_from(name, portions[name].count, dataset)
         if not allow_fewer:
-            raise _too_few(name, len(drawn[name]), short, shots)
+            raise _too_few(name, portions[name].count, short, shots)
         shown = ", ".join(f"{name} ({n})" for name, n in list(short.items())[:10])
         more = f" and {len(short) - 10} more" if len(short) > 10 else ""
         notes.append(f"Classes with fewer than {shots} shots use all they have: {shown}{more}.")
     return {name: min(n, shots) for name, n in usable.items()}
+
+
+def _taken(count: int, shots: int) -> str:
+    are = "1 image that is" if count == 1 else f"{count} images that are"
+    return (
+        f"{are} kept to choose or to measure with {'is' if count == 1 else 'are'} trained on, so "
+        f"that there are {shots} shots: this run measures on fewer images than others."
+    )
 
 
 def _too_few(name: str, images: int, short: dict[str, int], shots: int) -> UserError:
@@ -226,7 +313,7 @@ def _too_few(name: str, images: int, short: dict[str, int], shots: int) -> UserE
     )
     return UserError(
         f"shots: {problem}{also}. Lower the shots to {short[name]}{kept}, add images, "
-        "or pass --allow-fewer to use what there is."
+        "or allow fewer shots to use what there is."
     )
 
 

@@ -4,18 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
 
 import numpy as np
 
-from core.data.dataset import Dataset, Item
+from core.data.dataset import SHARES, Dataset, Item, Side
 from core.data.groups import group_keys
 from core.errors import UserError
 from core.records import GroupBy
-
-Side = Literal["train", "test", "val"]
-_SHARES: Mapping[Side, int] = {"train": 2, "test": 1, "val": 1}
-"""Of a class's groups; the first of equals is dealt to first."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +49,20 @@ class Groups:
         unseen: Sequence[str],
         has_test: bool,
         has_val: bool,
+        shares: Mapping[Side, int] = SHARES,
+        known: Mapping[str, Side] | None = None,
     ) -> dict[str, Side]:
         """On which side each image of `pool` (class to images) is; empty when nothing is grouped.
 
-        Groups are dealt class by class, a half to train and a quarter each to a test and a val that
-        there is not; so the number of shots changes nothing. Raises `UserError` when a class has
-        too few groups.
+        Groups are dealt class by class, by default a half to train and a quarter each to a test and
+        a val that there is not; so the number of shots changes nothing. A group in `known` stays on
+        its side. Raises `UserError` when a class has too few groups.
         """
         if not self.keys:
             return {}
-        side: dict[str, Side] = {}
         there = {"train": False, "test": has_test, "val": has_val}
-        shares = {name: share for name, share in _SHARES.items() if not there[name]}
+        shares = {name: share for name, share in shares.items() if share and not there[name]}
+        side = {key: one for key, one in (known or {}).items() if one in shares}
         # What is taught must have groups to learn from, so it is dealt to first.
         for name in sorted(pool, key=lambda name: name in unseen):
             own = sorted({self.keys[item.path] for item in pool[name]})
@@ -97,7 +94,7 @@ class Groups:
     ) -> None:
         there = {side[key] for key in own}
         missing = [one for one in needed if one != "val" and one not in there]
-        if missing and own:
+        if missing and own and self.by != "none":
             groups = "1 group" if len(own) == 1 else f"{len(own)} groups"
             raise UserError(
                 f"group_by {self.by}: class '{name}' has {groups} (such as '{own[0]}'), which "

@@ -20,6 +20,7 @@ from core.data.listing import LINK_TO_NOTHING, NOT_TEXT, list_folder
 from core.data.names import SETTINGS_NAME, stray_reason
 from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
+from core.data.split import read_split
 from core.errors import UserError, printable
 
 _ORDER = ("train", "val", "test", "ood")
@@ -169,6 +170,7 @@ def _read(
         report=report,
         excluded=tuple(excluded),
         group_by=settings.group_by,
+        split=read_split(root, workspace),
         unreadable=tuple(unread),
         notes=notes,
     )

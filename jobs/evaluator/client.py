@@ -82,6 +82,12 @@ class EvaluatorClient:
         """The shots curve of plain CLIP on a data set, and what to label next."""
         return self._post("/shots", _about(data, model, templates))
 
+    def cross_validate(
+        self, data: Path, model: str, templates: str | Sequence[str], method: str
+    ) -> dict[str, Any]:
+        """A method on frozen features, measured over all images in folds."""
+        return self._post("/cross-validate", {**_about(data, model, templates), "method": method})
+
     def prototypes(self, data: Path, model: str, templates: str | Sequence[str]) -> dict[str, Any]:
         """Where the spurious prototypes of some prompts lie before any training."""
         return self._post("/prototypes", _about(data, model, templates))

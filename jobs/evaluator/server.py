@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,12 @@ class ZeroShot(PlainClip):
     """The same, with other names for some class folders."""
 
     names: dict[str, str] | None = None
+
+
+class OfMethod(PlainClip):
+    """A method on the features of plain CLIP."""
+
+    method: str
 
 
 class OfModel(BaseModel):
@@ -120,6 +127,10 @@ def build_app(evaluator: Evaluator) -> FastAPI:
     def shots(body: PlainClip) -> dict[str, Any]:
         return evaluator.shots(body.data, body.model, body.templates)
 
+    @app.post("/cross-validate")
+    def cross_validate(body: OfMethod) -> dict[str, Any]:
+        return evaluator.cross_validate(body.data, body.model, body.templates, body.method)
+
     @app.post("/prototypes")
     def prototypes(body: PlainClip) -> dict[str, Any]:
         return evaluator.prototypes(body.data, body.model, body.templates)
@@ -164,8 +175,19 @@ def main(arguments: list[str]) -> None:
     logs.set_up(settings, "evaluator")
     evaluator = Evaluator(settings)
     write_json(catalogue_path(settings), evaluator.catalogue())
-    socket = str(checked_socket(settings))
-    uvicorn.run(build_app(evaluator), uds=socket, log_config=None, access_log=False)
+    path = checked_socket(settings)
+    _bind_for_owner(path)
+    uvicorn.run(build_app(evaluator), uds=str(path), log_config=None, access_log=False)
+
+
+def _bind_for_owner(path: Path) -> None:
+    """Leave a socket of mode 0600: uvicorn opens its own to everybody unless one is in its place,
+    and the data folder may be open to others.
+    """
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+    path.chmod(0o600)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from torch import nn
 
 import core
 from core import combine, pipeline
+from core.cross_validation import USUAL, cross_validate, is_quick
 from core.data.cache import ArrayCache
 from core.data.dataset import Dataset
 from core.data.ingest import open_dataset
@@ -29,10 +31,11 @@ from core.export.documents import write_document
 from core.export.formats import DOCUMENTS, FORMATS
 from core.finished import FinishedRun
 from core.interpolation import catalogue as interpolators
+from core.methods import METHODS, find
 from core.methods import catalogue as methods
-from core.methods import find
 from core.models import zoo
 from core.models.clip import ClipModel
+from core.models.names import absolute, files_of
 from core.models.precision import choose_device, choose_precision
 from core.protocols import Encoder, measure_shots
 from core.prototypes import preview_prototypes
@@ -73,15 +76,24 @@ class Evaluator:
             "run_knobs": RunConfig.knobs(),
             "models": zoo.catalogue(),
             "templates": {name: list(texts) for name, texts in TEMPLATE_SETS.items()},
+            "folds": {"usual": USUAL, "methods": [name for name in METHODS if is_quick(name)]},
             "device": describe_device(),
         }
 
     def check(self, config: dict[str, Any]) -> dict[str, Any]:
         """The config with every knob of its method spelled out."""
         asked = RunConfig.parse(config, "run")
+        asked = asked.model_copy(update={"model": absolute(asked.model)})
         knobs = find(asked.method).Params.knobs()
         asked = with_run_folders(asked, knobs, self._settings)
-        return pipeline.complete(asked).model_dump(mode="json")
+        return pipeline.complete(asked, self._templates_of(asked)).model_dump(mode="json")
+
+    def _templates_of(self, asked: RunConfig) -> tuple[str, ...] | None:
+        """The data set's own templates, where the run takes them and the data is here."""
+        data = Path(asked.data).expanduser()
+        if asked.templates != "dataset" or not data.exists():
+            return None
+        return open_dataset(data, self._settings.cache).templates
 
     def check_combination(self, method: str, runs: Sequence[str]) -> dict[str, Any]:
         """The config of a combination of finished runs, which fit each other."""
@@ -104,7 +116,7 @@ class Evaluator:
         key = _fingerprint(dataset, model, prompts)
 
         def score() -> dict[str, Any]:
-            with self._models.borrow(model, lambda: self._load(model)) as clip:
+            with self._model(model) as clip:
                 return measure_zero_shot(data, model, templates, self._settings.cache, clip, names)
 
         kept = self._settings.cache / f"zero-shot-{key}.json"
@@ -120,7 +132,7 @@ class Evaluator:
         key = _fingerprint(dataset, model, resolve_templates(templates, dataset.templates))
 
         def measure() -> dict[str, Any]:
-            with self._models.borrow(model, lambda: self._load(model)) as clip:
+            with self._model(model) as clip:
                 encoder = Encoder(model, clip, clip.frozen)
                 return measure_shots(encoder, data, ShotsPlan(), self._settings.cache, templates)
 
@@ -128,16 +140,37 @@ class Evaluator:
         with self._shots.borrow(key, lambda: _read_or_make(kept, measure)) as answer:
             return answer
 
+    def cross_validate(
+        self, data: Path, model: str, templates: str | tuple[str, ...], method: str
+    ) -> dict[str, Any]:
+        """A method on frozen features, measured over all images in folds.
+
+        The same question is answered once.
+        """
+        dataset = open_dataset(data, self._settings.cache)
+        asked = _fingerprint(dataset, model, resolve_templates(templates, dataset.templates))
+        key = f"folds-{method}-{asked}"
+
+        def measure() -> dict[str, Any]:
+            with self._model(model) as clip:
+                return cross_validate(
+                    data, method, model, templates, cache=self._settings.cache, clip=clip
+                )
+
+        kept = self._settings.cache / f"{key}.json"
+        with self._shots.borrow(key, lambda: _read_or_make(kept, measure)) as answer:
+            return answer
+
     def prototypes(
         self, data: Path, model: str, templates: str | tuple[str, ...]
     ) -> dict[str, Any]:
         """Where the spurious prototypes of some prompts lie before any training."""
-        with self._models.borrow(model, lambda: self._load(model)) as clip:
+        with self._model(model) as clip:
             return preview_prototypes(clip, data, templates, self._settings.cache)
 
     def footprint(self, model: str) -> dict[str, Any]:
         """What an image costs a model on this device; measured once for the model as it is."""
-        with self._models.borrow(model, lambda: self._load(model)) as clip:
+        with self._model(model) as clip:
             question = f"{clip.fingerprint} {clip.precision.describe()} {describe_device()}"
             key = hashlib.sha256(question.encode()).hexdigest()[:32]
             kept = self._settings.cache / f"footprint-{key}.json"
@@ -225,8 +258,12 @@ class Evaluator:
         with self._looks.borrow(key, lambda: _read_or_make(kept, look)) as answer:
             return answer
 
-    def _load(self, model: str) -> ClipModel:
-        return zoo.load(model, cache=ArrayCache(self._settings.cache))
+    def _model(self, model: str) -> AbstractContextManager[ClipModel]:
+        """The model, loaded; again when its files have changed."""
+        as_it_is = json.dumps([model, _files(model)])
+        return self._models.borrow(
+            as_it_is, lambda: zoo.load(model, cache=ArrayCache(self._settings.cache))
+        )
 
     def _open(self, run: str) -> FinishedRun:
         return FinishedRun(self._run_folder(run).path, self._settings.cache)
@@ -246,13 +283,17 @@ def describe_device() -> dict[str, Any]:
     return {"name": device_name(device), "kind": device.type, "bf16": bf16}
 
 
+def _files(model: str) -> list[tuple[str, int, int]]:
+    """What a local model is read from, with size and age."""
+    found = [(path, path.stat()) for path in files_of(model)]
+    return [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in found]
+
+
 def _fingerprint(dataset: Dataset, model: str, templates: tuple[str, ...]) -> str:
     """Of everything that the answer depends on.
 
     A local model counts with its files' size and age.
     """
-    local = Path(model).expanduser()
-    files = sorted(local.rglob("*")) if local.is_dir() else [local] if local.is_file() else []
     question = {
         "version": core.__version__,
         "answer": 4,  # grows when the answer says more
@@ -262,8 +303,9 @@ def _fingerprint(dataset: Dataset, model: str, templates: tuple[str, ...]) -> st
             (domain.name, [(item.path, item.sha256, item.label) for item in domain.items])
             for domain in dataset.domains
         ],
+        "split": sorted(dataset.split.sides.items()),
         "model": model,
-        "files": [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files],
+        "files": _files(model),
         "templates": templates,
     }
     return hashlib.sha256(json.dumps(question).encode()).hexdigest()[:32]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from studio.cli.options import Data
-from studio.cli.output import AsJson, answering
+from studio.cli.output import AsJson, answering, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,6 +110,44 @@ def unpack_data(
         for sentence in unpacked.warnings:
             print(sentence)
         print(f"The images are in {directory}. Next: evenkeel data check {directory}")
+
+
+@_data.command("split")
+def split_data(
+    data: Data,
+    shares: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRAIN:VAL:TEST",
+            help="Split again in these parts, such as 2:1:1. Finished runs keep what they had.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which images train, choose and measure. Decided once and kept with the images."""
+    from core.data import split
+    from core.data.ingest import open_dataset
+    from jobs.settings import Settings
+
+    with answering(as_json) as answer:
+        cache = Settings().cache
+        dataset = open_dataset(data, cache)
+        if shares is None:
+            dataset = split.keep_split(dataset, cache)
+        else:
+            dataset = split.move_split(dataset, split.parse_shares(shares), cache)
+        counted = split.sizes(dataset)
+        if as_json:
+            answer(
+                {
+                    "shares": split.write_shares(dataset.split.shares),
+                    "shots": split.default_shots(dataset),
+                    "classes": {name: found._asdict() for name, found in counted.items()},
+                }
+            )
+            return
+        rows = [(name, *map(str, found)) for name, found in counted.items()]
+        table(("class", "train", "val", "test"), rows)
 
 
 def _asked(data: str, model: str) -> "Iterator[Finding]":

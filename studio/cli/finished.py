@@ -1,6 +1,5 @@
 """`evaluate`, `wise`, `predict`, `export`: what can be asked of a finished run."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,15 +8,13 @@ import typer
 from core.errors import UserError, unknown
 from core.export.formats import DOCUMENTS, FORMATS, STEADY
 from core.records import Mixing, MixingKind, RunRecord, WisePoint
-from core.runs import RunFolder
 from core.rounding import percent
+from core.runs import RunFolder
 from jobs.settings import Settings
 from studio.cli import options
 from studio.cli.output import AsJson, answering, scores, table
 
 if TYPE_CHECKING:
-    from core.data.dataset import Dataset
-    from core.data.fewshot import FewShotTask
     from core.export.exported import Exported
 
 app = typer.Typer()
@@ -32,14 +29,16 @@ def evaluate(
     alpha: options.Alpha = None,
     steady: options.Steady = None,
     templates: options.Templates = None,
+    activation: options.Activation = None,
     as_json: AsJson = False,
 ) -> None:
     """Accuracy and calibration of a run at alpha, or of plain CLIP, on any data set."""
     settings = Settings()
     with answering(as_json) as answer:
         if options.is_run(what, settings):
-            if templates:
-                raise UserError("--templates: a run keeps its own prompts. Leave it out.")
+            if templates or activation:
+                flag = "--templates" if templates else "--activation"
+                raise UserError(f"{flag}: a run keeps its own. Leave it out.")
             folder = options.find_run(what, settings)
             how = options.mixing(folder.record(), alpha, steady)
             measured = _evaluate_run(folder, data, how, settings)
@@ -48,12 +47,18 @@ def evaluate(
                 if given is not None:
                     raise UserError(f"{flag} needs a finished run, and {what!r} is none.")
             measured = _evaluate_model(
-                what, data, options.template_spec(templates or ["dataset"]), settings
+                what,
+                data,
+                options.template_spec(templates or ["dataset"]),
+                activation or "auto",
+                settings,
             )
         if as_json:
             answer(measured)
         else:
             scores(measured["evaluation"]["domains"])
+            for note in measured.get("notes", ()):
+                print(note)
 
 
 @app.command()
@@ -204,47 +209,31 @@ def _frontier(
 
 
 def _evaluate_model(
-    model: str, data: str, templates: str | tuple[str, ...], settings: Settings
+    model: str,
+    data: str,
+    templates: str | tuple[str, ...],
+    activation: str,
+    settings: Settings,
 ) -> dict[str, Any]:
     from core.zero_shot import measure_zero_shot
 
-    return measure_zero_shot(Path(data), model, templates, settings.cache)
+    return measure_zero_shot(
+        Path(data).expanduser(), model, templates, settings.cache, activation=activation
+    )
 
 
 def _evaluate_run(
     folder: RunFolder, data: str, mixing: Mixing, settings: Settings
 ) -> dict[str, Any]:
-    from core.data.ingest import open_dataset
     from core.finished import FinishedRun
 
     finished = FinishedRun(folder.path, settings.cache)
-    task = None
-    if Path(data).expanduser().resolve() != Path(finished.config.data).resolve():
-        task = _everything(
-            open_dataset(data, settings.cache), finished.record.classes, finished.task
-        )
-    evaluation = finished.measure(mixing, task)
+    task = finished.task_in(data)
+    known = finished.record.data.get("notes", ())
     return {
         "run": finished.record.run_id,
         "alpha": mixing.alpha,
         "mixing": mixing.model_dump(),
-        "evaluation": evaluation.model_dump(mode="json"),
+        "evaluation": finished.measure(mixing, task).model_dump(mode="json"),
+        "notes": [note for note in task.notes if note not in known],
     }
-
-
-def _everything(dataset: "Dataset", classes: list[str], like: "FewShotTask") -> "FewShotTask":
-    """Other data than the run's own: all of it is measured, under the run's class numbers.
-
-    Its own test images if it has a split, else every in-distribution image.
-    """
-    for name in dataset.classes:
-        if name not in classes:
-            raise unknown("class", name, classes)
-    number = [classes.index(name) for name in dataset.classes]
-    renumbered = {
-        domain.name: tuple(replace(item, label=number[item.label]) for item in domain.items)
-        for domain in dataset.domains
-    }
-    ood = {name: items for name, items in renumbered.items() if name.startswith("ood/")}
-    test = renumbered.get("test") or renumbered.get("train", ())
-    return replace(like, root=dataset.root, train=(), val=(), test=test, ood=ood, notes=())

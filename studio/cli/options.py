@@ -10,6 +10,7 @@ import typer
 import yaml
 
 from core.errors import UserError
+from core.models.names import absolute
 from core.records import Mixing, RunConfig, RunRecord
 from core.runs import RunFolder
 from core.spelling import read, read_file, unquoted
@@ -23,7 +24,14 @@ Preset = Annotated[
     typer.Option(help="`default`, or `paper`: knobs as the authors ran it."),
 ]
 Model = Annotated[str | None, typer.Option(help="Which CLIP; see `evenkeel models`.")]
-Shots = Annotated[int | None, typer.Option(help="Training images per class.")]
+Activation = Annotated[
+    str | None,
+    typer.Option(help="gelu, quickgelu, or auto: what weights of a local file were trained with."),
+]
+Shots = Annotated[
+    int | None,
+    typer.Option(help="Training images per class. By default what the data has, at most 16."),
+]
 Split = Annotated[
     str | None,
     typer.Option(
@@ -105,6 +113,7 @@ def describing_a_run(command: Callable[..., None]) -> Callable[..., None]:
         method: Method = None,
         preset: Preset = None,
         model: Model = None,
+        activation: Activation = None,
         shots: Shots = None,
         split: Split = None,
         seed: Seed = None,
@@ -160,6 +169,8 @@ def build_config(
     if alphas is not None:
         values["alphas"] = parse_alphas(alphas)
     values["data"] = str(Path(data).expanduser().absolute())
+    if isinstance(values.get("model"), str):
+        values["model"] = absolute(values["model"])
     return RunConfig.parse(values, "run")
 
 

@@ -1,5 +1,6 @@
 """`evenkeel episodes` and `evenkeel shots`: few-shot protocols, on a run or on plain CLIP."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -104,6 +105,53 @@ def shots(
             )
         print("mixed: text and image prototypes in equal parts. Nothing is trained or chosen.")
         _print_advice(found["advice"][:CLASSES_ADVISED])
+        for note in found["notes"]:
+            print(note)
+
+
+@app.command("cross-validate")
+def cross_validate(
+    data: options.Data,
+    method: Annotated[
+        str | None, typer.Option(help="A method on frozen features. By default a linear probe.")
+    ] = None,
+    model: options.Model = None,
+    templates: options.Templates = None,
+    folds: Annotated[int, typer.Option(help="In how many parts.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy over all images of a small data set: every image by a head that never saw it."""
+    settings = Settings()
+    with answering(as_json) as answer:
+        from core.cross_validation import USUAL
+        from core.cross_validation import cross_validate as read
+
+        found = read(
+            Path(data).expanduser(),
+            method or USUAL,
+            model or "embedded",
+            options.template_spec(templates or ["dataset"]),
+            folds,
+            cache=settings.cache,
+        )
+        if as_json:
+            answer(found)
+            return
+        rows = [(found["method"], found), ("zero-shot", found["zero_shot"])]
+        table(
+            ("classifier", "accuracy %", "95 %", "images"),
+            [
+                (
+                    name,
+                    percent(one["accuracy"]),
+                    f"{percent(one['low'])} to {percent(one['high'])}",
+                    str(one["n"]),
+                )
+                for name, one in rows
+            ],
+        )
+        change = found["change"]
+        print(f"Against zero-shot {points(change['difference'])} points: {change['outcome']}.")
         for note in found["notes"]:
             print(note)
 

@@ -166,11 +166,12 @@ def _checked(settings: Settings, config: RunConfig) -> RunConfig:
     """The config complete and its data looked at: a mistake is said now, not in an hour."""
     from core.data.health.copies import refuse_leaks
     from core.data.ingest import open_dataset
-    from core.data.split import task_of
+    from core.data.split import task_of, with_shots
     from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 
     dataset = open_dataset(Path(config.data), settings.cache)
     refuse_leaks(dataset, config.allow_leaks)
+    config = with_shots(dataset, config)  # what is queued is frozen
     task_of(dataset, config)
     evaluator = EvaluatorClient(settings)
     try:
@@ -183,7 +184,7 @@ def _checked(settings: Settings, config: RunConfig) -> RunConfig:
         from core import methods, pipeline
 
         knobs = methods.find(config.method).Params.knobs()
-        return pipeline.complete(with_run_folders(config, knobs, settings))
+        return pipeline.complete(with_run_folders(config, knobs, settings), dataset.templates)
 
 
 def _print_log(settings: Settings, ledger: Ledger, job_id: str, follow: bool) -> Job:

@@ -162,10 +162,12 @@ class DataPage:
         if not session.place.data or not self._has_data(session):
             return ""
         data_id = session.place.data
-        dataset = session.mine.data.open(data_id).dataset
+        opened = session.mine.data.open(data_id)
         answer = session.mine.answers.zero_shot(data_id)
         scores = answer.value["evaluation"]["domains"] if answer.state == "ready" else {}
-        sizes = {domain.name: len(domain.items) for domain in dataset.domains}
+        # What a run is measured on; what it learns from is no line to beat.
+        learned = ("train", "val") if "test" in opened.domains else ()
+        sizes = {n: len(items) for n, items in opened.domains.items() if n not in learned}
         catalogue = self._studio.catalogue()
         known = catalogue.value if catalogue.state == "ready" else {"models": [], "templates": {}}
         draft = session.mine.draft(data_id)
@@ -181,7 +183,7 @@ class DataPage:
             error=answer.error if answer.state == "failed" else "",
             model=draft["model"],
             models=known["models"],
-            templates=[*set_choices(dataset, known["templates"]), *own],
+            templates=[*set_choices(opened.dataset, known["templates"]), *own],
             chosen_templates=draft["templates"] if typed is None else OWN,
         )
 

@@ -18,6 +18,7 @@ from studio.words.shell import Shell as Shell
 from studio.words.shell import Steer as Steer
 from studio.words.shots import Shots as Shots
 from studio.words.space import Space as Space
+from studio.words.train import BeforeQueue as BeforeQueue
 from studio.words.train import Several as Several
 from studio.words.train import Train as Train
 from studio.words.verdict import Verdict as Verdict

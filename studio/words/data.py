@@ -71,7 +71,10 @@ class Data:
     zero_title = "Zero-shot accuracy"
     zero_sub = "before any training"
     second_row = "Second row:"
-    zero_note = "Bars show the 95 % interval (Wilson). Accuracy on all images of the domain."
+    zero_note = (
+        "Bars show the 95 % interval (Wilson). These are the images that runs are measured on; the "
+        "bars of the classes count all of yours."
+    )
     id_role = "ID"
     domain_titles: ClassVar = {"train": "train", "val": "validation", "test": "test"}
     stress = "Stress set"

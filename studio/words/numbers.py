@@ -8,6 +8,7 @@ class Numbers:
 
     listed = "{first} and {last}"
     images: ClassVar = ("image", "images")
+    test_images: ClassVar = ("test image", "test images")
     classes: ClassVar = ("class", "classes")
     domains: ClassVar = ("OOD domain", "OOD domains")
     others: ClassVar = ("other domain", "other domains")

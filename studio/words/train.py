@@ -93,6 +93,7 @@ class Train:
     queue_free = "The queue is free: it starts at once"
     waiting = "Asking for the list of methods …"
     waiting_more = "The evaluator starts together with the studio and needs a few seconds."
+    shots_fact = "Shots a class, at most"
     to_beat = "Zero-shot to beat, {role}"
     to_beat_wait = "…"
     time = "Time, about"
@@ -144,3 +145,65 @@ class Several:
     no_values = "Values: the settings of {knob} to try, separated by commas, got none."
     queued = "{n} runs are in the queue."
     some_refused = "{n} runs are in the queue. Not queued: {why}"
+
+
+class BeforeQueue:
+    """The split of the next run, and what would stop it."""
+
+    title = "Before you queue"
+    split = "Which images do what"
+    lead = (
+        "Decided once for this data set. Photos that you add later join a side; none changes sides."
+    )
+    sides: ClassVar = {"train": "train", "val": "choose", "test": "measure"}
+    per_class = "{n} a class"
+    per_class_range = "{low} to {high} a class"
+    helps: ClassVar = {
+        "train": "teach the model",
+        "choose": "choose the mixing weight",
+        "measure": "tell how good it is",
+    }
+    few = (
+        "{images}: an accuracy on so few is known to ±{points} points. More photos, or more of "
+        "them to measure on, make it surer."
+    )
+    no_val = "No image is left to choose α on."
+    shares = "Split every class again, as train : choose : measure"
+    shares_help = "Runs that are finished keep the split they had."
+    split_again = "Split again"
+    folds = "Read {title} over all {images}"
+    folds_lead = (
+        "Honest with few images: each is measured by a head that never saw it. Takes seconds, as "
+        "the image tower stays CLIP's."
+    )
+    folds_waiting = "Measuring {title} in folds …"
+    folds_found = (
+        "{title}, every image measured by a head that never saw it: {accuracy} ({interval}, "
+        "n {n}). Zero-shot on the same images: {zero}. {outcome}"
+    )
+    outcomes: ClassVar = {
+        "better": "The difference is more than chance.",
+        "worse": "It is worse than zero-shot by more than chance.",
+        "held": "The difference may be chance.",
+    }
+    given = "Your own folders say which images choose and measure."
+    no_evaluator = "The studio's evaluator does not answer, so nothing can be queued: {why}"
+    try_again = "Try again"
+    use_embedded = "Use the embedded model"
+    two_classes = "{images} in two classes at once ({such}). Only one can be right."
+    leaks = (
+        "{images} would be learned from and measured on ({such}). Accuracy on images that were "
+        "trained on says nothing."
+    )
+    leave_out = "Leave them out"
+    allow = "Train without them"
+    use_shots = "Use {shots} shots"
+    allow_fewer = "Let small classes give what they have"
+    disk = (
+        "{free} are free on the disk, and a run needs {needed}. A run that you queue waits until "
+        "there is room."
+    )
+    memory = (
+        "About {needed} of memory are needed, and {free} are free. The run then computes each "
+        "batch in smaller parts, which takes longer."
+    )

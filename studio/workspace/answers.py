@@ -101,6 +101,21 @@ class Answers:
         evaluator = self.mine.studio.evaluator
         return self._ask_again(key, lambda: evaluator.shots(path, model, templates))
 
+    def cross_validated(self, data_id: str, method: str, wanted: bool = False) -> Answer | None:
+        """A method on frozen features, measured over all images with the model and prompts of the
+        draft. None while nobody `wanted` it; one that failed is asked again.
+        """
+        opened, path = self.mine.data.open(data_id), self.mine.data.path(data_id)
+        draft = self.mine.draft(data_id)
+        model, templates = str(draft["model"]), as_key(draft["templates"])
+        key = ("folds", data_id, opened.version, model, templates, method)
+        if not wanted:
+            return self._known(key)
+        evaluator = self.mine.studio.evaluator
+        return self._ask_again(
+            key, lambda: evaluator.cross_validate(path, model, templates, method)
+        )
+
     def footprint(self, data_id: str, wanted: bool) -> Answer:
         """What an image costs the model of a data set's draft on the device that trains.
 

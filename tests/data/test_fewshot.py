@@ -156,22 +156,22 @@ SHORT = {
     "with a test folder": (
         make({"fox": images("f", 3), "owl": images("o", 9)}, test=TEST),
         "shots: class 'fox' has 3 images, 8 are needed. Lower the shots to 3, add images, "
-        "or pass --allow-fewer to use what there is.",
+        "or allow fewer shots to use what there is.",
     ),
     "without": (
         make({"fox": images("f", 3), "owl": images("o", 9)}),
         "shots: class 'fox' has 3 images, 8 are needed. Lower the shots to 2 (1 image is kept to "
-        "test on), add images, or pass --allow-fewer to use what there is.",
+        "test on), add images, or allow fewer shots to use what there is.",
     ),
     "just enough, none to test on": (
         make({"fox": images("f", 8), "owl": images("o", 9)}),
         "shots: class 'fox' has 8 images, which leaves none to test on. Lower the shots to 7 "
-        "(1 image is kept to test on), add images, or pass --allow-fewer to use what there is.",
+        "(1 image is kept to test on), add images, or allow fewer shots to use what there is.",
     ),
     "several classes": (
         make({"a": images("a", 5), "b": images("b", 2), "c": images("c", 5)}, test={"a": ["t"]}),
         "shots: class 'b' has 2 images, 8 are needed, and 2 more classes are short. Lower the "
-        "shots to 2, add images, or pass --allow-fewer to use what there is.",
+        "shots to 2, add images, or allow fewer shots to use what there is.",
     ),
 }
 

@@ -67,7 +67,7 @@ def read_layout(
     if home:
         notes.understood.insert(0, f"The data set lies in the folder '{home}'.")
     classes = notes.classes
-    if len(classes) < least_classes:
+    if len(classes) < least_classes or (not _meant(classes) and _not_understood(label, notes)):
         raise _too_few_classes(base, label, least_classes, notes, gone)
     notes.warn_of_twins(classes)
     if look_like_parts(classes) or any(map(is_wrapper_name, classes)):
@@ -180,7 +180,7 @@ def _too_few_classes(
         )
     if unread := _not_understood(label, notes):
         return unread
-    classes = [c for c in notes.classes if not is_wrapper_name(c) and not split_of(c)]
+    classes = _meant(notes.classes)
     got = f"{len(classes)} ('{classes[0]}')" if classes else "0: no image is in a class folder"
     if notes.labels_from:
         got += f", by the labels in {notes.labels_from}"
@@ -189,6 +189,11 @@ def _too_few_classes(
         f"got {got}. {' '.join([*gone[:3], ''])}Put the images of each class into a folder named "
         "after it."
     )
+
+
+def _meant(classes: Iterable[str]) -> list[str]:
+    """Classes that are not called like folders which only hold images."""
+    return [name for name in classes if not is_wrapper_name(name) and not split_of(name)]
 
 
 def _not_understood(label: str, notes: Notes) -> UserError | None:
