@@ -6,7 +6,15 @@ from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """What it must be, what it got, what to do next: one sentence that a user can act on."""
+    """What it must be, what it got, what to do next: one sentence that a user can act on.
+
+    The page shows it as it is, so it names no flag. `setting` is what in a run's config would
+    allow it; the command line says how it is called there.
+    """
+
+    def __init__(self, sentence: str = "", setting: str = "") -> None:
+        super().__init__(sentence)
+        self.setting = setting
 
 
 class DiskFull(UserError):

@@ -21,7 +21,7 @@ def find_run(run: str, settings: Settings) -> RunFolder:
     known = [path.name for path in (settings.home / "runs").iterdir()]
     if known:
         raise unknown("run", run, known)
-    raise UserError(f"run: there is no folder {run!r}. Name one that `evenkeel train --out` wrote.")
+    raise UserError(f"run: there is no folder {run!r}. Name the folder of a run.")
 
 
 def with_run_folders(

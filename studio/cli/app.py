@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = app(args=arguments, prog_name="evenkeel", standalone_mode=False)
     except UserError as error:
-        _complain(str(error))
+        hint = f" The option: --{error.setting.replace('_', '-')}." if error.setting else ""
+        _complain(str(error) + hint)
     except typer.TyperException as error:  # what Typer says of a wrong option
         context = getattr(error, "ctx", None)
         hint = f" See `{context.command_path} --help`." if context else ""

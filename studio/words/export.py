@@ -98,7 +98,7 @@ class Export:
             "Run record",
             "Every number of this run, its settings and its environment, as JSON.",
         ),
-        "config": ("Settings", "What was queued, frozen. Feed it to evenkeel train --config."),
+        "config": ("Settings", "What was queued, frozen; the command line trains by it again."),
         "events": ("Event log", "Everything the run said, one JSON object a line."),
     }
     use_it = "Use it"

@@ -165,5 +165,6 @@ class Lab:
         "n",
     )
     no_stress = (
-        "No stress set was measured: it is when a data set has no OOD folder, or with --stress."
+        "No stress set was measured: it is when a data set has no OOD folder, or when the run was "
+        "asked for it."
     )

@@ -52,8 +52,9 @@ def refuse_leaks(dataset: Dataset, allowed: bool = False) -> tuple[str, ...]:
         )
     raise UserError(
         f"data: {images_are(len(leaks))} both taught and measured ({example}). Leave one of "
-        "each out (exclude in dataset.yaml, or the button in Data), or pass --allow-leaks to train "
-        "without them."
+        "each out (exclude in dataset.yaml, or the button in Data), or allow leaks, to train "
+        "without them.",
+        setting="allow_leaks",
     )
 
 
