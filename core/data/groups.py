@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.data.dataset import Item
 from core.data.images import FORMATS
-from core.data.names import is_ood_name, same_name, split_of
+from core.data.names import is_ood_name, is_wrapper_name, same_name, split_of
 from core.records import GroupBy
 
 SECONDS_APART = 60
@@ -47,7 +47,7 @@ def folder(path: str, class_folder: str) -> str:
     """The folder an image lies in inside its class folder; empty for one that is directly there."""
     parent = PurePosixPath(path).parent.name
     above = same_name(parent, class_folder) or split_of(parent) or is_ood_name(parent)
-    return "" if above else parent
+    return "" if above or is_wrapper_name(parent) else parent
 
 
 def taken_at(path: Path) -> datetime | None:

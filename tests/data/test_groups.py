@@ -129,6 +129,7 @@ def test_a_folder_is_one_inside_the_class():
     assert folder("train/fox/cam1/a.png", "fox") == "cam1"
     assert folder("train/Red-Fox/a.png", "red_fox") == ""
     assert folder("fox/train/a.png", "fox") == ""
+    assert folder("fox/images/a.png", "fox") == ""
 
 
 def test_photos_taken_within_a_minute_of_the_last_belong_together(tmp_path):

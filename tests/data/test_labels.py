@@ -615,6 +615,14 @@ HOSTILE = {
     "odd.json": b'{"images": [], "annotations": 3, "labels": {}}',
     "null.jsonl": b'null\n{"data": null, "annotations": null}\n',
     "wide.csv": b"," * 200_000,
+    "padded.csv": b"file,label\n" + b"1.jpg,cat\n" * 50_000 + b"," * 4_000 + b"\n",
+    "wider.csv": b"1.jpg" + b",cat" * 1_000_000 + b"\n" + b"2.jpg,owl\n" * 100_000,
+    "many.json": b"["
+    + b"{}," * 300_000
+    + b'{"'
+    + b'":1,"'.join(b"k%d" % n for n in range(300))
+    + b'":1}]',
+    "classes.txt": b"a" + b" " * 1_000_000 + b"b\n",
     "long.csv": b"file,label\n" + b"x" * 200_000 + b",cat\n",
     "quote.csv": b'file,label\n"1.jpg,cat\n2.jpg,owl\n',
     "nul.csv": b"file,label\n1.jpg\0,cat\n",

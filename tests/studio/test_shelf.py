@@ -78,6 +78,30 @@ def test_too_few_classes_are_the_complaint_of_the_command_line(studio, images, r
     assert studio.shelf.ids() == [], "a page cannot show a data set that does not open"
 
 
+def with_table(studio, images, text):
+    """An upload of four images in one folder, and a table beside them."""
+    files = images(studio, *(f"pets/images/{n}.png" for n in range(4)))
+    table = studio.settings.home / "tmp" / "uploads" / "table"
+    table.write_text(text, "utf-8")
+    return [*files, {"rel": "pets/labels.csv", "path": str(table)}]
+
+
+def test_labels_in_a_table_make_the_classes_of_an_upload(studio, images):
+    text = "file,label\n0.png,red fox\n1.png,red fox\n2.png,owl/eule\n3.png,owl/eule\n"
+    files = with_table(studio, images, text)
+    data_id, report = studio.shelf.add_upload(files, "train", None)
+    dataset = studio.shelf.open(data_id).dataset
+    assert dataset.counts()["train"] == {"owl_eule": 2, "red fox": 2}
+    assert dataset.names == ("owl/eule", "red fox")
+    assert any("Labels of 4 images were read" in sentence for sentence in report.understood)
+
+
+def test_a_table_that_is_not_understood_is_the_complaint_about_an_upload(studio, images):
+    with pytest.raises(UserError, match=r"no labels were read from 'pets/labels.csv': none of its"):
+        studio.shelf.add_upload(with_table(studio, images, "a,b,c\n0.png,1,2\n"), "train", None)
+    assert studio.shelf.ids() == []
+
+
 def test_one_more_class_joins_a_data_set(studio, images):
     first = images(studio, "set/a/1.png", "set/b/1.png")
     data_id, _ = studio.shelf.add_upload(first, "train", None)

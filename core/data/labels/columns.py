@@ -33,6 +33,8 @@ _VIA = ("file attributes", "region attributes")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _SHOWN = 8
 _ENOUGH_ROWS = 2000
+MOST_COLUMNS = 5000
+_MOST_CELLS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def read_grid(
     """
     grid = [row for row in grid if any(cell.strip() for cell in row)]
     width = max((len(row) for row in grid), default=0)
+    check_size(width, len(grid))
     grid = [[*row, *[""] * (width - len(row))] for row in grid]
     named = [_name(cell) for cell in header] if header is not None else []
     file = _file_column(named, grid, find)
@@ -84,6 +87,12 @@ def read_grid(
         if row[file].strip()
     )
     return Found(rows, column, sure)
+
+
+def check_size(columns: int, rows: int) -> None:
+    """Refuse what would take gigabytes once every row has every column. Raises `NoLabels`."""
+    if columns > MOST_COLUMNS or columns * rows > _MOST_CELLS:
+        raise NoLabels(f"it has {columns} columns in {rows} rows, too many for a table of labels")
 
 
 def _name(cell: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from core.data.images import is_image_name
-from core.data.labels.columns import Found, read_grid
+from core.data.labels.columns import Found, check_size, read_grid
 from core.data.labels.rows import NoLabels, Row, labels_in
 
 Find = Callable[[str], str | None]
@@ -33,6 +33,7 @@ def read_json(document: Any, find: Find) -> Found:
         raise NoLabels("it is no list of images with labels")
     flat = [dict(_flat(record)) for record in records]
     header = list(dict.fromkeys(key for record in flat for key in record))[:_MOST_COLUMNS]
+    check_size(len(header), len(flat))
     return read_grid(header, [[record.get(key, "") for key in header] for record in flat], find)
 
 

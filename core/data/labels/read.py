@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from core.data.labels.columns import Found, read_grid
+from core.data.labels.columns import MOST_COLUMNS, Found, read_grid
 from core.data.labels.exports import read_json, read_xml
 from core.data.labels.matching import Scope
 from core.data.labels.rows import NoLabels, Row, are_numbers, whole
@@ -102,6 +102,8 @@ def _read_text(text: str, find: Callable[[str], str | None]) -> Found:
         except csv.Error:
             continue
         width = max(map(len, sample))
+        if width > MOST_COLUMNS:
+            continue
         named = [sum(bool(find(row[n])) for row in sample if n < len(row)) for n in range(width)]
         if width > 1 and max(named) > most:
             best, most = separated, max(named)

@@ -10,6 +10,7 @@ _NOTHING = ("", "nan", "null", "undefined")
 _WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?")
 _CHOSEN = ("choices", "taxonomy", "labels", "label", "class", "name", "title", "value")
 _DEEPEST = 6
+_LONGEST_LINE = 500
 
 
 class NoLabels(Exception):
@@ -80,6 +81,8 @@ def numbered_names(text: str) -> dict[int, str] | None:
         except (ValueError, RecursionError):
             return None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if any(len(line) > _LONGEST_LINE for line in lines):
+        return None
     first = [re.fullmatch(r"(\d{1,6})\s*[\s,;:=]\s*(.+)", line) for line in lines]
     if lines and all(first):
         return {int(m[1]): m[2].strip(" '\"") for m in first if m}
