@@ -73,3 +73,23 @@ def test_a_class_opens_as_a_gallery_is_renamed_and_an_image_is_moved(open_page, 
     assert DatasetSettings.read(pets / "dataset.yaml").classes["cat"] == "tabby cat"
     gallery.get_by_role("button", name="Close").click()
     gallery.wait_for(state="detached")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_codes_are_measured_under_both_names_and_named_at_a_press(open_page, pets, width):
+    for folder in ("train", "test"):
+        (pets / folder / "cat").rename(pets / folder / "n02123045")
+        (pets / folder / "dog").rename(pets / folder / "class_3")
+    DatasetSettings().write(pets / "dataset.yaml")
+    page = open_page(f"?data={pets.name}", width=width)
+    page.set_default_timeout(30_000)
+    page.get_by_text("by their own names").wait_for()
+    assert page.get_by_label("Name of class n02123045").input_value() == "tabby"
+    page.get_by_label("Name of class class_3").fill("hound")
+    page.get_by_role("button", name="Use these names").click()
+    page.wait_for_function("document.querySelectorAll('.ek-names').length == 1")
+    page.get_by_role("button", name="Keep these names").click()
+    page.get_by_text("Every class name is made of words").wait_for()
+    names = DatasetSettings.read(pets / "dataset.yaml").classes
+    assert names == {"class_3": "hound", "n02123045": "tabby"}
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
