@@ -81,8 +81,14 @@ def build(studio: Studio) -> gr.Blocks:
 
         def tick(state: Session | None, request: gr.Request) -> list[Any]:
             state = _again(studio, state, request)
-            with state.turn:
+            # What the visitor did may take its time. Ticks that waited for it, one a second, would
+            # keep every thread of the server busy; there will be another.
+            if not state.turn.acquire(blocking=False):
+                return [state, *[SKIP] * (len(everything) - 1)]
+            try:
                 return show(state, ticks=True)
+            finally:
+                state.turn.release()
 
         # Even a hidden display of progress counts in every frame. The timer has none.
         quiet = {**_QUIET, "show_progress_on": [timer]}

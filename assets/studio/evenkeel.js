@@ -110,6 +110,9 @@
     addEventListener(type, letGo, true);
   addEventListener("blur", letGo); // of the window: that of an element does not bubble
 
+  const TELL_MS = 2500; // by then one wonders
+  const SLOWEST_MS = 130_000;
+
   // ---- panels: HTML from Python, actions back --------------------------------------------------
   function formDraft(form) {
     const draft = {};
@@ -123,10 +126,14 @@
   function panel(root, { element, props, trigger, watch }) {
     const act = (detail) => trigger("action", { ...detail, opened: EK.opened });
     patch(root, props.value);
-    watch("value", () => patch(root, props.value));
+    watch("value", () => {
+      patch(root, props.value);
+      document.dispatchEvent(new Event("ek:answered"));
+    });
     element.addEventListener("click", (event) => {
       const target = event.target.closest("[data-do]");
       if (!target || target.disabled || target.tagName === "FORM") return;
+      if (target.dataset.busy && target.dataset.slow) return; // it is being done
       event.preventDefault();
       if (target.dataset.confirm && !window.confirm(target.dataset.confirm)) return;
       target.closest("details.ek-menu")?.removeAttribute("open");
@@ -155,12 +162,19 @@
     element.addEventListener("ek:act", (event) => act(event.detail));
   }
 
-  /** Mark a button as working until the next answer of the server (or eight seconds). */
+  /** Mark a button as working; what is slow until the server has answered, or given up. */
   function busy(button) {
     if (button.tagName !== "BUTTON") return;
     button.dataset.busy = "1";
-    const done = () => delete button.dataset.busy;
-    setTimeout(done, button.dataset.slow ? 8000 : 600);
+    const { slow } = button.dataset;
+    const tell = slow?.length > 1 ? setTimeout(() => toast(slow), TELL_MS) : 0;
+    const done = () => {
+      clearTimeout(tell);
+      document.removeEventListener("ek:answered", done);
+      delete button.dataset.busy;
+    };
+    if (slow) document.addEventListener("ek:answered", done);
+    setTimeout(done, slow ? SLOWEST_MS : 600);
   }
 
   // ---- widgets: JSON from Python, drawn by one of our scripts ----------------------------------

@@ -30,7 +30,8 @@ from studio.view import Handler, View, dispatch
 
 w, w_split = words.Train, words.BeforeQueue
 EMBEDDED = "embedded"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
+"""How long a press waits for an evaluator that is starting: on a busy machine a minute and more."""
 MOST_TYPED = 5000
 """Characters of one field: all of 80 templates have room."""
 

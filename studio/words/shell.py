@@ -31,6 +31,7 @@ class Shell:
     model = "Model"
     theme = "Switch between light and dark"
     queue = "Queue"
+    starting = "The studio is still starting. What you asked for is queued as soon as it can be."
     device_wait = "Looking for the device"
     local = "Everything stays on this machine"
     skip = "Skip to content"
