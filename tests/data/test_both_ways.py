@@ -72,3 +72,11 @@ def test_names_are_as_the_table_writes_them(tree):
     assert dataset.classes == ("_5 mm", "crème brûlée")
     assert dataset.names == ("<5 mm", "crème brûlée")
     assert dataset.counts() == {"train": {"_5 mm": 2, "crème brûlée": 2}}
+
+
+def test_a_class_that_loses_all_images_on_the_way_in_is_named(tree, tmp_path):
+    root = tree({"fox": 2, "owl": 2, "elk": 1})
+    (root / "elk/img0.png").write_bytes(b"no picture")
+    files = ((f"set/{path}", root / path) for path in list_files(root))
+    report = place_files(files, tmp_path / "up")
+    assert "Class 'elk' has no image in train that can be read." in report.warnings
