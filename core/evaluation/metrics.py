@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -55,6 +56,7 @@ def score(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> DomainScore
         if members.any():
             per_class[name] = (int(hits[members].sum()), int(members.sum()))
     shares = [right / count for right, count in per_class.values()]
+    own = _correct_among_present(logits, labels) if len(per_class) < len(classes) else None
     return DomainScore(
         n=n,
         correct=correct,
@@ -67,4 +69,14 @@ def score(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> DomainScore
         per_class=per_class,
         macro_f1=macro_f1(predicted, labels),
         worst_class=worst_class(per_class),
+        classes_all=len(classes),
+        classes_present=len(per_class),
+        correct_own=own,
+        accuracy_own=None if own is None else own / n,
     )
+
+
+def _correct_among_present(logits: Tensor, labels: Tensor) -> int:
+    """How many images are answered rightly when no class without images may be said."""
+    present, own = torch.unique(labels, return_inverse=True)  # ascending, so ties fall as before
+    return int((logits[:, present].argmax(1) == own).sum())

@@ -23,6 +23,10 @@ class Share:
     accuracy: float
     low: float
     high: float
+    classes_all: int | None = None
+    classes_present: int | None = None
+    accuracy_own: float | None = None
+    """Among the classes that are present, where some are not and it was measured."""
 
 
 Measured = Share | DomainScore
@@ -114,7 +118,15 @@ def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 def _shares(evaluation: Evaluation) -> dict[str, Share]:
     return {
-        name: Share(score.n, score.accuracy, score.low, score.high)
+        name: Share(
+            score.n,
+            score.accuracy,
+            score.low,
+            score.high,
+            score.classes_all,
+            score.classes_present,
+            score.accuracy_own,
+        )
         for name, score in evaluation.domains.items()
     }
 

@@ -65,7 +65,10 @@ def _render(name: str, **values: object) -> str:
 def _score(score: Share | None) -> str:
     if score is None:
         return NOTHING
-    return f"{percent(score.accuracy)} % ({percent(score.low)}–{percent(score.high)})"
+    said = f"{percent(score.accuracy)} % ({percent(score.low)}–{percent(score.high)})"
+    if score.accuracy_own is None:
+        return said
+    return f"{said}, own {percent(score.accuracy_own)} %"
 
 
 def _cell(text: object) -> str:

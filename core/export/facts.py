@@ -101,6 +101,13 @@ class Facts:
         ]
         if not any(name.startswith("ood/") for name in self.domains):
             found.append("No other domain was measured: what it does elsewhere is not known.")
+        for name, share in self.columns["zero-shot"].items():
+            if share.accuracy_own is not None:
+                found.append(
+                    f"{name} has {share.classes_present} of the {share.classes_all} classes. Its "
+                    "accuracy is over all of them; “own” is among those that it has, as ImageNet-R "
+                    "and ImageNet-A are reported."
+                )
         if self.record.stress:
             found.append("Stress effects are synthetic changes of test images, no real domain.")
         if stopped := self.record.stopped_early:

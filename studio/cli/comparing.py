@@ -9,7 +9,7 @@ from core.records import Mixing
 from core.rounding import percent, points
 from jobs.settings import Settings
 from studio.cli import options
-from studio.cli.output import AsJson, answering, table
+from studio.cli.output import OWN, OWN_NOTE, AsJson, answering, lacking_classes, own, table
 
 app = typer.Typer()
 
@@ -83,6 +83,18 @@ def _accuracies(found: dict[str, Any], domains: Sequence[str]) -> None:
             for row in found["runs"]
         ],
     )
+    if lacking := dict.fromkeys(
+        name for row in found["runs"] for name in lacking_classes(row["domains"])
+    ):
+        print("\nDomains without some of the classes:")
+        table(
+            ("run", *(f"{name} {column}" for name in lacking for column in OWN)),
+            [
+                (row["name"], *(cell for name in lacking for cell in own(row["domains"].get(name))))
+                for row in found["runs"]
+            ],
+        )
+        print(OWN_NOTE)
 
 
 def _against_zero_shot(found: dict[str, Any], domains: Sequence[str]) -> None:

@@ -38,9 +38,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def scores(domains: Mapping[str, Mapping[str, Any]]) -> None:
-    """One line a domain: images, accuracy with its interval, calibration error, NLL."""
+    """One line a domain: images, accuracy with its interval, calibration error, NLL; where classes
+    are missing, also the accuracy among those that are there.
+    """
+    lacking = lacking_classes(domains)
     table(
-        ("domain", "n", "accuracy %", "95 % interval", "ECE", "NLL"),
+        ("domain", "n", "accuracy %", "95 % interval", "ECE", "NLL", *(OWN if lacking else ())),
         [
             (
                 name,
@@ -49,10 +52,32 @@ def scores(domains: Mapping[str, Mapping[str, Any]]) -> None:
                 f"{percent(score['low'])} to {percent(score['high'])}",
                 f"{score['ece']:.3f}",
                 f"{score['nll']:.3f}",
+                *(own(score) if lacking else ()),
             )
             for name, score in domains.items()
         ],
     )
+    if lacking:
+        print(f"\n{OWN_NOTE}")
+
+
+OWN = ("classes", "own %")
+OWN_NOTE = (
+    "accuracy % is over all classes. own % is of the same images with only the domain's own "
+    "classes to choose from, as ImageNet-R and ImageNet-A are reported; it enters no mean."
+)
+
+
+def lacking_classes(domains: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The domains that do not have images of every class."""
+    return [name for name, score in domains.items() if score.get("accuracy_own") is not None]
+
+
+def own(score: Mapping[str, Any] | None) -> tuple[str, str]:
+    """How many classes a domain has, and the accuracy among these; dashes where it has all."""
+    if score is None or score.get("accuracy_own") is None:
+        return NOTHING, NOTHING
+    return f"{score['classes_present']} of {score['classes_all']}", percent(score["accuracy_own"])
 
 
 def _is_number(value: str) -> bool:

@@ -18,6 +18,11 @@ class Charts:
     accuracy_label = "Accuracy by domain at step {step}: {domains}."
     at_step = "step {step}"
     domain_columns: ClassVar = ("domain", "zero-shot", "now", "change", "95 % interval", "n")
+    own = "{n} of {of} classes · among these {accuracy}"
+    own_help = (
+        "The accuracy is over all classes. Among the classes that the domain has, as ImageNet-R "
+        "and ImageNet-A are reported, it is this; it enters no mean."
+    )
     every_alpha = "every α"
     this_alpha = "this α"
     weights_alone = "weights alone"

@@ -222,6 +222,15 @@ def test_methods_and_models_are_listed_with_their_knobs(evenkeel):
     assert "embedded" in {model["name"] for model in evenkeel("models", "--json").json}
 
 
+def test_the_demo_passes_its_own_check(evenkeel, tmp_path):
+    assert evenkeel("demo", tmp_path / "demo", "--json").json == {"path": str(tmp_path / "demo")}
+    report = evenkeel("data", "check", tmp_path / "demo", "--json").json
+    assert report["folders"] == sorted(QUICK_CLASSES)
+    assert "weather or sky" in report["classes"], "names, as prompts have them"
+    assert report["health"]
+    assert "train" in report["counts"]
+
+
 def test_names_that_the_model_cannot_tell_apart_are_said(evenkeel, tmp_path):
     from tests.browser.folders import folder_of
     from tests.data.test_names_health import LONG
@@ -243,15 +252,6 @@ def test_names_that_the_model_cannot_tell_apart_are_said(evenkeel, tmp_path):
         "prompt"
     )
     assert "the first 24 tokens" in evenkeel("evaluate", "embedded", data).out
-
-
-def test_the_demo_passes_its_own_check(evenkeel, tmp_path):
-    assert evenkeel("demo", tmp_path / "demo", "--json").json == {"path": str(tmp_path / "demo")}
-    report = evenkeel("data", "check", tmp_path / "demo", "--json").json
-    assert report["folders"] == sorted(QUICK_CLASSES)
-    assert "weather or sky" in report["classes"], "names, as prompts have them"
-    assert report["health"]
-    assert "train" in report["counts"]
 
 
 def test_names_in_a_zip_are_read_as_one_says(evenkeel, tmp_path):
@@ -392,3 +392,19 @@ def test_a_grid_includes_both_ends(text, alphas):
     from studio.cli.options import parse_alphas
 
     assert parse_alphas(text) == alphas
+
+
+def test_a_domain_without_some_classes_says_over_how_many_it_is(evenkeel, tiny_data, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(tiny_data, data)
+    shutil.rmtree(next((data / "ood" / "night").iterdir()))
+    model = evenkeel("evaluate", "embedded", data, "--json").json
+    night = model["evaluation"]["domains"]["ood/night"]
+    assert (night["classes_present"], night["classes_all"]) == (2, 3)
+    assert night["accuracy_own"] == night["correct_own"] / night["n"] >= night["accuracy"]
+    assert model["evaluation"]["domains"]["ood/grey"]["accuracy_own"] is None
+    text = evenkeel("evaluate", "embedded", data).out
+    [line] = [line for line in text.splitlines() if line.startswith("ood/night")]
+    assert line.split()[-4:-1] == ["2", "of", "3"]
+    assert "as ImageNet-R and ImageNet-A are reported" in text
+    assert "own %" not in evenkeel("evaluate", "embedded", tiny_data).out

@@ -46,6 +46,24 @@ def test_score_counts_and_keeps_its_counts():
     assert (result.worst_class.name, result.worst_class.n) == ("owl", 3)
 
 
+def test_a_domain_without_some_classes_is_also_scored_among_its_own():
+    # Classes 1 and 3 are there. Over all four: only the last image is right. Among the two: the
+    # first says 1 (right), the second 3 (right), the third 1 (wrong), the last 3 (right).
+    logits = torch.tensor(
+        [[9.0, 2.0, 0.0, 1.0], [0.0, 1.0, 9.0, 2.0], [9.0, 2.0, 0.0, 1.0], [0.0, 1.0, 2.0, 9.0]]
+    )
+    result = score(logits, torch.tensor([1, 3, 3, 3]), ["ant", "bee", "cow", "dog"])
+    assert (result.correct, result.accuracy) == (1, 0.25)
+    assert (result.classes_present, result.classes_all) == (2, 4)
+    assert (result.correct_own, result.accuracy_own) == (3, 0.75)
+
+
+def test_where_every_class_is_present_there_is_no_second_number():
+    result = score(torch.eye(3), torch.tensor([0, 1, 2]), ["ant", "bee", "cow"])
+    assert (result.classes_present, result.classes_all) == (3, 3)
+    assert (result.correct_own, result.accuracy_own) == (None, None)
+
+
 def test_macro_f1_is_what_scikit_learn_says_of_the_classes_that_occur():
     torch.manual_seed(0)
     labels = torch.randint(0, 6, (200,)) * 2  # of 12 classes the odd ones never occur
@@ -78,6 +96,18 @@ MUTANTS = [
         "scores.append(2 * int(",
         "scores.append(int(",
         test_macro_f1_is_what_scikit_learn_says_of_the_classes_that_occur,
+    ),
+    Mutant(
+        "core.evaluation.metrics",
+        "logits[:, present].argmax(1) == own",
+        "present[logits[:, present].argmax(1)] == own",
+        test_a_domain_without_some_classes_is_also_scored_among_its_own,
+    ),
+    Mutant(
+        "core.evaluation.metrics",
+        "len(per_class) < len(classes)",
+        "per_class",
+        test_where_every_class_is_present_there_is_no_second_number,
     ),
     Mutant(
         "core.evaluation.metrics",

@@ -127,6 +127,19 @@ def test_an_alpha_by_hand_that_was_measured_stands_with_its_own_numbers(run, tmp
     assert "worse" in text
 
 
+@pytest.mark.parametrize("kind", ["card", "report"])
+def test_a_domain_without_some_classes_has_its_second_number_and_what_it_is(run, tmp_path, kind):
+    record, own = run.record(), {"classes_all": 2, "classes_present": 1, "accuracy_own": 0.9375}
+    for evaluation in record.evaluations.values():
+        domains = evaluation.domains
+        domains["ood/sketch"] = domains["ood/sketch"].model_copy(update=own)
+    record.write(run.record_path)
+    text = text_of(run, kind, tmp_path / "out", alpha=1.0)
+    assert "40.0 % (27.6–53.8), own 93.8 %" in text
+    assert "ood/sketch has 1 of the 2 classes." in text.replace("\\", "")
+    assert text.count("own ") == 2, "zero-shot and fine-tuned, and no other domain"
+
+
 class Elements(HTMLParser):
     """Every element and what it would load."""
 

@@ -10,6 +10,7 @@ from core.records import Change, Mixing, RunConfig
 from studio.background import Answer
 from studio.compare_plots import pareto_chart
 from studio.comparing import candidates, next_seed, table
+from studio.markup import render
 from studio.session import MOST_COMPARED, Place, Session
 from studio.shell import Shell
 from tests.studio.conftest import NASTY, SIZES, ZERO, evaluation
@@ -280,6 +281,24 @@ def test_the_table_has_what_is_recommended_and_the_tuned_weights_alone(record):
     assert found["zero"].cells[0].share.n == 100
     assert (found["zero"].cells[0].change, found["zero"].cells[0].outcome) == (None, "")
     assert found["untested"] == ""
+
+
+def test_a_domain_without_some_classes_is_given_among_its_own_as_well(record):
+    own = {"classes_all": 8, "classes_present": 2, "accuracy_own": 0.9321}
+    ends = {
+        name: end.model_copy(
+            update={
+                "domains": {
+                    domain: score.model_copy(update=own if domain == "ood/noto" else {})
+                    for domain, score in end.domains.items()
+                }
+            }
+        )
+        for name, end in record.evaluations.items()
+    }
+    [run] = candidates([record.model_copy(update={"evaluations": ends})], TITLES)
+    page = render("compare_table.html", **table([run]))
+    assert page.count("2 of 8 classes · among these 93.2") == 2, "zero-shot and tuned"
 
 
 def test_the_same_images_decide_on_the_tone_of_a_change(record):
