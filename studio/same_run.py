@@ -11,10 +11,13 @@ from core.records import RunConfig
 from core.spelling import read, spelled, word
 from studio.components.knob_form import UNSET, all_knobs
 
-_FLAGS = ("preset", "model", "shots", "split", "seed", "evaluations", "precision", "device")
+_FLAGS = (
+    "preset", "model", "shots", "split", "seed", "evaluations", "precision", "device",
+    "activation",
+)  # fmt: skip
 _FORM = (
     "shots", "split", "seed", "allow_fewer", "unseen", "group_by", "allow_leaks", "stress",
-    "evaluations", "precision", "device", "alphas",
+    "evaluations", "precision", "device", "alphas", "activation",
 )  # fmt: skip
 _PLAIN = {name: RunConfig.model_fields[name].default for name in ("model", "templates")}
 

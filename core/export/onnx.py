@@ -14,11 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.export.exported import Exported, make_room
+from core.export.pictures import verify_snippet
+from core.export.snippets import PHOTO, UPRIGHT, resized
 from core.export.source import Source
 from core.export.verify import Arrays, needs, verify
 from core.models.fast import make_plain
 
 if TYPE_CHECKING:
+    from core.data.transforms import Preprocess
     from core.models.classifier import Classifier
 
 MODEL = "model.onnx"
@@ -40,7 +43,9 @@ def export_onnx(source: Source, folder: Path) -> Exported:
     found = verify(
         "onnxruntime", folder, {"images": source.images.numpy()}, _own(source), TOLERANCES
     )
-    return Exported(folder, snippet(path), "onnxruntime", found)
+    code = snippet(path, source.clip.preprocess)
+    found += verify_snippet(code, folder, source, TOLERANCES["logits"])
+    return Exported(folder, code, "onnxruntime", found)
 
 
 def needs_onnx() -> None:
@@ -132,23 +137,23 @@ LOGITS = """logits, embedding = session.run(["logits", "embedding"], {"images": 
 print(told["names"][logits[0].argmax()])"""
 
 
-def snippet(path: Path, ask: str = LOGITS) -> str:
+def snippet(path: Path, preprocess: "Preprocess", ask: str = LOGITS) -> str:
     """Python that runs the file with onnxruntime, Pillow and numpy, and asks this of `images`."""
     return f'''import json
 import numpy as np
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageOps
 
-session = onnxruntime.InferenceSession("{path}")
+session = onnxruntime.InferenceSession("{path.as_posix()}")
 told = {{k: json.loads(v) for k, v in session.get_modelmeta().custom_metadata_map.items()}}
 size, mean, std = (told["preprocess"][k] for k in ("size", "mean", "std"))
 
-image = Image.open("photo.jpg").convert("RGB")
-scale = size / min(image.size)
-width, height = (max(size, round(side * scale)) for side in image.size)
-image = image.resize((width, height), Image.Resampling.BICUBIC)
-left, top = (width - size) // 2, (height - size) // 2
-image = image.crop((left, top, left + size, top + size))
+
+{UPRIGHT}
+
+
+image = upright({PHOTO})
+{resized(preprocess)}
 pixels = (np.asarray(image, np.float32) / 255 - mean) / std
 images = pixels.transpose(2, 0, 1)[None].astype(np.float32)
 

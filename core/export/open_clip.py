@@ -14,9 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.export.exported import Exported, make_room
+from core.export.pictures import verify_snippet
+from core.export.snippets import PHOTO, UPRIGHT
 from core.export.source import TEXTS, Source
 from core.export.verify import Arrays, verify
-from core.models.clip import tokens_to_features, unit
+from core.models.clip import fingerprint, tokens_to_features, unit
+from core.models.heads import Head
 
 WEIGHTS = "open_clip_model.safetensors"
 CONFIG = "open_clip_config.json"
@@ -24,6 +27,8 @@ HEAD = "head.safetensors"
 CARD = "evenkeel.json"
 TOLERANCES = {"image features": 1e-5, "text features": 1e-5}
 """Of unit features that count as equal (fp32, other batch size and memory layout)."""
+LOGITS = 2e-3
+"""Of logits, which are features times a temperature of about 100."""
 
 
 def export_open_clip(source: Source, folder: Path) -> Exported:
@@ -35,12 +40,16 @@ def export_open_clip(source: Source, folder: Path) -> Exported:
     is refused.
     """
     make_room(folder, {WEIGHTS, CONFIG, HEAD, CARD})
-    save_file(encoder_state(source), folder / WEIGHTS, metadata={"format": "pt"})
+    state = encoder_state(source)
+    told = {"format": "pt", "fingerprint": fingerprint(state)}
+    save_file(state, folder / WEIGHTS, metadata=told)
     preprocess = dataclasses.asdict(source.clip.preprocess)
     write_json(folder / CONFIG, {"model_cfg": source.clip.config, "preprocess_cfg": preprocess})
     write_head(source, folder)
     found = verify("open_clip", folder, question(source), own_features(source), TOLERANCES)
-    return Exported(folder, snippet(folder), "open_clip", found)
+    code = snippet(folder, source.classifier.head)
+    found += verify_snippet(code, folder, source, LOGITS)
+    return Exported(folder, code, "open_clip", found)
 
 
 def encoder_state(source: Source) -> dict[str, Tensor]:
@@ -77,10 +86,28 @@ def own_features(source: Source) -> Arrays:
     return {"image features": image.numpy(), "text features": unit(texts).numpy()}
 
 
-def snippet(folder: Path) -> str:
-    """Python that loads the checkpoint with open_clip alone."""
-    return (
-        "import open_clip\n\n"
-        f'model, _, preprocess = open_clip.create_model_and_transforms("local-dir:{folder}")\n'
-        f'tokenizer = open_clip.get_tokenizer("local-dir:{folder}")'
-    )
+def snippet(folder: Path, head: Head) -> str:
+    """Python that answers for a photo with open_clip and the head beside it."""
+    return f'''import json
+from pathlib import Path
+
+import open_clip
+import torch
+from PIL import Image, ImageOps
+from safetensors.torch import load_file
+
+folder = Path("{folder.as_posix()}")
+model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{{folder}}")
+tokenizer = open_clip.get_tokenizer(f"local-dir:{{folder}}")  # for prompts of your own
+model.eval().requires_grad_(False)
+head = load_file(folder / "{HEAD}")
+names = json.loads((folder / "{CARD}").read_text("utf-8"))["names"]
+
+
+{UPRIGHT}
+
+
+images = preprocess(upright({PHOTO}))[None]
+features = model.encode_image(images, normalize=True)
+{head.code}
+print(names[logits[0].argmax()])'''

@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,18 @@ class Source:
     @functools.cached_property
     def images(self) -> Tensor:
         """`(N, 3, n, n)`: normalised evaluation views of real images."""
-        views = [self.clip.preprocess.evaluation_view(read_image(path)) for path in self.shown]
+        return self.prepared(self.shown)
+
+    def prepared(self, pictures: Sequence[Path]) -> Tensor:
+        """The same of any picture files."""
+        views = [self.clip.preprocess.evaluation_view(read_image(path)) for path in pictures]
         pixels = torch.stack(views).float().div(255)
         return (pixels - self.plain.mean) / self.plain.std
+
+    @torch.inference_mode()
+    def logits(self, pictures: Sequence[Path]) -> Tensor:
+        """`(N, C)`: what the run says of picture files."""
+        return self.plain.logits_from(self.plain.features(self.prepared(pictures)))
 
     @property
     def shown(self) -> tuple[Path, ...]:
@@ -87,11 +96,12 @@ class SteadySource:
         return SteadyClassifier(*ends, gate, ours.unfamiliar, ours.temperatures)
 
     @torch.inference_mode()
-    def own(self) -> dict[str, Tensor]:
-        """What the run says of the images: `probabilities (N, C)`, `familiarity` and `tuned_share`
-        `(N,)`.
+    def own(self, pictures: Sequence[Path] | None = None) -> dict[str, Tensor]:
+        """What the run says of picture files, by default of the images: `probabilities (N, C)`,
+        `familiarity` and `tuned_share` `(N,)`.
         """
-        answers, familiarity, share = self.plain.judged(self.zero_shot.images)
+        images = self.zero_shot.prepared(self.zero_shot.shown if pictures is None else pictures)
+        answers, familiarity, share = self.plain.judged(images)
         return {
             "probabilities": answers.exp(),
             "familiarity": familiarity,

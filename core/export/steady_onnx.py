@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from core.export.exported import Exported, make_room
 from core.export.onnx import MODEL, Graph, needs_onnx, snippet, told_by, write_graph
+from core.export.pictures import verify_answers
 from core.export.source import SteadySource
 from core.export.verify import verify
 from core.models.gates import Gate, SteadyClassifier, position_statistics, reading
@@ -16,8 +17,9 @@ from core.models.gates import Gate, SteadyClassifier, position_statistics, readi
 OUTPUTS = ("probabilities", "familiarity", "tuned_share")
 ALONE = " one by one"
 TOLERANCES = {name + ask: 1e-3 for name in OUTPUTS for ask in ("", ALONE)}
-ASK = """p, familiarity, _ = session.run(None, {"images": images})
-print(told["names"][p[0].argmax()], p[0].max(), "familiarity", familiarity[0])"""
+ASK = """probabilities, familiarity, tuned_share = session.run(None, {"images": images})
+best = probabilities[0].argmax()
+print(told["names"][best], probabilities[0, best], "familiarity", familiarity[0])"""
 
 
 def export_steady_onnx(source: SteadySource, folder: Path) -> Exported:
@@ -34,7 +36,11 @@ def export_steady_onnx(source: SteadySource, folder: Path) -> Exported:
     own |= {name + ALONE: array for name, array in own.items()}
     asked = {"images": source.zero_shot.images.numpy()}
     found = verify("onnxruntime", folder, asked, own, TOLERANCES)
-    return Exported(folder, snippet(path, ASK), "onnxruntime", found)
+    code = snippet(path, source.clip.preprocess, ASK)
+    found += verify_answers(
+        code, folder, source.zero_shot.shown, source.own, TOLERANCES[OUTPUTS[0]]
+    )
+    return Exported(folder, code, "onnxruntime", found)
 
 
 class SteadyGraph(nn.Module):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import save_file
 
-from core.data.images import read_image
 from core.export.exported import Exported, make_room
-from core.export.open_clip import export_open_clip
+from core.export.open_clip import HEAD, WEIGHTS, export_open_clip
+from core.export.pictures import odd_pictures
 from core.export.source import SteadySource
 from core.export.verify import Difference, verify
 from core.models.gates import gate_state
@@ -45,22 +45,21 @@ def _write_gate(source: SteadySource, path: Path) -> None:
         "unfamiliar": steady.unfamiliar,
         "temperatures": list(steady.temperatures),
         "fingerprint": source.clip.fingerprint,
+        "weights": f"{ZERO_SHOT}/{WEIGHTS}",
+        "ends": [ZERO_SHOT, TUNED],
+        "tensors": [GATE, f"{ZERO_SHOT}/{HEAD}", f"{TUNED}/{HEAD}"],
         **source.card,
     }
     save_file(gate_state(gate)[0], path, metadata={name: json.dumps(told[name]) for name in told})
 
 
 def _verified(source: SteadySource, folder: Path) -> tuple[Difference, ...]:
-    """The reader is asked about files, as a stranger asks it: the run's pictures as the run sees
-    them, upright and in 8 bits.
-    """
-    own = {name: tensor.numpy() for name, tensor in source.own().items()}
-    own["probabilities one by one"] = own["probabilities"]
+    """The reader is asked about files, as a stranger asks it: the run's pictures and odd ones."""
     with tempfile.TemporaryDirectory(prefix="evenkeel-pictures-") as place:
-        paths = [Path(place, f"{number}.png") for number in range(len(source.zero_shot.shown))]
-        for path, picture in zip(paths, source.zero_shot.shown, strict=True):
-            read_image(picture).save(path)
-        asked = {"photos": np.array([str(path) for path in paths])}
+        pictures = (*source.zero_shot.shown, *odd_pictures(Path(place)))
+        own = {name: tensor.numpy() for name, tensor in source.own(pictures).items()}
+        own["probabilities one by one"] = own["probabilities"]
+        asked = {"photos": np.array([str(path.absolute()) for path in pictures])}
         expected = {name: own[name] for name in TOLERANCES}
         return verify("steady", folder, asked, expected, TOLERANCES)
 

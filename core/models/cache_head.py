@@ -27,6 +27,8 @@ class CacheHead(Head):
         "logits = f @ weight.T + alpha * exp(-beta * (1 - f @ keys.T)) @ values, where f are unit "
         "image features; the temperature is inside weight"
     )
+    code = """votes = torch.exp(-head["beta"] * (1 - features @ head["keys"].T)) @ head["values"]
+logits = features @ head["weight"].T + head["alpha"] * votes"""
     tau: Tensor
     values: Tensor
     alpha: Tensor
@@ -141,6 +143,9 @@ class RefinedCacheHead(ChannelCacheHead):
         "logits = f @ weight.T + alpha * exp(-beta * (1 - q @ keys.T)) @ values, where f are unit "
         "image features and q are f[:, channels] made unit again; the temperature is inside weight"
     )
+    code = """queries = torch.nn.functional.normalize(features[:, head["channels"]], dim=1)
+votes = torch.exp(-head["beta"] * (1 - queries @ head["keys"].T)) @ head["values"]
+logits = features @ head["weight"].T + head["alpha"] * votes"""
 
     def query(self, features: Tensor) -> Tensor:
         """Unit `(B, Q)`."""

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ class ClipModel:
         self.precision = precision
         self.cache = cache or ArrayCache(None)
         self.preprocess = _preprocess(model)
-        self.fingerprint = fingerprint(model)
+        self.fingerprint = fingerprint(model.state_dict())
         self._pixels: dict[Path, PixelStore] = {}
         self.make_fast(self.model.visual)
         go_direct(self.model)  # the text tower
@@ -202,6 +202,17 @@ class ClipModel:
             lambda: self.frozen.features_of(self.pixels(root), items),
         )
 
+    def evaluated(
+        self, root: Path, items: Sequence[Item], at_once: int
+    ) -> Generator[int, None, Tensor]:
+        """The same, saying after every so many images how many there are by now."""
+        key, parts = self.key("evaluation", items), list[Tensor]()
+        while not self.cache.holds(key) and (done := sum(map(len, parts))) < len(items):
+            chunk = items[done : done + at_once]
+            parts.append(self.frozen.features_of(self.pixels(root), chunk))
+            yield done + len(chunk)
+        return self.cache.get(key, lambda: torch.cat(parts))
+
     def early_statistics(self, root: Path, items: Sequence[Item]) -> Tensor:
         """`(N, S)` of the evaluation views: what a gate reads (see `core.models.gates`); cached by
         the images' bytes.
@@ -237,13 +248,13 @@ def unit(features: Tensor) -> Tensor:
     return F.normalize(features, dim=-1)
 
 
-def fingerprint(model: nn.Module) -> str:
+def fingerprint(state: Mapping[str, Tensor]) -> str:
     """SHA-256 over the names, types and bytes of all weights."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(state.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         flat = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-        digest.update(memoryview(flat.numpy()))
+        digest.update(flat.numpy().data)
     return digest.hexdigest()
 
 

@@ -49,13 +49,13 @@ def fit(tensors: Mapping[str, Tensor], model: nn.Module, architecture: str) -> F
     named = convert_state_dict(model, dict(named))
     if "logit_bias" in wanted:
         named.setdefault("logit_bias", torch.zeros_like(wanted["logit_bias"]))
+    fitting = [name for name in architectures_fitting(named) if name != architecture]
     notes += _resized(named, model, wanted, architecture)
     state = _completed(named, wanted)
     if problem := _problem(state, wanted, architecture):
         visual = {name for name in wanted if name.startswith("visual.")}
         if not _problem(_only(state, visual), _only(wanted, visual), architecture):
             raise Unreadable(TOWER_ALONE)
-        fitting = [name for name in architectures_fitting(named) if name != architecture]
         raise Unreadable(problem + _instead(fitting))
     return Fitted({name: state[name] for name in wanted}, tuple(notes))
 

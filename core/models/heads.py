@@ -18,6 +18,8 @@ class Head(nn.Module, ABC):
     """Written beside saved weights, so that they find their class again."""
     formula: ClassVar[str]
     """How the logits follow from the tensors that an export holds, for a stranger."""
+    code: ClassVar[str] = 'logits = features @ head["weight"].T + head.get("bias", 0)'
+    """The same in Python: from unit `features` and the tensors as `head`."""
 
     @classmethod
     @abstractmethod

@@ -39,6 +39,7 @@ def test_it_was_verified_on_real_images_one_by_one_and_together(exported):
         "image features",
         "logits",
         "logits one by one",
+        "logits of photos",
     }
     assert "clean process with onnxruntime" in exported.check
 

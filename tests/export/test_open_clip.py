@@ -55,7 +55,9 @@ def test_a_text_tower_that_the_head_tuned_is_exported_and_verified(clip, tmp_pat
     classifier = clip.with_copied_tower(TextHead.over(clip, tokens)).requires_grad_(False)
     for parameter in classifier.parameters():
         parameter.add_(0.05 * torch.randn_like(parameter))
-    exported = export_open_clip(Source(clip, classifier, {}), tmp_path / "out")
+    exported = export_open_clip(
+        Source(clip, classifier, {"names": ["cat", "dog"]}), tmp_path / "out"
+    )
     assert exported.verified, exported.check
     model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{exported.folder}")
     images = torch.randn(3, 3, 32, 32)

@@ -45,7 +45,7 @@ def test_its_pictures_are_of_both_kinds_so_that_all_of_it_was_verified(exported,
     assert {one.output for one in exported.differences} == {
         name + ask
         for name in ("probabilities", "familiarity", "tuned_share")
-        for ask in ("", " one by one")
+        for ask in ("", " one by one", " of photos")
     }
 
 

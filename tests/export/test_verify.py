@@ -16,6 +16,7 @@ ALLOWED = {
     "with_transformers": {"transformers", "torch", "numpy"},
     "with_safetensors": {"safetensors", "numpy"},
     "with_steady": {"numpy"},
+    "with_snippet": {"numpy"},
 }
 
 
