@@ -57,7 +57,7 @@ def from_folder(folder: Path, quick_gelu: bool | None) -> Built:
         told = _checked(config.get("model_cfg"), folder / CONFIG)
         quick = bool(told.get("quick_gelu")) if quick_gelu is None else quick_gelu
         weights = weights_in(folder)
-        return _loaded(f"local-dir:{folder}", {**told, "quick_gelu": quick}, weights, folder)
+        return _loaded(f"local-dir:{folder}", {**told, "quick_gelu": quick}, weights, str(folder))
     theirs = _json(folder / "config.json")
     if theirs is None or "vision_config" not in theirs:
         raise UserError(
@@ -76,7 +76,7 @@ def from_folder(folder: Path, quick_gelu: bool | None) -> Built:
     with tempfile.TemporaryDirectory(prefix="evenkeel-model-") as place:
         payload = {"model_cfg": told, "preprocess_cfg": prepare}
         Path(place, CONFIG).write_text(json.dumps(payload), "utf-8")
-        return _loaded(f"local-dir:{place}", told, weights_in(folder), folder)
+        return _loaded(f"local-dir:{place}", told, weights_in(folder), str(folder))
 
 
 def from_file(architecture: str, path: Path, quick_gelu: bool | None) -> Built:
@@ -95,7 +95,7 @@ def from_file(architecture: str, path: Path, quick_gelu: bool | None) -> Built:
     if quick_gelu is None:
         quick_gelu = _activation_of(checkpoint, weights.parent)
     config["quick_gelu"] = bool(quick_gelu)
-    built = _loaded(architecture, config, weights, Path(name), checkpoint)
+    built = _loaded(architecture, config, weights, name, checkpoint)
     return dataclasses.replace(built, undecided=quick_gelu is None and uses_activation(config))
 
 
@@ -188,11 +188,11 @@ def _loaded(
     name: str,
     config: dict[str, Any],
     weights: Path,
-    named: Path,
+    named: str,
     checkpoint: Checkpoint | None = None,
 ) -> Built:
     """open_clip's model of that name and config, with the weights in their places."""
-    with in_one_sentence(str(named)):
+    with in_one_sentence(named):
         checkpoint = checkpoint or _read(weights)
         model, tokenizer = _empty(name, config, named)
         architecture = name if "local-dir:" not in name else CONFIG
@@ -201,7 +201,7 @@ def _loaded(
     return Built(model, tokenizer, config, notes=fitted.notes)
 
 
-def _empty(name: str, config: Mapping[str, Any], named: Path) -> tuple[Any, Any]:
+def _empty(name: str, config: Mapping[str, Any], named: str) -> tuple[Any, Any]:
     try:
         with quietly():
             model = open_clip.create_model(

@@ -145,7 +145,7 @@ def export(
     folder = options.find_run(run, settings)
     chosen = _to_export(folder.record(), format, alpha, steady)
     with answering(as_json) as answer:
-        exported = _export(folder, format, chosen, out.absolute(), settings)
+        exported = _export(folder, format, chosen, out.expanduser().absolute(), settings)
         if as_json:
             told = {"format": format, "alpha": chosen.alpha, "mixing": chosen.model_dump()}
             answer({**exported.to_json(), **told})
