@@ -11,7 +11,7 @@ from core.data.kept import KeptTask, kept_task, shared_task
 from core.ending import Beginning, Made, conclude
 from core.environment import Clock
 from core.errors import UserError
-from core.evaluation.evaluate import domains_of, measure
+from core.evaluation.evaluate import domains_of, measure_along
 from core.events import Evaluated, Event, Stage, Step, Warned
 from core.finished import load_clip
 from core.interpolation import Combination, Interpolator, Member, find
@@ -94,7 +94,7 @@ def combine(
         members = [_member(source, clip) for source in sources]
         interpolator.check(members, task)
         zero_shot = members[0].zero_shot
-        start = measure(zero_shot, clip, task)
+        start = yield from measure_along(zero_shot, clip, task)
     before = start.evaluation
     yield Evaluated("zero-shot", 0, before.domains)
 

@@ -7,16 +7,17 @@ from typing import Any
 from torch import Tensor
 
 from core.data.fewshot import FewShotTask
+from core.data.stress import EFFECTS
 from core.environment import Clock, environment
 from core.errors import UserError
-from core.evaluation.drift import measure_drift, no_drift, random_text_moment
-from core.evaluation.evaluate import Measured, labels_of, measure, predictions
+from core.evaluation.drift import measure_drift, no_drift, text_moment_along
+from core.evaluation.evaluate import Measured, labels_of, measure_along, predictions
 from core.evaluation.frontier import Frontier, alpha_grid
 from core.evaluation.generalised import generalised
 from core.evaluation.grid import Grid
 from core.evaluation.paired import changes, mean_change
-from core.evaluation.stress import measure_stress
-from core.events import Evaluated, Event, Recommended, Saved, Stage, Warned
+from core.evaluation.stress import stress_by_effect
+from core.events import Advanced, Evaluated, Event, Recommended, Saved, Stage, Warned
 from core.interpolation.steady import SteadyMix, fit_gate, trust_in_tuned, why_no_gate
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
@@ -79,14 +80,18 @@ def conclude(
     What a person waits for comes first: the verdict needs zero-shot, tuned and recommended alone.
     """
     place, clip, task, clock = begun.place, begun.clip, begun.task, begun.clock
+    yield Stage("measuring")
     with clock("evaluation_seconds"):
-        end = measure(made.classifier, clip, task)
+        end = yield from measure_along(made.classifier, clip, task)
     # What takes no steps is still drawn after zero-shot.
     yield Evaluated("fine-tuned", max(made.steps, 1), end.evaluation.domains)
 
+    yield Stage("gate")
     with clock("gate_seconds"):
         steady, why_not_steady = _gate(begun, made.classifier, end)
-    frontier = _frontier(begun, made.classifier, end, alphas, steady)
+        yield Advanced(1, 2)
+        frontier = _frontier(begun, made.classifier, end, alphas, steady)
+        yield Advanced(2, 2)
     yield Stage("choosing", f"{len(frontier.alphas)} mixing weights on validation")
     with clock("wise_seconds"):
         yield from frontier.validate()
@@ -94,6 +99,7 @@ def conclude(
         kind = frontier.kinds[-1]
         mixing = Mixing(kind=kind, alpha=by_kind[kind].alpha)
         recommended = frontier.at(mixing)
+        yield Advanced(len(frontier.alphas) + 1, len(frontier.alphas) + 1)
         grid = frontier.grid()
     changed = {
         "recommended": _changes(grid, mixing),
@@ -109,11 +115,11 @@ def conclude(
         yield from frontier.complete()
 
     with clock("stress_seconds"):
-        stress = _stress(begun, made)
+        stress = yield from _stress(begun, made)
 
     yield Stage("drift")
     with clock("drift_seconds"):
-        drift, problem = _drift(begun, made.classifier, end)
+        drift, problem = yield from _drift(begun, made.classifier, end)
     if problem:
         yield Warned(problem)
 
@@ -215,7 +221,9 @@ def _changes(grid: Grid, mixing: Mixing) -> dict[str, Change]:
     return changes(before, after)
 
 
-def _stress(begun: Beginning, made: Made) -> dict[str, dict[str, DomainScore]]:
+def _stress(
+    begun: Beginning, made: Made
+) -> Generator[Event, None, dict[str, dict[str, DomainScore]]]:
     """The synthetic stress set before and after, where it was asked for or nothing else is OOD."""
     clip, task = begun.clip, begun.task
     asked = made.config.get("stress")
@@ -223,20 +231,27 @@ def _stress(begun: Beginning, made: Made) -> dict[str, dict[str, DomainScore]]:
         return {}
     zero_shot = clip.with_head(LinearHead(begun.prototypes, clip.logit_scale))
     ends = {"zero-shot": zero_shot, "fine-tuned": made.classifier}
-    return {name: measure_stress(end, clip, task) for name, end in ends.items()}
+    yield Stage("stress")
+    found: dict[str, dict[str, DomainScore]] = {name: {} for name in ends}
+    for number, (name, end) in enumerate(ends.items()):
+        for effect, one in stress_by_effect(end, clip, task):
+            found[name][effect] = one
+            yield Advanced(number * len(EFFECTS) + len(found[name]), len(ends) * len(EFFECTS))
+    return found
 
 
 def _drift(
     begun: Beginning, classifier: Classifier | Ensemble, end: Measured
-) -> tuple[dict[str, Drift], str]:
+) -> Generator[Event, None, tuple[dict[str, Drift], str]]:
     """By domain, and what could not be measured."""
     clip, start = begun.clip, begun.start
     if isinstance(classifier, Ensemble):  # has no features to drift
         return {}, ""
     if clip.owns(classifier):
         return no_drift(start), ""
+    moment, problem = None, ""
     try:
-        return measure_drift(start, end, random_text_moment(clip), clip.logit_scale), ""
+        moment = yield from text_moment_along(clip)
     except UserError as error:
         problem = f"The energy gap is left out. {error}"
-        return measure_drift(start, end, None, clip.logit_scale), problem
+    return measure_drift(start, end, moment, clip.logit_scale), problem

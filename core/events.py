@@ -19,8 +19,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Stage(Event):
-    """A phase begins: `data`, `zero-shot`, `training`, `choosing`, `wise`, `drift`, `saving`,
-    `done`."""
+    """A phase begins: `data`, `zero-shot`, `training`, `measuring`, `gate`, `choosing`, `wise`,
+    `stress`, `drift`, `saving`, `done`."""
 
     kind = "stage"
     name: str

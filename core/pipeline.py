@@ -20,7 +20,7 @@ from core.durable import is_disk_full
 from core.ending import Beginning, Made, conclude
 from core.environment import Clock
 from core.errors import DiskFull, UserError
-from core.evaluation.evaluate import domains_of, measure
+from core.evaluation.evaluate import domains_of, measure_along
 from core.evaluation.frontier import choose_alpha
 from core.events import Evaluated, Event, Resumed, Stage, Warned
 from core.methods import find
@@ -132,7 +132,7 @@ def _run(
         method.checkpoints = checkpoints
         prototypes = method.zero_shot_prototypes()
         head = LinearHead(prototypes, clip.logit_scale, getattr(params, "fold_scale", False))
-        start = measure(clip.with_head(head), clip, task)
+        start = yield from measure_along(clip.with_head(head), clip, task)
     before = start.evaluation
     yield Evaluated("zero-shot", 0, before.domains)
 

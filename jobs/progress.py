@@ -77,6 +77,8 @@ class _Now:
     busy: float | None = None
     started: float | None = None
     updated: float | None = None
+    began: float | None = None
+    """Time at which the phase began."""
 
     def count(self, event: Mapping[str, Any]) -> None:
         self.step, self.steps = event["step"], event["steps"]
@@ -148,6 +150,7 @@ class Fold:
                 self._end_epoch(event)
                 self._recent.clear()
                 now.phase, now.step, now.steps = event["name"], 0, 0
+                now.began = now.updated
                 detail = f": {event['detail']}" if event.get("detail") else ""
                 self._say(event, f"{event['name']}{detail}")
             case "resumed":
@@ -174,9 +177,9 @@ class Fold:
         curves = self._curves.after(after)
         recent = [whole(*step) for step in self._recent]
         return Progress(
-            **vars(self._now),
+            **{name: value for name, value in vars(self._now).items() if name != "began"},
             images_per_second=_images_per_second(recent),
-            eta_seconds=_eta_seconds(recent),
+            eta_seconds=_eta_seconds(recent, self._now.began),
             losses=curves.pop("losses", []),
             updates=curves.pop("updates", []),
             terms={name.removeprefix(TERM): points for name, points in curves.items()},
@@ -225,7 +228,12 @@ def _images_per_second(steps: Sequence[Mapping[str, Any]]) -> float | None:
     return sum(rates) / len(rates) if rates else None
 
 
-def _eta_seconds(steps: Sequence[Mapping[str, Any]]) -> float | None:
+def _eta_seconds(steps: Sequence[Mapping[str, Any]], began: float | None) -> float | None:
+    """Until the end of the phase; where parts are counted the first tells as much, from the
+    beginning on.
+    """
+    if steps and steps[0]["kind"] == "advanced" and len(steps) < WINDOW and began is not None:
+        steps = [{"step": 0, "time": began}, *steps]
     if len(steps) < 2 or not steps[-1]["steps"]:
         return None
     first, last = steps[0], steps[-1]

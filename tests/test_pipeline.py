@@ -176,7 +176,7 @@ def test_the_record_says_how_far_every_domain_drifted(done):
 def test_a_shared_tower_has_not_drifted_and_nothing_is_computed(
     tiny_model, tiny_data, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(ending, "random_text_moment", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr(ending, "text_moment_along", lambda *_: pytest.fail("computed"))
     asked = config_of(tiny_model, tiny_data, method="zero-shot")
     record, _ = finish(run(asked.model_copy(update={"params": {}}), tmp_path, None))
     assert set(record.drift) == set(record.evaluations["zero-shot"].domains)
@@ -189,7 +189,7 @@ def test_a_text_tower_that_reads_no_random_tokens_costs_the_energy_gap_and_not_t
     def refuse(clip):
         raise UserError("random texts: not with this tower.")
 
-    monkeypatch.setattr(ending, "random_text_moment", refuse)
+    monkeypatch.setattr(ending, "text_moment_along", refuse)
     asked = config_of(tiny_model, tiny_data, method="ft", params={"epochs": 1}, alphas=(0, 1))
     record, events = finish(run(asked, tmp_path, None))
     assert record.drift["test"].energy_gap is None
@@ -202,7 +202,8 @@ def test_a_run_says_its_phases_in_order_and_measures_as_often_as_asked(done):
     _, _, events, _ = done
     phases = [event.name for event in events if isinstance(event, Stage)]
     assert phases == [
-        *("data", "zero-shot", "training", "choosing", "wise", "drift", "saving", "done")
+        *("data", "zero-shot", "training", "measuring", "gate", "choosing", "wise"),
+        *("drift", "saving", "done"),
     ]
     labels = [event.label for event in events if isinstance(event, Evaluated)]
     assert labels == ["zero-shot", "training", "training", "fine-tuned"] + ["alpha"] * 21

@@ -52,9 +52,14 @@ class ArrayCache:
         """Whether a later process finds what is in it."""
         return self._disk is not None
 
+    def holds(self, key: Any) -> bool:
+        """Whether `get` would find the tensor instead of computing it."""
+        digest = _digest(key)
+        return digest in self._memory if self._disk is None else digest in self._disk
+
     def get(self, key: Any, compute: Callable[[], Tensor]) -> Tensor:
         """The tensor for `key`, computed at most once. Comes back on the CPU."""
-        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        digest = _digest(key)
         if self._disk is None:
             if digest not in self._memory:
                 self._memory[digest] = compute().detach().cpu()
@@ -70,6 +75,10 @@ class ArrayCache:
         """Let go of the database."""
         if self._disk is not None:
             self._disk.close()
+
+
+def _digest(key: Any) -> str:
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
 
 
 def _to_bytes(tensor: Tensor) -> bytes:

@@ -1,10 +1,13 @@
 """How far training moved an image tower: energy gap and feature distortion, of unit features."""
 
+from collections.abc import Generator
+
 import torch
 from torch import Tensor
 
 from core.evaluation.evaluate import Measured
-from core.models.clip import ClipModel, unit
+from core.events import Advanced, Event
+from core.models.clip import TEXT_BATCH, ClipModel, unit
 from core.models.random_texts import encode_tokens, random_texts, vocabulary
 from core.records import Drift
 
@@ -71,12 +74,19 @@ def random_text_moment(
 
     A `UserError` for a text tower that cannot read them.
     """
+    steps = text_moment_along(clip, texts, length, seed)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            found: Tensor = stop.value
+            return found
 
-    def compute() -> Tensor:
-        generator = torch.Generator().manual_seed(seed)
-        tokens = random_texts(texts, length, generator, vocabulary(clip))
-        return second_moment(encode_tokens(clip, tokens).cpu())
 
+def text_moment_along(
+    clip: ClipModel, texts: int = TEXTS, length: int = TEXT_LENGTH, seed: int = 0
+) -> Generator[Event, None, Tensor]:
+    """The same, saying how many texts are read."""
     key = {
         "what": "random-text-moment",
         "model": clip.identity,
@@ -85,4 +95,11 @@ def random_text_moment(
         "seed": seed,
         "device": str(clip.precision.device),
     }
-    return clip.cache.get(key, compute)
+    parts: list[Tensor] = []
+    if not clip.cache.holds(key):
+        generator = torch.Generator().manual_seed(seed)
+        tokens = random_texts(texts, length, generator, vocabulary(clip))
+        for chunk in torch.split(tokens, TEXT_BATCH):
+            parts.append(encode_tokens(clip, chunk).cpu())
+            yield Advanced(sum(map(len, parts)), texts)
+    return clip.cache.get(key, lambda: second_moment(torch.cat(parts)))

@@ -1,6 +1,6 @@
 """One classifier on all domains of a task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,11 +17,14 @@ from core.evaluation.predictions import (
     Predictions,
     hashes_of,
 )
-from core.models.classifier import Classifier, Predictor
+from core.events import Advanced, Event
+from core.models.classifier import EVALUATION_BATCH, Classifier, Predictor
 from core.models.clip import ClipModel
 from core.records import DomainScore, Evaluation
 
 Domains = Mapping[str, Sequence[Item]]
+AT_ONCE = 2 * EVALUATION_BATCH
+"""Images between two words on how far a measurement is: whole batches, so that nothing changes."""
 
 
 def domains_of(task: FewShotTask) -> dict[str, Sequence[Item]]:
@@ -61,6 +64,35 @@ def measure(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> Measur
     domains = domains_of(task)
     features, logits = classifier.outputs_of(clip, task.root, flat(domains))
     return measure_outputs(features, logits, domains, task.classes)
+
+
+def measure_along(
+    classifier: Predictor, clip: ClipModel, task: FewShotTask
+) -> Generator[Event, None, Measured]:
+    """The same, saying how many images are measured."""
+    domains = domains_of(task)
+    items = flat(domains)
+    if isinstance(classifier, Classifier) and clip.owns(classifier):
+        steps = clip.evaluated(task.root, items, AT_ONCE)
+        features = yield from _counting(steps, len(items))
+        logits = classifier.logits_from(features)
+        return measure_outputs(features, logits, domains, task.classes)
+    parts = []
+    for start in range(0, len(items), AT_ONCE):
+        chunk = items[start : start + AT_ONCE]
+        parts.append(classifier.outputs_of(clip, task.root, chunk))
+        yield Advanced(start + len(chunk), len(items))
+    features, logits = (torch.cat(rows) for rows in zip(*parts, strict=True))
+    return measure_outputs(features, logits, domains, task.classes)
+
+
+def _counting(steps: Generator[int, None, Tensor], of: int) -> Generator[Event, None, Tensor]:
+    while True:
+        try:
+            yield Advanced(next(steps), of)
+        except StopIteration as stop:
+            found: Tensor = stop.value
+            return found
 
 
 def evaluate(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> Evaluation:

@@ -77,7 +77,7 @@ class Frontier:
         names = [name for name in self.start.domains if name == "val"]
         for number, alpha in enumerate(self.alphas, start=1):
             self._measure_at(alpha, names)
-            yield Advanced(number, len(self.alphas))
+            yield Advanced(number, len(self.alphas) + 1)  # what is chosen is measured after that
 
     def complete(self) -> Generator[Event, None, None]:
         """Measure what is left, α after α."""

@@ -1,5 +1,6 @@
 """How a classifier bears the built-in stress set. Synthetic: kept apart from every real domain."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -18,22 +19,30 @@ from core.models.clip import ClipModel
 from core.records import DomainScore
 
 
-@torch.inference_mode()
 def measure_stress(
     classifier: Predictor, clip: ClipModel, task: FewShotTask
 ) -> dict[str, DomainScore]:
     """The score by effect, on test images (validation where there is no test)."""
+    return dict(stress_by_effect(classifier, clip, task))
+
+
+def stress_by_effect(
+    classifier: Predictor, clip: ClipModel, task: FewShotTask
+) -> Iterator[tuple[str, DomainScore]]:
+    """The same, effect after effect."""
     items = stress_items(task.test or task.val)
-    if not items:
-        return {}
-    labels = labels_of(items)
-    found = {}
-    for effect in EFFECTS:
-        pixels = _StressedPixels(task.root, clip.preprocess, effect)
-        batches = pixels.evaluation_batches(items, EVALUATION_BATCH)
-        logits = torch.cat([classifier(batch).float().cpu() for batch in batches])
-        found[effect] = score(logits, labels, task.classes)
-    return found
+    for effect in EFFECTS if items else ():
+        yield effect, _stressed_score(classifier, clip, task, items, effect)
+
+
+@torch.inference_mode()
+def _stressed_score(
+    classifier: Predictor, clip: ClipModel, task: FewShotTask, items: Sequence[Item], effect: str
+) -> DomainScore:
+    pixels = _StressedPixels(task.root, clip.preprocess, effect)
+    batches = pixels.evaluation_batches(items, EVALUATION_BATCH)
+    logits = torch.cat([classifier(batch).float().cpu() for batch in batches])
+    return score(logits, labels_of(items), task.classes)
 
 
 class _StressedPixels(PixelStore):

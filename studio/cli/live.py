@@ -64,6 +64,7 @@ class Bar(Sentences):
             *columns, TimeRemainingColumn(), console=self._console, transient=True
         )
         self._task = self.bar.add_task("", total=None)
+        self._phase = ""
 
     def say(self, line: str) -> None:
         """Print one sentence above the bar."""
@@ -71,6 +72,9 @@ class Bar(Sentences):
 
     def move(self, progress: Progress) -> None:
         """Move the bar."""
+        if progress.phase != self._phase:  # the pace of another says nothing of this one
+            self._phase = progress.phase
+            self.bar.reset(self._task)
         loss = f"  loss {progress.losses[-1][1]:.4f}" if progress.losses else ""
         rate = progress.images_per_second
         speed = f"  {rate:.0f} images/s" if rate else ""

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -220,8 +220,13 @@ def _print_jobs(settings: Settings, found: Sequence[Job]) -> None:
         brief = _brief(settings, job)
         steps = f"{brief['step']}/{brief['steps']}" if brief["steps"] else ""
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
-        rows.append((job.id, job.state, since, brief["phase"], steps, job.error or ""))
-    table(("job", "state", "queued", "phase", "step", "error"), rows)
+        left = _duration(brief["eta_seconds"]) if job.state == "running" else ""
+        rows.append((job.id, job.state, since, brief["phase"], steps, left, job.error or ""))
+    table(("job", "state", "queued", "phase", "step", "left", "error"), rows)
+
+
+def _duration(seconds: float | None) -> str:
+    return "" if seconds is None else str(timedelta(seconds=round(seconds)))
 
 
 def _brief(settings: Settings, job: Job) -> dict[str, Any]:

@@ -16,15 +16,18 @@ _SHARES = {
     "data": 0.0,
     "zero-shot": 0.02,
     "training": 0.05,
-    "choosing": 0.6,
-    "wise": 0.66,
+    "measuring": 0.56,
+    "gate": 0.6,
+    "choosing": 0.62,
+    "wise": 0.68,
+    "stress": 0.92,
     "drift": 0.94,
     "saving": 0.97,
     "done": 1.0,
 }
 """Where each phase begins: of a few-shot run on a processor, which measures 21 mixing weights about
 as long as it trains."""
-_UNTRAINED = ("choosing", "wise", "drift", "saving")
+_UNTRAINED = ("measuring", "gate", "choosing", "wise", "stress", "drift", "saving")
 """Phases after training, which count no images."""
 _ENDS = dict(zip(_SHARES, [*list(_SHARES.values())[1:], 1.0], strict=True))
 

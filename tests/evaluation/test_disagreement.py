@@ -46,5 +46,5 @@ def test_the_finding_names_the_images_and_what_they_may_be():
     found = mislabels(doubts, "embedded")
     assert (found.kind, found.level) == ("mislabel", "warning")
     assert set(found.exclude) == {"train/fox/4.png", "train/yak/13.png"}
-    assert "train/fox/4.png: rather owl (100%)" in found.detail
+    assert "train/fox/4.png: rather owl (100 %)" in found.detail
     assert mislabels([], "embedded").level == "pass"

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from core.events import Evaluated, Measuring, Resumed, Saved, Stage, Step, Warned
+from core.events import Advanced, Evaluated, Measuring, Resumed, Saved, Stage, Step, Warned
 from core.records import DomainScore
 from core.runs import EventLog, RunFolder
 from jobs import curves
@@ -228,3 +228,9 @@ def test_what_is_kept_of_a_curve_does_not_grow_with_its_steps(monkeypatch):
     ]
     assert kept[0] == 63, "a short one is whole"
     assert max(kept) <= 65
+
+
+def test_the_first_part_of_a_phase_tells_what_is_left():
+    story = entries([Stage("drift"), Advanced(1, 4)])
+    timed = [{**entry, "time": 10.0 * number} for number, entry in enumerate(story)]
+    assert fold(timed).eta_seconds == 30.0
