@@ -430,7 +430,7 @@ class RunRecord(Json):
                 f"{path.parent} is not a finished run: it has no {path.name}. "
                 "Name the folder of a run that has finished."
             ) from None
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # no JSON, or no text
             raise UserError(f"{path} is damaged: {error}. Train the run again.") from None
         found = payload.get("schema") if isinstance(payload, dict) else None
         if isinstance(found, int) and found > SCHEMA:

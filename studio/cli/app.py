@@ -4,6 +4,7 @@ Exit code 0; 2 for a user's mistake, with one sentence on stderr; 1 with a trace
 Commands import what is heavy when they run: `--help` and the queue never wait for torch.
 """
 
+import errno
 import gc
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,11 @@ from studio.cli import (
 )
 
 USER_ERROR = 2
+_MENDABLE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR,
+    errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT,
+)  # fmt: skip
+"""What the owner of a folder can change, wherever it comes up."""
 
 app = typer.Typer(
     name="evenkeel",
@@ -80,6 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # `evenkeel jobs | head`
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in _MENDABLE or error.filename is None:
+            raise
+        _complain(
+            f"{error.filename} cannot be written or read ({error.strerror}). Name another folder, "
+            "or give this user access to it."
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 

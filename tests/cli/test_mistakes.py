@@ -51,7 +51,7 @@ def test_an_unreadable_image(train, tmp_path):
             image(tmp_path / "data" / name / f"{number}.png", (number, len(name), 0))
     for path in (tmp_path / "data").glob("fox/*.png"):
         path.write_bytes(path.read_bytes()[:60])
-    assert "cannot be read" in train(data=tmp_path / "data").complaint
+    assert "class 'fox' has no readable" in train(data=tmp_path / "data").complaint
 
 
 def test_a_file_that_is_no_zip(train, tmp_path):
@@ -240,3 +240,38 @@ def test_a_studio_for_others_without_a_password(evenkeel):
 
 def test_gpus_that_are_no_numbers(evenkeel):
     assert "gpus must be numbers" in evenkeel("worker", "--gpus", "all").complaint
+
+
+def test_a_single_template_for_a_method_that_holds_several(train, evenkeel, tiny_data, tmp_path):
+    one = ("--templates", "a photo of a {}.")
+    fd_align = ("--method", "fd-align", "--set", "prototypes=dataset")
+    assert "there is 1, so nothing would be held" in train(*fd_align, *one).complaint
+    car_ft = ("--method", "car-ft", "--set", "contexts=dataset")
+    assert "contexts: CAR-FT holds" in train(*car_ft, *one).complaint
+    shutil.copytree(tiny_data, tmp_path / "own")
+    (tmp_path / "own" / "dataset.yaml").write_text("templates: ['a photo of a {}.']")
+    queued = evenkeel("submit", tmp_path / "own", "--shots", 2, *fd_align)
+    assert "there is 1, so nothing would be held" in queued.complaint
+    assert evenkeel("jobs", "--json").json == []
+
+
+def test_a_setting_that_is_no_number(train):
+    assert "lr must be a finite number" in train("--set", "lr=inf").complaint
+
+
+@pytest.mark.parametrize("below", ["file", "file/run"])
+def test_a_place_that_cannot_be_a_folder(train, evenkeel, tmp_path, tiny_data, tiny_model, below):
+    (tmp_path / "file").write_text("")
+    place, shots = tmp_path / below, ("--shots", 2, "--method", "lp")
+    said = evenkeel("train", tiny_data, "--model", tiny_model, *shots, "--out", place)
+    assert str(tmp_path / "file") in said.complaint
+    assert str(tmp_path / "file") in evenkeel("demo", place).complaint
+
+
+@pytest.mark.parametrize("content", [b"[1]", b"null", b"{", b"\x89\xff", b'{"schema": 99}'])
+def test_a_record_that_is_none(evenkeel, tmp_path, tiny_data, content):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "record.json").write_bytes(content)
+    for command in (("evaluate", run, tiny_data), ("wise", run), ("compare", run, run)):
+        assert "record.json" in evenkeel(*command).complaint
