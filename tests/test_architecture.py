@@ -22,6 +22,8 @@ LAYERS = (
         "errors",
         "intervals",
         "rounding",
+        "printing",
+        "spelling",
         "events",
         "records",
         "runs",

@@ -176,18 +176,26 @@ def main(arguments: list[str]) -> None:
     evaluator = Evaluator(settings)
     write_json(catalogue_path(settings), evaluator.catalogue())
     path = checked_socket(settings)
-    _bind_for_owner(path)
-    uvicorn.run(build_app(evaluator), uds=str(path), log_config=None, access_log=False)
+    config = uvicorn.Config(build_app(evaluator), log_config=None, access_log=False)
+    with _listening(path) as line:
+        try:
+            uvicorn.Server(config).run(sockets=[line])
+        finally:
+            path.unlink(missing_ok=True)
 
 
-def _bind_for_owner(path: Path) -> None:
-    """Leave a socket of mode 0600: uvicorn opens its own to everybody unless one is in its place,
-    and the data folder may be open to others.
+def _listening(path: Path) -> socket.socket:
+    """A socket that is there once it listens, for the owner alone: uvicorn opens its own to
+    everybody, and the data folder may be open to others.
     """
-    path.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind(str(path))
-    path.chmod(0o600)
+    unheard = path.with_name("e.tmp")  # no longer than its name, as a path may be 107 bytes long
+    unheard.unlink(missing_ok=True)
+    line = socket.socket(socket.AF_UNIX)
+    line.bind(str(unheard))
+    unheard.chmod(0o600)
+    line.listen(128)
+    unheard.replace(path)
+    return line
 
 
 if __name__ == "__main__":

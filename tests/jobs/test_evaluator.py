@@ -1,6 +1,7 @@
 """A real evaluator process, asked over its socket."""
 
 import json
+import socket
 import subprocess
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from core.errors import UserError
 from core.records import Mixing
 from core.runs import RunFolder
+from jobs.evaluator import server
 from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 from jobs.evaluator.shelf import Shelf
 from jobs.interpreter import command, environment
@@ -314,3 +316,12 @@ def test_the_shelf_tries_again_after_an_error():
         pass
     with shelf.borrow("a", lambda: 1) as value:
         assert value == 1
+
+
+def test_the_socket_is_the_owners_alone_once_it_listens(tmp_path):
+    path = tmp_path / "evaluator.sock"
+    with server._listening(path) as line, socket.socket(socket.AF_UNIX) as client:
+        assert path.stat().st_mode & 0o777 == 0o600
+        client.connect(str(path))
+        assert line.fileno() >= 0
+    assert [each.name for each in tmp_path.iterdir()] == ["evaluator.sock"]
