@@ -164,7 +164,7 @@ def _bring_up_to_date(engine: sa.Engine, path: Path) -> None:
             from jobs import migrations
 
             if engine.dialect.name == "sqlite":
-                _back_up(path, found)
+                _back_up(path)
             migrations.upgrade(connection, found)
         else:
             raise UserError(
@@ -175,9 +175,9 @@ def _bring_up_to_date(engine: sa.Engine, path: Path) -> None:
             connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
 
-def _back_up(path: Path, version: int) -> None:
+def _back_up(path: Path) -> None:
     """Copy the store as it is to `studio.db.before-VERSION`, whole or not at all."""
-    copy = path.with_name(f"{path.name}.before-{version + 1}")
+    copy = path.with_name(f"{path.name}.before-{VERSION}")
     unfinished = copy.with_name(f"{copy.name}.tmp")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)

@@ -50,6 +50,8 @@ class Job:
     """Counts up while the owner lives."""
     error: str | None
     """Why it failed, waits, or had to be tried again."""
+    about: dict[str, Any] | None = None
+    """Name, note and tags that a person gave it: see `jobs.about.About`."""
 
     @property
     def is_over(self) -> bool:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from core.errors import UserError, unknown
 from core.records import RunConfig
 from jobs import rows, schema
+from jobs.about import About
 from jobs.database import open_database
 from jobs.job import OVER, Artifact, Entry, Job, State, new_id
 from jobs.rows import Condition
@@ -208,6 +209,16 @@ class Ledger:
                 place=place,
             )
         return moved or self._refuse(job_id, "moved")
+
+    def describe(self, job_id: str, **said: Any) -> Job:
+        """Give a job another `name`, `note` or `tags`, in whatever state it is."""
+        with self._writing.begin() as connection:
+            is_it = table.c.id == job_id
+            if job := rows.one(connection, is_it):
+                about = About.of(job.about).changed(**said).to_json()
+                if changed := rows.change(connection, is_it, None, about=about):
+                    return changed
+        return self.get(job_id)  # which says that there is none
 
     def uses(self, data: Path) -> bool:
         """Whether any run, over or not, is on the data set in this folder."""

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-VERSION = 2
+VERSION = 3
 """Of these tables: the newest revision in `jobs.migrations`."""
 metadata = sa.MetaData()
 
@@ -36,6 +36,7 @@ job = sa.Table(
     sa.Column("owner", sa.String),
     sa.Column("beat", sa.Integer, nullable=False, default=0),
     sa.Column("error", sa.Text),
+    sa.Column("about", sa.JSON),
 )
 """A run that was asked for: see `jobs.job.Job`. Without a workspace it is the owner's."""
 

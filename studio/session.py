@@ -111,6 +111,8 @@ class Session:
     """By the place that caused it; `shell` for the header and the drawer."""
     shown: dict[str, int] = field(default_factory=dict)
     """By the name of a list how many of it are shown, where more were asked for."""
+    search: str = ""
+    """What the queue is searched for."""
     opened_class: str | None = None
     """The class folder whose images the data place shows."""
     errors: dict[str, str] = field(default_factory=dict)

@@ -40,6 +40,7 @@ class Shell:
                 "open-run": self._open_run,
                 "stay": self._stay,
                 "open-lab": self._open_lab,
+                "search": self._search,
                 **showing_more("queue"),
                 **steering(),
             }
@@ -130,15 +131,16 @@ class Shell:
         runs, most = session.mine.runs, how_many(session, "queue")
         rows = tuple(
             (
-                (job.id, job.state, job.asked, job.is_interrupted, job.place),
+                (job.id, job.state, job.asked, job.is_interrupted, job.place, repr(job.about)),
                 runs.progress(job.id).seq if job.state == "running" else 0,
             )
-            for job in runs.jobs(most + 1)
+            for job in runs.search(session.search, most + 1)
         )
-        return (rows, most, session.place.run, self._studio.catalogue().state)
+        return (rows, most, session.search, session.place.run, self._studio.catalogue().state)
 
     def _draw_queue(self, session: Session) -> str:
-        return job_list(session.mine, session.place.run, how_many(session, "queue"))
+        most = how_many(session, "queue")
+        return job_list(session.mine, session.place.run, most, session.search)
 
     # ---- address bar ------------------------------------------------------------------------
     def _bar_key(self, session: Session) -> Hashable:
@@ -155,7 +157,7 @@ class Shell:
         return address(session, self._share(session))
 
     def _news(self, session: Session, job: Job) -> dict[str, str]:
-        title = session.mine.runs.title(job.config)
+        title = session.mine.runs.called(job)
         if job.state == "failed":
             text = words.Queue.announce_failed.format(name=title, error=job.error or "")
             return {"text": text, "level": "error"}
@@ -181,6 +183,9 @@ class Shell:
         """The visitor opened a tab of the lab."""
         if detail.get("lab") in LAB_TABS:
             session.place = session.place.at(lab=detail["lab"])
+
+    def _search(self, session: Session, detail: Mapping[str, Any]) -> None:
+        session.search = str(dict(detail["form"]).get("query", ""))[:100].strip()
 
     def _open_run(self, session: Session, detail: Mapping[str, Any]) -> None:
         job = session.mine.runs.find(detail.get("id"))

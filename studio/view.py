@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Session, dict[str, Any]], None]
 LOOKING = (
     "stay", "open-lab", "open-run", "open-data", "new-data", "inspect", "show-errors",
-    "choose-runs", "map-features", "show-space", "show-more", "look-at-templates", "show-templates",
+    "search", "choose-runs", "map-features", "show-space", "show-more",
+    "look-at-templates", "show-templates",
 )  # fmt: skip
 """What changes nothing but the page: a guest may, and it is not counted."""
 

@@ -15,6 +15,7 @@ import typer
 
 from core.errors import UserError
 from core.records import RunConfig
+from jobs.about import About, matches, told_by
 from jobs.brief import read_brief
 from jobs.ledger import Job, Ledger
 from jobs.logs import read_logs
@@ -25,6 +26,7 @@ from studio.cli import options
 from studio.cli.output import AsJson, answering, table
 
 app = typer.Typer()
+MOST_SEARCHED = 10_000
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="As `evenkeel jobs` names it.")]
 
 
@@ -49,16 +51,41 @@ def submit(
 @app.command()
 def jobs(
     limit: Annotated[int, typer.Option(min=1, help="How many, from the head down.")] = 200,
+    search: Annotated[
+        str, typer.Option(help="Only runs whose name, note, tags, method, data or model have this.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """The queue and how far its runs are: what runs, what runs next, then what is over."""
     settings = Settings()
-    found = Ledger(settings).list(limit, downwards=True)
+    ledger = Ledger(settings)
+    found = ledger.list(MOST_SEARCHED if search else limit, downwards=True)
+    found = [job for job in found if matches(search, told_by(job))][:limit]
     with answering(as_json) as answer:
         if as_json:
             answer([{**asdict(job), "progress": _brief(settings, job)} for job in found])
         else:
             _print_jobs(settings, found)
+
+
+@app.command()
+def describe(
+    job_id: JobId,
+    name: Annotated[str | None, typer.Option(help="What you call it.")] = None,
+    note: Annotated[str | None, typer.Option(help="What you want to remember of it.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Repeat for more; they replace.")] = None,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Take its tags away.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a run a name, a note or tags, also while it runs."""
+    tags = [] if no_tags else tag or None
+    job = Ledger(Settings()).describe(job_id, name=name, note=note, tags=tags)
+    with answering(as_json) as answer:
+        if as_json:
+            answer(asdict(job))
+            return
+        about = About.of(job.about)
+        table(("name", "tags", "note"), [(about.name, ", ".join(about.tags), about.note)])
 
 
 @app.command()
@@ -221,8 +248,9 @@ def _print_jobs(settings: Settings, found: Sequence[Job]) -> None:
         steps = f"{brief['step']}/{brief['steps']}" if brief["steps"] else ""
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
         left = _duration(brief["eta_seconds"]) if job.state == "running" else ""
-        rows.append((job.id, job.state, since, brief["phase"], steps, left, job.error or ""))
-    table(("job", "state", "queued", "phase", "step", "left", "error"), rows)
+        name = About.of(job.about).name
+        rows.append((job.id, name, job.state, since, brief["phase"], steps, left, job.error or ""))
+    table(("job", "name", "state", "queued", "phase", "step", "left", "error"), rows)
 
 
 def _duration(seconds: float | None) -> str:

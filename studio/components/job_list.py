@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from jobs.about import About
 from jobs.ledger import Job
 from jobs.progress import Progress
 from studio import words
@@ -12,9 +13,9 @@ from studio.steering import offered
 from studio.workspace import Workspace
 
 
-def job_list(mine: Workspace, current: str | None, most: int) -> str:
-    """The drawer's HTML, from what runs down to what ended first."""
-    found = mine.runs.jobs(most + 1)
+def job_list(mine: Workspace, current: str | None, most: int, query: str = "") -> str:
+    """The drawer's HTML, from what runs down to what ended first; of a search what it found."""
+    found = mine.runs.search(query, most + 1)
     jobs = found[:most]
     running = sum(job.state == "running" for job in jobs)
     waiting = sum(job.state == "queued" for job in jobs)
@@ -24,6 +25,8 @@ def job_list(mine: Workspace, current: str | None, most: int) -> str:
     return render(
         "queue.html",
         jobs=rows,
+        query=query,
+        may_search=bool(rows or query) and not mine.is_read_only,
         older=len(found) > most,
         summary=" · ".join(parts) or (words.Queue.idle if jobs else ""),
     )
@@ -33,13 +36,22 @@ def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, Any]:
     progress = mine.runs.brief(job)
     return {
         "id": job.id,
-        "title": mine.runs.title(job.config),
+        "title": mine.runs.called(job),
+        "about": _about(mine, job),
         "state": "interrupted" if job.is_interrupted else job.state,
         "percent": round(100 * share_done(progress)),
         "line": _line(mine, job, progress),
         "current": job.id == current,
         "verbs": offered(mine, job),
     }
+
+
+def _about(mine: Workspace, job: Job) -> str:
+    """The data set, its tags, and how the run was made where it has a name of its own."""
+    about = About.of(job.about)
+    made = [mine.runs.title(job.config)] if about.name else []
+    data = [] if mine.is_read_only else [mine.runs.data_title(job)]
+    return " · ".join([*data, *(f"#{tag}" for tag in about.tags), *made])
 
 
 def _line(mine: Workspace, job: Job, progress: Progress) -> str:

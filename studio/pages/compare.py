@@ -78,7 +78,9 @@ class ComparePage:
     def _candidates(self, session: Session) -> list[Candidate]:
         mine = session.mine
         records = [record for run in session.place.compare if (record := mine.runs.record(run))]
-        return candidates(records, [mine.runs.title(record.config) for record in records])
+        return candidates(
+            records, [mine.runs.called_by_id(record.run_id, record.config) for record in records]
+        )
 
     # ---- how it looks -----------------------------------------------------------------------
     def _draw_choice(self, session: Session) -> str:
@@ -86,7 +88,7 @@ class ComparePage:
         chosen = {run.id: run for run in self._candidates(session)}
         most = how_many(session, "compare")
         found = mine.runs.finished(place.data, most + 1)
-        known = {job.id: mine.runs.title(job.config) for job in found[:most]}
+        known = {job.id: mine.runs.called(job) for job in found[:most]}
         rows = [
             {"id": run_id, "title": title, "chosen": chosen.get(run_id)}
             for run_id, title in ({run.id: run.title for run in chosen.values()} | known).items()

@@ -59,7 +59,7 @@ class ExportPage:
         reasons["huggingface"] = _no_clip_model(str(record.config.get("model", "")))
         return render(
             "export.html",
-            title=session.mine.runs.title(record.config),
+            title=session.mine.runs.called_by_id(record.run_id, record.config),
             run=run_id,
             mixing=mixture(mixing),
             encoder=_about_encoder(record, mixing, encoder),

@@ -70,7 +70,7 @@ class LabPage:
                     photo = photo_lab(predict=predict_with(studio))
         shots = ShotsCurve(studio)
         self.views = [
-            View(head, self._key, self._draw_head),
+            View(head, lambda s: (self._key(s), self._called(s)), self._draw_head),
             View(body, self._key, lambda s: gr.update(visible=self._record(s) is not None)),
             View(tabs, self._opened_key, lambda s: gr.update(selected=s.place.lab)),
             View(wise, self._key, self._draw_wise),
@@ -106,9 +106,13 @@ class LabPage:
         """When the server says which tab is open: the visitor's own clicks need no answer."""
         return (session.move.stamp if session.move else None, self._record(session) is not None)
 
+    def _called(self, session: Session) -> str:
+        record = self._record(session)
+        return session.mine.runs.called_by_id(record.run_id, record.config) if record else ""
+
     def _draw_head(self, session: Session) -> str:
         record = self._record(session)
-        title = session.mine.runs.title(record.config) if record else ""
+        title = self._called(session)
         run = session.place.run if session.mine.runs.job(session.place.run) else None
         leaks = leaks_noted(record.data.get("notes", ())) if record else ()
         leaks = tuple(session.mine.spoken(note) for note in leaks)

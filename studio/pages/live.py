@@ -8,6 +8,7 @@ import gradio as gr
 
 from core.errors import UserError
 from core.records import Mixing
+from jobs.about import About
 from jobs.ledger import Job
 from studio import plots, words
 from studio.components.base import panel
@@ -56,6 +57,7 @@ class LivePage:
                 "duplicate": self.duplicate,
                 "share": self.share,
                 "unshare": self.unshare,
+                "describe": self.describe,
                 **steering(),
             }
         )
@@ -76,7 +78,7 @@ class LivePage:
         place = session.mine.runs.position(job.id)
         known = self._studio.catalogue().state
         said = (session.notices.get("live"), session.link, session.mine.runs.links(job.id))
-        state = (job.state, job.asked, job.is_interrupted)
+        state = (job.state, job.asked, job.is_interrupted, repr(job.about))
         return (job.id, state, progress.seq, place, known, said)
 
     def _loss_key(self, session: Session) -> Hashable:
@@ -119,9 +121,13 @@ class LivePage:
         if job is None:
             return render("run_header.html", run=None, note=None, link="", links=0)
         progress = session.mine.runs.progress(job.id)
-        title = session.mine.runs.title(job.config)
+        title = session.mine.runs.called(job)
         run = run_header(job, title, progress, session.mine.runs.position(job.id))
         run["verbs"] = offered(session.mine, job)
+        run["about"] = About.of(job.about)
+        run["made"] = session.mine.runs.title(job.config)
+        run["data"] = "" if session.mine.is_read_only else session.mine.runs.data_title(job)
+        run["may_say"] = not session.mine.is_read_only
         return render(
             "run_header.html",
             run=run,
@@ -177,6 +183,11 @@ class LivePage:
         """Make a read-only link to a run, and show it once."""
         run_id = str(detail.get("id"))
         session.link = (run_id, session.mine.runs.share(run_id))
+
+    def describe(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """Give a run the name, the note and the tags of the form."""
+        session.mine.runs.describe(str(detail.get("id")), dict(detail["form"]))
+        session.notices["live"] = Notice(w.described, "good")
 
     def unshare(self, session: Session, detail: Mapping[str, Any]) -> None:
         """End every link to a run."""

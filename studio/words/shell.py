@@ -81,6 +81,9 @@ class Queue:
     """The drawer."""
 
     title = "Queue"
+    search = "Search runs"
+    search_help = "Search runs by name, note, tag, method, data set or model"
+    nothing_found = "No run has all of these words in its name, note, tags, method, data or model."
     empty = "Nothing queued. A run you queue appears here and goes on when you close the tab."
     open = "Open"
     left = "{time} left"

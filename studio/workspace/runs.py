@@ -1,7 +1,8 @@
 """The runs of one visitor: looked at, queued, shared by a link."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from core.export.formats import DOCUMENTS, STEADY
 from core.records import ByHand, DomainScore, Mixing, RunConfig, RunRecord, read_config
 from core.runs import RunFolder
 from jobs import queueing
+from jobs.about import About, matches, told_by
 from jobs.brief import read_brief
 from jobs.ledger import Job, State
 from jobs.progress import Progress, read_progress
@@ -24,6 +26,7 @@ from studio.session import is_id
 if TYPE_CHECKING:
     from studio.workspace import Workspace
 
+MOST_SEARCHED = 2000
 NEWEST = 60
 """Runs that are looked at unless more are asked for: a page takes as long with 1,000 as with 60."""
 
@@ -187,6 +190,34 @@ class Runs:
     def by_hand(self, run_id: str) -> list[ByHand]:
         """What was measured of a run besides its own mixings; a guest is not told."""
         return [] if self.mine.is_read_only else self.folder(run_id).by_hand()
+
+    def search(self, query: str, most: int) -> list[Job]:
+        """Those of the jobs that a search finds: by name, note, tags, method, data set or model."""
+        if not query:
+            return self.jobs(most)
+        found = (job for job in self.jobs(MOST_SEARCHED) if matches(query, self._told(job)))
+        return list(islice(found, most))
+
+    def _told(self, job: Job) -> Iterator[str]:
+        studio = self.mine.studio
+        yield from told_by(replace(job, config={**job.config, "data": ""}))  # paths are ours
+        yield self.title(job.config)
+        yield studio.model_title(str(job.config.get("model", "")))
+        yield "" if self.mine.is_read_only else self.data_title(job)
+
+    def called(self, job: Job) -> str:
+        """A run by its own name, else as a person would tell it from others."""
+        return About.of(job.about).name or self.title(job.config)
+
+    def called_by_id(self, run_id: str, config: Mapping[str, Any]) -> str:
+        """The same of a run that need not be in the queue."""
+        job = self.job(run_id)
+        return self.called(job) if job else self.title(config)
+
+    def describe(self, run_id: str, said: Mapping[str, Any]) -> None:
+        """Give a run another name, note or tags."""
+        known = {name: str(said[name]) for name in ("name", "note", "tags") if name in said}
+        self.mine.studio.ledger.describe(self.find(run_id).id, **known)
 
     def title(self, config: Mapping[str, Any]) -> str:
         """A run as a person names it: method, shots, seed."""
