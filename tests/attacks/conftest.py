@@ -58,7 +58,7 @@ class Evaluator:
         return complete(RunConfig.parse(config, "run")).model_dump(mode="json")
 
     def zero_shot(self, *asked: Any, **more: Any) -> dict[str, Any]:
-        return {"evaluation": ZERO.model_dump(mode="json"), "id_per_class": {}}
+        return {"evaluation": ZERO.model_dump(mode="json"), "hits": {}, "id_per_class": {}}
 
     def prototypes(self, *asked: Any) -> dict[str, Any]:
         return {"templates": [], "centres": [], "trail": []}

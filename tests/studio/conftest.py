@@ -70,7 +70,7 @@ def record() -> RunRecord:
     """A finished run."""
     return RunRecord(
         run_id="ft-20260101-0000-abcd",
-        config={**RunConfig(data="/data", method="ft").model_dump(mode="json")},
+        config={**RunConfig(data="/data", method="ft", shots=16).model_dump(mode="json")},
         classes=["red fox", NASTY],
         evaluations={"zero-shot": ZERO, "fine-tuned": TUNED},
         wise=[point(round(0.05 * i, 2)) for i in range(21)],
@@ -116,9 +116,9 @@ def images(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
 @pytest.fixture
 def run(studio: Studio, record: RunRecord) -> RunFolder:
     """A finished run in the home's ledger and runs folder."""
-    job = studio.ledger.submit(RunConfig(data="/data", method="ft"))
+    job = studio.ledger.submit(RunConfig(data="/data", method="ft", shots=16))
     folder = studio.folder(job.id)
-    folder.create(RunConfig(data="/data", method="ft"))
+    folder.create(RunConfig(data="/data", method="ft", shots=16))
     log = EventLog(folder)
     for event in (
         Stage("data"),

@@ -9,6 +9,7 @@ from core.records import RunConfig
 from core.training.estimate import Footprint
 from studio.estimates import estimate
 from studio.several import planned
+from studio.shelf import Opened
 
 CATALOGUE = {"methods": methods(), "run_knobs": RunConfig.knobs()}
 FOOTPRINT = Footprint(0.01, 0.03, 1000, 50)
@@ -74,19 +75,22 @@ def dataset(tmp_path):
     """Two classes; 10 and 3 images to learn from, 6 to measure."""
     labels = {"train": [0] * 10 + [1] * 3, "val": [0, 1], "test": [0, 1, 1, 1]}
     domains = tuple(
-        Domain(name, name, tuple(Item(f"{name}/{i}.png", c, f"{i}") for i, c in enumerate(of)))
+        Domain(
+            name, name, tuple(Item(f"{name}/{i}.png", c, f"{name}{i}") for i, c in enumerate(of))
+        )
         for name, of in labels.items()
     )
-    return Dataset(
+    found = Dataset(
         root=tmp_path,
         title="two",
         classes=("a", "b"),
         names=("a", "b"),
         templates=(),
-        allow_fewer=False,
+        allow_fewer=True,
         domains=domains,
         report=IngestReport(),
     )
+    return Opened("two", found, {}, 0)
 
 
 def seconds(dataset, **fields):

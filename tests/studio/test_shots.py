@@ -89,7 +89,7 @@ def shelved(studio, record):
     path = str(studio.shelf.path(data_id))
 
     def submit(finish, **asked):
-        config = RunConfig(data=path, method="ft", **asked)
+        config = RunConfig(data=path, method="ft", **{"shots": 16, **asked})
         job = studio.ledger.submit(config)
         if finish:
             kept = record.model_copy(
