@@ -64,7 +64,8 @@ def sample_task(
     A class draws by (seed, class name, content), so neither more classes, nor more shots, nor
     other file names change what comes first. `allow_fewer` and `group_by` None mean as the data set
     says; of a group that images are kept together by, all are on one side whatever the shots are.
-    Classes named in `unseen` give no shots and are measured like the others. Raises `UserError`
+    Classes named in `unseen` give no shots and no validation images, and are measured like the
+    others. Raises `UserError`
     when a class is short.
     """
     if shots < 1:
@@ -92,8 +93,11 @@ def sample_task(
     counts = _shots_per_class(usable, portions, dataset, shots, allowed, notes)
     counts |= dict.fromkeys(unseen, 0)
     split = {name: own.taking(counts[name], material) for name, own in portions.items()}
+    # What a run does not train on must not choose for it either: it measures where test is cut.
+    split |= {name: split[name].measuring(not material.given_test) for name in unseen}
     train = [item for own in split.values() for item in own.train]
-    val = [*material.given_val, *(item for own in split.values() for item in own.val)]
+    chosen_on = [i for i in material.given_val if dataset.classes[i.label] not in unseen]
+    val = [*chosen_on, *(item for own in split.values() for item in own.val)]
     test = [*material.given_test, *(item for own in split.values() for item in own.test)]
     if grouped and (idle := sum(len(own.train) for own in portions.values()) - len(train)):
         notes.append(unused(idle))
@@ -176,6 +180,10 @@ class _Portions:
     @property
     def count(self) -> int:
         return len(self.train) + len(self.val) + len(self.test)
+
+    def measuring(self, cut: bool) -> "_Portions":
+        """With no image that chooses; where the test side is `cut`, those measure."""
+        return replace(self, val=[], test=[*self.val, *self.test] if cut else self.test)
 
     def taking(self, shots: int, given: Material) -> "_Portions":
         """With so many shots. What they leave is halved between val and test, as far as these are

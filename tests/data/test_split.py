@@ -139,6 +139,21 @@ def test_with_fewer_allowed_the_other_sides_keep_their_images():
     assert "fox (6)" in task.notes[0]
 
 
+@pytest.mark.parametrize("split", ["kept", "drawn"])
+def test_an_unseen_class_neither_teaches_nor_chooses(split):
+    own = {"fox": images("f", 12), "owl": images("o", 12), "bear": images("b", 12)}
+    task = task_of(make(own), asked(shots=4, unseen=("bear",), split=split))
+    counts = {
+        side: sum(item.label == 0 for item in getattr(task, side))
+        for side in ("train", "val", "test")
+    }
+    assert counts["train"] == counts["val"] == 0 < counts["test"]
+    given = make(own, val={"bear": ["vb"], "fox": ["vf"]}, test={"bear": ["tb"], "fox": ["tf"]})
+    task = task_of(given, asked(shots=4, unseen=("bear",), split=split))
+    assert shas(task.val) == ["vf"]
+    assert sorted(shas(task.test)) == ["tb", "tf"]
+
+
 def test_groups_stay_together_and_another_rule_deals_anew(tmp_path):
     files = {
         "fox": [f"video{n // 3}_{n}.png" for n in range(18)],
