@@ -274,9 +274,8 @@ class TrainPage:
         """The method that is cross-validated, and its title."""
         chosen = drafted(session.mine, data_id)["method"]
         answer = self._studio.catalogue()
-        folds: Mapping[str, Any] = (
-            answer.value["folds"] if answer.state == "ready" else {"methods": (), "usual": ""}
-        )
+        known = answer.value.get("folds") if answer.state == "ready" else None
+        folds: Mapping[str, Any] = known or {"methods": (), "usual": ""}
         method = chosen if chosen in folds["methods"] else folds["usual"]
         return method, self._studio.method_title(method)
 

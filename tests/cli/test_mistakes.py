@@ -108,7 +108,7 @@ def test_alphas_that_are_none(train):
 def test_a_model_that_the_hub_cannot_give(train):
     complaint = train(model="ViT-B-32/laion2b_s34b_b79k").complaint
     assert "could not be fetched" in complaint
-    assert "--model embedded" in complaint
+    assert "use the embedded model" in complaint
 
 
 def test_a_model_that_does_not_exist(train):

@@ -255,6 +255,7 @@ def test_an_export_is_verified_and_packed(evaluator):
     assert {one["output"] for one in exported["differences"]} == {
         "image features",
         "text features",
+        "logits of photos",
     }
 
 

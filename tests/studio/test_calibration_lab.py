@@ -38,9 +38,9 @@ def test_the_diagram_shows_sure_against_right_and_the_scaled_beside_it(inspectio
     assert (plain["x"], plain["y"]) == ([pytest.approx(100 * SURE)], [75.0])
     assert plain["customdata"] == [4]
     assert (scaled["x"], scaled["y"]) == ([pytest.approx(75, abs=1e-2)], [75.0])
-    assert ["ID test", "as it is", "93–100 %", "4", "99.8\u202f%", "75.0\u202f%"] in value["table"][
-        "rows"
-    ]
+    assert ["ID test", "as it is", "93–100\u202f%", "4", "99.8\u202f%", "75.0\u202f%"] in value[
+        "table"
+    ]["rows"]
     assert "ID test 24.8" in value["label"]
 
 
