@@ -49,7 +49,7 @@ def read_file(content: bytes) -> Any:
     """
     with suppress(ValueError):
         return json.loads(content.decode("utf-8"))
-    return yaml.load(content, yaml.BaseLoader)  # makes texts, lists and mappings only
+    return yaml.BaseLoader(content).get_single_data()  # makes texts, lists and mappings only
 
 
 def unquoted(text: str) -> str:
@@ -105,5 +105,5 @@ def _members(text: str) -> list[Any]:
 def _flow(text: str) -> Any:
     """A text as YAML without types; None where it is none."""
     with suppress(yaml.YAMLError):
-        return yaml.load(text, yaml.BaseLoader)  # as above
+        return yaml.BaseLoader(text).get_single_data()
     return None

@@ -71,6 +71,8 @@ def _asked(dataset: Dataset, named: Mapping[str, Any]) -> Asked:
 class Side:
     """What one side of the split holds."""
 
+    name: str
+    """`train`, `val` or `test`."""
     title: str
     images: int
     low: int
@@ -85,7 +87,7 @@ def sides_of(task: FewShotTask) -> list[Side]:
         per_class = [0] * len(task.classes)
         for item in items:
             per_class[item.label] += 1
-        found.append(Side(w.sides[name], len(items), min(per_class), max(per_class)))
+        found.append(Side(name, w.sides[name], len(items), min(per_class), max(per_class)))
     return found
 
 

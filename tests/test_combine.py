@@ -104,14 +104,14 @@ def test_the_record_names_the_members_and_what_was_chosen_on(soup, pool):
     assert [m.run_id for m in record.combined.members] == ["low", "high", "seed"]
     assert [m.share for m in record.combined.members] == [1 / 3] * 3
     assert record.combined.chosen_on == "nothing"
-    assert [draw.seed for draw in record.combined.draws] == [0, 1]
     assert (record.selection.alpha, record.selection.alpha_chosen_on) == (1.0, "fixed")
     assert [point.alpha for point in record.wise] == [0.0, 0.5, 1.0]
     assert record.drift["test"].distortion > 0
     assert all((folder / name).exists() for name in record.files.values())
     phases = [event.name for event in events if isinstance(event, Stage)]
     assert phases == [
-        *("data", "zero-shot", "training", "choosing", "wise", "drift", "saving", "done")
+        *("data", "zero-shot", "training", "measuring", "gate"),
+        *("choosing", "wise", "drift", "saving", "done"),
     ]
     assert isinstance(RunFolder(folder).config(), CombinedConfig)
 

@@ -140,7 +140,7 @@ MUTANTS = [
     ),
     Mutant(
         "core.spelling",
-        "yaml.load(content, yaml.BaseLoader)",
+        "yaml.BaseLoader(content).get_single_data()",
         "yaml.safe_load(content)",
         test_a_file_is_read_as_texts_and_json_as_what_it_says,
     ),

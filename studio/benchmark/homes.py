@@ -80,7 +80,7 @@ def _log(settings: Settings, run_id: str, steps: int, over: bool = False) -> Non
 
 
 def _config(settings: Settings, seed: int) -> RunConfig:
-    return RunConfig(data=str(settings.home / "datasets" / "demo"), seed=seed)
+    return RunConfig(data=str(settings.home / "datasets" / "demo"), seed=seed, shots=16)
 
 
 def _measured(correct: int) -> Evaluation:

@@ -160,8 +160,8 @@ class BeforeQueue:
     per_class_range = "{low} to {high} a class"
     helps: ClassVar = {
         "train": "teach the model",
-        "choose": "choose the mixing weight",
-        "measure": "tell how good it is",
+        "val": "choose the mixing weight",
+        "test": "tell how good it is",
     }
     few = (
         "{images}: an accuracy on so few is known to ±{points} points. More photos, or more of "

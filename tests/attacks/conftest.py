@@ -38,7 +38,7 @@ from jobs.workspaces import Workspaces
 from tests.studio.conftest import TUNED, ZERO, point
 
 OWNER = "owner:correct horse"
-LOAD, TICK, HEADER, DATA, TRAIN, LIVE, LAB = 0, 1, 2, 5, 14, 19, 20
+LOAD, TICK, HEADER, DATA, TRAIN, LIVE, LAB = 0, 1, 2, 5, 14, 20, 21
 """Numbers of some of the page's events, in the order in which `studio.app.build` makes them."""
 
 
@@ -190,7 +190,8 @@ class Town:
 
     def _finished_run(self, person: Person) -> str:
         workspace = Workspaces(self.settings).remember(token(person))
-        config = RunConfig(data=str(self.settings.home / "datasets" / person.data_id), method="ft")
+        data = str(self.settings.home / "datasets" / person.data_id)
+        config = RunConfig(data=data, method="ft", shots=16)
         ledger = Ledger(self.settings)
         run = ledger.submit(config, workspace)
         folder = self.settings.run_folder(run.id)

@@ -124,8 +124,8 @@ def test_a_link_that_was_taken_back_answers_as_one_that_never_was(here, ann, lin
 def test_a_link_opens_a_closed_studio_for_its_run_only(tmp_path):
     with town(tmp_path, public=False, auth="owner:correct horse") as closed:
         owner = closed.owner()
-        run = Ledger(closed.settings).submit(RunConfig(data="/d", method="ft"))
-        closed.settings.run_folder(run.id).create(RunConfig(data="/d", method="ft"))
+        run = Ledger(closed.settings).submit(RunConfig(data="/d", method="ft", shots=16))
+        closed.settings.run_folder(run.id).create(RunConfig(data="/d", method="ft", shots=16))
         query = f"?share={made(owner, run.id)}"
         guest = closed.browser("guest")
         assert guest.client.get(f"/{query}").status_code == 200

@@ -69,9 +69,10 @@ def _call_faults(node: ast.Call) -> Iterator[str]:
 
 def test_no_source_of_ours_runs_data(figure):
     assert len(SOURCES) > 100
-    assert {
-        str(path): found for path in SOURCES if (found := [*faults(path.read_text("utf-8"))])
-    } == {}
+    found = {path.name: [*faults(path.read_text("utf-8"))] for path in SOURCES}
+    # Runs the code that an export prints, which is ours, in a process of its own.
+    assert found.pop("with_snippet.py") == ["calls .exec", "calls .exec"]
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
     figure(f"{len(SOURCES)} sources: 0 places")
 
 

@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from core.data.cache import ArrayCache
 from core.errors import UserError
 from core.methods import guidance
 from core.methods.car_ft import CarFT
-from core.methods.guidance import TextGuidance, divergence, guidance_loss
+from core.methods.guidance import GuidedMethod, TextGuidance, divergence, guidance_loss
 from core.methods.lipsum_ft import LipsumFT
 from core.models.prototypes import context_prototypes
 from core.training.frozen import FrozenViews
@@ -215,6 +216,21 @@ def test_a_divergence_over_one_text_holds_nothing_and_is_refused(tiny_task, meth
         method(method.Params(**knobs), clip, one)
 
 
+def test_the_term_enters_the_loss_as_it_is():
+    class Probe(GuidedMethod):
+        def __init__(self):
+            images = torch.nn.Flatten()
+            self.classifier = SimpleNamespace(features=images, head=lambda features: features)
+            self.guidance = SimpleNamespace(term=lambda tuned, _: 3 * tuned.sum())
+
+        def cross_entropy(self, logits, labels):
+            return logits.sum() + labels.sum()
+
+    batch = SimpleNamespace(images=torch.ones(2, 1, 1, 2), labels=torch.tensor([1, 2]))
+    loss = Probe().loss(batch)
+    assert {name: float(term) for name, term in loss.items()} == {"class": 7.0, "guidance": 12.0}
+
+
 MUTANTS = [
     Mutant(
         "core.methods.guidance",
@@ -301,15 +317,15 @@ MUTANTS = [
         test_fixed_guidance_by_divergence_is_car_ft_bit_by_bit,
     ),
     Mutant(
-        "core.methods.car_ft",
+        "core.methods.guidance",
         '"guidance": self.guidance.term(tuned, batch)',
         '"guidance": -self.guidance.term(tuned, batch)',
-        test_random_guidance_by_squares_is_lipsum_ft_bit_by_bit,
+        test_the_term_enters_the_loss_as_it_is,
     ),
     Mutant(
-        "core.methods.lipsum_ft",
-        '"guidance": self.guidance.term(tuned, batch)',
-        '"guidance": 0 * self.guidance.term(tuned, batch)',
-        test_random_guidance_by_squares_is_lipsum_ft_bit_by_bit,
+        "core.methods.guidance",
+        '"class": self.cross_entropy(',
+        '"class": 0 * self.cross_entropy(',
+        test_the_term_enters_the_loss_as_it_is,
     ),
 ]

@@ -87,7 +87,7 @@ def test_of_many_classes_those_with_errors_are_shown():
 
 
 def drawn(page, session):
-    view = page.views[3]
+    view = page.views[4]
     return view.draw(session)
 
 

@@ -209,15 +209,16 @@ def test_the_header_of_a_running_run_has_the_verdict_and_no_alarm(steady_record,
 
 
 def test_every_phase_has_its_words_and_its_share_of_the_whole():
-    phases = ["data", "zero-shot", "training", "choosing", "wise", "drift", "saving", "done"]
-    assert set(phases) == set(words.Live.phases) - {""}
+    phases = [phase for phase in words.Live.phases if phase]
+    assert phases[:3] == ["data", "zero-shot", "training"]
     shares = [share_done(Progress(phase=name)) for name in phases]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
     ends = [share_done(Progress(phase=name, step=4, steps=4)) for name in phases]
     assert ends[:-1] == shares[1:], "a phase ends where the next begins"
     middle = share_done(Progress(phase="choosing", step=2, steps=4))
-    assert shares[3] < middle < shares[4]
+    at = phases.index("choosing")
+    assert shares[at] < middle < shares[at + 1]
 
 
 def test_the_verdict_of_an_older_run_names_what_was_gained_and_what_fell(record):
