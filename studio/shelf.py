@@ -14,6 +14,7 @@ from typing import Any
 
 from core.data.dataset import Dataset, IngestReport, Item, Role
 from core.data.hashes import place_of
+from core.data.images import is_image_name
 from core.data.ingest import open_dataset
 from core.data.layout import read_layout
 from core.data.listing import list_files
@@ -259,7 +260,7 @@ def _check_folder(placed: Sequence[tuple[str, Path]], folder: str) -> None:
     inside = [rel.partition("/")[2] for rel, _ in placed]
     label = _label(placed)
     # What a file of labels says is read where the images are: in a process under limits.
-    if any(map(is_label_name, inside)):
+    if any(map(is_label_name, inside)) and any(map(is_image_name, inside)):
         return
     if all(inside) and label != words.Data.upload:
         read_layout(inside, label)

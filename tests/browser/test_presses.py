@@ -31,7 +31,7 @@ def press(page, selector):
 def test_a_click_on_queue_outlives_the_zero_shot_numbers(open_page, studio, demo, tmp_path):
     page, held = open_page("?data=demo&tab=train"), []
     see(page, "input[name=seed]")  # the methods are known
-    page.goto(studio.url)
+    page.goto(f"{studio.url}?tab=data")
     page.wait_for_function("window.EK?.arrived")
     predict = re.compile("run/predict")
     page.route(predict, lambda route: held.append(route))
@@ -87,9 +87,9 @@ def test_what_is_open_and_focused_stays_so_whatever_comes_and_goes_beside_it(ope
 )
 def test_nothing_is_redrawn_under_a_press(open_page, demo, redrawn):
     page = open_page("?data=demo&tab=train")
-    page.fill("input[name=shots]", "0")  # refused, so that nothing is queued
+    page.fill("input[name='params.epochs']", "0")  # refused, so that nothing is queued
     page.wait_for_function(
-        "document.querySelector('.ek-same pre').textContent.includes('--shots 0')"
+        "document.querySelector('.ek-same pre').textContent.includes('epochs=0')"
     )
     press(page, QUEUE)
     page.evaluate(

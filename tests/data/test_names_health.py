@@ -111,8 +111,7 @@ def test_names_that_differ_in_case_alone_are_said(tree):
 # What the embedded model's text tower reads: 24 tokens, two of which are its own. ---------------
 
 LONG = (
-    "a small brown bird with a streaked breast and a conical beak "
-    "that was seen on a thin branch, "
+    "a small brown bird with a streaked breast and a conical beak that was seen on a thin branch, "
 )
 
 
