@@ -62,8 +62,8 @@ def test_a_run_killed_at_every_place_ends_with_the_same_weights(
     job = ledger.submit(config)
     place = settings.run_folder(job.id)
     reached = []
-    # How often it lives through the place: the fifth file that is renamed is a checkpoint.
-    places = {"claim": 0, "before-rename": 4, "mid-epoch": 2, "after-checkpoint": 2}
+    # How often it lives through the place: the sixth file that is renamed is a checkpoint.
+    places = {"claim": 0, "before-rename": 5, "mid-epoch": 2, "after-checkpoint": 2}
     for crash, skipped in places.items():
         monkeypatch.setenv("EVENKEEL_CRASH_AT", crash)
         monkeypatch.setenv("EVENKEEL_CRASH_SKIP", str(skipped))

@@ -82,7 +82,8 @@ def said(place):
     return [
         {k: v for k, v in entry.items() if k not in changing}
         for entry in place.events()
-        if entry["kind"] not in ("resumed", "warned", "measuring")
+        # How often progress is told depends on what is cached by now.
+        if entry["kind"] not in ("resumed", "warned", "measuring", "advanced")
     ]
 
 

@@ -102,13 +102,19 @@ def test_an_image_that_needs_too_much_memory_is_refused_and_the_next_is_read(tmp
     )
 
 
+def only_decoder(pool):
+    """The process of the one decoder that a pool has, which waits for an image."""
+    held = pool._free.get()
+    pool._free.put(held)
+    return held._process.pid
+
+
 def test_an_image_that_takes_too_long_is_refused_and_the_next_is_read(tmp_path, decoders):
-    pipe = tmp_path / "endless.png"
-    os.mkfifo(pipe)  # opening it waits for ever
     pool = decoders(decode_seconds=0.2)
     pool.glance(image(tmp_path / "small.png"), "small.png")
+    os.kill(only_decoder(pool), signal.SIGSTOP)  # it does not come to an end
     with pytest.raises(UnreadableImage, match=r"'endless.png' .* longer than 0.2 seconds"):
-        pool.glance(pipe, "endless.png")
+        pool.glance(image(tmp_path / "endless.png"), "endless.png")
     assert pool.glance(tmp_path / "small.png", "small.png").size == (40, 40)
 
 
@@ -123,13 +129,16 @@ def test_an_image_that_takes_too_long_is_refused_and_the_next_is_read(tmp_path, 
 def test_a_decoder_that_dies_costs_the_image_that_it_read(tmp_path, decoders, blow, reason):
     pool = decoders()
     pool.glance(image(tmp_path / "small.png"), "small.png")
-    held = pool._free.get()
-    pool._free.put(held)
-    pipe = tmp_path / "bad.png"
-    os.mkfifo(pipe)
-    threading.Timer(0.3, os.kill, (held._process.pid, blow)).start()
+    pid = only_decoder(pool)
+    os.kill(pid, signal.SIGSTOP)  # so that the blow finds it with the image in hand
+
+    def strike():
+        os.kill(pid, blow)
+        os.kill(pid, signal.SIGCONT)
+
+    threading.Timer(0.3, strike).start()
     with pytest.raises(UnreadableImage, match=f"'bad.png' .*{reason}"):
-        pool.glance(pipe, "bad.png")
+        pool.glance(image(tmp_path / "bad.png"), "bad.png")
     assert pool.glance(tmp_path / "small.png", "small.png").size == (40, 40)
 
 
@@ -182,8 +191,7 @@ def test_an_upload_of_too_many_images_is_refused_with_the_number(tmp_path):
 
 def test_an_intake_that_is_killed_is_a_sentence_and_leaves_nothing(tmp_path):
     files = folder(tmp_path, "fox/1.png", "owl/1.png")
-    os.unlink(files[1][1])
-    os.mkfifo(files[1][1])  # its decoder waits for ever, and so does the intake
+    image(files[1][1], (7000, 7000))  # takes its decoder a second
 
     def kill_the_intake():
         listed = f"/proc/{os.getpid()}/task"
@@ -192,7 +200,6 @@ def test_an_intake_that_is_killed_is_a_sentence_and_leaves_nothing(tmp_path):
             for task in os.listdir(listed):
                 for pid in Path(listed, task, "children").read_text().split():
                     if b"jobs.uploads.intake" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                        time.sleep(0.5)
                         os.kill(int(pid), signal.SIGKILL)
                         return
             time.sleep(0.05)
