@@ -52,6 +52,8 @@ class Unpacked:
     """(name, reason) of every file that was left out for what it is; not among `paths`."""
     note: str | None = None
     """How the names were read, where that is a guess."""
+    encoding: str = ""
+    """The encoding that was guessed; empty where none was."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -112,7 +114,8 @@ def unpack(
         except _DAMAGE as error:
             raise _refusal(path.name, f"it is damaged ({_said(error)})") from None
     paths = tuple(member.path for member in members if member.path not in damaged)
-    return Unpacked(folder, paths, tuple(refused), named.note)
+    guessed = named.encoding if named.note else ""
+    return Unpacked(folder, paths, tuple(refused), named.note, guessed)
 
 
 class _Refused(Exception):

@@ -108,6 +108,10 @@ def place_zip(
         unpacked = unpack(path, Path(workspace), handling.limits)
         files = [(f"{path.stem}/{inner}", unpacked.folder / inner) for inner in unpacked.paths]
         report = place_files(files, root, role, domain, handling)
+    if unpacked.encoding:  # so that a person can still have the names read otherwise
+        settings = DatasetSettings.read(root / SETTINGS_NAME)
+        named = settings.model_copy(update={"zip_names": unpacked.encoding})
+        named.write(root / SETTINGS_NAME)
     return replace(
         report,
         ignored=(*unpacked.refused, *report.ignored),

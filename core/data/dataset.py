@@ -105,6 +105,8 @@ class Dataset:
     """What was decided earlier about the images of `train`."""
     own_names: tuple[str, ...] = ()
     """What each class's folder says as it stands, where `names` may have read it as a code."""
+    zip_names: str = ""
+    """The encoding that names in a zip were taken to have; empty where they said it."""
     named_by_hand: frozenset[str] = frozenset()
     """Class folders that `dataset.yaml` names."""
     unreadable: tuple[tuple[str, str], ...] = ()

@@ -87,6 +87,7 @@ class _Found:
     refused: Sequence[tuple[str, str]]
     """(path, reason) of what is not among the paths."""
     notes: tuple[str, ...]
+    zip_names: str = ""
 
 
 def _find(path: Path, workspace: Path | None, zip_names: str | None) -> _Found | None:
@@ -105,7 +106,9 @@ def _find(path: Path, workspace: Path | None, zip_names: str | None) -> _Found |
         place = workspace or platformdirs.user_cache_path("evenkeel") / "unpacked"
         found = unpack(path, place, names=zip_names)
         names = (path.name, path.stem)
-        return _Found(found.folder, found.paths, *names, found.refused, found.warnings)
+        return _Found(
+            found.folder, found.paths, *names, found.refused, found.warnings, found.encoding
+        )
     return None
 
 
@@ -162,6 +165,7 @@ def _read(
         title=settings.title or display_name(layout.base.rpartition("/")[2] or found.title),
         classes=layout.classes,
         names=names,
+        zip_names=settings.zip_names or found.zip_names,
         named_by_hand=frozenset(settings.classes),
         own_names=tuple(map(display_name, said.values())),
         templates=settings.templates,

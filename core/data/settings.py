@@ -35,6 +35,8 @@ class DatasetSettings(Params):
     groups that hold different ones, or the classes themselves."""
     reference: str = ""
     """Of folders that are domains, the one that is trained on; the others are OOD."""
+    zip_names: str = ""
+    """The encoding that names in an uploaded zip were taken to have, where it did not say."""
     exclude: tuple[str, ...] = ()
     """Images that are left out, by their path in the data set. They stay where they are."""
     relabel: dict[str, str] = Field(default_factory=dict)

@@ -110,7 +110,7 @@ class ZipNames:
         title = f"{_TITLES[self.encoding]} ({self.encoding})"
         return (
             f"The names in the zip say no encoding; read as {title}: {', '.join(names)}{more}. "
-            "If they look wrong, unpack the zip and give the folder."
+            "If they look wrong, the health report offers other readings."
         )
 
     def _read(self, raw: bytes) -> str:
@@ -118,6 +118,35 @@ class ZipNames:
         return next((t for one in order if (t := _decoded(raw, one)) is not None), None) or (
             raw.decode("cp437")
         )
+
+
+def other_readings(
+    names: Sequence[str], encoding: str, most: int = 2
+) -> list[tuple[str, dict[str, str]]]:
+    """What names that were read as `encoding` are in others, the likeliest first: (title of the
+    encoding, name to the other reading). Names that say the same in any are left out.
+    """
+    told = {name: raw for name in names if not (raw := _encoded(name, encoding)).isascii()}
+    found: dict[tuple[str, ...], tuple[float, str]] = {}
+    for other in ENCODINGS:
+        texts = [_decoded(raw, other) for raw in told.values()]
+        readable = [text for text in texts if text is not None]
+        if other == encoding or not told or len(readable) < len(texts):
+            continue
+        liking = sum(_like_a_name(text, other) for text in readable) * _RARER.get(other, 1.0)
+        title = f"{_TITLES[other]} ({other})"
+        if liking and readable != list(told):
+            found.setdefault(tuple(readable), (liking, title))
+    ranked = sorted(found.items(), key=lambda one: -one[1][0])[:most]
+    return [(title, dict(zip(told, texts, strict=True))) for texts, (_, title) in ranked]
+
+
+def _encoded(name: str, encoding: str) -> bytes:
+    """The bytes that a name was read from; none for one that was changed since."""
+    try:
+        return name.encode(encoding)
+    except UnicodeEncodeError:
+        return b""
 
 
 def known_encoding(encoding: str) -> str:

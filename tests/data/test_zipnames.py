@@ -10,8 +10,10 @@ from PIL import Image
 
 from core.data.archive import unpack
 from core.data.assemble import place_zip
+from core.data.curation import rename
+from core.data.health import check
 from core.data.ingest import open_dataset
-from core.data.zipnames import ENCODINGS, ZipNames
+from core.data.zipnames import ENCODINGS, ZipNames, other_readings
 from core.errors import UserError
 
 
@@ -169,3 +171,24 @@ def test_thousands_of_names_are_read_at_once(tmp_path):
         infos.append(info)
     names = ZipNames(infos)
     assert [names[info] for info in infos] == [name for name, _ in members]
+
+
+def test_other_readings_are_offered_the_likeliest_first():
+    misread = [name.encode("cp932").decode("cp1252") for name in ("ネコ", "トリ")]
+    titles, texts = zip(*other_readings([*misread, "fox"], "cp1252"), strict=True)
+    assert titles[0] == "Shift-JIS (cp932)"
+    assert texts[0] == dict(zip(misread, ("ネコ", "トリ"), strict=True))
+    assert other_readings(["fox", "red owl"], "cp932") == []
+    assert other_readings(["ネコ renamed by hand ☃"], "cp932") == []
+
+
+def test_an_upload_keeps_what_was_guessed_and_data_offers_the_rest(tmp_path):
+    place_zip(zipped(tmp_path / "animals.zip", ("猫", "犬"), "cp932"), tmp_path / "set")
+    dataset = open_dataset(tmp_path / "set")
+    assert dataset.zip_names == "cp932"
+    offered = [one for one in check(dataset).findings if one.kind.startswith("zip-names")]
+    assert offered
+    assert all(len(one.names) == 2 for one in offered)
+    rename(dataset, {folder: "cat" for folder, _, _ in offered[0].names[:1]})
+    rest = [f for f in check(open_dataset(tmp_path / "set")).findings if "zip-names" in f.kind]
+    assert all(len(one.names) == 1 for one in rest)

@@ -13,7 +13,8 @@ from core.data.dataset import Dataset
 from core.data.health.codes import kinds_of
 from core.data.health.findings import Finding
 from core.data.names import fold
-from core.data.prompts import prompts_for
+from core.data.prompts import display_name, prompts_for
+from core.data.zipnames import other_readings
 
 
 class Tokenize(Protocol):
@@ -47,6 +48,7 @@ def worded(dataset: Dataset) -> Iterator[Finding]:
     wrong = [row for row in columns if row[3]]
     if wrong:
         yield _no_words(wrong, len(dataset.classes))
+    yield from _read_otherwise(dataset)
     told = [
         row
         for row in zip(dataset.classes, dataset.own_names, dataset.names, strict=True)
@@ -74,6 +76,24 @@ def proposals(names: Sequence[str], kinds: Sequence[str]) -> list[str]:
         word if word != name and taken[fold(word)] == 1 and not kind else ""
         for word, name, kind in zip(words, names, kinds_of(words), strict=True)
     ]
+
+
+def _read_otherwise(dataset: Dataset) -> Iterator[Finding]:
+    """What names from a zip are in other encodings, where it did not say which."""
+    ours = [name for name in dataset.classes if name not in dataset.named_by_hand]
+    if not dataset.zip_names:
+        return
+    called = dict(zip(dataset.classes, dataset.names, strict=True))
+    for number, (title, texts) in enumerate(other_readings(ours, dataset.zip_names)):
+        told = [(name, called[name], display_name(text)) for name, text in texts.items()]
+        yield Finding(
+            f"zip-names-{number}",
+            "warning",
+            f"The names in the zip may be {title}",
+            f"They say no encoding and were read as {dataset.zip_names}: "
+            f"{_listed([own for _, own, _ in told])}. Take the others if these look wrong.",
+            names=tuple(told),
+        )
 
 
 def _no_words(wrong: Sequence[tuple[str, str, str, str]], count: int) -> Finding:
