@@ -26,7 +26,7 @@ State = tuple[str, str, Callable[[Any], None] | None]
 PATIENCE_MS = 900_000
 CHARTS_MS = 2500
 """Until charts and thumbnails are drawn."""
-QUICK = RunConfig(data="", method="tip-adapter")
+QUICK = RunConfig(data="", method="tip-adapter", shots=16)
 """What the first run is compared with."""
 BROKEN = RunConfig(data="", method="fd-align", shots=2, params={"epochs": 4, "lr": 1e30})
 """A run that fails: its loss is no number from the second step on."""

@@ -65,8 +65,7 @@ def sample_task(
     other file names change what comes first. `allow_fewer` and `group_by` None mean as the data set
     says; of a group that images are kept together by, all are on one side whatever the shots are.
     Classes named in `unseen` give no shots and no validation images, and are measured like the
-    others. Raises `UserError`
-    when a class is short.
+    others. Raises `UserError` when a class is short.
     """
     if shots < 1:
         raise UserError(f"shots: at least 1 per class is needed, got {shots}.")
