@@ -107,9 +107,9 @@ class ZipNames:
             return None
         names = [self._read(part) for part in self._parts[:_MOST_SHOWN]]
         more = ", …" if len(self._parts) > _MOST_SHOWN else ""
-        title = f"{_TITLES[self.encoding]} ({self.encoding})"
         return (
-            f"The names in the zip say no encoding; read as {title}: {', '.join(names)}{more}. "
+            f"The names in the zip say no encoding; read as {_title(self.encoding)}: "
+            f"{', '.join(names)}{more}. "
             "If they look wrong, the health report offers other readings."
         )
 
@@ -134,9 +134,8 @@ def other_readings(
         if other == encoding or not told or len(readable) < len(texts):
             continue
         liking = sum(_like_a_name(text, other) for text in readable) * _RARER.get(other, 1.0)
-        title = f"{_TITLES[other]} ({other})"
         if liking and readable != list(told):
-            found.setdefault(tuple(readable), (liking, title))
+            found.setdefault(tuple(readable), (liking, _title(other)))
     ranked = sorted(found.items(), key=lambda one: -one[1][0])[:most]
     return [(title, dict(zip(told, texts, strict=True))) for texts, (_, title) in ranked]
 
@@ -147,6 +146,18 @@ def _encoded(name: str, encoding: str) -> bytes:
         return name.encode(encoding)
     except UnicodeEncodeError:
         return b""
+
+
+def guessed_encoding(parts: Sequence[bytes]) -> tuple[str, str]:
+    """The likeliest encoding of short texts by one writer, none of them plain ASCII, that are not
+    UTF-8: as Python calls it, and its title for people.
+    """
+    encoding = _likeliest(parts)[0]
+    return encoding, _title(encoding)
+
+
+def _title(encoding: str) -> str:
+    return f"{_TITLES[encoding]} ({encoding})"
 
 
 def known_encoding(encoding: str) -> str:

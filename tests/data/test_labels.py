@@ -352,7 +352,31 @@ def test_an_older_encoding_is_read_and_said(tmp_path):
     text = table("{f}.jpg,{l}", "file,label").replace("owl", "hibou grand-duc d'Été")
     layout = read(tmp_path, {"labels.csv": text.encode("cp1252")}, IMAGES)
     assert "hibou grand-duc d'Été" in layout.classes
-    assert "no UTF-8 and was read as Windows-1252" in said(layout)
+    assert layout.report.warnings == (
+        "'labels.csv' is no UTF-8; read as Windows Western Europe (cp1252): hibou grand-duc d'Été. "
+        "If names look wrong, save it as UTF-8.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp1250", ("chłopiec", "żółw", "ptak")),
+        ("cp1251", ("кошка", "собака", "сова")),
+        ("cp932", ("犬", "猫", "鳥")),
+        ("gb18030", ("狗", "猫", "鸟")),
+    ],
+)
+@pytest.mark.parametrize("row", ["{f}.jpg;{l}", '"{f}.jpg","{l}"', "{f}.jpg\t{l}"])
+def test_labels_in_the_encoding_of_their_country_are_read_and_said(tmp_path, encoding, names, row):
+    text = table(row)
+    for plain, name in zip(CLASSES.values(), names, strict=True):
+        text = text.replace(plain, name)
+    layout = read(tmp_path, {"labels.csv": text.encode(encoding)}, IMAGES)
+    assert sorted(layout.classes) == sorted(names)
+    (warning,) = layout.report.warnings
+    assert f"({encoding}): " in warning
+    assert all(name in warning for name in names if not name.isascii())
 
 
 SPLITS = {

@@ -11,11 +11,15 @@ from core.data.labels.columns import MOST_COLUMNS, Found, read_grid
 from core.data.labels.exports import read_json, read_xml
 from core.data.labels.matching import Scope
 from core.data.labels.rows import NoLabels, Row, are_numbers, whole
+from core.data.zipnames import guessed_encoding
 
 LARGEST_BYTES = 32 * 1024**2
 """Of one file of labels; a million rows are less."""
 Separated = Callable[[Iterable[str]], Iterator[list[str]]]
 _SAMPLE_LINES = 300
+_BETWEEN_CELLS = re.compile(rb'[\r\n\t,;"]')
+"""Bytes that are never half of a character of East Asia, as `|` is."""
+_LONGEST_CELL = 200
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -30,7 +34,7 @@ class LabelFile:
     sure: bool
     """Whether it says that these are labels, and not anything else of the images."""
     encoding: str | None = None
-    """Where it is not UTF-8."""
+    """What it was taken for, where it is not UTF-8: a title for people."""
 
     @property
     def has_numbers(self) -> bool:
@@ -57,7 +61,7 @@ def read_label_file(path: str, data: bytes, scope: Scope) -> LabelFile:
 
 
 def decoded(data: bytes) -> tuple[str, str | None]:
-    """The text of a file, and its encoding where that is not UTF-8."""
+    """The text of a file, and the title of its likeliest encoding where that is not UTF-8."""
     for mark, name in _BOMS.items():
         if data.startswith(mark):
             return data[len(mark) if name == "utf-8" else 0 :].decode(name, "replace"), None
@@ -66,11 +70,10 @@ def decoded(data: bytes) -> tuple[str, str | None]:
     try:
         return data.decode("utf-8"), None
     except UnicodeDecodeError:
-        # cp1252 leaves five bytes undefined, which latin-1 reads as control characters.
-        try:
-            return data.decode("cp1252"), "Windows-1252"
-        except UnicodeDecodeError:
-            return data.decode("latin-1"), "Latin-1"
+        cells = dict.fromkeys(cell.strip() for cell in _BETWEEN_CELLS.split(data))
+        told = [cell for cell in cells if not cell.isascii() and len(cell) <= _LONGEST_CELL]
+        encoding, title = guessed_encoding(told or [data[:_LONGEST_CELL]])
+        return data.decode(encoding, "replace"), title
 
 
 def _documents(text: str) -> object:

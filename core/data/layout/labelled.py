@@ -173,11 +173,16 @@ def _home(image: str, found: Gathered, kept: set[str]) -> tuple[str, ...]:
 def _say(found: Gathered, unlabelled: Sequence[str], notes: Notes) -> None:
     counts = Counter(file.path for file in found.source.values())
     for file in found.files:
-        guessed = f", which is no UTF-8 and was read as {file.encoding}" if file.encoding else ""
         notes.understood.append(
-            f"Labels of {images(counts[file.path])} were read from '{file.path}' "
-            f"({file.source}){guessed}."
+            f"Labels of {images(counts[file.path])} were read from '{file.path}' ({file.source})."
         )
+        if file.encoding:
+            labels = {found.label[image] for image, by in found.source.items() if by is file}
+            told = some(sorted(label for label in labels if not label.isascii()))
+            notes.warnings.append(
+                f"'{file.path}' is no UTF-8; read as {file.encoding}{told and ': '}{told}. "
+                "If names look wrong, save it as UTF-8."
+            )
         missing = found.missing.get(file.path, [])
         if missing:
             are = "row names" if len(missing) == 1 else "rows name"
