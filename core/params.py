@@ -74,6 +74,8 @@ def first_problem(error: ValidationError) -> str:
     where = ".".join(str(part) for part in problem["loc"]) or "value"
     message = problem["msg"].removeprefix("Value error, ")
     message = message.removeprefix("Input should be ").removeprefix("Input ")
+    if problem["type"] == "dict_type":
+        message = "lines of 'key: value'"
     more = "" if error.error_count() == 1 else f" (and {error.error_count() - 1} more)"
     if problem["type"] == "missing":
         return f"{where} is needed and was not given{more}."

@@ -54,7 +54,8 @@ def fit(tensors: Mapping[str, Tensor], model: nn.Module, architecture: str) -> F
     state = _completed(named, wanted)
     if problem := _problem(state, wanted, architecture):
         visual = {name for name in wanted if name.startswith("visual.")}
-        if not _problem(_only(state, visual), _only(wanted, visual), architecture):
+        lacking = not state.keys() >= wanted.keys()
+        if lacking and not _problem(_only(state, visual), _only(wanted, visual), architecture):
             raise Unreadable(TOWER_ALONE)
         raise Unreadable(problem + _instead(fitting))
     return Fitted({name: state[name] for name in wanted}, tuple(notes))

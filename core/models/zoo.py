@@ -134,6 +134,8 @@ def _from_architecture(architecture: str, weights: str, quick_gelu: bool | None)
         return _fetched(architecture, weights, {"quick_gelu": quick})
     path = Path(weights).expanduser()
     if not os.path.exists(path):
+        if not tags or path.suffix or len(path.parts) > 1:
+            raise UserError(f"model: there is no file {str(path.absolute())!r}. {HOW_TO_NAME}")
         raise unknown(f"model {architecture}", weights, tags)
     return building.from_file(architecture, path, quick_gelu)
 

@@ -53,10 +53,10 @@ def test_a_key_without_a_value_says_nothing(tmp_path):
 WRONG = {
     "titel: x": "unknown key: there is no 'titel'. Did you mean 'title'",
     "classes: {foks: x}": "classes: there is no 'foks'. Did you mean 'fox'",
-    "classes: [fox]": "classes must be a valid dictionary",
     "classes: {fox: ''}": "'fox' has none",
     "allow_fewer: maybe": "allow_fewer must be",
     "templates: ['a fox']": "exactly once",
+    "classes: [red fox, owl]": "classes must be lines of 'key: value', got ['red fox', 'owl']",
     "templates: {a: b}": "templates must be",
     "group_by: video": "group_by must be",
     "relabel: {a.png: foks}": "relabel: there is no 'foks'. Did you mean 'fox'",
@@ -71,7 +71,7 @@ WRONG = {
     "a: &x [1]\nb: *x": "aliases",
     "title: !!python/object/apply:os.system [ls]": "is no valid YAML",
     "title: " + "[" * 3000: "is no valid YAML",
-    "title: \x00": "is no valid YAML",
+    "title: \x00": "is no valid YAML: special characters are not allowed",
 }
 
 
@@ -85,8 +85,9 @@ def test_what_is_wrong_is_one_sentence(tmp_path, text):
 
 
 def test_other_encodings_are_one_sentence(tmp_path):
-    with pytest.raises(UserError, match="no valid YAML"):
+    with pytest.raises(UserError, match="no valid YAML: it is not UTF-8; save it"):
         read(tmp_path, "title: crème".encode("latin-1"))
+    assert read(tmp_path, "title: crème".encode("utf-16")).title == "crème"
 
 
 def test_a_file_of_megabytes_is_not_parsed(tmp_path):

@@ -145,6 +145,23 @@ def test_strays_do_not_hide_a_root_folder():
 
 def test_dataset_yaml_is_no_stray():
     assert read(*FOX_OWL, "dataset.yaml").report.ignored == ()
+    assert read(*FOX_OWL, "dataset.yaml").report.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "path", ["dataset.yml", "Dataset.YAML", "dataset.yaml.txt", "fox/dataset.yaml"]
+)
+def test_settings_that_are_not_read_are_a_warning(path):
+    (warning,) = read(*FOX_OWL, path).report.warnings
+    assert warning == f"'{path}' is not read: settings are read from 'dataset.yaml' only."
+
+
+def test_settings_above_the_data_set_are_a_warning_unless_they_are_a_system_s():
+    inner = [f"set/{path}" for path in FOX_OWL]
+    hidden = ("__MACOSX/dataset.yml", ".old/dataset.yml", "set/._dataset.yml")
+    assert read(*inner, "set/dataset.yaml", *hidden).report.warnings == ()
+    (warning,) = read(*inner, "dataset.yaml").report.warnings
+    assert "settings are read from 'set/dataset.yaml' only" in warning
 
 
 def test_phone_pictures_that_are_not_read_are_a_warning():

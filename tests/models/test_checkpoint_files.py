@@ -224,6 +224,20 @@ def test_keys_that_do_not_fit_are_listed_with_the_architecture_that_does(tmp_pat
     assert "They fit ViT-S-16-alt." in said
 
 
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (lambda t: t * float("nan"), "text_projection is not finite everywhere"),
+        (lambda t: t.to(torch.int8), "quantised weights: text_projection holds int8 numbers"),
+        (lambda t: t[:-1], "keys of other sizes: text_projection is 31×"),
+    ],
+)
+def test_a_whole_text_tower_with_a_fault_is_not_called_missing(broken, reason, weights):
+    tensors = {**weights, "text_projection": broken(weights["text_projection"])}
+    with pytest.raises(Unreadable, match=reason):
+        fit(tensors, open_clip.CLIP(**TINY_VIT), "tiny")
+
+
 @pytest.mark.parametrize("prefix", ["visual.", "", "model.visual."])
 def test_an_image_tower_alone_needs_a_model_and_gets_its_text_tower(
     prefix, tiny_model, weights, tmp_path

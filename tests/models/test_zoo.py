@@ -23,7 +23,9 @@ from tests.conftest import TINY_VIT
             "ViT-B-32/openai",
             "could not be fetched: there is no connection .* use the embedded model",
         ),
-        ("ViT-B-32/no/such/file.pt", "ViT-B-32: there is no 'no/such/file.pt'"),
+        ("ViT-B-32/no/such/file.pt", "there is no file '.*no/such/file.pt'. Name it"),
+        ("ViT-S-32-alt/file.pt", "there is no file '.*/file.pt'. Name it"),
+        ("ViT-S-32-alt/openai", "there is no file '.*/openai'. Name it"),
     ],
 )
 def test_every_wrong_name_is_told_what_to_do(name, sentence, monkeypatch, tmp_path):

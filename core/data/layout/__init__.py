@@ -21,6 +21,7 @@ from core.data.layout.shapes import drop_masks, look_like_parts, reshaped
 from core.data.layout.vanished import vanished
 from core.data.names import (
     OWN_FILES,
+    SETTINGS_NAME,
     is_wrapper_name,
     natural_key,
     split_of,
@@ -77,6 +78,7 @@ def read_layout(
         )
     placed = sorted(notes.placed, key=lambda p: natural_key(p.path))
     prefix = f"{home}/" if home else ""
+    notes.warn_of_settings(paths, f"{prefix}{SETTINGS_NAME}")
     placed = [replace(p, path=p.path.removeprefix(prefix)) for p in placed]
     return Layout(home, classes, tuple(placed), notes.report(), notes.names)
 

@@ -1,13 +1,17 @@
 """What is being found out about a list of paths, in the words of the report."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from unicodedata import normalize
 
 from core.data.dataset import IngestReport, Role
 from core.data.layout.folder import Folder
 from core.data.names import fold, is_wrapper_name, natural_key, nfc
+
+_SETTINGS = re.compile(r"(^|/)dataset\.ya?ml(\.txt)?$", re.IGNORECASE)
+_HIDDEN = re.compile(r"(^|/)(\.|__MACOSX/)")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,12 @@ class Notes:
     def classes(self) -> tuple[str, ...]:
         """The classes that are trained on."""
         return tuple(sorted({p.class_name for p in self.placed if p.role == "train"}))
+
+    def warn_of_settings(self, paths: Iterable[str], read: str) -> None:
+        """Files that are meant as settings of the data set and are not the one that is read."""
+        for path in paths:
+            if path != read and _SETTINGS.search(path) and not _HIDDEN.search(path):
+                self.warnings.append(f"'{path}' is not read: settings are read from '{read}' only.")
 
     def place(self, folder: Folder, role: Role, domain: str, class_name: str) -> None:
         """Every image of a folder is of this class and domain."""
