@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.data.dataset import IngestReport
-from core.data.health import Finding
+from core.data.health import Finding, HealthReport
 from studio import words
 from studio.background import Answer
 from studio.markup import percent, render
@@ -29,6 +29,10 @@ def health_list(
     what zero-shot scores under the names of a finding as they are and as it offers them.
     """
     dataset, reports = opened.dataset, list(reports)
+    said = {finding.title for finding in findings}
+    warned = _unique(line for report in reports for line in report.warnings)
+    uploaded = [Finding("upload", "warning", line) for line in warned if line not in said]
+    findings = HealthReport.of([*uploaded, *findings]).findings
     shown = (item for domain in dataset.domains for item in domain.items)
     hashes = {item.path: item.sha256 for item in (*shown, *dataset.excluded)}
     levels = [(level, sum(f.level == level for f in findings)) for level in ("error", "warning")]

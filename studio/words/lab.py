@@ -75,7 +75,10 @@ class Lab:
     by_hand = "Set by hand while looking at {domains}: read these numbers as optimistic"
     table = "Table"
     frontier = "ID against OOD for every α"
-    frontier_note = "Every mark is one α that was measured. Up and to the right is better on both."
+    frontier_note = (
+        "Every mark is one α that was measured. To the right is better on your images. Up is "
+        "better on the other domains; without any, up is just a larger α."
+    )
     sentence = (
         "{mixing}: {id} on your images, {ood} on the mean of {n} other domains, against zero-shot."
     )

@@ -95,6 +95,7 @@ def test_few_images_and_imbalance_are_warnings_from_the_stated_numbers_on(tree):
     assert fine["few-images"].level == fine["unbalanced"].level == "pass"
     poor = findings(tree({**GOOD, "train/fox": 7, "train/owl": 29}, name="poor"))
     assert poor["few-images"].level == poor["unbalanced"].level == "warning"
+    assert poor["few-images"].title == "1 of 2 classes has fewer than 8 training images"
     assert "fox (7)" in poor["few-images"].detail
     assert "owl has 29, fox has 7" in poor["unbalanced"].detail
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from core.data.dataset import IngestReport
 from core.data.health import Finding
 from core.data.listing import list_files
 from core.errors import UserError
@@ -200,6 +201,19 @@ def test_hostile_names_stay_text_in_the_list_and_the_gallery(session):
     drawn += class_gallery(opened, "a", True)
     assert "<img src=x" not in drawn
     assert "&lt;img src=x" in drawn
+
+
+def test_what_an_upload_lost_is_a_warning_once_and_stands_before_what_passed(session):
+    opened = session.mine.data.open(session.place.data)
+    lost, known = "'a/1.jpg' was left out: the file is damaged.", "A folder is ignored."
+    found = [Finding("leak", "error", "Leak"), Finding("layout", "warning", known)]
+    found.append(Finding("unreadable", "pass", "All can be read"))
+    reports = [IngestReport(warnings=(lost, known)), IngestReport(warnings=(lost,))]
+    shown = health_list(opened, Answer("ready"), found, reports, True, False, {})
+    said = [shown.index(title) for title in ("Leak", "the file is damaged", "All can be read")]
+    assert said == sorted(said)
+    assert shown.count("the file is damaged") == shown.count(known) == 1
+    assert "2 warnings" in shown
 
 
 def test_buttons_are_not_shown_to_whom_they_do_not_serve(session):

@@ -19,7 +19,8 @@ def class_sizes(dataset: Dataset) -> Iterator[Finding]:
         yield Finding(
             "few-images",
             "warning",
-            f"{len(few)} of {len(counts)} classes have fewer than {FEW_IMAGES} training images",
+            f"{len(few)} of {len(counts)} classes {'has' if len(few) == 1 else 'have'} fewer than "
+            f"{FEW_IMAGES} training images",
             f"{shown}. With so few, results differ much between seeds.",
         )
     else:
