@@ -52,6 +52,15 @@ def read_file(content: bytes) -> Any:
     return yaml.BaseLoader(content).get_single_data()  # makes texts, lists and mappings only
 
 
+def yaml_problem(error: Exception) -> str:
+    """Why a file is no valid YAML, in one line."""
+    if not isinstance(error, yaml.reader.ReaderError):
+        return " ".join(str(error).replace('in "<byte string>", ', "in ").split())
+    if error.encoding == "unicode":  # it was decoded, and holds what no text may hold
+        return str(error.reason)
+    return "it is not UTF-8; save it in that encoding"
+
+
 def unquoted(text: str) -> str:
     """A text without the quotes around it, which not every shell takes away."""
     whole = text.strip()

@@ -12,6 +12,7 @@ from core.data.prompts import checked_templates
 from core.errors import UserError, unknown
 from core.params import Params
 from core.records import GroupBy
+from core.spelling import yaml_problem
 
 _LARGEST_BYTES = 1_000_000
 
@@ -144,13 +145,8 @@ def _parse(text: bytes) -> dict[str, Any]:
             values: dict[str, Any] = loader.construct_document(root)
             nothing = {key.value for key, value in root.value if _is_nothing(value)}
             return {key: value for key, value in values.items() if key not in nothing}
-    except yaml.reader.ReaderError as error:
-        of_text = error.encoding == "unicode"  # it was decoded, and holds what no text may hold
-        problem = error.reason if of_text else "it is not UTF-8; save it in that encoding"
-        raise UserError(f"{SETTINGS_NAME} is no valid YAML: {problem}.") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        problem = " ".join(str(error).replace('in "<byte string>", ', "in ").split())
-        raise UserError(f"{SETTINGS_NAME} is no valid YAML: {problem}") from None
+        raise UserError(f"{SETTINGS_NAME} is no valid YAML: {yaml_problem(error)}") from None
     got = "a list" if isinstance(root, yaml.SequenceNode) else "a text"
     raise UserError(
         f"{SETTINGS_NAME} must be lines of 'key: value' ({', '.join(DatasetSettings.model_fields)})"

@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.models.names import absolute
 from core.records import Mixing, RunConfig, RunRecord
 from core.runs import RunFolder
-from core.spelling import read, read_file, unquoted
+from core.spelling import read, read_file, unquoted, yaml_problem
 from jobs.naming import find_run as find_run
 from jobs.settings import Settings
 
@@ -219,7 +219,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"config: {path} cannot be read ({error.strerror}).") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"config: {path} is no valid YAML: {error}") from None
+        raise UserError(f"config: {path} is no valid YAML: {yaml_problem(error)}") from None
     if not isinstance(values, dict):
         raise UserError(f"config: {path} must be lines of 'name: value', got {values!r}.")
     return values

@@ -86,7 +86,7 @@ def test_an_unknown_knob(train):
     ("knob", "sentence"),
     [
         ("lr=-1", "lr must be greater than 0, got -1"),
-        ("lr=fast", "got 'fast'"),
+        ("lr=fast", "lr must be a number, got 'fast'"),
         ("epochs=0", "epochs must be greater than or equal to 1, got 0"),
         ("epochs", "--set must be KNOB=VALUE such as lr=1e-5, got 'epochs'"),
     ],
@@ -130,6 +130,8 @@ def test_a_config_file_that_is_wrong(train, tmp_path):
     assert "name: value" in train("--config", file).complaint
     file.write_text("shoots: 3")
     assert "Did you mean 'shots'" in train("--config", file).complaint
+    file.write_bytes("out: Läufe".encode("cp1252"))
+    assert "no valid YAML: it is not UTF-8; save it in" in train("--config", file).complaint
 
 
 def test_an_out_folder_with_other_things_in_it(train, tmp_path):
