@@ -68,14 +68,22 @@ class Params(BaseModel):
         return [_knob(name, field) for name, field in cls.model_fields.items()]
 
 
+_PLAINLY = {
+    "dict_type": "lines of 'key: value'",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+}
+"""What a value must be, by Pydantic's name for what is wrong with it."""
+
+
 def first_problem(error: ValidationError) -> str:
     """Pydantic's first complaint as a sentence: `lr must be …, got -1`."""
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"]) or "value"
     message = problem["msg"].removeprefix("Value error, ")
     message = message.removeprefix("Input should be ").removeprefix("Input ")
-    if problem["type"] == "dict_type":
-        message = "lines of 'key: value'"
+    message = _PLAINLY.get(problem["type"], message)
     more = "" if error.error_count() == 1 else f" (and {error.error_count() - 1} more)"
     if problem["type"] == "missing":
         return f"{where} is needed and was not given{more}."

@@ -102,11 +102,15 @@ def place_zip(
     role: Role = "train",
     domain: str | None = None,
     handling: Handling = _PLAIN,
+    sent_as: str = "",
 ) -> IngestReport:
-    """The same for a zip; its name without `.zip` counts as the dropped folder's."""
+    """The same for a zip; its name without `.zip` counts as the dropped folder's. `sent_as` is
+    that name where the file at `path` has another.
+    """
+    name = Path(sent_as.replace("\\", "/")).stem or path.stem
     with handling.temporary(root) as workspace:
         unpacked = unpack(path, Path(workspace), handling.limits)
-        files = [(f"{path.stem}/{inner}", unpacked.folder / inner) for inner in unpacked.paths]
+        files = [(f"{name}/{inner}", unpacked.folder / inner) for inner in unpacked.paths]
         report = place_files(files, root, role, domain, handling)
     if unpacked.encoding:  # so that a person can still have the names read otherwise
         settings = DatasetSettings.read(root / SETTINGS_NAME)

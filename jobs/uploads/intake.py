@@ -73,7 +73,8 @@ def _take_in(request: Request, limits: Limits, decoders: Decoders) -> IngestRepo
     files = [(rel, Path(path)) for rel, path in request.files]
     root = Path(request.root)
     if len(files) == 1 and files[0][0].lower().endswith(".zip"):
-        return place_zip(files[0][1], root, request.role, handling=handling)
+        sent_as, path = files[0]
+        return place_zip(path, root, request.role, handling=handling, sent_as=sent_as)
     return place_files(files, root, request.role, handling=handling)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,19 @@ def take(uploads, files, tmp_path):
 def left_over(tmp_path):
     arriving = tmp_path / "home" / "tmp" / "arriving"
     return [*arriving.iterdir(), *(tmp_path / "home" / "datasets").glob(".*")]
+
+
+def test_a_zip_goes_by_the_name_it_was_sent_with_not_by_that_of_its_bytes(tmp_path):
+    uploads = Uploads(settings_of(tmp_path))
+    take(uploads, folder(tmp_path, "fox/1.png", "owl/1.png"), tmp_path)
+    kept = tmp_path / "0123456789abcdef.zip"
+    with zipfile.ZipFile(kept, "w") as archive:
+        for name in ("fox", "owl"):
+            archive.write(image(tmp_path / f"{name}.png", colour=(9, 9, 9)), f"{name}/1.png")
+    root = tmp_path / "home" / "datasets" / "set"
+    report = uploads.take([("ink drawings.zip", kept)], root, "ood")
+    assert "OOD domains: ink drawings (2)." in report.report.understood
+    assert [path.name for path in (root / "ood").iterdir()] == ["ink drawings"]
 
 
 def test_decoders_that_nobody_holds_leave_no_process(tmp_path):
