@@ -257,7 +257,7 @@ def test_what_was_understood_is_said():
     assert said == (
         "The data set lies in the folder 'set'.",
         "2 classes (fox, owl): 2 train images.",
-        "No val and no test folder: what the shots leave of train is used.",
+        "No val and no test folder: their images are cut from train.",
         "OOD domains: sketch (1).",
     )
 

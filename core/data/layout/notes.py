@@ -116,7 +116,7 @@ class Notes:
         missing = [role for role in ("val", "test") if not counts[role]]
         if missing:
             self.understood.append(
-                f"No {' and no '.join(missing)} folder: what the shots leave of train is used."
+                f"No {' and no '.join(missing)} folder: their images are cut from train."
             )
 
     def say_ood(self) -> None:
