@@ -175,6 +175,11 @@ def _task(config: RunConfig, place: RunFolder, cache: Path | None) -> FewShotTas
         return task
     allowed = refuse_leaks(dataset, config.allow_leaks)
     task = task_of(keep_split(dataset, cache), config)
+    if not task.test:
+        raise UserError(
+            f"data: no image of {config.data} is left to test on: all are learnt from or chosen "
+            "with. Add images, 2 or more of each class, or a test folder."
+        )
     templates = resolve_templates(config.templates, dataset.templates)
     task = replace(task, templates=templates, notes=(*dataset.notes, *allowed, *task.notes))
     KeptTask.of(task, dataset, _below(config)).write(place.task_path)

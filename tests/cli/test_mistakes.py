@@ -45,6 +45,19 @@ def test_a_single_image(train, tmp_path):
     assert "Add images" in train(data=tmp_path / "data").complaint
 
 
+@pytest.mark.parametrize("ood", [False, True])
+def test_one_image_of_each_class_and_none_to_test_on(evenkeel, tmp_path, tiny_model, ood):
+    for number, name in enumerate(("fox", "owl")):
+        image(tmp_path / "data" / name / "1.png", (number, 0, 0))
+        if ood:
+            image(tmp_path / "data" / "ood" / "sketch" / name / "2.png", (number, 9, 0))
+    default = evenkeel(
+        "train", tmp_path / "data", "--model", tiny_model, "--method", "lp", "--out", tmp_path / "r"
+    )
+    assert "is left to test on" in default.complaint
+    assert "2 or more of each class" in default.complaint
+
+
 def test_an_unreadable_image(train, tmp_path):
     for name in ("fox", "owl"):
         for number in range(6):
