@@ -22,6 +22,11 @@ from core.errors import UserError
 
 Arrays = Mapping[str, NDArray[Any]]
 _READERS = Path(__file__).with_name("readers")
+_SURROUNDINGS = {
+    "HF_HUB_OFFLINE": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "PYTHONIOENCODING": "utf-8",  # a snippet prints class names, and our output may lack letters
+}
 _TIMEOUT_SECONDS = 300
 
 
@@ -79,7 +84,7 @@ def _read(reader: str, folder: Path, asked: Arrays) -> dict[str, NDArray[Any]]:
         try:
             done = subprocess.run(
                 command,
-                env={**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""},
+                env={**os.environ, **_SURROUNDINGS},
                 cwd=place,
                 capture_output=True,
                 encoding="utf-8",

@@ -58,6 +58,13 @@ def test_what_a_reader_complains_of_need_not_be_in_our_encoding(echo):
         ask(echo, 1.0)
 
 
+def test_what_a_reader_prints_need_not_be_in_the_encoding_of_our_output(echo, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    with (echo / "with_echo.py").open("a") as script:
+        script.write("print('ch\\u0142opiec')\n")
+    assert ask(echo, 1.0)[0].fits
+
+
 @pytest.mark.parametrize("factor", [1.1, float("nan")])
 def test_other_outputs_are_a_failure_that_names_the_numbers(echo, factor):
     with pytest.raises(UserError, match=r"not the run's: logits (2.0e-01|nan) \(allowed 1e-02\)"):
