@@ -91,6 +91,12 @@ def sides_of(task: FewShotTask) -> list[Side]:
     return found
 
 
+def taken(opened: Opened, task: FewShotTask) -> int:
+    """How many images train in this task that the split keeps to choose or to measure with."""
+    sides = opened.dataset.split.sides
+    return sum(sides.get(item.sha256, "train") != "train" for item in task.train)
+
+
 def reach(task: FewShotTask) -> float | None:
     """How far a 95 % interval of the accuracy on the test images reaches either way at most; None
     where that is little.
@@ -185,7 +191,8 @@ def _of_copies(dataset: Dataset, may_change: bool, leaks_allowed: bool) -> Itera
     twice = [copies for copies in groups if _in_two_classes(copies)]
     leaks = [copies for copies in groups if is_leak(copies) and not _in_two_classes(copies)]
     if twice:
-        fixes = (Fix(w.leave_out, "leave-out", {"kind": "two-classes"}),) if may_change else ()
+        kind = {"kind": "two-classes"}
+        fixes = (Fix(w.leave_both_out, "leave-out", kind),) if may_change else ()
         example = " = ".join(item.path for _, item in twice[0][:2])
         text = w.two_classes.format(images=count(len(twice), *words.Numbers.images), such=example)
         yield Obstacle(text, fixes)

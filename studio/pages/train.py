@@ -20,7 +20,7 @@ from studio.context import Studio
 from studio.curating import allow_leaks
 from studio.estimates import Estimate, estimate
 from studio.markup import count, decimal, duration, interval, percent, render, size
-from studio.next_run import Asked, asked_of, leave_out, obstacles, reach, sides_of, to_beat
+from studio.next_run import Asked, asked_of, leave_out, obstacles, reach, sides_of, taken, to_beat
 from studio.prompting import Prompting
 from studio.recommending import drafted, situation_of
 from studio.same_run import codes, config_of
@@ -228,6 +228,8 @@ class TrainPage:
         asked = asked_of(opened, config)
         task = asked.task
         few = reach(task) if task else None
+        kept = config.get("split", "kept") == "kept"
+        taken_here = taken(opened, task) if task and kept else 0
         return render(
             "split.html",
             problem=asked.problem,
@@ -237,6 +239,11 @@ class TrainPage:
                 points=decimal(100 * few, 0),
             )
             if task and few
+            else "",
+            taken=w_split.taken.format(
+                images=count(taken_here, *words.Numbers.images), shots=asked.shots
+            )
+            if taken_here
             else "",
             no_val=bool(task and not task.val),
             is_given=all(opened.dataset.items(side) for side in ("val", "test")),

@@ -167,6 +167,10 @@ class BeforeQueue:
         "{images}: an accuracy on so few is known to ±{points} points. More photos, or more of "
         "them to measure on, make it surer."
     )
+    taken = (
+        "{images} of those that choose or measure train here, because {shots} shots are more than "
+        "the side that trains has. This run is measured on fewer images than others."
+    )
     no_val = "No image is left to choose α on."
     shares = "Split every class again, as train : choose : measure"
     shares_help = "Runs that are finished keep the split they had."
@@ -196,8 +200,9 @@ class BeforeQueue:
         "trained on says nothing."
     )
     leave_out = "Leave them out"
+    leave_both_out = "Leave both copies out"
     allow = "Train without them"
-    use_shots = "Use {shots} shots"
+    use_shots = "Use {shots} shots, as it is split"
     allow_fewer = "Let small classes give what they have"
     disk = (
         "{free} are free on the disk, and a run needs {needed}. A run that you queue waits until "
