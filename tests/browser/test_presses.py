@@ -87,6 +87,7 @@ def test_what_is_open_and_focused_stays_so_whatever_comes_and_goes_beside_it(ope
 )
 def test_nothing_is_redrawn_under_a_press(open_page, demo, redrawn):
     page = open_page("?data=demo&tab=train")
+    page.fill("input[name=shots]", "4")  # whatever a test before has typed
     page.fill("input[name='params.epochs']", "0")  # refused, so that nothing is queued
     page.wait_for_function(
         "document.querySelector('.ek-same pre').textContent.includes('epochs=0')"
@@ -98,4 +99,4 @@ def test_nothing_is_redrawn_under_a_press(open_page, demo, redrawn):
     )
     page.mouse.up()
     see(page, "#tab-train .ek-notice-error")
-    page.fill("input[name=shots]", "4")
+    page.fill("input[name='params.epochs']", "")
