@@ -1,36 +1,41 @@
-"""The next run on a data set, looked at before it is queued: its split, and what would stop it."""
+"""The next run on a data set, looked at before it is queued: what it asks for and what stops it."""
 
 import json
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from core.data import curation
 from core.data.dataset import Dataset
 from core.data.fewshot import FewShotTask
 from core.data.health.copies import copies_of, is_leak, role, superfluous
 from core.data.split import task_of, with_shots
 from core.errors import UserError
-from core.intervals import Z95
 from core.records import RunConfig
 from studio import words
 from studio.background import Answer
+from studio.curating import allow_leaks
 from studio.markup import count, size
+from studio.recommending import drafted
+from studio.session import Session
 from studio.shelf import Opened
+from studio.view import Handler
 
 if TYPE_CHECKING:
+    from studio.context import Studio
     from studio.workspace import Workspace
 
 w = words.BeforeQueue
 _OF_TASK = ("shots", "split", "seed", "allow_fewer", "unseen", "group_by")
 """What of a config the task depends on."""
-FEW_POINTS = 0.15
-"""A 95 % interval that reaches further than this says so."""
 REMEMBERED = 128
 """Answers about one data set that are kept: a form is typed into, and may ask for many runs."""
 MIB = 1 << 20
+EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True)
@@ -65,44 +70,6 @@ def _asked(dataset: Dataset, named: Mapping[str, Any]) -> Asked:
         return Asked(task_of(dataset, config), shots=config.shots or 0)
     except UserError as error:
         return Asked(None, str(error), config.shots or 0)
-
-
-@dataclass(frozen=True)
-class Side:
-    """What one side of the split holds."""
-
-    name: str
-    """`train`, `val` or `test`."""
-    title: str
-    images: int
-    low: int
-    """Of the class with the fewest."""
-    high: int
-
-
-def sides_of(task: FewShotTask) -> list[Side]:
-    """Images that train, choose and measure, and the range over the classes."""
-    found = []
-    for name, items in (("train", task.train), ("val", task.val), ("test", task.test)):
-        per_class = [0] * len(task.classes)
-        for item in items:
-            per_class[item.label] += 1
-        found.append(Side(name, w.sides[name], len(items), min(per_class), max(per_class)))
-    return found
-
-
-def taken(opened: Opened, task: FewShotTask) -> int:
-    """How many images train in this task that the split keeps to choose or to measure with."""
-    sides = opened.dataset.split.sides
-    return sum(sides.get(item.sha256, "train") != "train" for item in task.train)
-
-
-def reach(task: FewShotTask) -> float | None:
-    """How far a 95 % interval of the accuracy on the test images reaches either way at most; None
-    where that is little.
-    """
-    half: float = Z95 * 0.5 / len(task.test) ** 0.5 if task.test else 1.0
-    return half if half > FEW_POINTS else None
 
 
 def to_beat(zero: Answer, asked: Asked) -> tuple[float | None, float | None]:
@@ -238,3 +205,52 @@ def _of_memory(needed: int | None) -> Iterator[Obstacle]:
 
 def _is_gone(line: str) -> bool:
     return line.startswith("Class '") and "has no image" in line
+
+
+def fixes(studio: "Studio") -> dict[str, Handler]:
+    """The handlers of the buttons that mend an obstacle, by what their button does."""
+
+    def retry_catalogue(_session: Session, _detail: Mapping[str, Any]) -> None:
+        studio.background.forget("catalogue")
+
+    def retry_zero_shot(session: Session, _detail: Mapping[str, Any]) -> None:
+        if session.data:
+            studio.background.forget(session.mine.answers.zero_shot_key(session.data))
+
+    return {
+        "retry-catalogue": retry_catalogue,
+        "retry-zero-shot": retry_zero_shot,
+        "use-embedded": _use_embedded,
+        "use-shots": _use_shots,
+        "allow-fewer": _allow_fewer,
+        "allow-leaks": allow_leaks,
+        "leave-out": _leave_out,
+    }
+
+
+def _use_embedded(session: Session, _detail: Mapping[str, Any]) -> None:
+    if session.data:
+        session.mine.keep(session.data, model=EMBEDDED)
+
+
+def _use_shots(session: Session, detail: Mapping[str, Any]) -> None:
+    _fill_in(session, shots=str(int(str(detail.get("n")))))
+
+
+def _allow_fewer(session: Session, _detail: Mapping[str, Any]) -> None:
+    _fill_in(session, allow_fewer="true")
+
+
+def _fill_in(session: Session, **fields: str) -> None:
+    """Change fields of the form as if they were typed; the form is drawn again."""
+    if session.data:
+        kept = {**drafted(session.mine, session.data)["fields"], **fields}
+        session.mine.keep(session.data, fields=kept, stamp=f"filled-{time.monotonic_ns()}")
+
+
+def _leave_out(session: Session, detail: Mapping[str, Any]) -> None:
+    kind = str(detail.get("kind"))
+    if session.data:
+        session.mine.data.change(
+            session.data, lambda dataset: curation.exclude(dataset, leave_out(dataset, kind))
+        )

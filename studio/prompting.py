@@ -39,7 +39,7 @@ class Prompting:
     # ---- the editor -------------------------------------------------------------------------
     def key(self, session: Session) -> Hashable:
         """What the editor depends on."""
-        data_id = _data(session)
+        data_id = session.data
         if data_id is None:
             return None
         measured, plain = self._measured(session, data_id)
@@ -51,7 +51,7 @@ class Prompting:
 
     def draw(self, session: Session) -> str:
         """The editor with the prompts filled in and what they score."""
-        data_id, catalogue = _data(session), self._studio.catalogue()
+        data_id, catalogue = session.data, self._studio.catalogue()
         if data_id is None or catalogue.state != "ready":
             return ""
         dataset = session.mine.data.open(data_id).dataset
@@ -74,7 +74,7 @@ class Prompting:
 
     def write(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Take another set, or the templates that were typed, one a line."""
-        data_id, form = _data(session), detail.get("form")
+        data_id, form = session.data, detail.get("form")
         if data_id is None or not isinstance(form, dict):
             return
         before = session.mine.draft(data_id)
@@ -97,12 +97,12 @@ class Prompting:
     # ---- the spurious prototypes ------------------------------------------------------------
     def has_prototypes(self, session: Session) -> bool:
         """Whether the chosen method has spurious prototypes."""
-        data_id = _data(session)
+        data_id = session.data
         return data_id is not None and self._own_prototypes(session, data_id) is not None
 
     def prototypes_key(self, session: Session) -> Hashable:
         """What the plot depends on."""
-        data_id = _data(session)
+        data_id = session.data
         if data_id is None or not self.has_prototypes(session):
             return None
         answer = self._prototypes(session, data_id)
@@ -110,7 +110,7 @@ class Prompting:
 
     def draw_prototypes(self, session: Session) -> Any:
         """Value of the chart."""
-        data_id = _data(session)
+        data_id = session.data
         if data_id is None or not self.has_prototypes(session):
             return None
         answer = self._prototypes(session, data_id)
@@ -120,7 +120,7 @@ class Prompting:
 
     def use_for_prototypes(self, session: Session, _detail: Mapping[str, Any]) -> None:
         """Make the spurious prototypes of the prompts that were written."""
-        if data_id := _data(session):
+        if data_id := session.data:
             draft, stamp = drafted(session.mine, data_id), f"prototypes-{time.monotonic_ns()}"
             fields = {**draft["fields"], KNOB: "dataset"}
             session.mine.keep(data_id, fields=fields, method=draft["method"], stamp=stamp)
@@ -190,7 +190,3 @@ def _of_set(chosen: str, sets: Mapping[str, Sequence[str]], dataset: Dataset) ->
 def _templates(session: Session, data_id: str) -> str | tuple[str, ...]:
     chosen = session.mine.draft(data_id)["templates"]
     return chosen if isinstance(chosen, str) else tuple(chosen)
-
-
-def _data(session: Session) -> str | None:
-    return session.place.data if session.mine.data.has(session.place.data) else None

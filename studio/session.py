@@ -133,6 +133,11 @@ class Session:
     turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     """Ticks and clicks of one page take turns: else an older drawing could cover a newer one."""
 
+    @property
+    def data(self) -> str | None:
+        """The data set that the page is about; None where there is none of that name here."""
+        return self.place.data if self.mine.data.has(self.place.data) else None
+
     def open(self, tab: str, opened: int | None) -> None:
         """Send the visitor to another place."""
         self.move = Move(tab, time.time_ns() // 1_000_000, opened)

@@ -7,8 +7,9 @@ from PIL import Image
 
 from core.data.split import move_split, parse_shares
 from studio.background import Answer
-from studio.next_run import asked_of, leave_out, obstacles, reach, sides_of, to_beat
+from studio.next_run import asked_of, leave_out, obstacles, to_beat
 from studio.shelf import Opened
+from studio.splitting import reach, sides_of
 from tests.data.test_fewshot import images, make
 
 READY = Answer("ready", {"device": {"kind": "cpu"}, "models": [], "methods": []})
