@@ -20,6 +20,7 @@ from core.data.prompts import resolve_templates
 from core.errors import UserError
 from core.evaluation.evaluate import labels_of
 from core.evaluation.paired import changes
+from core.events import result_of
 from core.intervals import wilson
 from core.methods import METHODS, find
 from core.models import zoo
@@ -81,11 +82,10 @@ def cross_validate(
     for number, part in enumerate(parts):
         task = _task(dataset, parts, number, prompts)
         fitting = find(method)(knobs, clip, task)
-        for _ in (steps := _Returning(fitting.fit())):
-            pass
+        classifier = result_of(fitting.fit())
         head = LinearHead(fitting.zero_shot_prototypes(), clip.logit_scale)
-        for found, classifier in ((hits, steps.value), (start, clip.with_head(head))):
-            _, logits = classifier.outputs_of(clip, task.root, part)
+        for found, one in ((hits, classifier), (start, clip.with_head(head))):
+            _, logits = one.outputs_of(clip, task.root, part)
             found.append((logits.argmax(1).cpu() == labels_of(part)).numpy())
         measured += part
     after, before = np.concatenate(hits), np.concatenate(start)
@@ -124,13 +124,14 @@ def split_folds(dataset: Dataset, folds: int, notes: list[str]) -> list[list[Ite
             f"cross-validation: class '{name}' has {groups[name]} images or groups, and 3 are the "
             "fewest: one to measure, one to choose, one to learn from. Add images of it."
         )
-    count = min(folds, groups[name])
+    parts: list[list[Item]] = [[] for _ in range(min(folds, groups[name]))]
     fold_of: dict[str, int] = {}
-    parts: list[list[Item]] = [[] for _ in range(count)]
     for order in drawn_order(pool, dataset.classes, seed=0).values():
+        held = [0] * len(parts)  # of this class
         for item in order:
-            smallest = min(range(count), key=lambda n: sum(i.label == item.label for i in parts[n]))
-            parts[fold_of.setdefault(keys[item.path], smallest)].append(item)
+            fold = fold_of.setdefault(keys[item.path], held.index(min(held)))
+            parts[fold].append(item)
+            held[fold] += 1
     return parts
 
 
@@ -152,18 +153,6 @@ def _task(
         val=tuple(parts[chooses]),
         test=tuple(parts[number]),
     )
-
-
-class _Returning:
-    """A generator's items, and what it returned in the end."""
-
-    value: Any = None
-
-    def __init__(self, steps: Any) -> None:
-        self._steps = steps
-
-    def __iter__(self) -> Any:
-        self.value = yield from self._steps
 
 
 def _share(hits: NDArray[np.bool_]) -> dict[str, Any]:

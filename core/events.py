@@ -1,9 +1,12 @@
 """What a run says while it goes: the CLI prints it, the worker stores it, a test collects it."""
 
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from core.records import Change, DomainScore, MeanChange, Mixing
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -137,3 +140,13 @@ class Warned(Event):
 
     kind = "warned"
     message: str
+
+
+def result_of(steps: Generator[Any, None, T]) -> T:
+    """What a generator of events returns, for a caller who does not listen."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            found: T = stop.value
+            return found

@@ -8,7 +8,7 @@ are WiSE at one α, outputs averaged half and half, VRF, and DaWin, which sees a
 
 import re
 import statistics
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from core.data.transforms import Augmentation
 from core.errors import UserError
 from core.evaluation.dawin import dawin
 from core.evaluation.evaluate import domains_of, flat, labels_of, measure, measure_outputs
+from core.events import result_of
 from core.finished import FinishedRun
-from core.interpolation import Combination, Member
+from core.interpolation import Member
 from core.interpolation.steady import NEIGHBOURS, HeldOutOn, gate_on, trust_in_tuned
 from core.interpolation.vrf import Vrf
 from core.models.classifier import EVALUATION_BATCH, Classifier
@@ -110,7 +111,7 @@ def _relatives(run: FinishedRun) -> Iterator[tuple[str, dict[str, float]]]:
     yield "outputs, half and half", against_zero_shot(both.evaluation)
     vrf = Vrf(Vrf.Params())
     steps = vrf.combine([Member("run", run.zero_shot, lambda: _classifier(run))], clip, task)
-    combination = _finish(steps)
+    combination = result_of(steps)
     yield "VRF", against_zero_shot(measure(combination.classifier, clip, task).evaluation)
     found = dawin((run.zero_shot, run.tuned), clip, task, (start, end))
     yield "DaWin (sees all test images)", against_zero_shot(found.evaluation)
@@ -119,15 +120,6 @@ def _relatives(run: FinishedRun) -> Iterator[tuple[str, dict[str, float]]]:
 def _classifier(run: FinishedRun) -> Classifier:
     assert isinstance(run.tuned, Classifier), "an ensemble has no gate"
     return run.tuned
-
-
-def _finish(steps: Generator[Any, None, Combination]) -> Combination:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            found: Combination = stop.value
-            return found
 
 
 @torch.inference_mode()

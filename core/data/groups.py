@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
@@ -61,8 +62,14 @@ def taken_at(path: Path) -> datetime | None:
         return None
 
 
+@lru_cache(maxsize=1 << 16)
+def _taken_at(_sha256: str, path: Path) -> datetime | None:
+    """The same, read once for the bytes of a file: a task is cut more than once."""
+    return taken_at(path)
+
+
 def _by_time(items: Sequence[Item], root: Path) -> dict[str, str]:
-    times = {item.path: taken_at(root / item.path) for item in items}
+    times = {item.path: _taken_at(item.sha256, root / item.path) for item in items}
     keys = {path: f"/{path}" for path, time in times.items() if time is None}
     dated = sorted((time, path) for path, time in times.items() if time is not None)
     start, last = None, None

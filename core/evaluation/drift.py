@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.evaluation.evaluate import Measured
-from core.events import Advanced, Event
+from core.events import Advanced, Event, result_of
 from core.models.clip import TEXT_BATCH, ClipModel, unit
 from core.models.random_texts import encode_tokens, random_texts, vocabulary
 from core.records import Drift
@@ -74,13 +74,7 @@ def random_text_moment(
 
     A `UserError` for a text tower that cannot read them.
     """
-    steps = text_moment_along(clip, texts, length, seed)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            found: Tensor = stop.value
-            return found
+    return result_of(text_moment_along(clip, texts, length, seed))
 
 
 def text_moment_along(
