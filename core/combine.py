@@ -7,7 +7,7 @@ from typing import Any
 
 from core.data.fewshot import FewShotTask
 from core.data.health.copies import leaks_noted
-from core.data.kept import KeptTask, kept_task, shared_task
+from core.data.kept_task import KeptTask, kept_task, shared_task
 from core.ending import Beginning, Made, conclude
 from core.environment import Clock
 from core.errors import UserError

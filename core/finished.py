@@ -18,7 +18,7 @@ from core.data.cache import ArrayCache
 from core.data.fewshot import FewShotTask
 from core.data.images import read_image
 from core.data.ingest import open_dataset
-from core.data.kept import KeptTask, kept_task
+from core.data.kept_task import KeptTask, kept_task
 from core.errors import UserError, unknown
 from core.evaluation.correcting import correct_templates
 from core.evaluation.correction import Correction

@@ -13,7 +13,7 @@ from core.data.health.copies import refuse_leaks
 from core.data.health.names import notes as name_notes
 from core.data.health.names import read_by
 from core.data.ingest import open_dataset
-from core.data.kept import KeptTask
+from core.data.kept_task import KeptTask
 from core.data.prompts import resolve_templates
 from core.data.split import keep_split, task_of
 from core.durable import is_disk_full

@@ -55,7 +55,7 @@ class RunFolder:
 
     @property
     def task_path(self) -> Path:
-        """Which image taught, chose and measured (see `core.data.kept`)."""
+        """Which image taught, chose and measured (see `core.data.kept_task`)."""
         return self.path / "task.json"
 
     @property

@@ -39,7 +39,7 @@ class About:
         note: str | None = None,
         tags: str | Iterable[str] | None = None,
     ) -> Self:
-        """With something said anew; None leaves it. Tags may be one text with commas between.
+        """With some of it changed; None leaves a part as it is. Tags may be one text with commas.
 
         Raises `UserError` for what is too long.
         """

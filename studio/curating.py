@@ -99,7 +99,7 @@ def _rename(session: Session, detail: Mapping[str, Any]) -> None:
 
 
 def _use_names(session: Session, detail: Mapping[str, Any]) -> None:
-    """Call the classes of a finding what stands beside them; a field left empty changes nothing."""
+    """Call the classes of a finding what was typed next to them; an empty field changes nothing."""
     data_id, form = _data(session), _form(detail)
     rows = [
         row

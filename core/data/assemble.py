@@ -16,7 +16,7 @@ from pathlib import Path
 from core.data.archive import unpack
 from core.data.dataset import IngestReport, Role, left_out
 from core.data.images import UnreadableImage
-from core.data.layout import Beside, Layout, Placed, read_layout, read_ood_layout
+from core.data.layout import Layout, Placed, Sidecars, read_layout, read_ood_layout
 from core.data.limits import Limits, in_gib
 from core.data.names import SETTINGS_NAME, matching_class, nfc, safe_name, split_extension
 from core.data.prompts import display_name
@@ -42,7 +42,7 @@ class Handling:
     bring: Bring = reencode
     """In this process by default; the studio asks a process under limits."""
     workspace: Path | None = None
-    """Where unfinished things lie, on the disk of the data set; by default beside it."""
+    """Where unfinished things lie, on the disk of the data set; by default next to it."""
 
     def temporary(self, root: Path) -> tempfile.TemporaryDirectory[str]:
         """A folder for what is not in its place yet."""
@@ -184,19 +184,19 @@ def _numbered(name: str, number: int) -> str:
 def _read_drop(
     sources: Mapping[str, Path], role: Role, domain: str | None, known: Sequence[str]
 ) -> Layout:
-    paths, beside = list(sources), Beside(sources.get)
+    paths, sidecars = list(sources), Sidecars(sources.get)
     tops = {path.split("/")[0] for path in paths}
     label = tops.pop() if len(tops) == 1 else "the upload"
     if role == "train":
-        return read_layout(paths, label, least_classes=1, beside=beside)
+        return read_layout(paths, label, least_classes=1, sidecars=sidecars)
     if not known:
         raise UserError(
             f"'{label}': add the training images first; other images are matched to their classes."
         )
     if role == "ood":
         named = safe_name(domain) if domain else None
-        return read_ood_layout(paths, label, known, named, beside)
-    layout = read_ood_layout(paths, label, known, beside=beside)
+        return read_ood_layout(paths, label, known, named, sidecars)
+    layout = read_ood_layout(paths, label, known, sidecars=sidecars)
     return replace(
         layout, placed=tuple(replace(place, role=role, domain=role) for place in layout.placed)
     )
@@ -313,7 +313,7 @@ def _settle(brought: Iterable[_Brought], root: Path) -> list[tuple[str, str]]:
 def _update_settings(root: Path, layout: Layout, dropped: Path | None) -> tuple[str, ...]:
     """Write `dataset.yaml`; what the drop's own one says is taken over, and what was there stays.
 
-    A class that nobody named is left to its folder's name, which is read anew each time.
+    A class that nobody named is left to its folder's name, which is read each time.
     """
     folders = _class_folders(root)
     old = DatasetSettings.read(root / SETTINGS_NAME)

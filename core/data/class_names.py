@@ -18,7 +18,7 @@ GENERIC = frozenset((
     "idx", "index", "type", "set", "target", "item", "object", "obj", "no", "nr", "num",
     "number", "klasse", "classe", "clase", "kategorie", "categorie", "categoria", "species",
 ))  # fmt: skip
-"""Words that say nothing beside a number."""
+"""Words that add nothing to a number."""
 
 _WORDNET = re.compile(r"n(\d{8})(?:[\s_.-]+(.*))?", re.IGNORECASE)
 _WORDNET_LAST = re.compile(r"(.*[^\W\d_].*?)[\s_.-]+n\d{8}", re.IGNORECASE)

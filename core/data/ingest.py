@@ -15,7 +15,7 @@ from core.data.dataset import Dataset, Domain, IngestReport, Item, Role, left_ou
 from core.data.decodable import unreadable
 from core.data.glance import Glance
 from core.data.hashes import hash_files, place_of
-from core.data.layout import Beside, read_layout
+from core.data.layout import Sidecars, read_layout
 from core.data.listing import LINK_TO_NOTHING, NOT_TEXT, list_folder
 from core.data.names import SETTINGS_NAME, stray_reason
 from core.data.prompts import display_name
@@ -115,7 +115,7 @@ def _find(path: Path, workspace: Path | None, zip_names: str | None) -> _Found |
 def _read(
     found: _Found, workspace: Path | None, decode: bool, glances: dict[str, Glance] | None
 ) -> Dataset:
-    layout = read_layout(found.paths, found.label, beside=Beside.below(found.root))
+    layout = read_layout(found.paths, found.label, sidecars=Sidecars.below(found.root))
     root = found.root / layout.base
     settings = DatasetSettings.read(root / SETTINGS_NAME, layout.classes)
     said = {folder: layout.names.get(folder, folder) for folder in layout.classes}

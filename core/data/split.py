@@ -167,7 +167,7 @@ def read_split(root: Path, workspace: Path | None = None) -> Split:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} is damaged ({error}). It says which images train and which measure. Put a "
-            "copy back, or delete it to split the images anew."
+            "copy back, or delete it to split the images again."
         ) from None
 
 

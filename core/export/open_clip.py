@@ -87,7 +87,7 @@ def own_features(source: Source) -> Arrays:
 
 
 def snippet(folder: Path, head: Head) -> str:
-    """Python that answers for a photo with open_clip and the head beside it."""
+    """Python that answers for a photo with open_clip and the head next to it."""
     return f'''import json
 from pathlib import Path
 

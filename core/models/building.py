@@ -116,7 +116,7 @@ def weights_in(folder: Path) -> Path:
     if chosen or parts:
         return chosen[0] if chosen else parts[0]
     safe = [path for path in found if path.suffix.lower() == ".safetensors"]
-    # Exports of our own put their class head beside the weights.
+    # Exports of our own put their class head next to the weights.
     fit_for_one = [path for path in safe or found if path.stem != "head"]
     if len(fit_for_one) == 1:
         return fit_for_one[0]

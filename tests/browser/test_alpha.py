@@ -24,7 +24,7 @@ def questions(page):
 
 
 def readings(page):
-    """By domain the accuracy as it is written, and what stands beside it."""
+    """By domain the accuracy as it is written, and what stands next to it."""
     return [
         (one.locator("b").inner_text(), one.locator("small").first.inner_text())
         for one in page.locator(READING).all()

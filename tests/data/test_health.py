@@ -270,7 +270,7 @@ def test_a_camera_a_day_or_a_place_that_goes_with_the_class_is_a_shortcut(photos
 
 
 def rename(root, pattern):
-    """Name the training images anew, every second one by the other pattern."""
+    """Name the training images again, every second one by the other pattern."""
     for number, folder in enumerate(("fox", "owl"), 1):
         for index, path in enumerate(sorted((root / "train" / folder).iterdir())):
             name = (pattern[index % 2] or pattern[0]).format(

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from core.data.labels import LARGEST_BYTES
-from core.data.layout import Beside, read_layout, read_ood_layout
+from core.data.layout import Sidecars, read_layout, read_ood_layout
 from core.errors import UserError
 
 FILES = ["a0", "a1", "b0", "b1", "c0", "c1"]
@@ -23,10 +23,10 @@ def read(tmp_path, files, images, ood=None):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         data = content if isinstance(content, bytes) else content.encode()
         (tmp_path / path).write_bytes(data)
-    beside = Beside.below(tmp_path)
+    sidecars = Sidecars.below(tmp_path)
     if ood:
-        return read_ood_layout([*files, *images], "my set", ood, beside=beside)
-    return read_layout([*files, *images], "my set", beside=beside)
+        return read_ood_layout([*files, *images], "my set", ood, sidecars=sidecars)
+    return read_layout([*files, *images], "my set", sidecars=sidecars)
 
 
 def classes_of(layout):
@@ -665,7 +665,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
     with open(tmp_path / "labels.csv", "wb") as file:
         file.truncate(LARGEST_BYTES + 1)
     with pytest.raises(UserError, match=r"'labels.csv': it is larger than 32 MiB"):
-        read_layout(["labels.csv", "1.jpg", "2.jpg"], "my set", beside=Beside.below(tmp_path))
+        read_layout(["labels.csv", "1.jpg", "2.jpg"], "my set", sidecars=Sidecars.below(tmp_path))
 
 
 def test_files_of_one_image_each_are_not_read(tmp_path):
@@ -675,7 +675,7 @@ def test_files_of_one_image_each_are_not_read(tmp_path):
         raise AssertionError(f"{path} was read")
 
     many = [f"labels/{n}.txt" for n in range(100)]
-    layout = read_layout([*images, *many], "my set", beside=Beside(never))
+    layout = read_layout([*images, *many], "my set", sidecars=Sidecars(never))
     assert len(layout.placed) == 80
 
 

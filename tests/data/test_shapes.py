@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from core.data.layout import Beside, read_layout
+from core.data.layout import Sidecars, read_layout
 from core.errors import UserError
 
 
@@ -13,8 +13,8 @@ def read(*paths, settings="", tmp_path=None, least_classes=2):
     if not settings:
         return read_layout(paths, "my set", least_classes)
     (tmp_path / "dataset.yaml").write_text(settings)
-    beside = Beside(lambda path: tmp_path / path if path == "dataset.yaml" else None)
-    return read_layout([*paths, "dataset.yaml"], "my set", least_classes, beside)
+    sidecars = Sidecars(lambda path: tmp_path / path if path == "dataset.yaml" else None)
+    return read_layout([*paths, "dataset.yaml"], "my set", least_classes, sidecars)
 
 
 def places(layout):

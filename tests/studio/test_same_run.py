@@ -114,7 +114,7 @@ def asked_by(text: str) -> RunConfig:
 
 
 def other_values(knob: dict, draw: random.Random) -> list:
-    """Values of a knob beside its default."""
+    """Values of a knob next to its default."""
     if knob["choices"]:
         values = knob["choices"]
     elif knob["type"] == "bool":

@@ -79,7 +79,7 @@ def test_too_few_classes_are_the_complaint_of_the_command_line(studio, images, r
 
 
 def with_table(studio, images, text):
-    """An upload of four images in one folder, and a table beside them."""
+    """An upload of four images in one folder, and a table next to them."""
     files = images(studio, *(f"pets/images/{n}.png" for n in range(4)))
     table = studio.settings.home / "tmp" / "uploads" / "table"
     table.write_text(text, "utf-8")

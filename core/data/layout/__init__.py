@@ -9,8 +9,6 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 from core.data.dataset import IngestReport
-from core.data.layout.beside import NOTHING
-from core.data.layout.beside import Beside as Beside
 from core.data.layout.folder import Folder
 from core.data.layout.labelled import read_labels
 from core.data.layout.notes import Notes, files, some
@@ -18,6 +16,8 @@ from core.data.layout.notes import Placed as Placed
 from core.data.layout.reading import UNNAMED_DOMAIN as UNNAMED_DOMAIN
 from core.data.layout.reading import find_base, read_base, read_ood
 from core.data.layout.shapes import drop_masks, look_like_parts, reshaped
+from core.data.layout.sidecars import NOTHING
+from core.data.layout.sidecars import Sidecars as Sidecars
 from core.data.layout.vanished import vanished
 from core.data.names import (
     OWN_FILES,
@@ -47,20 +47,20 @@ class Layout:
 
 
 def read_layout(
-    paths: Iterable[str], label: str, least_classes: int = 2, beside: Beside = NOTHING
+    paths: Iterable[str], label: str, least_classes: int = 2, sidecars: Sidecars = NOTHING
 ) -> Layout:
     """The place of every image among `paths` (POSIX; an empty folder ends in `/`).
 
-    `label` is what errors call the data; `beside` is how files that are no images are read. Raises
+    `label` is what errors call the data; `sidecars` reads the files that are no images. Raises
     `UserError` when there is nothing to train on.
     """
     paths = list(paths)
     notes = Notes()
     root = _sort_out(paths, notes, label)
     notes.warn_of_lookalikes(root)
-    settings = beside.settings(paths)
+    settings = sidecars.settings(paths)
     stray = list(notes.ignored)
-    root = read_labels(root, notes, beside, lambda: _by_folder(root, settings))
+    root = read_labels(root, notes, sidecars, lambda: _by_folder(root, settings))
     base = _read(root, settings, notes)
     gone = vanished(stray, root.all_images(), notes.homes)
     notes.warnings += gone
@@ -88,7 +88,7 @@ def read_ood_layout(
     label: str,
     classes: Sequence[str],
     domain: str | None = None,
-    beside: Beside = NOTHING,
+    sidecars: Sidecars = NOTHING,
 ) -> Layout:
     """The same for a folder that holds nothing but OOD images of classes known already.
 
@@ -97,7 +97,7 @@ def read_ood_layout(
     """
     notes = Notes()
     root = _sort_out(paths, notes, label)
-    root = read_labels(root, notes, beside, lambda: _by_known_folder(root, classes))
+    root = read_labels(root, notes, sidecars, lambda: _by_known_folder(root, classes))
     notes.ignore_loose(root)
     read_ood(root, classes, notes, domain)
     if not notes.placed:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from os.path import commonpath
 
 from core.data.labels import Images
-from core.data.layout.beside import Beside
 from core.data.layout.domains import DOMAIN, words_of
 from core.data.layout.folder import Folder
 from core.data.layout.gathered import Gathered, gather, label_files
 from core.data.layout.notes import Notes, counted, images, some
+from core.data.layout.sidecars import Sidecars
 from core.data.names import (
     fold,
     is_ood_name,
@@ -28,7 +28,7 @@ _SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers", ".parquet", ".arrow", ".fe
 
 
 def read_labels(
-    root: Folder, notes: Notes, beside: Beside, by_folder: Callable[[], Mapping[str, str]]
+    root: Folder, notes: Notes, sidecars: Sidecars, by_folder: Callable[[], Mapping[str, str]]
 ) -> Folder:
     """The tree with every labelled image in a folder of its class; `root` where folders decide.
 
@@ -42,7 +42,7 @@ def read_labels(
     candidates = label_files(path for path, _ in notes.ignored)
     if not candidates:
         return root
-    found = gather(candidates, Images(root.all_images()), beside.read)
+    found = gather(candidates, Images(root.all_images()), sidecars.read)
     notes.no_labels += found.not_read
     if not found.label:
         few = [(file.path, "all its images have more than one label") for file in found.files]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.data.fewshot import sample_task
-from core.data.kept import KeptTask, shared_task
+from core.data.kept_task import KeptTask, shared_task
 from core.data.split import task_of
 from core.errors import UserError
 from tests.data.test_fewshot import images, make, shas
@@ -141,19 +141,19 @@ def test_a_damaged_file_is_one_sentence(tmp_path, text):
 
 MUTANTS = [
     Mutant(
-        "core.data.kept",
+        "core.data.kept_task",
         "if item.sha256 not in trained | chosen)",
         "if item.sha256 not in trained)",
         test_what_one_run_has_seen_neither_chooses_nor_measures_another,
     ),
     Mutant(
-        "core.data.kept",
+        "core.data.kept_task",
         "union(*(kept.trained for kept in below))",
         "union()",
         test_what_a_run_stands_on_counts_as_seen,
     ),
     Mutant(
-        "core.data.kept",
+        "core.data.kept_task",
         "test = tuple(item for item in inside if item.sha256 not in self.seen)",
         "test = tuple(inside)",
         test_of_other_data_only_what_the_run_has_not_seen_is_measured,

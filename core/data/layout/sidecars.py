@@ -11,14 +11,14 @@ from core.errors import UserError
 
 
 @dataclass(frozen=True)
-class Beside:
+class Sidecars:
     """Where the files lie whose paths are read."""
 
     file: Callable[[str], Path | None]
     """Path, as in the list of paths, to the file itself."""
 
     @classmethod
-    def below(cls, root: Path) -> "Beside":
+    def below(cls, root: Path) -> "Sidecars":
         """The paths are relative to this folder."""
         return cls(lambda path: root / path)
 
@@ -46,5 +46,5 @@ class Beside:
             return DatasetSettings()
 
 
-NOTHING = Beside(lambda path: None)
+NOTHING = Sidecars(lambda path: None)
 """Names alone are known."""
