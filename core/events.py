@@ -4,7 +4,7 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-from core.records import Change, DomainScore, MeanChange, Mixing
+from core.results.records import Change, DomainScore, MeanChange, Mixing
 
 T = TypeVar("T")
 

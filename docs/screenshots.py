@@ -14,10 +14,10 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import submit
-from studio import words
+from studio.lab import words
 from tests.browser.running import CHROMIUM, Running, chromium_path, running_studio
 
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}

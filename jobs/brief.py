@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from core.runs import RunFolder
+from core.results.runs import RunFolder
 from jobs.progress import WINDOW, Fold, Progress
 
 _STEP = b'"kind": "step"'

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError, unknown
-from core.records import RunConfig
-from core.runs import RunFolder
+from core.results.records import RunConfig
+from core.results.runs import RunFolder
 from jobs.settings import Settings
 
 

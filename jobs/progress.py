@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from core.records import Mixing
+from core.results.records import Mixing
+from core.results.runs import RunFolder
 from core.rounding import percent, points
-from core.runs import RunFolder
 from jobs.curves import TERM, Curves, Series, Told, whole
 
 _AT_ONCE = 1 << 20

@@ -6,10 +6,10 @@ The ledger decides; the bell is rung so that a worker looks at once.
 import logging
 import shutil
 
-from core.records import RunConfig, read_config
-from jobs.doorbell import OUT_OF_REACH, Doorbell
+from core.results.records import RunConfig, read_config
 from jobs.ledger import Job, Ledger
 from jobs.settings import Settings
+from jobs.worker.doorbell import OUT_OF_REACH, Doorbell
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.data.limits import MIB, Limits
 from core.errors import UserError
 from core.params import first_problem
-from core.runs import RunFolder
+from core.results.runs import RunFolder
 
 _PREFIX = "EVENKEEL_"
 _FOLDERS = ("cache", "datasets", "runs", "exports", "tmp")

@@ -1,13 +1,9 @@
 """The studio put together: six places in one page over one home folder."""
 
-import os
-
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read by Gradio when it is imported
-
 import gc
+import os
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,22 +11,24 @@ import gradio as gr
 
 from jobs import logs
 from jobs.settings import Settings
-from studio import markup, theme, words
-from studio.context import Studio
-from studio.guard import Guard, names
-from studio.pages.compare import ComparePage
-from studio.pages.data import DataPage
-from studio.pages.export import ExportPage
-from studio.pages.lab import LabPage
-from studio.pages.live import LivePage
-from studio.pages.train import TrainPage
-from studio.routes import routes
-from studio.session import TABS, Place, Session
-from studio.shell import Shell
-from studio.sparse import SKIP, SparseBlocks
-from studio.view import Handler, Page, draw, guarded, outputs
-from studio.visitors import Stranger, Visitor, check_open, is_https
+from studio.compare.page import ComparePage
+from studio.data.page import DataPage
+from studio.door import theme
+from studio.door.gradio_hooks import SparseBlocks, behind, detail
+from studio.door.guard import Guard, names
+from studio.door.routes import routes
+from studio.export.page import ExportPage
+from studio.frame import markup
+from studio.frame.view import SKIP, Handler, Page, draw, guarded, outputs
+from studio.lab.page import LabPage
+from studio.live.page import LivePage
+from studio.people.visitors import Stranger, Visitor, check_open, is_https
+from studio.shell import words
+from studio.shell.page import Shell
+from studio.train.page import TrainPage
 from studio.workspace import Workspace
+from studio.workspace.session import TABS, Place, Session
+from studio.workspace.studio import Studio
 
 TICK_SECONDS = 1.0
 PLACES: dict[str, Callable[[Studio], Page]] = {
@@ -108,12 +106,12 @@ def _acting(
 
     def act(state: Session | None, event: gr.EventData, request: gr.Request) -> list[Any]:
         state = _again(studio, state, request)
-        detail = dict(event._data or {})
+        sent = detail(event)
         with state.turn:
             before = state.place.tab
-            guarded(name, handler, state, detail)
-            if state.place.tab not in (before, detail.get("tab")):
-                state.open(state.place.tab, detail.get("opened"))
+            guarded(name, handler, state, sent)
+            if state.place.tab not in (before, sent.get("tab")):
+                state.open(state.place.tab, sent.get("opened"))
             drawn = show(state)
             state.mine.leave(state.place)
             return drawn
@@ -173,12 +171,8 @@ def launch(settings: Settings) -> tuple[gr.Blocks, str]:
     studio.catalogue()
     demo = build(studio)
 
-    @asynccontextmanager
-    async def guard(app: Any) -> AsyncIterator[None]:
-        # Gradio puts middleware of its own around what `app_kwargs` could name; it starts here.
-        app.include_router(routes(studio))
-        app.middleware_stack = Guard(app.middleware_stack, studio.visitors, settings)
-        yield
+    def wall(inner: Any) -> Guard:
+        return Guard(inner, studio.visitors, settings)
 
     _, url, _ = demo.launch(
         server_name=settings.host,
@@ -193,6 +187,6 @@ def launch(settings: Settings) -> tuple[gr.Blocks, str]:
         ssr_mode=False,
         prevent_thread_lock=True,
         quiet=True,
-        app_kwargs={"lifespan": guard},
+        app_kwargs={"lifespan": behind(wall, routes(studio))},
     )
     return demo, url

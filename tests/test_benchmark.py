@@ -27,8 +27,7 @@ from core.data.ingest import open_dataset
 from core.errors import UserError
 from core.interpolation import INTERPOLATORS
 from core.methods import METHODS
-from core.pipeline import run
-from core.records import (
+from core.results.records import (
     DomainScore,
     Evaluation,
     Generalised,
@@ -38,6 +37,7 @@ from core.records import (
     Selection,
     WisePoint,
 )
+from core.run.pipeline import run
 
 
 def score(ece: float, nll: float) -> DomainScore:

@@ -22,7 +22,7 @@ from sources import ASSETS, Package, read_all
 
 sys.path.insert(0, str(ASSETS.parent))
 
-from core.demo import QUICK_CLASSES
+from core.data.demo import QUICK_CLASSES
 
 OPENMOJI = Package(
     "npm",

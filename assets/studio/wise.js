@@ -11,7 +11,7 @@
     const share = (alpha - a.alpha) / (b.alpha - a.alpha);
     return a.domains[domain] * (1 - share) + b.domains[domain] * share;
   }
-  /** Wilson's score interval of k of n, as `core/intervals.py` has it. */
+  /** Wilson's score interval of k of n, as `core/results/intervals.py` has it. */
   function wilson(correct, n) {
     const [z2, share] = [1.959963984540054 ** 2, correct / n];
     const centre = (share + z2 / (2 * n)) / (1 + z2 / n);

@@ -17,19 +17,19 @@ import torch
 from torch import Tensor, nn
 
 from core.data.dataset import Item
-from core.data.transforms import Augmentation
 from core.errors import UserError
 from core.evaluation.dawin import dawin
 from core.evaluation.evaluate import domains_of, flat, labels_of, measure, measure_outputs
 from core.events import result_of
-from core.finished import FinishedRun
 from core.interpolation import Member
 from core.interpolation.steady import NEIGHBOURS, HeldOutOn, gate_on, trust_in_tuned
 from core.interpolation.vrf import Vrf
 from core.models.classifier import EVALUATION_BATCH, Classifier
 from core.models.ensemble import averaged
 from core.models.gates import FAMILIAR, early_layers, mixed_answers, statistics_of, tuned_share
-from core.records import Evaluation, Mixing
+from core.models.transforms import Augmentation
+from core.results.records import Evaluation, Mixing
+from core.run.finished import FinishedRun
 
 FEATURES = "last-layer features"
 VIEWS = 4

@@ -10,8 +10,8 @@ from core.benchmark.running import SEARCHED, Plan, Result
 from core.benchmark.tables import published, row
 from core.benchmark.trials import Trial
 from core.errors import UserError
-from core.evaluation.grid import Grid
-from core.records import MixingKind, RunConfig, RunRecord, write_json
+from core.results.grid import Grid
+from core.results.records import MixingKind, RunConfig, RunRecord, write_json
 from core.training.settings import SMALL_TOWER
 
 SCHEMA = 3

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation.grid import REJECTED_FROM, Grid, as_good_as_the_best
-from core.records import MixingKind
+from core.results.grid import REJECTED_FROM, Grid, as_good_as_the_best
+from core.results.records import MixingKind
 
 
 @dataclass(frozen=True)

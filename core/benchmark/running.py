@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from core.benchmark.trials import ALPHAS, Trial
-from core.combine import ask, combine
 from core.events import Event, Stage
 from core.methods import METHODS
 from core.models import zoo
 from core.models.clip import ClipModel
-from core.pipeline import run
-from core.records import RunRecord
-from core.runs import RunFolder
+from core.results.records import RunRecord
+from core.results.runs import RunFolder
+from core.run.combine import ask, combine
+from core.run.pipeline import run
 from core.training.settings import LoopParams
 
 SEARCHED = (1 / 3, 1.0, 3.0)

@@ -10,9 +10,9 @@ import numpy as np
 from core.benchmark.running import Result
 from core.benchmark.trials import FULL_SHOTS
 from core.errors import UserError
-from core.evaluation.predictions import Predictions
-from core.intervals import Z95
-from core.records import Evaluation, RunRecord
+from core.results.intervals import Z95
+from core.results.predictions import Predictions
+from core.results.records import Evaluation, RunRecord
 
 Row = dict[str, Any]
 TITLES = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.methods import METHODS
-from core.records import RunConfig
+from core.results.records import RunConfig
 from core.training.settings import LoopParams, TowerParams
 
 FULL_SHOTS = 16

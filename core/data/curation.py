@@ -8,7 +8,7 @@ from core.data.names import SETTINGS_NAME
 from core.data.prompts import checked_templates
 from core.data.settings import DatasetSettings
 from core.errors import UserError, unknown
-from core.records import GroupBy
+from core.results.records import GroupBy
 
 
 def exclude(dataset: Dataset, paths: Iterable[str]) -> None:

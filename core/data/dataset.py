@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import printable, unknown
-from core.records import GroupBy
+from core.results.records import GroupBy
 
 Role = Literal["train", "val", "test", "ood"]
 Side = Literal["train", "test", "val"]

@@ -12,7 +12,7 @@ from core.data.dataset import SHARES, Dataset, Item, Side
 from core.data.grouped import Groups, unused
 from core.data.prompts import resolve_templates
 from core.errors import UserError, unknown
-from core.records import GroupBy
+from core.results.records import GroupBy
 
 
 @dataclass(frozen=True)

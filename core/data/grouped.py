@@ -10,7 +10,7 @@ import numpy as np
 from core.data.dataset import SHARES, Dataset, Item, Side
 from core.data.groups import group_keys
 from core.errors import UserError
-from core.records import GroupBy
+from core.results.records import GroupBy
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from PIL import Image
 from core.data.dataset import Item
 from core.data.images import FORMATS
 from core.data.names import is_ood_name, is_wrapper_name, same_name, split_of
-from core.records import GroupBy
+from core.results.records import GroupBy
 
 SECONDS_APART = 60
 """Photos taken at most so long after one another belong together."""

@@ -11,7 +11,7 @@ from core.data.names import SETTINGS_NAME, same_name
 from core.data.prompts import checked_templates
 from core.errors import UserError, unknown
 from core.params import Params
-from core.records import GroupBy
+from core.results.records import GroupBy
 from core.spelling import yaml_problem
 
 _LARGEST_BYTES = 1_000_000

@@ -20,7 +20,7 @@ from core.data.grouped import Groups
 from core.data.names import SPLIT_NAME
 from core.durable import publish
 from core.errors import UserError
-from core.records import GroupBy, RunConfig
+from core.results.records import GroupBy, RunConfig
 
 SCHEMA = 1
 MOST_BY_DEFAULT = 16

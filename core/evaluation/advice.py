@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.evaluation.shots import image_prototypes, mixed_head
-from core.intervals import Z95, wilson
+from core.results.intervals import Z95, wilson
 
 FEWEST = 2
 """Images that a class needs before half of them can be held back."""

@@ -1,43 +1,76 @@
-"""What spurious prototype correction makes of the templates, and what it would make of fewer.
+"""From the text tower to a `Correction`: the spurious prototypes of a run, estimated again."""
 
-Imports neither torch nor scikit-learn, so that the page may read it.
-"""
+from collections.abc import Sequence
 
-from core.evaluation.space import Places, PlaneName
-from core.records import Json
+import numpy as np
+from scipy.optimize import linear_sum_assignment
 
-Clusters = list[int | None]
-"""Of each template; None for one that has no part: left out as odd, or excluded."""
-
-
-class Estimate(Json):
-    """One correction of the M templates that are not excluded."""
-
-    excluded: list[str]
-    clusters: Clusters
-
-    @property
-    def kept(self) -> int:
-        """How many templates are in a cluster."""
-        return sum(cluster is not None for cluster in self.clusters)
-
-    @property
-    def centres(self) -> int:
-        """How many clusters there are."""
-        return len({cluster for cluster in self.clusters if cluster is not None})
+from core.data.fewshot import FewShotTask
+from core.evaluation.planes import Points, neighbour_plane, principal_plane
+from core.methods.fd_align import FDAlign, spurious_prototypes
+from core.models.clip import ClipModel
+from core.models.prototypes import contexts_of
+from core.results.correction import Clusters, Correction, Estimate
+from core.results.space import Places, PlaneName
 
 
-class Correction(Json):
-    """The templates of a run in the plane, corrected as the run did and with others excluded."""
+def correct_templates(
+    clip: ClipModel, task: FewShotTask, params: FDAlign.Params, excluded: Sequence[str]
+) -> Correction:
+    """All templates of the set in one plane, the correction by `params`, and that without the
+    `excluded` ones, made exactly as a run with that knob makes it.
+    """
+    whole = params.model_copy(update={"excluded_templates": ()})
+    templates = whole.templates_for(task.templates)
+    contexts = contexts_of(clip, task, templates).double().numpy()
+    principal, explained = principal_plane(contexts)
+    before = _estimate(clip, task, params, templates)
+    after = None
+    if set(excluded) != set(params.excluded_templates):
+        fewer = params.model_copy(update={"excluded_templates": tuple(excluded)})
+        after = _estimate(clip, task, fewer, templates)
+    planes: dict[PlaneName, Points | None] = {
+        "pca": principal,
+        "tsne": neighbour_plane(contexts, task.seed),
+    }
+    return Correction(
+        templates=list(templates),
+        classes=len(task.seen),
+        places={name: _rounded(found) for name, found in planes.items() if found is not None},
+        explained=round(explained, 4),
+        before=before,
+        after=after,
+        pairs=matched(before.clusters, after.clusters) if after else [],
+    )
 
-    templates: list[str]
-    classes: int
-    """A template's place is the mean over so many classes."""
-    places: dict[PlaneName, Places]
-    explained: float
-    """Share of the variance that the plane of PCA shows."""
-    before: Estimate
-    after: Estimate | None
-    """None when nothing else was asked for than what the run did."""
-    pairs: list[tuple[int, int]]
-    """Clusters before and after that share most templates."""
+
+def matched(before: Clusters, after: Clusters) -> list[tuple[int, int]]:
+    """Pairs of clusters that together share most templates; none shares nothing."""
+    both = [
+        (old, new)
+        for old, new in zip(before, after, strict=True)
+        if old is not None and new is not None
+    ]
+    if not both:
+        return []
+    shared = np.zeros((1 + max(old for old, _ in both), 1 + max(new for _, new in both)))
+    for pair in both:
+        shared[pair] += 1
+    rows, columns = linear_sum_assignment(-shared)
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if shared[i, j]]
+
+
+def _estimate(
+    clip: ClipModel, task: FewShotTask, params: FDAlign.Params, templates: Sequence[str]
+) -> Estimate:
+    spurious = spurious_prototypes(clip, task, params)
+    of = dict(zip(params.templates_for(task.templates), spurious.cluster, strict=True))
+    found = [of.get(text, -1) for text in templates]
+    return Estimate(
+        excluded=list(params.excluded_templates),
+        clusters=[None if cluster < 0 else cluster for cluster in found],
+    )
+
+
+def _rounded(places: Points) -> Places:
+    return [(x, y) for x, y in np.round(places, 5).tolist()]

@@ -22,7 +22,7 @@ from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
 from core.models.temperature import fit_temperature
-from core.records import Evaluation
+from core.results.records import Evaluation
 
 COMPONENTS = 3
 """Clusters of coefficients, as published: so many merged models answer for a domain."""

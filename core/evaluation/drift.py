@@ -9,7 +9,7 @@ from core.evaluation.evaluate import Measured
 from core.events import Advanced, Event, result_of
 from core.models.clip import TEXT_BATCH, ClipModel, unit
 from core.models.random_texts import encode_tokens, random_texts, vocabulary
-from core.records import Drift
+from core.results.records import Drift
 
 TEXTS = 10_000
 TEXT_LENGTH = 8

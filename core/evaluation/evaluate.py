@@ -9,18 +9,13 @@ from torch import Tensor
 
 from core.data.dataset import Item
 from core.data.fewshot import FewShotTask
-from core.evaluation.groups import worst_group
 from core.evaluation.metrics import score
-from core.evaluation.predictions import (
-    Answers,
-    DomainPredictions,
-    Predictions,
-    hashes_of,
-)
 from core.events import Advanced, Event
 from core.models.classifier import EVALUATION_BATCH, Classifier, Predictor
 from core.models.clip import ClipModel
-from core.records import DomainScore, Evaluation
+from core.results.groups import worst_group
+from core.results.predictions import Answers, DomainPredictions, Predictions, hash_bytes
+from core.results.records import DomainScore, Evaluation
 
 Domains = Mapping[str, Sequence[Item]]
 AT_ONCE = 2 * EVALUATION_BATCH
@@ -128,7 +123,7 @@ def predictions(
     answers = {name: replace(measured, logits=logits).answers() for name, logits in ends.items()}
     domains = {
         name: DomainPredictions(
-            hashes_of(items),
+            hash_bytes(item.sha256 for item in items),
             labels_of(items).int().numpy(),
             {end: found[name] for end, found in answers.items()},
         )

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from core.data.fewshot import FewShotTask
 from core.evaluation.evaluate import Measured, flat, labels_of, measure_outputs, summarise
-from core.evaluation.grid import Grid, Rows, best
 from core.evaluation.metrics import score
 from core.events import Advanced, Evaluated, Event
 from core.interpolation.steady import SteadyMix
@@ -18,7 +17,8 @@ from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
 from core.models.gates import FAMILIAR
-from core.records import (
+from core.results.grid import Grid, Rows, best
+from core.results.records import (
     DomainScore,
     Evaluation,
     Familiar,

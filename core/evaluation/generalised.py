@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from core.data.fewshot import FewShotTask
-from core.records import DomainScore, Evaluation, Generalised, SeenUnseen
+from core.results.records import DomainScore, Evaluation, Generalised, SeenUnseen
 
 Counts = list[tuple[int, int]]
 

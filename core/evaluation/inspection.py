@@ -1,51 +1,73 @@
-"""What zero-shot, a mixing and tuned weights said of every image, and how sure they may be.
+"""From the logits of three classifiers to an `Inspection`. Imports no torch."""
 
-Imports neither torch nor scipy, so that the page may read it.
-"""
+from collections.abc import Mapping, Sequence
 
-from core.evaluation.calibration import ReliabilityBin
-from core.records import Json, Mixing
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
 
-COLUMNS = ("zero-shot", "alpha", "fine-tuned")
+from core.data.dataset import Item
+from core.models.temperature import fit_temperature
+from core.results.calibration import calibration_error, reliability
+from core.results.inspection import Answered, Calibration, InspectedDomain, Inspection
+from core.results.records import Mixing
 
-
-class Calibration(Json):
-    """Reliability on one domain."""
-
-    ece: float
-    """A fraction, over the same bins."""
-    bins: list[ReliabilityBin]
+Logits = Mapping[str, NDArray[np.floating]]
 
 
-class Answered(Json):
-    """What one classifier said of the N images of a domain."""
+def inspect(
+    mixing: Mixing,
+    names: tuple[Sequence[str], Sequence[str]],
+    items: Mapping[str, Sequence[Item]],
+    columns: Mapping[str, Logits],
+) -> Inspection:
+    """Put together from logits (N, C) by column and domain. `names` are the classes' folders and
+    how they are called.
+    """
+    labels = {name: np.array([item.label for item in rows]) for name, rows in items.items()}
+    temperatures = {}
+    if "val" in items:
+        temperatures = {c: fit_temperature(by["val"], labels["val"]) for c, by in columns.items()}
+    domains = {
+        name: InspectedDomain(
+            sha256=[item.sha256 for item in rows],
+            labels=labels[name].tolist(),
+            answers={
+                column: _answered(by[name], labels[name], temperatures.get(column))
+                for column, by in columns.items()
+            },
+        )
+        for name, rows in items.items()
+    }
+    return Inspection(
+        alpha=mixing.alpha,
+        mixing=mixing,
+        classes=list(names[0]),
+        names=list(names[1]),
+        temperatures=temperatures,
+        domains=domains,
+    )
 
-    predicted: list[int]
-    """Index of the likeliest class."""
-    confidence: list[float]
-    """Its softmax probability."""
-    plain: Calibration
-    scaled: Calibration | None
-    """With the temperature; None where there are no validation images to fit it on."""
+
+def _answered(
+    logits: NDArray[np.floating], labels: NDArray[np.integer], temperature: float | None
+) -> Answered:
+    predicted = logits.argmax(1)
+    hits = predicted == labels
+    sure = _confidence(logits, 1.0)
+    return Answered(
+        predicted=predicted.tolist(),
+        confidence=np.round(sure, 5).tolist(),
+        plain=_calibration(sure, hits),
+        scaled=_calibration(_confidence(logits, temperature), hits) if temperature else None,
+    )
 
 
-class InspectedDomain(Json):
-    """The N images of a domain."""
-
-    sha256: list[str]
-    labels: list[int]
-    answers: dict[str, Answered]
-    """By `COLUMNS`."""
+def _confidence(logits: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
+    sure: NDArray[np.floating] = softmax(logits.astype(np.float64) / temperature, axis=1).max(1)
+    return sure
 
 
-class Inspection(Json):
-    """A finished run under one mixing, image by image."""
-
-    alpha: float
-    mixing: Mixing
-    """What the column `alpha` is of."""
-    classes: list[str]
-    names: list[str]
-    temperatures: dict[str, float]
-    """By `COLUMNS`, fitted on `val`; empty without one."""
-    domains: dict[str, InspectedDomain]
+def _calibration(confidence: NDArray[np.floating], hits: NDArray[np.bool_]) -> Calibration:
+    bins = reliability(confidence, hits)
+    return Calibration(ece=calibration_error(bins), bins=bins)

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.errors import NotFinite
-from core.evaluation.calibration import BINS, calibration_error, reliability
-from core.evaluation.groups import worst_class
-from core.intervals import wilson
-from core.records import DomainScore
+from core.results.calibration import BINS, calibration_error, reliability
+from core.results.groups import worst_class
+from core.results.intervals import wilson
+from core.results.records import DomainScore
 
 
 def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS) -> float:

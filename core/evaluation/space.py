@@ -1,60 +1,121 @@
-"""Where the images lie before and after training: in the plane, and how far apart in the space.
+"""From the features of two towers to a `FeatureSpace`."""
 
-Imports neither torch nor scikit-learn, so that the page may read it.
-"""
+from collections.abc import Mapping, Sequence
 
-from typing import Literal, get_args
+import numpy as np
+from numpy.typing import NDArray
 
-from core.records import Json
+from core.data.dataset import Item
+from core.evaluation.planes import Points, neighbour_plane, principal_plane
+from core.results.space import ENDS, By, End, FeatureSpace, Group, Grouping, Places, PlaneName
 
-End = Literal["zero-shot", "alpha"]
-By = Literal["class", "domain"]
-PlaneName = Literal["tsne", "pca"]
-ENDS: tuple[End, ...] = get_args(End)
-GROUPED_BY: tuple[By, ...] = get_args(By)
-PLANES: tuple[PlaneName, ...] = get_args(PlaneName)
-Places = list[tuple[float, float]]
+MOST_IMAGES = 600
+"""More points cannot be told apart, and t-SNE of twice as many takes seconds."""
 
 
-class Group(Json):
-    """The images of one class or domain, measured in the whole space, not in the plane."""
+def map_features(
+    alpha: float,
+    names: Sequence[str],
+    domains: Mapping[str, Sequence[Item]],
+    features: Mapping[End, Points],
+    measured: int,
+    seed: int,
+) -> FeatureSpace:
+    """Both ends in one plane, from unit features (N, D) that stand in the order of `domains`.
 
-    index: int
-    """Among the classes or the domains."""
-    name: str
-    """A class's display name, or a domain such as `ood/sketch`."""
-    n: int
-    separation: float | None
-    """Mean silhouette of its images, from -1 to 1 (0 of a single one); None without another
-    group.
+    The plane is made for both together: what training did not move stays where it is.
     """
-    nearest: str | None
-    """The group whose mean points most nearly the same way; None when there is no other."""
+    both = np.concatenate([features[end] for end in ENDS])
+    principal, explained = principal_plane(both)
+    planes: dict[PlaneName, Points | None] = {
+        "tsne": neighbour_plane(both, seed),
+        "pca": principal,
+    }
+    labels = [item.label for items in domains.values() for item in items]
+    domain = [i for i, items in enumerate(domains.values()) for _ in items]
+    groups: dict[By, tuple[Sequence[int], Sequence[str]]] = {
+        "class": (labels, names),
+        "domain": (domain, list(domains)),
+    }
+    return FeatureSpace(
+        alpha=alpha,
+        measured=measured,
+        names=list(names),
+        labels=labels,
+        domains=list(domains),
+        domain=domain,
+        places={name: _by_end(found) for name, found in planes.items() if found is not None},
+        explained=round(explained, 4),
+        grouped={
+            by: {end: grouping(features[end], *of) for end in ENDS} for by, of in groups.items()
+        },
+    )
 
 
-class Grouping(Json):
-    """The same images grouped by class, or by domain."""
+def spread(domains: Mapping[str, Sequence[Item]], most: int) -> dict[str, Sequence[Item]]:
+    """About `most` of the images: every domain cut by the same share, evenly over its classes."""
+    total = sum(len(items) for items in domains.values())
+    if total <= most:
+        return dict(domains)
+    kept: dict[str, Sequence[Item]] = {}
+    for name, items in domains.items():
+        count = max(1, most * len(items) // total)
+        by_class = sorted(items, key=lambda item: item.label)
+        kept[name] = [by_class[i * len(items) // count] for i in range(count)]
+    return kept
 
-    separation: float | None
-    """Mean silhouette of all images."""
-    groups: list[Group]
+
+def grouping(features: Points, of: Sequence[int], names: Sequence[str]) -> Grouping:
+    """How far apart groups of unit features (N, D) lie, by the cosine distance. `of` is the group
+    of each, as an index into `names`.
+
+    An image's silhouette (Rousseeuw 1987) is (b - a) / max(a, b): a is its mean distance to its
+    own group, b that to the nearest other one.
+    """
+    group = np.array(of)
+    present = np.unique(group)
+    silhouettes = _silhouettes(features, group, len(present))
+    nearest = _nearest(np.stack([features[group == one].mean(0) for one in present]))
+    return Grouping(
+        separation=None if silhouettes is None else _mean(silhouettes),
+        groups=[
+            Group(
+                index=int(one),
+                name=names[one],
+                n=int((group == one).sum()),
+                separation=None if silhouettes is None else _mean(silhouettes[group == one]),
+                nearest=None if other is None else names[present[other]],
+            )
+            for one, other in zip(present, nearest, strict=True)
+        ],
+    )
 
 
-class FeatureSpace(Json):
-    """The images of a run as zero-shot CLIP and as α see them."""
+def _silhouettes(
+    features: Points, group: NDArray[np.integer], groups: int
+) -> NDArray[np.float64] | None:
+    if not 2 <= groups < len(group):
+        return None
+    from sklearn.metrics import silhouette_samples  # as in `planes`
 
-    alpha: float
-    measured: int
-    """Images that the run measured, of which these are all or an even part."""
-    names: list[str]
-    """How the classes are called."""
-    labels: list[int]
-    """Class of each image that is shown."""
-    domains: list[str]
-    domain: list[int]
-    """Domain of each image that is shown."""
-    places: dict[PlaneName, dict[End, Places]]
-    """Each image in a plane that both ends share; no `tsne` for too few images."""
-    explained: float
-    """Share of the variance that the plane of PCA shows."""
-    grouped: dict[By, dict[End, Grouping]]
+    found: NDArray[np.float64] = silhouette_samples(features, group, metric="cosine")
+    return found
+
+
+def _nearest(means: Points) -> list[int | None]:
+    """For each of the group means (G, D) the other that points most nearly the same way."""
+    if len(means) < 2:
+        return [None] * len(means)
+    unit = means / np.linalg.norm(means, axis=1, keepdims=True)
+    similarity = unit @ unit.T
+    np.fill_diagonal(similarity, -np.inf)
+    return [int(other) for other in similarity.argmax(1)]
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return round(float(values.mean()), 4)
+
+
+def _by_end(places: Points) -> dict[End, Places]:
+    halves = np.split(np.round(places, 4), len(ENDS))
+    return {end: [(x, y) for x, y in half.tolist()] for end, half in zip(ENDS, halves, strict=True)}

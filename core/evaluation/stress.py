@@ -9,14 +9,14 @@ from torch import Tensor
 from core.data.dataset import Item
 from core.data.fewshot import FewShotTask
 from core.data.images import read_image
-from core.data.pixels import PixelStore
 from core.data.stress import EFFECTS, stress_items, stressed
-from core.data.transforms import Preprocess
 from core.evaluation.evaluate import labels_of
 from core.evaluation.metrics import score
 from core.models.classifier import EVALUATION_BATCH, Predictor
 from core.models.clip import ClipModel
-from core.records import DomainScore
+from core.models.pixels import PixelStore
+from core.models.transforms import Preprocess
+from core.results.records import DomainScore
 
 
 def measure_stress(

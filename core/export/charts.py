@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from core.evaluation.standing import Share
-from core.records import Mixing, MixingKind, RunRecord, WisePoint
+from core.results.records import Mixing, MixingKind, RunRecord, WisePoint
+from core.results.standing import Share
 from core.rounding import half_up, percent
 
 WIDTH, HEIGHT, EDGE = 560, 240, 44

@@ -7,14 +7,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core import __version__
 from core.errors import unknown
-from core.evaluation.standing import Share
 from core.export import charts
 from core.export.exported import Exported, make_room
-from core.export.facts import Facts
-from core.export.formats import DOCUMENTS
-from core.records import Mixing
+from core.results.facts import Facts
+from core.results.formats import DOCUMENTS
+from core.results.records import Mixing
+from core.results.runs import RunFolder
+from core.results.standing import Share
 from core.rounding import NOTHING, percent, points
-from core.runs import RunFolder
 
 NAMES = {"card": "model-card.md", "report": "report.html"}
 

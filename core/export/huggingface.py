@@ -9,7 +9,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.errors import UserError
-from core.export.clip_vit import CLIP_VOCABULARY, why_not
 from core.export.exported import Exported, make_room
 from core.export.open_clip import (
     CARD,
@@ -23,6 +22,7 @@ from core.export.open_clip import (
 from core.export.source import Source
 from core.export.verify import needs, verify
 from core.models.transformers_names import renamed
+from core.results.clip_vit import CLIP_VOCABULARY, why_not
 
 WEIGHTS = "model.safetensors"
 START, END = CLIP_VOCABULARY - 2, CLIP_VOCABULARY - 1

@@ -21,8 +21,8 @@ from core.export.verify import Arrays, needs, verify
 from core.models.fast import make_plain
 
 if TYPE_CHECKING:
-    from core.data.transforms import Preprocess
     from core.models.classifier import Classifier
+    from core.models.transforms import Preprocess
 
 MODEL = "model.onnx"
 OPSET = 18

@@ -4,7 +4,7 @@ What stands here is shown with an export and is what verifies it: `core.export.v
 clean process, on pictures of the run and on odd ones.
 """
 
-from core.data.transforms import Preprocess
+from core.models.transforms import Preprocess
 
 PHOTO = '"photo.jpg"'
 """Stands in every snippet for a picture. All before its line loads the model."""

@@ -15,7 +15,7 @@ from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
 from core.params import Params as BaseParams
-from core.records import ChosenOn
+from core.results.records import ChosenOn
 
 SAME_HEAD = 1e-4
 """Largest difference of a unit weight that counts as the same start (other devices, bf16)."""

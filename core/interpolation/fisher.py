@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.func import functional_call
 
 from core.data.dataset import Item
-from core.data.pixels import PixelStore
 from core.models.classifier import Classifier
+from core.models.pixels import PixelStore
 
 FLOOR = 1e-8
 """Smallest Fisher information that counts, as in WiSE-FT's official code."""

@@ -19,7 +19,7 @@ from core.models.temperature import fit_temperature
 from core.models.vrf import VrfEnsemble, squared_distances, tuned_weights
 from core.params import Params as BaseParams
 from core.params import Sensible
-from core.records import ChosenOn
+from core.results.records import ChosenOn
 
 IMAGENET = 1_281_167
 """Training images of ImageNet, on which the published share of neighbours was set."""

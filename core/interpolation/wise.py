@@ -17,7 +17,7 @@ from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
 from core.params import Sensible
-from core.records import ChosenOn
+from core.results.records import ChosenOn
 
 State = Mapping[str, Tensor]
 

@@ -8,7 +8,7 @@ from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
 from core.models.weights import load_classifiers
 from core.params import Kind, Params
-from core.runs import RunFolder
+from core.results.runs import RunFolder
 
 
 class BackboneParams(Params):

@@ -14,8 +14,8 @@ from typing import Any
 import open_clip
 from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
-from core.allocator import is_out_of_memory
 from core.errors import UserError
+from core.models.allocator import is_out_of_memory
 from core.models.architectures import architectures_fitting
 from core.models.checkpoint_files import SUFFIXES, Checkpoint, read_checkpoint
 from core.models.described_tensors import Unreadable

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.data.dataset import Item
-from core.data.pixels import PixelStore
-from core.data.transforms import Preprocess
 from core.models.heads import Head
+from core.models.pixels import PixelStore
 from core.models.precision import Precision
+from core.models.transforms import Preprocess
 
 if TYPE_CHECKING:
     from core.models.clip import ClipModel

@@ -15,19 +15,19 @@ import torch.nn.functional as F
 from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
-from core.allocator import keep_freed_memory
-from core.data.cache import ArrayCache
 from core.data.dataset import Item
-from core.data.pixels import PixelStore
-from core.data.transforms import Preprocess
 from core.errors import UserError
+from core.models.allocator import keep_freed_memory
+from core.models.array_cache import ArrayCache
 from core.models.attention import go_direct
 from core.models.classifier import Classifier
 from core.models.fast import make_fast
 from core.models.gates import early_layers, early_statistics
 from core.models.heads import Head, LinearHead
+from core.models.pixels import PixelStore
 from core.models.precision import Precision
 from core.models.text_tower import read_texts
+from core.models.transforms import Preprocess
 
 TEXT_BATCH = 256
 

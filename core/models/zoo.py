@@ -17,11 +17,11 @@ from huggingface_hub import constants as hub
 from open_clip.factory import get_model_config
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
-from core.allocator import is_out_of_memory
-from core.data.cache import ArrayCache
 from core.embedded import model_folder
 from core.errors import UserError, unknown
 from core.models import building
+from core.models.allocator import is_out_of_memory
+from core.models.array_cache import ArrayCache
 from core.models.building import Built, in_one_sentence
 from core.models.clip import ClipModel
 from core.models.names import EMBEDDED, FOLDER, HUB, absolute, with_tower

@@ -10,12 +10,12 @@ from pydantic import Field
 from torch import Tensor
 
 from core.data.fewshot import FewShotTask
-from core.data.transforms import Augmentation
 from core.events import Event, Stage, Warned
 from core.models.backbone import BackboneParams
 from core.models.cache_head import CacheHead
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel, unit
+from core.models.transforms import Augmentation
 from core.params import Sensible
 from core.training.frozen import FrozenViews
 from core.training.scale_search import Found, Ties, best_scales

@@ -21,8 +21,8 @@ from torch import Tensor
 from core.crash import crash_at
 from core.durable import discard_folder, publish_folder, sha256, sync
 from core.errors import DiskFull
-from core.records import RunConfig
-from core.runs import Kept, RunFolder
+from core.results.records import RunConfig
+from core.results.runs import Kept, RunFolder
 from core.training.brake import Brake
 
 KEPT = 2

@@ -9,7 +9,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
-from core.training.estimate import Footprint
+from core.results.estimate import Footprint
 
 BATCH = 8
 REPEATS = 3

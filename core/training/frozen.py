@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from core.data.fewshot import FewShotTask
-from core.data.transforms import Augmentation
 from core.models.classifier import EVALUATION_BATCH
 from core.models.clip import ClipModel
+from core.models.transforms import Augmentation
 
 
 class FrozenViews:

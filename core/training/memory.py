@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from core.allocator import is_out_of_memory
 from core.errors import UserError
 from core.events import Event, Warned
+from core.models.allocator import is_out_of_memory
 from core.training.state import parts as state_of
 
 if TYPE_CHECKING:

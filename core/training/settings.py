@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from core.data.transforms import Augmentation
 from core.models.clip import ClipModel
+from core.models.transforms import Augmentation
 from core.params import Params, Sensible
 
 SMALL_TOWER = 20_000_000

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from core.embedded import assets, damaged_model_files
-from jobs.devices import count_gpus
+from jobs.doctor.devices import count_gpus
 from jobs.doctor.found import Found, fail, gibibytes, ok, warn
 
 LEAST_MEMORY_BYTES = 2 * 2**30

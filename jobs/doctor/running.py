@@ -14,12 +14,12 @@ from core.errors import UserError
 from jobs.doctor.found import Found, address, ok, warn
 from jobs.doctor.store import TIMEOUT_SECONDS
 from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
-from jobs.owner import is_gone
-from jobs.schema import job as table
+from jobs.ledger.owner import is_gone
+from jobs.ledger.schema import job as table
 from jobs.settings import Settings
-from jobs.supervise import check_port
+from jobs.worker.supervise import check_port
 
-_MODULES = {"jobs.child": "child", "jobs.evaluator.server": "evaluator"}
+_MODULES = {"jobs.process.child": "child", "jobs.evaluator.server": "evaluator"}
 _COMMANDS = ("up", "worker", "page")
 _RESTART = "If not, the data folder's logs say why; stop `evenkeel up` and start it again."
 

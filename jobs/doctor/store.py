@@ -14,9 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.data.limits import MIB
-from jobs.backup import HALF_WRITTEN, is_any
 from jobs.doctor.found import Found, address, fail, gibibytes, ok, warn
-from jobs.schema import VERSION
+from jobs.ledger.backup import HALF_WRITTEN, is_any
+from jobs.ledger.schema import VERSION
 from jobs.settings import Settings
 
 HALF_WRITTEN_SECONDS = 86_400

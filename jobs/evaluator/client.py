@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from core.errors import UserError
-from core.records import Mixing
-from core.training.estimate import Footprint
+from core.results.estimate import Footprint
+from core.results.records import Mixing
 from jobs.evaluator.catalogue import catalogue_path
 from jobs.settings import Settings
 

@@ -13,14 +13,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from core.allocator import keep_freed_memory
 from core.errors import UserError
-from core.records import Mixing, write_json
+from core.models.allocator import keep_freed_memory
+from core.results.records import Mixing, write_json
 from jobs import logs
 from jobs.evaluator.catalogue import catalogue_path
 from jobs.evaluator.client import checked_socket
 from jobs.evaluator.service import Evaluator
-from jobs.lifeline import when_parent_ends
+from jobs.process.lifeline import when_parent_ends
 from jobs.settings import Settings
 
 

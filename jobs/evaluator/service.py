@@ -16,33 +16,33 @@ from pydantic import BaseModel
 from torch import nn
 
 import core
-from core import combine, pipeline
-from core.cross_validation import USUAL, cross_validate, is_quick
-from core.data.cache import ArrayCache
 from core.data.dataset import Dataset
 from core.data.ingest import open_dataset
 from core.data.prompts import TEMPLATE_SETS, resolve_templates
 from core.durable import publish
-from core.environment import device_name
 from core.errors import UserError, unknown
 from core.evaluation.shots import ShotsPlan
-from core.evaluation.standing import FINE_TUNED, ZERO_SHOT
 from core.export.documents import write_document
-from core.export.formats import DOCUMENTS, FORMATS
-from core.finished import FinishedRun
 from core.interpolation import catalogue as interpolators
 from core.methods import METHODS, find
 from core.methods import catalogue as methods
 from core.models import zoo
+from core.models.array_cache import ArrayCache
 from core.models.clip import ClipModel
 from core.models.names import absolute, files_of
 from core.models.precision import choose_device, choose_precision
-from core.protocols import Encoder, measure_shots
-from core.prototypes import preview_prototypes
-from core.records import Mixing, RunConfig, write_json
-from core.runs import RunFolder
+from core.results.formats import DOCUMENTS, FORMATS
+from core.results.records import Mixing, RunConfig, write_json
+from core.results.runs import RunFolder
+from core.results.standing import FINE_TUNED, ZERO_SHOT
+from core.run import combine, pipeline
+from core.run.cross_validation import USUAL, cross_validate, is_quick
+from core.run.environment import device_name
+from core.run.finished import FinishedRun
+from core.run.protocols import Encoder, measure_shots
+from core.run.prototypes import preview_prototypes
+from core.run.zero_shot import measure_zero_shot, named
 from core.training.footprint import measure_footprint
-from core.zero_shot import measure_zero_shot, named
 from jobs.evaluator.shelf import Shelf
 from jobs.naming import with_run_folders
 from jobs.settings import Settings

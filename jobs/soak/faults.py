@@ -9,10 +9,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from core.records import RunConfig
-from jobs.doorbell import Doorbell
+from core.results.records import RunConfig
 from jobs.ledger import Job
 from jobs.soak.scene import Scene, send
+from jobs.worker.doorbell import Doorbell
 
 LOCKED_SECONDS = 12.0
 

@@ -5,9 +5,9 @@ import signal
 import subprocess
 from contextlib import suppress
 
-from core.records import RunConfig
-from jobs.interpreter import command, environment
+from core.results.records import RunConfig
 from jobs.ledger import Job, Ledger
+from jobs.process.interpreter import command, environment
 from jobs.queueing import submit
 from jobs.settings import Settings
 

@@ -11,7 +11,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from core.methods import METHODS
-from core.records import RunConfig
+from core.results.records import RunConfig
 from core.training.settings import TowerParams
 from jobs.ledger import MAX_CRASHES, Job
 from jobs.progress import read_progress

@@ -18,7 +18,7 @@ from core.data.glance import Glance
 from core.data.images import UnreadableImage
 from core.data.limits import Limits
 from core.data.reencode import Picture
-from jobs.interpreter import bare_environment, command
+from jobs.process.interpreter import bare_environment, command
 
 _STARTING_SECONDS = 20.0
 """On top of the limit of the first image: a busy machine may take a while to start Python."""

@@ -18,7 +18,7 @@ from core.data.dataset import IngestReport, Role
 from core.data.limits import Limits
 from core.data.reencode import Picture
 from core.errors import UserError
-from jobs.lifeline import when_parent_ends
+from jobs.process.lifeline import when_parent_ends
 from jobs.uploads.confined import confine, peak_bytes
 from jobs.uploads.decoders import Decoders
 

@@ -3,10 +3,10 @@
 import socket
 from pathlib import Path
 
-from core.demo import write_demo
+from core.data.demo import write_demo
 from core.events import Evaluated, Stage, Step
-from core.intervals import wilson
-from core.records import (
+from core.results.intervals import wilson
+from core.results.records import (
     DomainScore,
     Evaluation,
     Mixing,
@@ -15,7 +15,7 @@ from core.records import (
     Selection,
     WisePoint,
 )
-from core.runs import EventLog
+from core.results.runs import EventLog
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 

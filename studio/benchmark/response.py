@@ -15,9 +15,9 @@ import httpx
 
 from core.benchmark.speed.figure import Figure, Target
 from core.benchmark.speed.setting import Setting
-from core.demo import write_demo
+from core.data.demo import write_demo
 from core.events import Event, Stage
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import cancel, submit
 from jobs.settings import Settings

@@ -18,7 +18,7 @@ def methods(
     """Every method with its paper and its knobs."""
     from core import interpolation
     from core.methods import catalogue
-    from studio.guide import guide as written
+    from studio.train.guide import guide as written
 
     with answering(as_json) as answer:
         found = catalogue()

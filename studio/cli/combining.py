@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from core.records import DEFAULT_ALPHAS, RunRecord
+from core.results.records import DEFAULT_ALPHAS, RunRecord
+from core.results.runs import EventLog, RunFolder
 from core.rounding import percent
-from core.runs import EventLog, RunFolder
 from core.spelling import word
 from jobs.settings import Settings
 from studio.cli import options
@@ -92,7 +92,7 @@ def _combine(
     folder = RunFolder(out.expanduser().absolute())
     make_room(folder)
     with answering(as_json) as answer:
-        from core import combine
+        from core.run import combine
 
         places = [options.find_run(run, settings).path for run in runs]
         grid = options.parse_alphas(alphas) if alphas else DEFAULT_ALPHAS

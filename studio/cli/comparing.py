@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.records import Mixing
+from core.results.records import Mixing
 from core.rounding import percent, points
 from jobs.settings import Settings
 from studio.cli import options
@@ -30,7 +30,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Several runs, each at what it recommends: accuracies, paired tests, drift, settings."""
-    from core.comparison import compare_runs
+    from core.results.comparison import compare_runs
 
     settings = Settings()
     with answering(as_json) as answer:
@@ -142,8 +142,8 @@ def _robustness(found: dict[str, Any]) -> None:
 
 
 def _pairing(name: str, first: str, pairing: dict[str, Any]) -> None:
-    from core.evaluation.paired import Paired
-    from studio.verdict import paired_verdict  # with the templates of the page
+    from core.results.paired import Paired
+    from studio.live.verdict import paired_verdict  # with the templates of the page
 
     print(f"\n{name} against {first}, on the images of both:")
     if pairing["problem"]:

@@ -25,7 +25,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Write the demo data set as folders."""
-    from core.demo import write_demo
+    from core.data.demo import write_demo
 
     with answering(as_json) as answer:
         written = write_demo(directory, full=full)
@@ -154,7 +154,7 @@ def _asked(data: str, model: str) -> "Iterator[Finding]":
     """What a model says of the labels, and what its text tower sees of the class names."""
     from core.data.health.mislabels import mislabels
     from core.data.health.names import unseen_by
-    from core.zero_shot import measure_zero_shot
+    from core.run.zero_shot import measure_zero_shot
     from jobs.settings import Settings
 
     answer = measure_zero_shot(Path(data).expanduser(), model, cache=Settings().cache)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import UserError, unknown
-from core.export.formats import DOCUMENTS, FORMATS, STEADY
-from core.records import Mixing, MixingKind, RunRecord, WisePoint
+from core.results.formats import DOCUMENTS, FORMATS, STEADY
+from core.results.records import Mixing, MixingKind, RunRecord, WisePoint
+from core.results.runs import RunFolder
 from core.rounding import percent
-from core.runs import RunFolder
 from jobs.settings import Settings
 from studio.cli import options
 from studio.cli.output import AsJson, answering, scores, table
@@ -107,7 +107,7 @@ def predict(
     folder = options.find_run(run, settings)
     chosen = options.mixing(folder.record(), alpha, steady)
     with answering(as_json) as answer:
-        from core.finished import FinishedRun
+        from core.run.finished import FinishedRun
 
         predictions = FinishedRun(folder.path, settings.cache).predict(images, chosen)
         if as_json:
@@ -162,7 +162,7 @@ def _export(
         from core.export.documents import write_document
 
         return write_document(kind, folder, mixing, out)
-    from core.finished import FinishedRun
+    from core.run.finished import FinishedRun
 
     return FinishedRun(folder.path, settings.cache).export(kind, mixing, out)
 
@@ -202,7 +202,7 @@ def _frontier(
     wanted = set(known) if alphas is None else set(options.parse_alphas(alphas))
     if wanted and wanted <= set(known):
         return [known[alpha] for alpha in sorted(wanted)]
-    from core.finished import FinishedRun
+    from core.run.finished import FinishedRun
 
     finished = FinishedRun(folder.path, settings.cache)
     return finished.frontier(sorted(wanted), kind)
@@ -215,7 +215,7 @@ def _evaluate_model(
     activation: str,
     settings: Settings,
 ) -> dict[str, Any]:
-    from core.zero_shot import measure_zero_shot
+    from core.run.zero_shot import measure_zero_shot
 
     return measure_zero_shot(
         Path(data).expanduser(), model, templates, settings.cache, activation=activation
@@ -225,7 +225,7 @@ def _evaluate_model(
 def _evaluate_run(
     folder: RunFolder, data: str, mixing: Mixing, settings: Settings
 ) -> dict[str, Any]:
-    from core.finished import FinishedRun
+    from core.run.finished import FinishedRun
 
     finished = FinishedRun(folder.path, settings.cache)
     task = finished.task_in(data)

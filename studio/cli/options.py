@@ -11,8 +11,8 @@ import yaml
 
 from core.errors import UserError
 from core.models.names import absolute
-from core.records import Mixing, RunConfig, RunRecord
-from core.runs import RunFolder
+from core.results.records import Mixing, RunConfig, RunRecord
+from core.results.runs import RunFolder
 from core.spelling import read, read_file, unquoted, yaml_problem
 from jobs.naming import find_run as find_run
 from jobs.settings import Settings

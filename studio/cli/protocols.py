@@ -12,7 +12,7 @@ from studio.cli import options
 from studio.cli.output import AsJson, answering, table
 
 if TYPE_CHECKING:
-    from core.protocols import Encoder
+    from core.run.protocols import Encoder
 
 app = typer.Typer()
 CLASSES_ADVISED = 5
@@ -39,7 +39,7 @@ def episodes(
     settings = Settings()
     with answering(as_json) as answer:
         from core.evaluation.episodes import EpisodePlan
-        from core.protocols import measure_episodes
+        from core.run.protocols import measure_episodes
 
         asked = {"ways": ways, "shots": shots, "queries": queries, "episodes": episodes}
         plan = EpisodePlan.parse({**asked, "repeats": repeats, "seed": seed}, "episodes")
@@ -87,7 +87,7 @@ def shots(
     settings = Settings()
     with answering(as_json) as answer:
         from core.evaluation.shots import ShotsPlan
-        from core.protocols import measure_shots
+        from core.run.protocols import measure_shots
 
         plan = ShotsPlan.parse({"shots": shots.split(","), "seeds": seeds}, "shots")
         found = measure_shots(_encoder(what, alpha, settings), data, plan, settings.cache)
@@ -123,8 +123,8 @@ def cross_validate(
     """Accuracy over all images of a small data set: every image by a head that never saw it."""
     settings = Settings()
     with answering(as_json) as answer:
-        from core.cross_validation import USUAL
-        from core.cross_validation import cross_validate as read
+        from core.run.cross_validation import USUAL
+        from core.run.cross_validation import cross_validate as read
 
         found = read(
             Path(data).expanduser(),
@@ -187,7 +187,7 @@ def _cell(point: dict[str, Any]) -> str:
 
 
 def _encoder(what: str, alpha: float | None, settings: Settings) -> "Encoder":
-    from core.protocols import encoder_of_model, encoder_of_run
+    from core.run.protocols import encoder_of_model, encoder_of_run
 
     if options.is_run(what, settings):
         return encoder_of_run(options.find_run(what, settings).path, alpha, settings.cache)

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import UserError
-from core.records import RunConfig
-from jobs.about import About, matches, told_by
+from core.results.records import RunConfig
 from jobs.brief import read_brief
 from jobs.ledger import Job, Ledger
+from jobs.ledger.about import About, matches, told_by
 from jobs.logs import read_logs
 from jobs.naming import with_run_folders
 from jobs.progress import Progress, read_progress
@@ -208,7 +208,8 @@ def _checked(settings: Settings, config: RunConfig) -> RunConfig:
         config = with_run_folders(config, next(found, ()), settings)
         return RunConfig.parse(evaluator.check(config.model_dump()), "run")
     except EvaluatorUnavailable:
-        from core import methods, pipeline
+        from core import methods
+        from core.run import pipeline
 
         knobs = methods.find(config.method).Params.knobs()
         return pipeline.complete(with_run_folders(config, knobs, settings), dataset.templates)

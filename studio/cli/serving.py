@@ -30,11 +30,12 @@ def up(
     workers: Annotated[int | None, typer.Option(help="How many runs at a time.")] = None,
 ) -> None:
     """Start the studio: the page, its workers and the evaluator. Ctrl-C stops all of them."""
-    from jobs import logs, supervise
+    from jobs import logs
     from jobs.doctor.store import is_open, mode_of
-    from jobs.doorbell import check_bell
-    from jobs.interpreter import command, environment
-    from studio.visitors import check_open
+    from jobs.process.interpreter import command, environment
+    from jobs.worker import supervise
+    from jobs.worker.doorbell import check_bell
+    from studio.people.visitors import check_open
 
     flags = {"host": host, "port": port, "share": share, "auth": auth}
     flags |= {"public": public, "workers": workers}
@@ -78,8 +79,8 @@ def worker(
 ) -> None:
     """Work on queued runs, without the studio."""
     from jobs import logs
-    from jobs.doorbell import check_bell
     from jobs.worker import Worker
+    from jobs.worker.doorbell import check_bell
 
     devices = gpus.split(",") if gpus else [None]
     if not all(device is None or device.strip().isdigit() for device in devices):
@@ -97,11 +98,10 @@ def worker(
 def page(end_with_parent: EndWithParent = False) -> None:
     """The web page alone; `up` starts it."""
     from jobs import logs
-    from jobs.supervise import check_port
-    from studio.stubs import no_stubs
+    from jobs.worker.supervise import check_port
+    from studio.door import gradio_hooks  # noqa: F401  (first: it imports Gradio as we want it)
 
-    with no_stubs():
-        from studio.app import main
+    from studio.app import main  # isort: skip
 
     settings = Settings()
     logs.set_up(settings, "page")
@@ -113,7 +113,7 @@ def page(end_with_parent: EndWithParent = False) -> None:
 
 def _hashed(settings: Settings) -> dict[str, str]:
     """The accounts as environment variables, with hashes where passwords were."""
-    from studio.login import accounts
+    from studio.people.login import accounts
 
     names = {"owner": "EVENKEEL_AUTH", "visitor": "EVENKEEL_VISITOR_AUTH"}
     return {names[account.role]: account.text for account in accounts(settings)}
@@ -121,13 +121,13 @@ def _hashed(settings: Settings) -> dict[str, str]:
 
 def _shared_devices(workers: int) -> list[str | None]:
     """What each worker may see: with several GPUs every worker has its own, in turn."""
-    from jobs.devices import count_gpus
+    from jobs.doctor.devices import count_gpus
 
     gpus = count_gpus()
     return [str(number % gpus) if gpus > 1 else None for number in range(workers)]
 
 
 def _end_with_parent() -> None:
-    from jobs.lifeline import when_parent_ends
+    from jobs.process.lifeline import when_parent_ends
 
     when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))

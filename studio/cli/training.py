@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import UserError
-from core.records import RunConfig, RunRecord
+from core.results.records import RunConfig, RunRecord
+from core.results.runs import EventLog, RunFolder
 from core.rounding import percent, points
-from core.runs import EventLog, RunFolder
 from jobs.ledger import new_id
 from jobs.naming import with_run_folders
 from jobs.settings import Settings
@@ -43,7 +43,8 @@ def train(
 
 
 def _train(config: RunConfig, folder: RunFolder, as_json: bool) -> RunRecord:
-    from core import methods, pipeline
+    from core import methods
+    from core.run import pipeline
 
     settings = Settings()
     knobs = methods.find(config.method).Params.knobs()

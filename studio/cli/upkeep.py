@@ -39,8 +39,8 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def backup(folder: Copy, as_json: AsJson = False) -> None:
     """Copy runs, data sets and ledger to a new folder, also while the studio is up."""
-    from jobs.backup import back_up
     from jobs.doctor.found import address
+    from jobs.ledger.backup import back_up
 
     settings = Settings()
     with answering(as_json) as answer:
@@ -56,7 +56,7 @@ def backup(folder: Copy, as_json: AsJson = False) -> None:
 @app.command()
 def restore(folder: Copy, as_json: AsJson = False) -> None:
     """Fill an empty data folder from a backup, after looking at every file in it."""
-    from jobs.backup import restore as fill
+    from jobs.ledger.backup import restore as fill
 
     settings = Settings()
     with answering(as_json) as answer:

@@ -11,17 +11,17 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from core.errors import UserError
-from core.records import RunConfig
-from studio import words
-from studio.context import Studio
-from studio.drafts import Drafts
-from studio.paths import without_paths
-from studio.session import Place
-from studio.shelf import DEMO
-from studio.visitors import Visitor
+from core.results.records import RunConfig
+from studio.people.visitors import Visitor
+from studio.workspace import words
 from studio.workspace.answers import Answers
 from studio.workspace.data import DataSets
+from studio.workspace.drafts import Drafts
+from studio.workspace.paths import without_paths
 from studio.workspace.runs import Runs
+from studio.workspace.session import Place
+from studio.workspace.shelf import DEMO
+from studio.workspace.studio import Studio
 from studio.workspace.uploads import Uploads
 
 
@@ -65,7 +65,7 @@ class Workspace:
     def act(self) -> None:
         """Say that the visitor is about to do something; a `UserError` when they may not."""
         if self.is_read_only:
-            raise UserError(words.Shell.read_only)
+            raise UserError(words.Workspace.read_only)
         self.studio.visitors.count(self.visitor)
 
     def spoken(self, text: str) -> str:
@@ -127,7 +127,7 @@ class Workspace:
         catalogue = self.studio.catalogue().value or {"models": [], "methods": []}
         models = {model["name"] for model in catalogue["models"]} | {"embedded"}
         if chosen.get("model", "embedded") not in models:
-            raise UserError(words.Train.model_of_list.format(models=", ".join(sorted(models))))
+            raise UserError(words.Workspace.model_of_list.format(models=", ".join(sorted(models))))
         method = next((m for m in catalogue["methods"] if m["name"] == chosen.get("method")), None)
         params = chosen.get("params", {})
         for knob in method["knobs"] if method else ():

@@ -9,13 +9,13 @@ from core.data.health import Finding, HealthReport, check
 from core.data.health.mislabels import mislabels
 from core.data.health.names import unseen_by
 from core.errors import UserError, unknown
-from core.evaluation.correction import Correction
-from core.evaluation.inspection import Inspection
-from core.evaluation.space import FeatureSpace
-from core.export.formats import FORMATS
-from core.records import Mixing
-from studio import words
-from studio.background import Answer
+from core.results.correction import Correction
+from core.results.formats import FORMATS
+from core.results.inspection import Inspection
+from core.results.records import Mixing
+from core.results.space import FeatureSpace
+from studio.workspace import words
+from studio.workspace.background import Answer
 
 if TYPE_CHECKING:
     from studio.workspace import Workspace
@@ -225,7 +225,7 @@ class Answers:
         folders = [self.mine.runs.folder(run_id) for run_id in run_ids]
 
         def compare() -> dict[str, Any]:
-            from core.comparison import compare_runs  # imports numpy
+            from core.results.comparison import compare_runs  # imports numpy
 
             return compare_runs(folders)
 
@@ -255,7 +255,7 @@ class Answers:
         """The same about an image of the run's data set."""
         data_id = self.mine.runs.data_of_run(run_id)
         if data_id is None:
-            raise UserError(words.Compare.elsewhere)
+            raise UserError(words.Runs.elsewhere)
         image = self.mine.data.image(data_id, sha256)
         return self._predicted(run_id, image, patience_seconds)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from core.data.dataset import Dataset, IngestReport
 from core.errors import UserError
-from studio import words
-from studio.shelf import DEMO, Opened
+from studio.workspace import words
+from studio.workspace.shelf import DEMO, Opened
 
 if TYPE_CHECKING:
     from studio.workspace import Workspace
@@ -42,7 +42,7 @@ class DataSets:
     def path(self, data_id: str) -> Path:
         """The folder of a data set."""
         if not self.has(data_id):
-            raise UserError(words.Data.unknown_data.format(name=data_id))
+            raise UserError(words.DataSets.unknown_data.format(name=data_id))
         return self.mine.studio.shelf.path(data_id)
 
     def shown_path(self, data_id: str) -> str:
@@ -72,16 +72,16 @@ class DataSets:
         """Change what a data set of one's own says about its images; no image is touched."""
         self.path(data_id)
         if not self.may_change(data_id):
-            raise UserError(words.Data.not_yours)
+            raise UserError(words.DataSets.not_yours)
         self.mine.studio.shelf.change(data_id, change)
 
     def delete(self, data_id: str) -> None:
         """Delete a data set of one's own with its images, if no run uses it."""
         path = self.path(data_id)
         if not self.may_change(data_id):
-            raise UserError(words.Data.not_yours)
+            raise UserError(words.DataSets.not_yours)
         if self.mine.studio.ledger.uses(path):
-            raise UserError(words.Data.in_use)
+            raise UserError(words.DataSets.in_use)
         self.mine.studio.shelf.remove(data_id)
         self.mine.studio.workspaces.measured(data_id, None)
 
@@ -95,14 +95,14 @@ class DataSets:
         """An image of a data set by its hash."""
         found = self.open(data_id).images.get(sha256)
         if found is None:
-            raise UserError(words.Data.unknown_image)
+            raise UserError(words.DataSets.unknown_image)
         return found
 
     def open_demo(self) -> str:
         """The demo, which all share and nobody but the owner may change."""
         demo = self.mine.studio.shelf.add_demo()
         if not self.has(demo):
-            raise UserError(words.Data.no_demo)
+            raise UserError(words.DataSets.no_demo)
         return demo
 
     def is_shared(self, data_id: str | None) -> bool:

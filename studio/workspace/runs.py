@@ -11,17 +11,17 @@ from pydantic import ValidationError
 from core.data.health.copies import refuse_leaks
 from core.data.split import task_of, with_shots
 from core.errors import UserError
-from core.evaluation.standing import FINE_TUNED
-from core.export.formats import DOCUMENTS, STEADY
-from core.records import ByHand, DomainScore, Mixing, RunConfig, RunRecord, read_config
-from core.runs import RunFolder
+from core.results.formats import DOCUMENTS, STEADY
+from core.results.records import ByHand, DomainScore, Mixing, RunConfig, RunRecord, read_config
+from core.results.runs import RunFolder
+from core.results.standing import FINE_TUNED
 from jobs import queueing
-from jobs.about import About, matches, told_by
 from jobs.brief import read_brief
 from jobs.ledger import Job, State
+from jobs.ledger.about import About, matches, told_by
 from jobs.progress import Progress, read_progress
-from studio import words
-from studio.session import is_id
+from studio.workspace import words
+from studio.workspace.session import is_id
 
 if TYPE_CHECKING:
     from studio.workspace import Workspace
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 MOST_SEARCHED = 2000
 NEWEST = 60
 """Runs that are looked at unless more are asked for: a page takes as long with 1,000 as with 60."""
+
+RUN_FILES = {
+    "config": "config.json",
+    "events": "events.jsonl",
+    "record": "record.json",
+    "prototypes": "prototypes.json",
+}
+"""What may be downloaded of a run, by role. Weights leave as an export only."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class Runs:
         """The job, or a `UserError` when there is no such run here."""
         job = self.job(run_id)
         if job is None:
-            raise UserError(words.Live.unknown_run)
+            raise UserError(words.Runs.unknown_run)
         return job
 
     def folder(self, run_id: str) -> RunFolder:
@@ -88,7 +96,7 @@ class Runs:
     def downloads(self, run_id: str) -> RunFolder:
         """The folder of a run whose files may leave: a guest looks, but takes nothing along."""
         if self.mine.is_read_only:
-            raise UserError(words.Shell.read_only)
+            raise UserError(words.Workspace.read_only)
         return self.folder(run_id)
 
     def ahead(self) -> int:
@@ -168,7 +176,7 @@ class Runs:
         """Keep a mixing as the visitor's; `chosen_on` is the domain half of which chose it."""
         record = self.record(run_id)
         if mixing.kind == "steady" and (record is None or record.steady is None):
-            raise UserError((record and record.why_not_steady) or words.Lab.no_gate)
+            raise UserError((record and record.why_not_steady) or words.Runs.no_gate)
         self.mine.drafts.put(run_id, mixing=mixing.model_dump(), chosen_on=chosen_on)
 
     def chosen_on(self, run_id: str) -> str:
@@ -223,8 +231,8 @@ class Runs:
         """A run as a person names it: method, shots, seed."""
         method = self.mine.studio.method_title(str(config.get("method", "")))
         if "members" in config:
-            return words.Compare.combination.format(title=method, n=len(config["members"]))
-        return words.Live.run.format(
+            return words.Runs.combination.format(title=method, n=len(config["members"]))
+        return words.Runs.run.format(
             method=method, shots=config.get("shots"), seed=config.get("seed")
         )
 
@@ -311,9 +319,9 @@ class Runs:
         job = self.find(run_id)
         data_id = self.data_of(job)
         if "members" in job.config:
-            raise UserError(words.Compare.combined)
+            raise UserError(words.Runs.combined)
         if data_id is None:
-            raise UserError(words.Compare.elsewhere)
+            raise UserError(words.Runs.elsewhere)
         runs = str(self.mine.studio.settings.home / "runs")
         params = {  # a run that is named by its folder is looked for in this workspace again
             name: Path(value).name if str(value).startswith(runs) else value

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from core.data.dataset import Role
 from core.data.limits import MIB
 from core.errors import UserError
-from jobs.workspaces import Kept
-from studio import words
+from jobs.ledger.workspaces import Kept
+from studio.workspace import words
 
 if TYPE_CHECKING:
     from studio.workspace import Workspace
@@ -32,14 +32,14 @@ class Uploads:
         settings = self.mine.studio.settings
         waiting = self.mine.studio.incoming.size_bytes(self.mine.visitor.workspace) + size_bytes
         if waiting > settings.limits.upload_bytes:
-            raise UserError(words.Data.too_large.format(limit=f"{settings.upload_mib:,}"))
+            raise UserError(words.DataSets.too_large.format(limit=f"{settings.upload_mib:,}"))
         if self.mine.is_owner:
             return
         kept = self.mine.studio.workspaces.kept(self.mine.visitor.workspace).size_bytes
         if kept + waiting > settings.workspace_mib * MIB:
-            raise UserError(words.Data.full.format(limit=f"{settings.workspace_mib:,}"))
+            raise UserError(words.DataSets.full.format(limit=f"{settings.workspace_mib:,}"))
         if shutil.disk_usage(settings.home).free < settings.upload_reserve_mib * MIB + size_bytes:
-            raise UserError(words.Data.disk_full)
+            raise UserError(words.DataSets.disk_full)
 
     def upload(
         self, files: Sequence[Mapping[str, Any]], role: Role, data_id: str | None, folder: str
@@ -48,7 +48,7 @@ class Uploads:
         if data_id is not None and not self.mine.data.has(data_id):
             data_id = None
         if data_id is not None and not self.mine.is_owner and self.mine.data.is_shared(data_id):
-            raise UserError(words.Data.demo_is_shared)
+            raise UserError(words.DataSets.demo_is_shared)
         sent = [{"rel": str(f.get("rel", "")), "path": self._sent(f.get("id"))} for f in files]
         shelf, settings = self.mine.studio.shelf, self.mine.studio.settings
         target = data_id or shelf.fresh_id(sent, exact=self.mine.is_owner)
@@ -68,7 +68,7 @@ class Uploads:
     def uploaded(self, file_id: str) -> Path:
         """A file that this visitor's browser sent."""
         if self.mine.is_read_only:
-            raise UserError(words.Shell.read_only)
+            raise UserError(words.Workspace.read_only)
         return self.mine.studio.incoming.path(self.mine.visitor.workspace, file_id)
 
     def _sent(self, file_id: Any) -> str:

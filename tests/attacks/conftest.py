@@ -22,19 +22,19 @@ import pytest
 from PIL import Image
 
 import studio.app
-import studio.context
+import studio.workspace.studio
 from core.data.ingest import open_dataset
-from core.evaluation.inspecting import inspect
-from core.evaluation.inspection import COLUMNS
+from core.evaluation.inspection import inspect
 from core.events import Evaluated, Stage, Warned
 from core.methods import catalogue as methods
 from core.models import zoo
-from core.pipeline import complete
-from core.records import RunConfig, RunRecord, Selection
-from core.runs import EventLog
+from core.results.inspection import COLUMNS
+from core.results.records import RunConfig, RunRecord, Selection
+from core.results.runs import EventLog
+from core.run.pipeline import complete
 from jobs.ledger import Ledger
+from jobs.ledger.workspaces import Workspaces
 from jobs.settings import Settings
-from jobs.workspaces import Workspaces
 from tests.studio.conftest import TUNED, ZERO, point
 
 OWNER = "owner:correct horse"
@@ -253,7 +253,7 @@ def town(home: Path, **given: Any) -> Iterator[Town]:
     usual = {"public": True, "auth": OWNER, "upload_reserve_mib": 0, "actions_per_minute": 10**6}
     settings = Settings(home=home, port=port, **{**usual, **given})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(studio.context, "EvaluatorClient", Evaluator)
+        patch.setattr(studio.workspace.studio, "EvaluatorClient", Evaluator)
         demo, url = launched(settings)
         here = Town(url.rstrip("/"), settings, demo)
         try:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
-from studio.guard import INSIDE, JSON_BYTES, OPEN
+from studio.door.guard import INSIDE, JSON_BYTES, OPEN
 from tests.attacks.conftest import LOAD, TICK, town
 
 OPEN_TO_STRANGERS = {

@@ -6,13 +6,13 @@ import types
 
 import pytest
 
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
-from jobs.workspaces import Workspaces, digest, workspace_id
-from studio.context import Studio
-from studio.routes import routes
-from studio.visitors import OWNER as EVERYTHING
-from studio.visitors import Visitors, new_token
+from jobs.ledger.workspaces import Workspaces, digest, workspace_id
+from studio.door.routes import routes
+from studio.people.visitors import OWNER as EVERYTHING
+from studio.people.visitors import Visitors, new_token
+from studio.workspace.studio import Studio
 from tests.attacks.conftest import DATA, HEADER, LIVE, LOAD, TICK, token, town
 
 NAMING_NOTHING = {"demo", "new-data", "retry-catalogue"}
@@ -44,7 +44,7 @@ def probes(here, victim, thief):
 
 
 def actions(handler):
-    """The names in the tables of `studio.view.dispatch` that a handler closes over."""
+    """The names in the tables of `studio.frame.view.dispatch` that a handler closes over."""
     found = set()
     for cell in getattr(handler, "__closure__", None) or ():
         inside = cell.cell_contents

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from jobs.workspaces import Kept, Workspaces, workspace_id
+from jobs.ledger.workspaces import Kept, Workspaces, workspace_id
 from tests.attacks.conftest import DATA, LOAD, TICK, picture, token, town
 
 

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import pytest
 
 from core.data.ingest import open_dataset
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
-from studio import words
+from studio.lab import words
 from tests.attacks.conftest import DATA, HEADER, LAB, LIVE, LOAD, TICK, TRAIN, picture, town
 
 NASTY = (

@@ -7,10 +7,10 @@ import pytest
 
 from core.errors import UserError
 from jobs.settings import Settings
-from studio.login import FAILURES_OF_ALL, TOKEN_SECONDS, Account, Logins
-from studio.login import FAILURES_OF_AN_ACCOUNT as OF_ACCOUNT
-from studio.rates import Rate
-from studio.visitors import check_open, is_private
+from studio.people.login import FAILURES_OF_ALL, TOKEN_SECONDS, Account, Logins
+from studio.people.login import FAILURES_OF_AN_ACCOUNT as OF_ACCOUNT
+from studio.people.rates import Rate
+from studio.people.visitors import check_open, is_private
 from tests.attacks.conftest import LOAD, town
 
 
@@ -84,7 +84,7 @@ def test_an_account_is_closed_after_ten_failures_for_a_minute(logins, clock):
 
 
 def test_all_accounts_together_are_closed_after_a_hundred(clock, monkeypatch):
-    monkeypatch.setattr("studio.login._verify", lambda hash, password: password == "secret")
+    monkeypatch.setattr("studio.people.login._verify", lambda hash, password: password == "secret")
     accounts = [Account(f"user-{i}", "", "visitor") for i in range(12)]
     logins = Logins(accounts, clock)
     for i in range(FAILURES_OF_ALL):

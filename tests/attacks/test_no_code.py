@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from core.data.cache import ArrayCache
-from core.records import RunConfig
-from jobs.doorbell import Doorbell
+from core.models.array_cache import ArrayCache
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.settings import Settings
+from jobs.worker.doorbell import Doorbell
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [path for name in ("core", "jobs", "studio") for path in (ROOT / name).rglob("*.py")]

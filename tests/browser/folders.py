@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.demo import write_demo
+from core.data.demo import write_demo
 
 
 def folder_of(root: Path, *classes: str, images: int = 3) -> Path:

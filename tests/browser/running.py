@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import cancel, submit
 from jobs.settings import Settings

@@ -3,7 +3,7 @@
 import json
 import re
 
-from core.intervals import wilson
+from core.results.intervals import wilson
 from core.rounding import percent
 from tests.browser.pages import see
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import delete
 from tests.browser.pages import see

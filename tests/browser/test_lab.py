@@ -1,6 +1,6 @@
 """The lab's looks into the feature space, the prototypes and single images, by the keyboard."""
 
-from studio import words
+from studio.lab import words
 from tests.browser.pages import load, see
 
 

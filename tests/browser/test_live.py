@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import submit
 from tests.browser.pages import hearing, load, see

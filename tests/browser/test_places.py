@@ -3,8 +3,8 @@
 import pytest
 
 from core.errors import UserError
-from core.records import RunConfig
-from studio import words
+from core.results.records import RunConfig
+from studio.shell import words
 from tests.browser.folders import folder_of
 from tests.browser.pages import see
 from tests.browser.timing import soonest

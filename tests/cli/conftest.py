@@ -54,8 +54,8 @@ def evenkeel(capfd):
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory, tiny_model, tiny_data):
     """A run folder as `evenkeel train --out` writes it."""
-    from core import pipeline
-    from core.records import RunConfig
+    from core.results.records import RunConfig
+    from core.run import pipeline
 
     folder = tmp_path_factory.mktemp("runs") / "finished"
     config = RunConfig(

@@ -8,8 +8,8 @@ import pytest
 @pytest.fixture(scope="session")
 def second_run(tmp_path_factory, finished_run):
     """Another run from the same start."""
-    from core import pipeline
-    from core.records import RunConfig
+    from core.results.records import RunConfig
+    from core.run import pipeline
 
     folder = tmp_path_factory.mktemp("runs") / "second"
     config = RunConfig(**json.loads((finished_run / "config.json").read_text("utf-8")))

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from core.demo import QUICK_CLASSES
-from core.records import RunConfig
+from core.data.demo import QUICK_CLASSES
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from studio.cli import main

@@ -21,7 +21,7 @@ from core.data.split import (
     write_shares,
 )
 from core.errors import UserError
-from core.records import RunConfig
+from core.results.records import RunConfig
 from tests.data.test_fewshot import images, make, shas
 from tests.mutants import Mutant
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from core.data.demo import QUICK_CLASSES, QUICK_STYLES, write_demo
 from core.data.fewshot import sample_task
 from core.data.health import check
 from core.data.ingest import open_dataset
-from core.demo import QUICK_CLASSES, QUICK_STYLES, write_demo
 from core.errors import UserError
 
 

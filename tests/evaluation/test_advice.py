@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.evaluation.advice import Draw, net_wins, share_of_the_last, what_to_label
-from core.intervals import Z95
+from core.results.intervals import Z95
 from tests.mutants import Mutant
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from core.data.prompts import OPENAI_80, TIP_7
 from core.errors import UserError
-from core.evaluation.correcting import correct_templates, matched
+from core.evaluation.correction import correct_templates, matched
 from core.methods.fd_align import FDAlign, spurious_prototypes
 from tests.mutants import Mutant
 
@@ -53,7 +53,7 @@ def test_a_template_that_is_not_of_the_set_is_refused(tiny_task):
 
 MUTANTS = [
     Mutant(
-        "core.evaluation.correcting",
+        "core.evaluation.correction",
         "linear_sum_assignment(-shared)",
         "linear_sum_assignment(shared)",
         test_without_some_templates_it_is_what_a_run_with_that_knob_has,

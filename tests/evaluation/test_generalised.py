@@ -11,7 +11,7 @@ import torch
 from core.evaluation.generalised import generalised, seen_and_unseen
 from core.methods.base import LoopMethod
 from core.methods.ft import FineTuning
-from core.records import DomainScore
+from core.results.records import DomainScore
 from core.training.settings import LoopParams
 from tests.mutants import Mutant
 
@@ -46,7 +46,7 @@ def test_where_nothing_is_right_on_one_side_the_mean_is_zero_and_without_a_side_
 
 
 def test_a_task_without_unseen_classes_has_nothing_to_split(tiny_task):
-    from core.records import Evaluation
+    from core.results.records import Evaluation
 
     _, task = tiny_task
     evaluation = Evaluation(domains={"test": SCORE}, id=0.5, ood=None)

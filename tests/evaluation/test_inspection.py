@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from core.data.dataset import Item
-from core.evaluation.confusion import confusion, most_confused
-from core.evaluation.inspecting import inspect
+from core.evaluation.inspection import inspect
 from core.models.temperature import HIGHEST, LOWEST, fit_temperature
-from core.records import Mixing
+from core.results.confusion import confusion, most_confused
+from core.results.records import Mixing
 
 
 def margins(margin: float, right: int, wrong: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from core import pipeline
 from core.data.dataset import Item
-from core.evaluation.mapping import grouping, map_features, spread
 from core.evaluation.planes import FEWEST_FOR_TSNE, neighbour_plane, principal_plane
-from core.finished import FinishedRun
-from core.records import RunConfig
+from core.evaluation.space import grouping, map_features, spread
+from core.results.records import RunConfig
+from core.run import pipeline
+from core.run.finished import FinishedRun
 from tests.mutants import Mutant
 
 
@@ -141,13 +141,13 @@ def test_very_few_images_and_equal_ones_have_places(count, equal):
 
 MUTANTS = [
     Mutant(
-        "core.evaluation.mapping",
+        "core.evaluation.space",
         'metric="cosine"',
         'metric="euclidean"',
         test_groups_lie_as_far_apart_as_their_silhouettes_say,
     ),
     Mutant(
-        "core.evaluation.mapping",
+        "core.evaluation.space",
         "unit @ unit.T",
         "-unit @ unit.T",
         test_the_nearest_group_is_the_one_whose_mean_points_the_same_way,

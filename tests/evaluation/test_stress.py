@@ -9,8 +9,8 @@ from core.data.stress import EFFECTS, stress_items, stressed
 from core.evaluation.stress import measure_stress
 from core.models.heads import LinearHead
 from core.models.prototypes import class_prototypes
-from core.pipeline import run
-from core.records import RunConfig
+from core.results.records import RunConfig
+from core.run.pipeline import run
 
 
 def picture():

@@ -8,8 +8,8 @@ import pytest
 from core.errors import UserError
 from core.events import Stage, Step
 from core.export.documents import write_document
-from core.intervals import wilson
-from core.records import (
+from core.results.intervals import wilson
+from core.results.records import (
     ByHand,
     Change,
     DomainScore,
@@ -20,7 +20,7 @@ from core.records import (
     Selection,
     WisePoint,
 )
-from core.runs import EventLog, RunFolder
+from core.results.runs import EventLog, RunFolder
 
 EVIL = '<img src=x onerror=alert(1)>|[a](javascript:b)"'
 LEAK = "Leaks were allowed: 3 images both taught and measured."

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from core.errors import UserError
 from core.export import huggingface
-from core.export.clip_vit import architecture_of, why_not
 from core.export.huggingface import export_huggingface
+from core.results.clip_vit import architecture_of, why_not
 from tests.conftest import TINY_VIT
 
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from core.data.images import read_image
-from core.data.transforms import Preprocess
 from core.export.pictures import odd_pictures
 from core.export.snippets import UPRIGHT, resized
+from core.models.transforms import Preprocess
 
 
 def fed(path, preprocess):

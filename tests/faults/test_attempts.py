@@ -8,13 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core import pipeline
-from core.records import RunConfig
-from jobs.attempt import Attempt
-from jobs.children import Nursery
-from jobs.exits import Exit
+from core.results.records import RunConfig
+from core.run import pipeline
 from jobs.ledger import Ledger
+from jobs.process.children import Nursery
+from jobs.process.exits import Exit
 from jobs.settings import Settings
+from jobs.worker.attempt import Attempt
 from tests.jobs.real_worker import child_of, eventually
 
 EVERY_STEP = {"run_reserve_mib": 0, "checkpoint_most_seconds": 0.0, "spare": False}

@@ -7,9 +7,9 @@ import subprocess
 import httpx
 import pytest
 
-from core.records import RunConfig
-from jobs.interpreter import command, environment
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
+from jobs.process.interpreter import command, environment
 from jobs.progress import read_progress
 from jobs.queueing import submit
 from jobs.settings import Settings

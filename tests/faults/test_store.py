@@ -14,17 +14,16 @@ import pytest
 import sqlalchemy as sa
 
 from core.errors import UserError
-from core.records import RunConfig
-from jobs import schema
-from jobs.database import open_database
-from jobs.doorbell import LONGEST_PAUSE_SECONDS, Doorbell
-from jobs.interpreter import environment
-from jobs.ledger import Ledger
-from jobs.owner import this_process
+from core.results.records import RunConfig
+from jobs.ledger import Ledger, schema
+from jobs.ledger.database import open_database
+from jobs.ledger.owner import this_process
+from jobs.process.interpreter import environment
 from jobs.progress import read_progress
 from jobs.queueing import submit
-from jobs.reconcile import RING_AGAIN_SECONDS, Reconciler
 from jobs.settings import Settings
+from jobs.worker.doorbell import LONGEST_PAUSE_SECONDS, Doorbell
+from jobs.worker.reconcile import RING_AGAIN_SECONDS, Reconciler
 from tests import services
 from tests.jobs.real_worker import WorkerProcess, eventually
 
@@ -67,7 +66,7 @@ FOUR_RACERS = """
 import json, os, sys, time
 from pathlib import Path
 import sqlalchemy as sa
-from jobs import schema
+from jobs.ledger import schema
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 
@@ -300,7 +299,7 @@ def test_a_ring_that_cannot_be_read_does_not_hide_the_others(belled):
 
 
 def test_lost_rings_are_rung_again(belled, monkeypatch):
-    monkeypatch.setattr("jobs.reconcile.RING_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("jobs.worker.reconcile.RING_AGAIN_SECONDS", 0.0)
     ledger = Ledger(belled)
     jobs = {submit(belled, CONFIG).id for _ in range(3)}
     with Doorbell(belled) as bell:

@@ -10,13 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core import durable, pipeline
+from core import durable
 from core.errors import DiskFull, UserError
 from core.events import Resumed, Stage, Step, Warned
 from core.methods.ft import FineTuning
 from core.models.weights import save_classifier
-from core.records import RunConfig
-from core.runs import EventLog, RunFolder, _append
+from core.results.records import RunConfig
+from core.results.runs import EventLog, RunFolder, _append
+from core.run import pipeline
 from core.training.brake import Brake, Paused
 from core.training.checkpoints import Keeping
 

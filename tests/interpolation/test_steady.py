@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from core.data.cache import ArrayCache
 from core.errors import UserError
 from core.interpolation import steady
 from core.interpolation.steady import (
@@ -16,6 +15,7 @@ from core.interpolation.steady import (
     why_no_gate,
 )
 from core.models import zoo
+from core.models.array_cache import ArrayCache
 from core.models.cache_head import CacheHead
 from core.models.ensemble import Ensemble
 from core.models.gates import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from tests.jobs.real_worker import WorkerProcess

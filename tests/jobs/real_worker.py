@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from jobs.interpreter import command, environment
 from jobs.ledger import Job, Ledger
+from jobs.process.interpreter import command, environment
 from jobs.settings import Settings
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from core.errors import UserError
-from core.records import RunConfig
-from jobs.about import About, matches, told_by
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
+from jobs.ledger.about import About, matches, told_by
 
 CONFIG = RunConfig(data="/images/foxes", method="fd-align")
 

@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from core.errors import UserError
-from core.records import RunConfig
-from jobs.backup import LIST_NAME, back_up, restore
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
+from jobs.ledger.backup import LIST_NAME, back_up, restore
 from jobs.queueing import submit
 from jobs.settings import Settings
 

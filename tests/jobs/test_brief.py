@@ -17,8 +17,8 @@ from core.events import (
     Step,
     Warned,
 )
-from core.records import Change, DomainScore, Mixing
-from core.runs import RunFolder
+from core.results.records import Change, DomainScore, Mixing
+from core.results.runs import RunFolder
 from jobs import brief
 from jobs.brief import read_brief
 from jobs.progress import WINDOW, read_progress

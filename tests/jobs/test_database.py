@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from core.errors import UserError
-from core.records import RunConfig
-from jobs.database import open_database
-from jobs.interpreter import environment
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
-from jobs.schema import VERSION, metadata
+from jobs.ledger.database import open_database
+from jobs.ledger.schema import VERSION, metadata
+from jobs.process.interpreter import environment
 from jobs.settings import Settings
 
 FIRST_RELEASE = """
@@ -86,7 +86,7 @@ def test_the_newest_step_is_the_version_of_the_tables():
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", "jobs:migrations")
+    config.set_main_option("script_location", "jobs.ledger:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == str(VERSION)
 
 
@@ -143,7 +143,7 @@ import os, shutil, signal, sys
 from pathlib import Path
 import sqlalchemy as sa
 import alembic.command
-from jobs.database import open_database
+from jobs.ledger.database import open_database
 from jobs.settings import Settings
 
 home, statement = Path(sys.argv[1]), 1

@@ -16,20 +16,20 @@ from types import SimpleNamespace
 import pytest
 
 from core import embedded
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs import doctor
 from jobs.doctor import machine, running, store
-from jobs.doorbell import Doorbell
 from jobs.ledger import Ledger
-from jobs.owner import this_process
+from jobs.ledger.owner import this_process
 from jobs.settings import Settings
+from jobs.worker.doorbell import Doorbell
 from tests.jobs.real_worker import eventually
 
 CONFIG = RunConfig(data="/images")
 SLEEP = "import time; time.sleep(60)"
 PARENT = (
     "import subprocess, sys, time\n"
-    f"child = subprocess.Popen([sys.executable, '-c', '{SLEEP}', '-m', 'jobs.child'])\n"
+    f"child = subprocess.Popen([sys.executable, '-c', '{SLEEP}', '-m', 'jobs.process.child'])\n"
     "print(child.pid, flush=True); time.sleep(60)"
 )
 

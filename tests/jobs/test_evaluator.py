@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.records import Mixing
-from core.runs import RunFolder
+from core.results.records import Mixing
+from core.results.runs import RunFolder
 from jobs.evaluator import server
 from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 from jobs.evaluator.shelf import Shelf
-from jobs.interpreter import command, environment
+from jobs.process.interpreter import command, environment
 from jobs.settings import Settings
 from tests.jobs.real_worker import eventually
 
@@ -22,7 +22,7 @@ from tests.jobs.real_worker import eventually
 @pytest.fixture(scope="module")
 def home(tmp_path_factory, config):
     """A home with one finished run in it."""
-    from core import pipeline
+    from core.run import pipeline
 
     settings = Settings(home=tmp_path_factory.mktemp("evaluator") / "home")
     for _ in pipeline.run(config, settings.run_folder("a-run").path, settings.cache):

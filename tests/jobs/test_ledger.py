@@ -6,11 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from core.errors import UserError
-from core.records import RunConfig
-from jobs import schema
-from jobs.database import open_database
-from jobs.job import Artifact
-from jobs.ledger import MAX_CRASHES, Ledger
+from core.results.records import RunConfig
+from jobs.ledger import MAX_CRASHES, Ledger, schema
+from jobs.ledger.database import open_database
+from jobs.ledger.job import Artifact
 from jobs.settings import Settings
 from tests import services
 

@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import UserError
 from core.methods import METHODS
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.naming import with_run_folders
 
 KNOBS = [{"name": "backbone", "type": "run"}, {"name": "note", "type": "str"}]

@@ -1,4 +1,4 @@
-from jobs.owner import is_gone, this_process
+from jobs.ledger.owner import is_gone, this_process
 
 
 def test_a_process_is_known_from_a_later_one_with_its_id():

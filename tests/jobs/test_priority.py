@@ -9,7 +9,7 @@ import pytest
 SECONDS = 2.0
 SPINS = f"""
 import os, sys, time
-from jobs.priority import make_way
+from jobs.process.priority import make_way
 if sys.argv[1:] == ["makes way"]:
     make_way()
 print(flush=True)

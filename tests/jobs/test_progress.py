@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 
 from core.events import Advanced, Evaluated, Measuring, Resumed, Saved, Stage, Step, Warned
-from core.records import DomainScore
-from core.runs import EventLog, RunFolder
+from core.results.records import DomainScore
+from core.results.runs import EventLog, RunFolder
 from jobs import curves
 from jobs.progress import WINDOW, Progress, fold, read_progress
 

@@ -1,8 +1,8 @@
 import pytest
 
 from core.events import Measuring, Resumed, Stage, Step
-from core.runs import EventLog, RunFolder
-from jobs.pulse import Pulse
+from core.results.runs import EventLog, RunFolder
+from jobs.worker.pulse import Pulse
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import pytest
 
 from core.errors import UserError
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs import queueing
-from jobs.doorbell import Doorbell
+from jobs.worker.doorbell import Doorbell
 
 CONFIG = RunConfig(data="/images")
 

@@ -2,10 +2,10 @@ import time
 
 import pytest
 
-from core.records import RunConfig
-from jobs.doorbell import Doorbell
-from jobs.owner import this_process
-from jobs.reconcile import Reconciler
+from core.results.records import RunConfig
+from jobs.ledger.owner import this_process
+from jobs.worker.doorbell import Doorbell
+from jobs.worker.reconcile import Reconciler
 
 CONFIG = RunConfig(data="/images")
 LEASE = 0.3
@@ -100,7 +100,7 @@ def test_a_job_without_room_is_tried_again_after_a_while(reconciler, ledger, doo
 
 
 def test_a_ring_that_still_waits_is_not_repeated(reconciler, ledger, doorbell, monkeypatch):
-    monkeypatch.setattr("jobs.reconcile.RING_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("jobs.worker.reconcile.RING_AGAIN_SECONDS", 0.0)
     lost, waits = ledger.submit(CONFIG), ledger.submit(CONFIG)
     doorbell.ring(waits.id)
     for _ in range(3):

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from core.errors import UserError
-from jobs import supervise
-from jobs.supervise import Program, Tree, check_port, only_one
+from jobs.worker import supervise
+from jobs.worker.supervise import Program, Tree, check_port, only_one
 from tests.jobs.real_worker import eventually, is_alive
 
 
@@ -77,7 +77,7 @@ def test_a_mistake_that_a_program_explained_ends_the_tree(listener, port):
 
 def test_a_program_ends_when_the_tree_is_killed():
     code = (
-        "import os; from jobs.lifeline import when_parent_ends; import time\n"
+        "import os; from jobs.process.lifeline import when_parent_ends; import time\n"
         "when_parent_ends(lambda: os._exit(3)); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)

@@ -4,15 +4,15 @@ import sys
 
 import pytest
 
-from core.runs import RunFolder
-from jobs import traces
-from jobs.interpreter import environment
+from core.results.runs import RunFolder
+from jobs.process import traces
+from jobs.process.interpreter import environment
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from core.runs import RunFolder
-from jobs import traces
+from core.results.runs import RunFolder
+from jobs.process import traces
 with traces.holding(RunFolder(Path(sys.argv[1])), int(sys.argv[2])):
     print("held", flush=True)
     time.sleep(60)

@@ -11,14 +11,14 @@ import time
 
 import pytest
 
-from core.combine import ask
-from jobs.doorbell import Doorbell
+from core.run.combine import ask
 from jobs.ledger import Job, Ledger
 from jobs.logs import read_logs
 from jobs.progress import read_progress
 from jobs.queueing import cancel, submit
-from jobs.reconcile import RING_AGAIN_SECONDS
 from jobs.settings import Settings
+from jobs.worker.doorbell import Doorbell
+from jobs.worker.reconcile import RING_AGAIN_SECONDS
 from tests.jobs.real_worker import (
     WorkerProcess,
     child_of,

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.errors import UserError
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
+from jobs.ledger.workspaces import LINKS_OF_A_RUN, Kept, Workspaces, workspace_id
 from jobs.settings import Settings
-from jobs.workspaces import LINKS_OF_A_RUN, Kept, Workspaces, workspace_id
 
 ANN, BOB = "a" * 43, "b" * 43
 LIMIT = Kept(size_bytes=1000, images=10)

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from core.errors import UserError
-from core.finished import FinishedRun
 from core.models import zoo
 from core.models.backbone import plug_in
-from core.pipeline import run
-from core.records import Mixing, RunConfig
-from tests.test_pipeline import finish
+from core.results.records import Mixing, RunConfig
+from core.run.finished import FinishedRun
+from core.run.pipeline import run
+from tests.run.test_pipeline import finish
 
 QUICK = {"views": 2, "alpha_steps": 4, "beta_steps": 5, "epochs": 2, "batch_size": 5}
 PLUGGED = ("tip-adapter", "tip-adapter-f", "ape", "ape-t", "lp", "lp-sgd")

@@ -9,12 +9,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.data.cache import ArrayCache
 from core.errors import UserError
 from core.methods import guidance
 from core.methods.car_ft import CarFT
 from core.methods.guidance import GuidedMethod, TextGuidance, divergence, guidance_loss
 from core.methods.lipsum_ft import LipsumFT
+from core.models.array_cache import ArrayCache
 from core.models.prototypes import context_prototypes
 from core.training.frozen import FrozenViews
 from core.training.loop import Batch

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 import torch
 
-from core.data.cache import ArrayCache
 from core.models import zoo
 from core.models.activation import _nll, settled
+from core.models.array_cache import ArrayCache
 
 
 @pytest.fixture

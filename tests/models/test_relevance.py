@@ -6,7 +6,6 @@ from open_clip.transformer import VisionTransformer as OpenVit
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from core.data.transforms import Preprocess
 from core.models import zoo
 from core.models.class_token import ClassTokenBlock
 from core.models.classifier import Classifier
@@ -14,6 +13,7 @@ from core.models.fast import make_plain
 from core.models.heads import LinearHead
 from core.models.precision import choose_precision
 from core.models.relevance import _attentions, gradient_times_activation, relevance, rollout
+from core.models.transforms import Preprocess
 
 
 def test_rollout_of_one_layer_is_half_its_attention():

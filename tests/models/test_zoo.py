@@ -127,9 +127,9 @@ def test_batch_norm_keeps_clips_statistics_in_training(tmp_path):
     clip = zoo.ClipModel.__new__(zoo.ClipModel)  # only the classifier matters here
     tower = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.LazyLinear(8))
     tower(torch.randn(2, 3, 8, 8))
-    from core.data.transforms import Preprocess
     from core.models.classifier import Classifier
     from core.models.heads import LinearHead
+    from core.models.transforms import Preprocess
 
     del clip
     precision = choose_precision(torch.device("cpu"), "fp32", tower)

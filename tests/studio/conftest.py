@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core.evaluation.paired import compare_hits, mean_change
 from core.events import Evaluated, Saved, Stage, Step, Warned
-from core.intervals import wilson
-from core.records import (
+from core.results.intervals import wilson
+from core.results.paired import compare_hits, mean_change
+from core.results.records import (
     Change,
     DomainScore,
     Evaluation,
@@ -22,11 +22,11 @@ from core.records import (
     Steadiness,
     WisePoint,
 )
-from core.runs import EventLog, RunFolder
+from core.results.runs import EventLog, RunFolder
 from jobs.settings import Settings
-from studio.context import Studio
-from studio.visitors import OWNER
+from studio.people.visitors import OWNER
 from studio.workspace import Workspace
+from studio.workspace.studio import Studio
 
 NASTY = "<img src=x onerror=alert(1)>"
 SIZES = {"val": 40, "test": 100, "ood/noto": 50, "ood/sketch": 50}

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from core.evaluation.by_shots import of_runs, sides, without_training, zero_shot
-from core.intervals import mean_interval, wilson
-from core.records import Mixing
+from core.results.by_shots import of_runs, sides, without_training, zero_shot
+from core.results.intervals import mean_interval, wilson
+from core.results.records import Mixing
 from tests.mutants import Mutant
 from tests.studio.conftest import TUNED, ZERO, point
 
@@ -64,7 +64,7 @@ def test_draws_without_training_are_averaged_domain_by_domain():
 
 MUTANTS = [
     Mutant(
-        "core.intervals",
+        "core.results.intervals",
         "mean - below / len(shares)",
         "mean - below",
         test_the_interval_of_a_mean_is_wilsons_for_one_share_and_narrower_for_more,

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from core.data.dataset import Item
-from core.evaluation.inspecting import inspect
-from core.evaluation.inspection import COLUMNS
-from core.records import Mixing
-from studio import plots
-from studio.components.calibration_lab import calibration_lab
+from core.evaluation.inspection import inspect
+from core.results.inspection import COLUMNS
+from core.results.records import Mixing
+from studio.lab.calibration import calibration_lab
+from studio.lab.reliability_chart import reliability_chart
 from tests.studio.conftest import NASTY
 
 SURE = 1 / (1 + math.exp(-6))
@@ -33,7 +33,7 @@ def made(*domains):
 
 
 def test_the_diagram_shows_sure_against_right_and_the_scaled_beside_it(inspection):
-    value = plots.reliability_chart(inspection, "alpha", "r")
+    value = reliability_chart(inspection, "alpha", "r")
     plain, scaled = (t for t in value["figure"]["data"] if t.get("legendgroup") == "test")
     assert (plain["x"], plain["y"]) == ([pytest.approx(100 * SURE)], [75.0])
     assert plain["customdata"] == [4]
@@ -45,7 +45,7 @@ def test_the_diagram_shows_sure_against_right_and_the_scaled_beside_it(inspectio
 
 
 def test_a_domains_name_is_text_in_diagram_and_table(inspection):
-    figure = plots.reliability_chart(inspection, "alpha", "r")["figure"]
+    figure = reliability_chart(inspection, "alpha", "r")["figure"]
     templates = json.dumps([trace.get("hovertemplate") for trace in figure["data"]])
     assert "onerror" in templates
     assert "<img" not in templates
@@ -64,4 +64,4 @@ def test_without_validation_images_no_temperature_is_claimed():
     bare = made("test")
     assert "T = " not in calibration_lab(bare, {})
     assert "no temperature is fitted" in calibration_lab(bare, {})
-    assert len(plots.reliability_chart(bare, "alpha", "r")["figure"]["data"]) == 2
+    assert len(reliability_chart(bare, "alpha", "r")["figure"]["data"]) == 2

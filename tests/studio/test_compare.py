@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from core.errors import UserError
-from core.evaluation.paired import mcnemar, mean_change, tango
-from core.evaluation.predictions import Answers, DomainPredictions, Predictions
-from core.records import Change, Mixing, RunConfig
-from studio.background import Answer
-from studio.compare_plots import pareto_chart
-from studio.comparing import candidates, next_seed, table
-from studio.markup import render
-from studio.session import MOST_COMPARED, Place, Session
-from studio.shell import Shell
+from core.results.paired import mcnemar, mean_change, tango
+from core.results.predictions import Answers, DomainPredictions, Predictions
+from core.results.records import Change, Mixing, RunConfig
+from studio.compare.comparing import candidates, next_seed, table
+from studio.compare.plots import pareto_chart
+from studio.frame.markup import render
+from studio.shell.page import Shell
+from studio.workspace.background import Answer
+from studio.workspace.session import MOST_COMPARED, Place, Session
 from tests.studio.conftest import NASTY, SIZES, ZERO, evaluation
 from tests.studio.test_escaping import elements
 
@@ -91,7 +91,7 @@ def page(studio, monkeypatch):
 
     import gradio as gr
 
-    from studio.pages.compare import ComparePage
+    from studio.compare.page import ComparePage
 
     async def build():
         with gr.Blocks():
@@ -297,7 +297,7 @@ def test_a_domain_without_some_classes_is_given_among_its_own_as_well(record):
         for name, end in record.evaluations.items()
     }
     [run] = candidates([record.model_copy(update={"evaluations": ends})], TITLES)
-    page = render("compare_table.html", **table([run]))
+    page = render("compare/table.html", **table([run]))
     assert page.count("2 of 8 classes · among these 93.2") == 2, "zero-shot and tuned"
 
 

@@ -9,16 +9,16 @@ from core.data.dataset import IngestReport
 from core.data.health import Finding
 from core.data.listing import list_files
 from core.errors import UserError
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.evaluator.client import EvaluatorUnavailable
-from jobs.workspaces import Kept
-from studio.background import Answer, Background
-from studio.components.class_gallery import class_gallery
-from studio.components.health_list import health_list
-from studio.curating import curating, leaks_allowed
-from studio.session import Place, Session
-from studio.visitors import Visitor, new_token
+from jobs.ledger.workspaces import Kept
+from studio.data.class_gallery import class_gallery
+from studio.data.curating import curating, leaks_allowed
+from studio.data.health_list import health_list
+from studio.people.visitors import Visitor, new_token
 from studio.workspace import Workspace
+from studio.workspace.background import Answer, Background
+from studio.workspace.session import Place, Session
 from tests.studio.conftest import NASTY
 
 act = curating()

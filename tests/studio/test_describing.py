@@ -3,12 +3,12 @@
 import pytest
 
 from core.errors import UserError
-from core.records import RunConfig
-from studio.components.job_list import job_list
-from studio.session import Session
-from studio.shell import Shell
-from studio.visitors import Visitor
+from core.results.records import RunConfig
+from studio.people.visitors import Visitor
+from studio.shell.job_list import job_list
+from studio.shell.page import Shell
 from studio.workspace import Workspace
+from studio.workspace.session import Session
 from tests.studio.conftest import NASTY
 
 

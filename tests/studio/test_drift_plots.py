@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from core.records import Drift
-from studio import plots
+from core.results.records import Drift
+from studio.lab.drift_charts import distortion_chart, energy_gap_chart
+from studio.lab.stress_chart import stress_chart
 from tests.studio.conftest import NASTY, score
 
 DRIFT = {
@@ -21,8 +22,8 @@ STRESS = {
 def test_drift_is_a_bar_a_domain(record):
     record = record.model_copy(update={"drift": DRIFT})
     for chart, values in (
-        (plots.distortion_chart, [0.25, 0.125]),
-        (plots.energy_gap_chart, [2.5, 1]),
+        (distortion_chart, [0.25, 0.125]),
+        (energy_gap_chart, [2.5, 1]),
     ):
         value = chart(record)
         assert [trace["y"] for trace in value["figure"]["data"]] == [[v] for v in values]
@@ -34,19 +35,19 @@ def test_drift_is_a_bar_a_domain(record):
 def test_a_text_tower_without_a_gap_still_has_its_distortion(record):
     bare = {"test": Drift(energy_gap=None, distortion=0.25)}
     record = record.model_copy(update={"drift": bare})
-    assert "cannot read random texts" in plots.energy_gap_chart(record)["empty"]
-    assert plots.distortion_chart(record)["figure"]
+    assert "cannot read random texts" in energy_gap_chart(record)["empty"]
+    assert distortion_chart(record)["figure"]
 
 
 def test_an_older_record_says_that_it_holds_none(record):
-    for chart in (plots.distortion_chart, plots.energy_gap_chart, plots.stress_chart):
+    for chart in (distortion_chart, energy_gap_chart, stress_chart):
         value = chart(record)
         assert set(value) == {"empty"}
         assert "this run" in value["empty"].lower() or "No stress set" in value["empty"]
 
 
 def test_stress_bars_are_labelled_synthetic_and_carry_their_interval(record):
-    value = plots.stress_chart(record.model_copy(update={"stress": STRESS}))
+    value = stress_chart(record.model_copy(update={"stress": STRESS}))
     zero, tuned = value["figure"]["data"]
     assert (zero["y"], tuned["y"]) == ([50, 40], [60, 30])
     night = STRESS["fine-tuned"]["night"]

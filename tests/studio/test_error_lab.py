@@ -7,14 +7,14 @@ import pytest
 
 from core.data.dataset import Item
 from core.errors import UserError
-from core.evaluation.inspecting import inspect
-from core.evaluation.inspection import COLUMNS
-from core.records import Mixing
-from studio.components.error_lab import MOST_CLASSES, chosen, error_lab
-from studio.pages.lab import LabPage
-from studio.session import Place, Session
-from studio.visitors import Visitor
+from core.evaluation.inspection import inspect
+from core.results.inspection import COLUMNS
+from core.results.records import Mixing
+from studio.lab.errors import MOST_CLASSES, chosen, error_lab
+from studio.lab.page import LabPage
+from studio.people.visitors import Visitor
 from studio.workspace import Workspace
+from studio.workspace.session import Place, Session
 from tests.studio.conftest import NASTY
 
 SHAS = [f"{i:064x}" for i in range(4)]

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.data.dataset import Dataset, Domain, IngestReport, Item
-from studio.components.base import text
-from studio.components.class_grid import class_grid
-from studio.components.job_list import job_list
-from studio.markup import render
-from studio.session import Notice, Place, Session
-from studio.shelf import Opened
+from studio.data.class_grid import class_grid
+from studio.frame.html import text
+from studio.frame.markup import render
+from studio.shell.job_list import job_list
+from studio.workspace.session import Notice, Place, Session
+from studio.workspace.shelf import Opened
 from tests.studio.conftest import NASTY
 
 SHA = "0" * 64
@@ -51,16 +51,16 @@ def test_errors_logs_and_notices_are_text(studio, mine, run):
     assert "<img" not in job_list(mine, run.run_id, 60)
     lines = mine.runs.progress(run.run_id).log
     assert any(NASTY in line for line in lines)
-    assert "<img" not in render("log.html", run_id=run.run_id, lines=lines)
-    assert "<img" not in render("data_start.html", note=Notice(NASTY))
+    assert "<img" not in render("live/log.html", run_id=run.run_id, lines=lines)
+    assert "<img" not in render("data/start.html", note=Notice(NASTY))
 
 
 def pages_of(studio):
     """The pages, built where a loop runs: else Gradio makes loops and never closes them."""
     import gradio as gr
 
-    from studio.pages.export import ExportPage
-    from studio.pages.live import LivePage
+    from studio.export.page import ExportPage
+    from studio.live.page import LivePage
 
     async def build():
         with gr.Blocks():

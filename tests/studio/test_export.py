@@ -10,11 +10,12 @@ import gradio as gr
 import pytest
 
 from core.errors import UserError
-from core.export.formats import FORMATS, STEADY
-from core.records import Mixing
-from studio import words
-from studio.pages.export import ExportPage
-from studio.session import Place, Session
+from core.results.formats import FORMATS, STEADY
+from core.results.records import Mixing
+from studio.export import words as export_words
+from studio.export.page import ExportPage
+from studio.workspace import words as workspace_words
+from studio.workspace.session import Place, Session
 
 
 @dataclass
@@ -80,10 +81,10 @@ def build(page, session, kind):
 
 def test_there_is_a_row_for_every_format_with_a_button_that_names_it(page, session):
     found = rows(page, session)
-    assert tuple(found) == FORMATS == tuple(words.Export.formats)
+    assert tuple(found) == FORMATS == tuple(export_words.Export.formats)
     for kind in set(FORMATS) - {"huggingface", *STEADY}:
         assert f'data-do="export" data-format="{kind}"' in found[kind]
-        assert f'aria-label="Build it: {words.Export.formats[kind][0]}"' in found[kind]
+        assert f'aria-label="Build it: {export_words.Export.formats[kind][0]}"' in found[kind]
 
 
 def test_a_row_that_cannot_be_built_says_why_and_has_no_button(page, session):
@@ -98,7 +99,7 @@ def test_a_run_without_a_gate_says_why_where_a_format_needs_one(page, session, r
     record.model_copy(update=told).write(run.record_path)
     for kind in STEADY:
         row = rows(page, session)[kind]
-        assert (reason or words.Lab.no_gate) in row
+        assert (reason or workspace_words.Runs.no_gate) in row
         assert "<button" not in row
 
 

@@ -3,10 +3,10 @@
 from types import SimpleNamespace
 
 from jobs.evaluator.client import EvaluatorUnavailable
-from studio import background
-from studio.background import Answer
-from studio.pages.train import TrainPage
-from studio.session import Place, Session
+from studio.train.page import TrainPage
+from studio.workspace import background
+from studio.workspace.background import Answer
+from studio.workspace.session import Place, Session
 
 
 def test_a_press_waits_a_minute_for_the_evaluator(studio, mine, monkeypatch):
@@ -25,7 +25,7 @@ def test_a_press_waits_a_minute_for_the_evaluator(studio, mine, monkeypatch):
     monkeypatch.setattr(
         studio, "catalogue", lambda: Answer("ready", {"methods": [], "models": [], "run_knobs": []})
     )
-    monkeypatch.setattr("studio.pages.train.config_of", lambda data, draft, catalogue: {})
+    monkeypatch.setattr("studio.train.page.config_of", lambda data, draft, catalogue: {})
     data_id = studio.shelf.add_demo()
     page = TrainPage.__new__(TrainPage)
     page._studio = studio

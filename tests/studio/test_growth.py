@@ -8,15 +8,16 @@ import sqlalchemy as sa
 from PIL import Image
 
 from core.events import Stage, Step
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs import progress
 from jobs.ledger import Ledger
-from studio.components.class_grid import class_grid
-from studio.components.job_list import job_list
-from studio.more import STEP, how_many, showing_more
-from studio.plots import loss_chart, updates_chart
-from studio.session import Session
-from studio.shell import Shell
+from studio.data.class_grid import class_grid
+from studio.frame.more import STEP, how_many, showing_more
+from studio.live.training_charts import loss_chart
+from studio.live.updates_chart import updates_chart
+from studio.shell.job_list import job_list
+from studio.shell.page import Shell
+from studio.workspace.session import Session
 from tests.attacks.conftest import LOAD, TICK, town
 
 

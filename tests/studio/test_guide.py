@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core import interpolation, methods
-from studio.guide import guide
+from studio.train.guide import guide
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "methods.md"
 

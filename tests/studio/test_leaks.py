@@ -2,12 +2,13 @@
 
 import pytest
 
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.progress import Progress
-from studio import words
-from studio.comparing import candidates, table
-from studio.components.run_header import run_header
-from studio.markup import render
+from studio.compare.comparing import candidates, table
+from studio.frame import words as frame_words
+from studio.frame.markup import render
+from studio.live import words as live_words
+from studio.live.run_header import run_header
 from tests.studio.conftest import NASTY
 
 NOTE = f"Leaks were allowed: 2 images are both taught and measured ({NASTY})"
@@ -23,21 +24,21 @@ def test_a_waiting_run_says_that_leaks_are_allowed_until_it_knows_which(studio):
         config = RunConfig(data="/data", method="ft", allow_leaks=allowed)
         job = studio.ledger.submit(config)
         waiting = run_header(job, "FT", Progress(), 1)["warnings"]
-        assert waiting == ([words.Live.leaks_allowed] if allowed else [])
+        assert waiting == ([live_words.Live.leaks_allowed] if allowed else [])
         told = Progress(phase="training", warnings=[NOTE])
         assert run_header(job, "FT", told, None)["warnings"] == [NOTE], "once, in its own words"
 
 
 def test_the_compared_run_has_a_tag_and_the_other_none(record, leaky):
-    page = render("compare_table.html", **table(candidates([leaky, record], ["leaky", "clean"])))
-    assert page.count(words.Live.leaks_tag) == 1
-    assert page.index("leaky") < page.index(words.Live.leaks_tag) < page.index("clean")
+    page = render("compare/table.html", **table(candidates([leaky, record], ["leaky", "clean"])))
+    assert page.count(frame_words.Common.leaks_tag) == 1
+    assert page.index("leaky") < page.index(frame_words.Common.leaks_tag) < page.index("clean")
     assert "onerror" in page
     assert "<img" not in page
 
 
 def test_the_head_of_the_lab_says_which_leaks():
-    page = render("lab_head.html", title="FT", run="ft-1", leaks=(NOTE,))
+    page = render("lab/head.html", title="FT", run="ft-1", leaks=(NOTE,))
     assert "2 images are both taught and measured" in page
     assert "<img" not in page
-    assert "ek-notice" not in render("lab_head.html", title="FT", run="ft-1", leaks=())
+    assert "ek-notice" not in render("lab/head.html", title="FT", run="ft-1", leaks=())

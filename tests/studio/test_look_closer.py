@@ -3,9 +3,9 @@
 import pytest
 
 from core.errors import UserError
-from core.evaluation.standing import FINE_TUNED
-from core.records import RunConfig
-from studio.visitors import Visitor
+from core.results.records import RunConfig
+from core.results.standing import FINE_TUNED
+from studio.people.visitors import Visitor
 from studio.workspace import Workspace
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from core.errors import UserError
-from core.evaluation.standing import FINE_TUNED
-from core.records import Mixing
-from studio import words
-from studio.markup import mixture
-from studio.visitors import Visitor
+from core.results.records import Mixing
+from core.results.standing import FINE_TUNED
+from studio.export import words
+from studio.frame.markup import mixture
+from studio.people.visitors import Visitor
 from studio.workspace import Workspace
 
 

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 from core.data.split import move_split, parse_shares
-from studio.background import Answer
-from studio.next_run import asked_of, leave_out, obstacles, to_beat
-from studio.shelf import Opened
-from studio.splitting import reach, sides_of
+from studio.train.next_run import asked_of, leave_out, obstacles, to_beat
+from studio.train.splitting import reach, sides_of
+from studio.workspace.background import Answer
+from studio.workspace.shelf import Opened
 from tests.data.test_fewshot import images, make
 
 READY = Answer("ready", {"device": {"kind": "cpu"}, "models": [], "methods": []})

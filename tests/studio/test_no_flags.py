@@ -12,14 +12,19 @@ from studio.cli import main
 ROOT = Path(__file__).resolve().parents[2]
 FLAG = re.compile(r"(?<![\w<!-])--[a-z]")
 BEFORE_ANY_PAGE = {
-    "studio/same_run.py": "the run as a command, which the page shows as that",
-    "studio/guide.py": "the guide to the methods, a page of the docs",
+    "studio/train/same_run.py": "the run as a command, which the page shows as that",
+    "studio/train/guide.py": "the guide to the methods, a page of the docs",
     "studio/visits.py": "a command's own words",
-    "studio/visitors.py": "refuses to start",
-    "jobs/supervise.py": "refuses to start",
+    "studio/people/visitors.py": "refuses to start",
+    "jobs/worker/supervise.py": "refuses to start",
 }
 """Sentences for who typed a command; and what starts a process of ours."""
-OF_PROCESSES = {"jobs/evaluator/server.py", "jobs/child.py", "jobs/children.py", "jobs/devices.py"}
+OF_PROCESSES = {
+    "jobs/evaluator/server.py",
+    "jobs/process/child.py",
+    "jobs/process/children.py",
+    "jobs/doctor/devices.py",
+}
 
 
 def sentences(path: Path):

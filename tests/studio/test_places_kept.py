@@ -2,11 +2,11 @@
 
 import pytest
 
-from core.records import RunConfig
-from studio.session import Place, Session
-from studio.shell import Shell
-from studio.visitors import Visitor
+from core.results.records import RunConfig
+from studio.people.visitors import Visitor
+from studio.shell.page import Shell
 from studio.workspace import Workspace
+from studio.workspace.session import Place, Session
 
 PLAIN = Place()
 

@@ -4,9 +4,13 @@ import json
 
 import pytest
 
-from studio import plots
-from studio.components.wise_lab import wise_value
-from studio.domains import looks
+from studio.frame.domains import looks
+from studio.frame.figures import thin
+from studio.lab.frontier_chart import frontier_figure, frontier_table
+from studio.lab.wise import wise_value
+from studio.live.training_charts import accuracy_chart, loss_chart
+from studio.live.updates_chart import updates_chart
+from studio.train.prototypes_chart import prototypes_chart
 from tests.studio.conftest import NASTY, TUNED, ZERO
 
 
@@ -20,7 +24,7 @@ def traces(value):
 
 
 def test_loss_is_drawn_raw_and_smoothed():
-    value = plots.loss_chart("r", [[1, 4.0], [2, 2.0]], steps=10)
+    value = loss_chart("r", [[1, 4.0], [2, 2.0]], steps=10)
     assert traces(value)["each step"]["y"] == [4.0, 2.0]
     assert traces(value)["smoothed"]["y"] == pytest.approx([4.0, 4.0 + 0.15 * (2.0 - 4.0)])
     assert value["figure"]["layout"]["uirevision"] == "r"
@@ -29,7 +33,7 @@ def test_loss_is_drawn_raw_and_smoothed():
 def test_terms_of_the_loss_wait_in_the_legend_and_stand_in_the_table():
     losses = [[1, 4.0], [2, 2.0]]
     terms = {"class": [[1, 3.0], [2, 1.5]], "spurious": [[2, 0.5]]}
-    value = plots.loss_chart("r", losses, 10, terms)
+    value = loss_chart("r", losses, 10, terms)
     assert traces(value)["spurious"]["visible"] == "legendonly"
     assert traces(value)["class"]["y"] == [3.0, 1.5]
     assert value["table"]["columns"] == ["step", "loss", "class", "spurious"]
@@ -37,17 +41,17 @@ def test_terms_of_the_loss_wait_in_the_legend_and_stand_in_the_table():
         [1, "4.0000", "3.0000", "–"],
         [2, "2.0000", "1.5000", "0.5000"],
     ]
-    alone = plots.loss_chart("r", losses, 10, {"class": losses})
+    alone = loss_chart("r", losses, 10, {"class": losses})
     assert "class" not in traces(alone), "it is the loss"
 
 
 def test_a_run_without_steps_says_so():
-    assert "figure" not in plots.loss_chart("r", [], 0)
-    assert plots.accuracy_chart("r", [], 0)["empty"]
+    assert "figure" not in loss_chart("r", [], 0)
+    assert accuracy_chart("r", [], 0)["empty"]
 
 
 def test_accuracy_has_a_dashed_zero_shot_line_for_every_domain():
-    value = plots.accuracy_chart("r", [looked("zero-shot", 0, ZERO)], steps=20)
+    value = accuracy_chart("r", [looked("zero-shot", 0, ZERO)], steps=20)
     for look in looks(ZERO.domains):
         if look.role == "val":
             assert look.title not in traces(value)
@@ -59,7 +63,7 @@ def test_accuracy_has_a_dashed_zero_shot_line_for_every_domain():
 
 
 def test_accuracy_bars_are_the_wilson_interval():
-    value = plots.accuracy_chart(
+    value = accuracy_chart(
         "r", [looked("zero-shot", 0, ZERO), looked("fine-tuned", 20, TUNED)], steps=20
     )
     test = traces(value)["ID test"]
@@ -73,12 +77,12 @@ def test_accuracy_bars_are_the_wilson_interval():
 
 def test_the_wise_grid_does_not_enter_the_accuracy_chart():
     grid = {**looked("alpha", 0, TUNED), "alpha": 0.5}
-    value = plots.accuracy_chart("r", [looked("zero-shot", 0, ZERO), grid], steps=20)
+    value = accuracy_chart("r", [looked("zero-shot", 0, ZERO), grid], steps=20)
     assert traces(value)["ID test"]["y"] == [60.0]
 
 
 def test_frontier_marks_both_ends_and_the_alpha_chosen_on_validation(record):
-    figure = plots.frontier_figure(record)
+    figure = frontier_figure(record)
     named = {trace["name"]: trace for trace in figure["data"]}
     assert (named["zero-shot"]["x"], named["zero-shot"]["y"]) == ([60.0], [pytest.approx(55.0)])
     assert (named["fine-tuned"]["x"], named["fine-tuned"]["y"]) == ([80.0], [pytest.approx(41.0)])
@@ -110,7 +114,7 @@ def test_only_what_was_chosen_without_test_images_wears_the_honest_badge(record)
 
 
 def test_the_frontier_has_a_table_of_every_alpha(record):
-    table = plots.frontier_table(record)
+    table = frontier_table(record)
     assert table["columns"] == ["α", "ID test", "ID validation", "noto", "sketch"]
     assert len(table["rows"]) == 21
     assert table["rows"][10][:2] == ["0.50", "70.0\u202f%"]
@@ -118,12 +122,12 @@ def test_the_frontier_has_a_table_of_every_alpha(record):
 
 def test_frontier_without_ood_images_is_drawn_over_alpha(record):
     grid = [p.model_copy(update={"ood": None}) for p in record.wise]
-    figure = plots.frontier_figure(record.model_copy(update={"wise": grid}))
+    figure = frontier_figure(record.model_copy(update={"wise": grid}))
     assert figure["data"][0]["y"] == pytest.approx([5.0 * i for i in range(21)])
 
 
 def test_a_steady_run_has_two_curves_told_apart_by_dash_and_name(steady_record):
-    named = {trace["name"]: trace for trace in plots.frontier_figure(steady_record)["data"]}
+    named = {trace["name"]: trace for trace in frontier_figure(steady_record)["data"]}
     alone, steady = named["weights alone"], named["steady"]
     assert (alone["line"]["dash"], steady["line"]["dash"]) == ("solid", "dash")
     assert alone["marker"]["symbol"] != steady["marker"]["symbol"]
@@ -137,7 +141,7 @@ def test_a_steady_run_has_two_curves_told_apart_by_dash_and_name(steady_record):
 
 
 def test_the_table_of_a_steady_run_has_both_at_every_alpha(steady_record):
-    table = plots.frontier_table(steady_record)
+    table = frontier_table(steady_record)
     assert table["columns"][:3] == ["α", "mixing", "ID test"]
     assert len(table["rows"]) == 42
     assert table["rows"][-2][:2] == ["1.00", "weights alone"]
@@ -159,22 +163,22 @@ def test_prototypes_have_a_frame_an_epoch_and_ways_from_epoch_zero():
         "centres": [{"x": 0, "y": 0, "cluster": 0}],
         "trail": [at(0, 0.0), at(1, 1.0)],
     }
-    value = plots.prototypes_chart(found, "r", "")
+    value = prototypes_chart(found, "r", "")
     assert [frame["label"] for frame in value["frames"]] == ["0", "1"]
     way = next(t for t in value["frames"][1]["data"] if t["mode"] == "lines")
     assert way["x"] == [0.0, 1.0, None]
     assert traces(value)["left out (1)"]["x"] == [9]
     drawn = json.dumps({"figure": value["figure"], "frames": value["frames"]})
     assert "<img" not in drawn, "Plotly's labels understand some HTML"
-    assert plots.prototypes_chart(None, "r", "nothing") == {"empty": "nothing"}
+    assert prototypes_chart(None, "r", "nothing") == {"empty": "nothing"}
 
 
 def test_thinning_keeps_the_ends_and_the_number():
     pairs = [[i, i] for i in range(5000)]
-    kept = plots.thin(pairs, 400)
+    kept = thin(pairs, 400)
     assert len(kept) == 400
     assert (kept[0], kept[-1]) == ([0, 0], [4999, 4999])
-    assert plots.thin(pairs[:3]) == pairs[:3]
+    assert thin(pairs[:3]) == pairs[:3]
 
 
 def test_rate_norm_and_drift_stand_one_above_the_other_over_the_same_steps():
@@ -184,11 +188,11 @@ def test_rate_norm_and_drift_stand_one_above_the_other_over_the_same_steps():
         {"step": 4, "moved": 0.25, "divergence": 0.01},
         {"step": 4},  # of an older version
     ]
-    value = plots.updates_chart("run", updates, trail)
+    value = updates_chart("run", updates, trail)
     lines = [(line["name"], line["yaxis"], line["y"][-1]) for line in value["figure"]["data"]]
     assert lines[0] == ("gradient norm", "y", 8.0)
     assert ("learning rate", "y2", 2.5e-5) in lines
     assert lines[-2:] == [("features moved", "y3", 0.25), ("prototype drift", "y3", 0.01)]
     assert value["table"]["rows"][-1] == ["4", "", "", "0.2500", "0.01000"]
-    assert len(plots.updates_chart("run", updates, [])["figure"]["data"]) == 3
-    assert "empty" in plots.updates_chart("run", [], trail)
+    assert len(updates_chart("run", updates, [])["figure"]["data"]) == 3
+    assert "empty" in updates_chart("run", [], trail)

@@ -5,11 +5,11 @@ import time
 import pytest
 
 from core.methods import catalogue as methods
-from core.records import RunConfig
-from studio.prompting import FILLED, STARTER, Prompting, filled
-from studio.session import Place, Session
-from studio.visitors import Visitor
+from core.results.records import RunConfig
+from studio.people.visitors import Visitor
+from studio.train.prompting import FILLED, STARTER, Prompting, filled
 from studio.workspace import Workspace
+from studio.workspace.session import Place, Session
 from tests.studio.conftest import NASTY, TUNED, ZERO
 
 SETS = {"tip-7": ["itap of a {}.", "art of the {}."]}

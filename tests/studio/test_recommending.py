@@ -2,11 +2,11 @@
 
 import pytest
 
+from core.data.demo import write_demo
 from core.data.ingest import open_dataset
-from core.demo import write_demo
-from studio.background import Answer
-from studio.recommending import drafted, nearest, recommend, situation_of
-from studio.trade_offs import Situation, read
+from studio.train.recommending import drafted, nearest, recommend, situation_of
+from studio.train.trade_offs import Situation, read
+from studio.workspace.background import Answer
 from tests.mutants import Mutant
 from tests.studio.test_trade_offs import HERE, dataset, payload, row
 
@@ -143,7 +143,7 @@ def test_the_situation_is_read_from_the_images_the_model_and_zero_shot(mine, dem
 
 def test_the_recommended_method_is_preselected_until_one_is_chosen(mine, demo, monkeypatch):
     known = read(payload(dataset(row("kd", 0.1, 0.0), images=12 * 10)))
-    monkeypatch.setattr("studio.recommending.benchmarks", lambda: known)
+    monkeypatch.setattr("studio.train.recommending.benchmarks", lambda: known)
     assert drafted(mine, demo)["method"] == "kd"
     mine.keep(demo, fields={"shots": "8"})
     assert drafted(mine, demo)["method"] == "kd"
@@ -154,19 +154,19 @@ def test_the_recommended_method_is_preselected_until_one_is_chosen(mine, demo, m
 
 MUTANTS = [
     Mutant(
-        "studio.recommending",
+        "studio.train.recommending",
         "if name != RULER and one.id and not _falls(one.ood)",
         "if name != RULER and one.id",
         test_a_significant_loss_is_out_however_little_it_is,
     ),
     Mutant(
-        "studio.recommending",
+        "studio.train.recommending",
         "one.ood >= highest - MOST_LOST",
         "one.ood >= highest - 1",
         test_the_best_id_change_wins_among_those_that_lose_nothing_elsewhere,
     ),
     Mutant(
-        "studio.recommending",
+        "studio.train.recommending",
         "one.of.step_seconds <= price",
         "one.of.step_seconds < 1e9",
         test_what_the_interval_cannot_tell_apart_goes_to_the_cheaper_then_to_plain,

@@ -6,12 +6,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from core.records import RunConfig
+from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.settings import Settings
-from studio import routes as routes_module
-from studio.context import Studio
-from studio.routes import routes
+from studio.door import routes as routes_module
+from studio.door.routes import routes
+from studio.workspace.studio import Studio
 
 PLOTLY = "/studio/assets/plotly.min.js"
 

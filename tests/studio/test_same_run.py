@@ -12,11 +12,11 @@ import yaml
 from core.errors import UserError
 from core.methods import catalogue as methods
 from core.params import Params
-from core.pipeline import complete
-from core.records import RunConfig
+from core.results.records import RunConfig
+from core.run.pipeline import complete
 from studio.cli.options import build_config, describing_a_run
-from studio.components.knob_form import all_knobs, knob_form, knob_view
-from studio.same_run import codes, command, config_of, document, draft_of
+from studio.train.knob_form import all_knobs, knob_form, knob_view
+from studio.train.same_run import codes, command, config_of, document, draft_of
 from tests.studio.conftest import NASTY
 
 CATALOGUE = {"methods": methods(), "run_knobs": RunConfig.knobs()}
@@ -158,7 +158,7 @@ def test_the_command_the_yaml_and_the_python_of_any_run_are_that_run(method, tmp
                 assert complete(again) == whole, (field, value)
             scope: dict = {}
             source = dict(codes(config))["Python"].split("for event")[0]
-            exec(source.replace("from core.pipeline import run\n", ""), scope)
+            exec(source.replace("from core.run.pipeline import run\n", ""), scope)
             assert complete(scope["config"]) == whole, (field, value)
 
 
@@ -220,7 +220,7 @@ def test_yaml_and_python_give_the_same_config():
     assert yaml.safe_load(document(CONFIG)) == CONFIG
     source = dict(codes(CONFIG))["Python"].split("for event")[0]
     scope: dict = {}
-    exec(source.replace("from core.pipeline import run\n", ""), scope)
+    exec(source.replace("from core.run.pipeline import run\n", ""), scope)
     assert scope["config"] == RunConfig.parse(CONFIG, "run")
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from studio.session import Notice, Place, Session, is_id
-from studio.view import View, draw, guarded
+from studio.frame.view import View, draw, guarded
+from studio.workspace.session import Notice, Place, Session, is_id
 
 
 def test_an_address_is_read_back_as_it_was_written():

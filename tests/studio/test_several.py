@@ -5,11 +5,11 @@ import pytest
 from core.data.dataset import Dataset, Domain, IngestReport, Item
 from core.errors import UserError
 from core.methods import catalogue as methods
-from core.records import RunConfig
-from core.training.estimate import Footprint
-from studio.estimates import estimate
-from studio.several import planned
-from studio.shelf import Opened
+from core.results.estimate import Footprint
+from core.results.records import RunConfig
+from studio.train.estimates import estimate
+from studio.train.several import planned
+from studio.workspace.shelf import Opened
 
 CATALOGUE = {"methods": methods(), "run_knobs": RunConfig.knobs()}
 FOOTPRINT = Footprint(0.01, 0.03, 1000, 50)

@@ -9,8 +9,8 @@ import pytest
 
 from core.data import hashes
 from core.errors import UserError
-from studio.background import AT_ONCE, NICE, Background
-from studio.drafts import Drafts
+from studio.workspace.background import AT_ONCE, NICE, Background
+from studio.workspace.drafts import Drafts
 
 
 def test_equal_file_names_in_two_classes_survive(studio, images):

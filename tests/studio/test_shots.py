@@ -7,15 +7,15 @@ import pytest
 
 from core.data.dataset import Dataset, IngestReport
 from core.errors import UserError
-from core.evaluation.by_shots import of_runs, zero_shot
-from core.records import RunConfig
-from studio import words
-from studio.components.advice import advice, told
-from studio.plots import shots_chart
-from studio.session import Place, Session
-from studio.shots import ShotsCurve
-from studio.visitors import Visitor
+from core.results.by_shots import of_runs, zero_shot
+from core.results.records import RunConfig
+from studio.lab import words
+from studio.lab.advice import advice, told
+from studio.lab.shots import ShotsCurve
+from studio.lab.shots_chart import shots_chart
+from studio.people.visitors import Visitor
 from studio.workspace import Workspace
+from studio.workspace.session import Place, Session
 from tests.studio.conftest import NASTY
 
 
@@ -59,7 +59,7 @@ def test_the_first_class_clear_of_chance_is_advised_and_else_the_best_guess_is_c
 
 
 def test_names_are_text(dataset):
-    from studio.background import Answer
+    from studio.workspace.background import Answer
 
     answer = Answer("ready", curve(("owl", (0.04, 0.01, 0.07))))
     markup = advice(dataset, answer, NASTY, [1, 4], None)

@@ -7,16 +7,15 @@ import pytest
 
 from core.data.dataset import Item
 from core.errors import UserError
-from core.evaluation.mapping import map_features
-from core.evaluation.space import ENDS
-from studio import plots
-from studio.components.space_lab import chosen, space_lab
-from studio.pages.lab import LabPage
-from studio.pages.space import SpacePanel
-from studio.plots.space import MOST_NAMED
-from studio.session import Place, Session
-from studio.visitors import Visitor
+from core.evaluation.space import map_features
+from core.results.space import ENDS
+from studio.lab.page import LabPage
+from studio.lab.space import SpacePanel
+from studio.lab.space_chart import MOST_NAMED, space_chart
+from studio.lab.space_head import chosen, space_lab
+from studio.people.visitors import Visitor
 from studio.workspace import Workspace
+from studio.workspace.session import Place, Session
 from tests.studio.conftest import NASTY
 from tests.studio.test_error_lab import in_a_thread
 
@@ -46,10 +45,10 @@ def named(value):
 
 def test_the_images_are_drawn_by_class_or_by_domain():
     space = made()
-    assert named(plots.space_chart(space, "alpha", "class", "pca", "r")) == {
+    assert named(space_chart(space, "alpha", "class", "pca", "r")) == {
         "class 0": 6, "class 1": 6,
     }  # fmt: skip
-    by_domain = plots.space_chart(space, "alpha", "domain", "tsne", "r")
+    by_domain = space_chart(space, "alpha", "domain", "tsne", "r")
     assert named(by_domain) == {"ID test": 6, NASTY: 6}
     rows = by_domain["table"]["rows"]
     assert [(row[0], row[1], row[3]) for row in rows] == [
@@ -60,13 +59,13 @@ def test_the_images_are_drawn_by_class_or_by_domain():
 def test_no_two_domains_look_alike():
     space = made()
     space = space.model_copy(update={"domains": ["val", "test"]})
-    data = plots.space_chart(space, "alpha", "domain", "pca", "r")["figure"]["data"]
+    data = space_chart(space, "alpha", "domain", "pca", "r")["figure"]["data"]
     assert len({(t["marker"]["color"], t["marker"]["symbol"]) for t in data}) == len(data) == 2
 
 
 def test_both_ends_have_the_same_axes_and_other_places():
     space = made()
-    figures = [plots.space_chart(space, end, "class", "pca", "r")["figure"] for end in ENDS]
+    figures = [space_chart(space, end, "class", "pca", "r")["figure"] for end in ENDS]
     one, other = figures
     assert one["layout"] == other["layout"]
     assert one["data"][0]["x"] != other["data"][0]["x"]
@@ -74,7 +73,7 @@ def test_both_ends_have_the_same_axes_and_other_places():
 
 def test_of_many_classes_the_hardest_have_a_name():
     space = made(classes=MOST_NAMED + 3, each=2)
-    value = plots.space_chart(space, "alpha", "class", "pca", "r")
+    value = space_chart(space, "alpha", "class", "pca", "r")
     assert len(value["figure"]["data"]) == MOST_NAMED + 1
     assert value["figure"]["data"][0]["name"] == "other classes (3)"
     assert len(value["table"]["rows"]) == MOST_NAMED + 3, "the table has them all"
@@ -90,7 +89,7 @@ def test_of_many_classes_the_hardest_have_a_name():
 def test_names_are_text():
     space = made(names=[NASTY, "b"])
     for by in ("class", "domain"):
-        figure = plots.space_chart(space, "alpha", by, "pca", "r")["figure"]
+        figure = space_chart(space, "alpha", by, "pca", "r")["figure"]
         templates = json.dumps([(t["hovertemplate"], t["text"]) for t in figure["data"]])
         assert "onerror" in templates
         assert "<img" not in templates

@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 from gradio.state_holder import SessionState
 
-from studio.sparse import SKIP, SparseBlocks
+from studio.door.gradio_hooks import SKIP, SparseBlocks
 
 PREDICTIONS = [
     [SKIP, SKIP, SKIP],

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from core.errors import UserError
-from core.records import RunConfig
-from studio.session import Session
-from studio.steering import offered, steering
-from studio.visitors import OWNER
+from core.results.records import RunConfig
+from studio.live.steering import offered, steering
+from studio.people.visitors import OWNER
 from studio.workspace import Workspace
+from studio.workspace.session import Session
 
 VERBS = steering()
 

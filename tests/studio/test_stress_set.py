@@ -3,9 +3,9 @@
 import pytest
 
 from core.data.stress import EFFECTS
-from core.records import RunConfig
-from studio import words
-from studio.components.stress_set import stress_set
+from core.results.records import RunConfig
+from studio.data import words
+from studio.data.stress_set import stress_set
 from tests.studio.conftest import score
 
 

@@ -7,16 +7,15 @@ import time
 import pytest
 
 from core.errors import UserError
-from core.evaluation.correction import Correction, Estimate
-from core.records import RunConfig
-from studio import plots
-from studio.components.template_lab import chosen, template_choice, template_summary, unticked
-from studio.pages.prototypes import PrototypesPanel
-from studio.plots.templates import centres_of, uses_of
-from studio.same_run import as_typed, config_of
-from studio.session import Place, Session
-from studio.visitors import Visitor
+from core.results.correction import Correction, Estimate
+from core.results.records import RunConfig
+from studio.lab.prototypes import PrototypesPanel
+from studio.lab.templates_chart import centres_of, templates_chart, uses_of
+from studio.lab.templates_head import chosen, template_choice, template_summary, unticked
+from studio.people.visitors import Visitor
+from studio.train.same_run import as_typed, config_of
 from studio.workspace import Workspace
+from studio.workspace.session import Place, Session
 from tests.studio.conftest import NASTY
 from tests.studio.test_error_lab import in_a_thread
 
@@ -45,7 +44,7 @@ def test_each_template_is_kept_odd_or_excluded():
 
 
 def _chart(found, by="use"):
-    return plots.templates_chart(found, by, "pca", "r")
+    return templates_chart(found, by, "pca", "r")
 
 
 def test_a_centre_stands_amid_its_templates():

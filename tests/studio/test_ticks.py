@@ -5,7 +5,7 @@ import time
 import pytest
 
 from studio import app
-from studio.view import draw
+from studio.frame.view import draw
 from tests.attacks.conftest import LOAD, TICK, town
 
 

@@ -7,9 +7,9 @@ import pytest
 from core.embedded import assets
 from core.methods import METHODS, catalogue
 from core.methods.base import FAMILIES
-from studio import words
-from studio.components.method_cards import method_cards
-from studio.trade_offs import Situation, Span, benchmarks, read, step_costs
+from studio.train import words
+from studio.train.method_cards import method_cards
+from studio.train.trade_offs import Situation, Span, benchmarks, read, step_costs
 
 HERE = Situation(per_class=12, ood_domains=2, family="small", zero_shot_id=0.6)
 

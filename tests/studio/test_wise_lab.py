@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from core.evaluation.grid import Grid, Rows
-from core.evaluation.predictions import Answers, DomainPredictions, Predictions
-from core.records import ByHand, Mixing
-from studio.components.wise_lab import wise_lab, wise_value
-from studio.halves import halves_of
-from studio.pages.lab import asked_mixing
+from core.results.grid import Grid, Rows
+from core.results.predictions import Answers, DomainPredictions, Predictions
+from core.results.records import ByHand, Mixing
+from studio.lab.halves import halves_of
+from studio.lab.page import asked_mixing
+from studio.lab.wise import wise_lab, wise_value
 from tests.studio.conftest import RECOMMENDED, TUNED, change
 
 SPACE = "\u202f"

@@ -1,4 +1,4 @@
-"""Everything that the page says stands in `studio.words`: nothing is left without its brackets."""
+"""Everything that the page says stands in the words of a room: nothing is without brackets."""
 
 import html
 import json
@@ -6,20 +6,26 @@ import re
 import time
 from collections.abc import Mapping
 from html.parser import HTMLParser
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
+import studio
 from core.data.health import check
 from core.data.ingest import open_dataset
 from core.data.prompts import OPENAI_80
 from core.methods import catalogue as methods
 from core.models import zoo
-from core.records import RunConfig
-from studio import words
-from studio.session import LAB_TABS
+from core.results.records import RunConfig
+from studio.workspace.session import LAB_TABS
 from tests.attacks.conftest import DATA, LAB, LOAD, town
 
-CLASSES = [cls for cls in vars(words).values() if isinstance(cls, type)]
+ROOMS = {
+    path.parent.name: import_module(f"studio.{path.parent.name}.words")
+    for path in Path(studio.__file__).parent.glob("*/words.py")
+}
+CLASSES = {cls for words in ROOMS.values() for cls in vars(words).values() if isinstance(cls, type)}
 TECHNICAL = {
     "__type__", "barmode", "color", "colour", "dash", "hoverinfo", "id", "key", "kind",
     "legendgroup", "level", "mode", "move", "query", "rangemode", "role", "run", "symbol",
@@ -149,7 +155,7 @@ def core_says(data):
 
 
 def leftover(pages, known=()):
-    """Texts that stand neither in `studio.words` nor in core."""
+    """Texts that stand neither in the `words` of a room nor in core."""
     known = {"", *map(unbracketed, known)}
     ours = re.compile(f"(?:{OWN}|{NOTES}|ft-[0-9a-z-]+)[ ,.]*")
     rest = {unbracketed(html.unescape(text)) for page in pages for text in texts(page)}
@@ -160,7 +166,14 @@ def leftover(pages, known=()):
 def test_no_place_says_anything_that_is_not_in_words(here):
     shown = list(pages(here.ann))
     said = " ".join(text for page in shown for text in texts(page))
-    for place in (words.Data, words.Train, words.Live, words.Lab, words.Compare, words.Export):
+    for place in (
+        ROOMS["data"].Data,
+        ROOMS["train"].Train,
+        ROOMS["live"].Live,
+        ROOMS["lab"].Lab,
+        ROOMS["compare"].Compare,
+        ROOMS["export"].Export,
+    ):
         assert place.title in said, "the control: it was drawn"
     data = open_dataset(here.settings.home / "datasets" / here.ann.data_id)
     ids_of_tabs = LAB_TABS  # sent to open one, never shown

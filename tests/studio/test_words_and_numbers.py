@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from core.evaluation.paired import compare_hits, mean_change
-from core.evaluation.standing import FINE_TUNED, ZERO_SHOT
-from core.records import Mixing
+from core.results.paired import compare_hits, mean_change
+from core.results.records import Mixing
+from core.results.standing import FINE_TUNED, ZERO_SHOT
 from jobs.progress import Progress
-from studio import words
-from studio.components.run_header import alarms, gains, run_header, share_done, tone
-from studio.markup import count, duration, percent, points, size, ticks
-from studio.verdict import Found, early_verdict, paired_verdict, told, verdict
+from studio.frame.markup import count, duration, percent, points, size, ticks
+from studio.live import words
+from studio.live.run_header import alarms, gains, run_header, share_done, tone
+from studio.live.verdict import Found, early_verdict, paired_verdict, told, verdict
 from tests.studio.conftest import NASTY, TUNED, ZERO, change, evaluation, point
 
 SPACE = "\u202f"

@@ -9,8 +9,8 @@ import torch
 
 from core import durable
 from core.errors import DiskFull
-from core.records import RunConfig
-from core.runs import Kept, RunFolder
+from core.results.records import RunConfig
+from core.results.runs import Kept, RunFolder
 from core.training.checkpoints import POSITION, SUMS, TENSORS, Checkpoints, Keeping, Position
 
 CONFIG = RunConfig(data="here")

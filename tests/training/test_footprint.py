@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from core.models.zoo import load
-from core.training.estimate import OVERHEAD_SECONDS, Footprint, Work
-from core.training.estimate import estimated_bytes as bytes_of
-from core.training.estimate import estimated_seconds as seconds_of
+from core.results.estimate import OVERHEAD_SECONDS, Footprint, Work
+from core.results.estimate import estimated_bytes as bytes_of
+from core.results.estimate import estimated_seconds as seconds_of
 from core.training.footprint import _kept_bytes, measure_footprint
 
 FOOTPRINT = Footprint(forward_seconds=0.01, step_seconds=0.03, activation_bytes=1000, parameters=50)

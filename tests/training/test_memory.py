@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from core.allocator import is_out_of_memory
 from core.errors import UserError
+from core.models.allocator import is_out_of_memory
 from core.training.loop import _batches
 from core.training.memory import Accumulator
 from tests.training.quick import NAMES, method_of

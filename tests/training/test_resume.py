@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from core.events import Resumed, Step
-from core.records import RunConfig
-from core.runs import RunFolder
+from core.results.records import RunConfig
+from core.results.runs import RunFolder
 from core.training.checkpoints import Checkpoints, Keeping
 from tests.training.quick import NAMES, finish, method_of
 

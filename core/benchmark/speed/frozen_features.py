@@ -12,12 +12,12 @@ from torch import Tensor
 from core.benchmark.speed.figure import Figure, Target
 from core.benchmark.speed.setting import Setting
 from core.benchmark.speed.timing import seconds, timed
-from core.data.cache import ArrayCache
 from core.data.dataset import Item
 from core.data.fewshot import FewShotTask
 from core.data.prompts import TIP_7
 from core.events import Event, Stage
 from core.methods import METHODS
+from core.models.array_cache import ArrayCache
 from core.models.clip import ClipModel, unit
 from core.training.cache import CacheParams
 from core.training.frozen import FrozenViews

@@ -10,13 +10,13 @@ from pathlib import Path
 from core.benchmark.speed.figure import Figure, Target
 from core.benchmark.speed.setting import Setting
 from core.benchmark.speed.timing import seconds, timed
-from core.demo import write_demo
+from core.data.demo import write_demo
 from core.evaluation.frontier import wise_point
 from core.events import Event, Stage
-from core.finished import FinishedRun
-from core.pipeline import run
-from core.records import DEFAULT_ALPHAS, Mixing, RunConfig, WisePoint
-from core.runs import RunFolder
+from core.results.records import DEFAULT_ALPHAS, Mixing, RunConfig, WisePoint
+from core.results.runs import RunFolder
+from core.run.finished import FinishedRun
+from core.run.pipeline import run
 
 ALONE = (0.1, 0.5, 0.9)
 """Mixing weights that are also measured separately: neither end, which take less."""
@@ -127,8 +127,8 @@ def _in_a_process(place: RunFolder, cache: Path, setting: Setting) -> None:
     """One α as a command measures it, from the start of the interpreter on."""
     opened = f"FinishedRun(Path({str(place.path)!r}), Path({str(cache)!r}), {setting.device!r})"
     imports = (
-        "from pathlib import Path; from core.finished import FinishedRun; "
-        "from core.records import Mixing"
+        "from pathlib import Path; from core.run.finished import FinishedRun; "
+        "from core.results.records import Mixing"
     )
     code = f"{imports}; {opened}.measure(Mixing.wise(0.5))"
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from core.benchmark.speed.timing import seconds
-from core.environment import device_name
+from core.run.environment import device_name
 
 SHAPE = (1600, 768, 3072)
 """Tokens of a batch of 32, width and inner width of ViT-B/32: what a step multiplies most."""

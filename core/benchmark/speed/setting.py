@@ -10,7 +10,7 @@ from open_clip.factory import get_model_config
 from open_clip.model import set_model_preprocess_cfg
 from open_clip.transform import PreprocessCfg
 
-from core.data.cache import ArrayCache
+from core.models.array_cache import ArrayCache
 from core.models.clip import ClipModel
 from core.models.precision import choose_device, choose_precision
 

@@ -15,9 +15,9 @@ from core.benchmark.speed.grid import finished_run
 from core.benchmark.speed.setting import Setting
 from core.benchmark.speed.timing import seconds
 from core.events import Event, Stage
-from core.finished import FinishedRun
 from core.models.classifier import Classifier
 from core.models.gates import FAMILIAR, Gate, statistics_of
+from core.run.finished import FinishedRun
 
 ASKED = {1: 20, 64: 4}
 """How often a reading asks, by images at a time: the shortest is what nobody has disturbed."""

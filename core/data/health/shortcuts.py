@@ -15,7 +15,7 @@ from core.data.groups import source_of
 from core.data.health.codes import kind_of
 from core.data.health.findings import Finding
 from core.data.names import fold
-from core.intervals import wilson
+from core.results.intervals import wilson
 from core.rounding import percent
 
 NEIGHBOURS = 3

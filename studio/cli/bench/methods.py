@@ -112,7 +112,7 @@ def _run(plan: "Plan", as_json: bool) -> "dict[str, list[Result]]":
 
 
 def _demo(out: Path, quick: bool) -> Path:
-    from core.demo import write_demo
+    from core.data.demo import write_demo
     from core.embedded import demo_folder
 
     return write_demo(out / "demo") if quick else demo_folder()
@@ -126,7 +126,7 @@ def tables(
     """The tables of several benchmarks on one page, what a click gives on top."""
     from core.benchmark.report import merged
     from core.benchmark.tables import published
-    from core.records import RunConfig, write_json
+    from core.results.records import RunConfig, write_json
 
     with answering(False):
         payload = merged(results)

@@ -40,7 +40,7 @@ def speed(
     from core.benchmark.speed.machine import facts
     from core.benchmark.speed.setting import Setting
     from core.models.precision import choose_device
-    from core.records import write_json
+    from core.results.records import write_json
 
     keys = listed(figures, str, "figures") if figures else ()
     machine = facts(choose_device(device))

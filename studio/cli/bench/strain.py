@@ -24,7 +24,7 @@ def faults(
     as_json: AsJson = False,
 ) -> None:
     """Runs under random faults: none may be lost, done twice, or have other weights."""
-    from core.demo import write_demo
+    from core.data.demo import write_demo
     from jobs.soak.soak import plan, soak
 
     if out.exists():

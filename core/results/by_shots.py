@@ -1,0 +1,92 @@
+"""Accuracy by number of shots, ID and OOD: of finished runs, and of the curve without training."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from core.results.intervals import mean_interval
+from core.results.records import RunRecord
+
+Shares = Mapping[str, tuple[float, int]]
+"""Domain to accuracy and number of images."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Accuracy at one number of shots. Fractions of 1."""
+
+    shots: int
+    mean: float
+    low: float
+    high: float
+    """Of the 95 % interval over images; several draws of the shots do not narrow it."""
+    n: int
+    """Images that were measured."""
+    draws: int
+    """Over how many runs, or draws of the shots, the accuracy is a mean."""
+
+
+def sides(shares: Shares) -> dict[str, Shares]:
+    """`id`: the test images (else all that is no OOD domain); `ood`: the domains, if any."""
+    ood = {name: share for name, share in shares.items() if name.startswith("ood/")}
+    own = {name: share for name, share in shares.items() if name not in ood}
+    own = {"test": own["test"]} if "test" in own else own
+    return {side: found for side, found in (("id", own), ("ood", ood)) if found}
+
+
+def point(shots: int, draws: Sequence[Shares]) -> Point:
+    """The plain mean over domains of the mean over draws."""
+    names = [name for name in draws[0] if all(name in one for one in draws)]
+    means = [(fmean(one[name][0] for one in draws), draws[0][name][1]) for name in names]
+    low, high = mean_interval(means)
+    mean, n = fmean(share for share, _ in means), sum(n for _, n in means)
+    return Point(shots, mean, low, high, n, len(draws))
+
+
+def of_runs(records: Sequence[RunRecord]) -> dict[str, list[Point]]:
+    """By side the points of finished runs, each at the α that it chose; fewest shots first."""
+    return _points([(int(record.config["shots"]), chosen(record)) for record in records])
+
+
+def zero_shot(record: RunRecord) -> dict[str, Point]:
+    """By side what plain CLIP has on the images of a run: the point at no shots."""
+    scores = record.evaluations["zero-shot"].domains
+    shares = {name: (score.accuracy, score.n) for name, score in scores.items()}
+    return {side: point(0, [found]) for side, found in sides(shares).items()}
+
+
+def without_training(curve: Mapping[str, Any], head: str = "mixed") -> dict[str, list[Point]]:
+    """The same of `measure_shots`, for one of its heads."""
+    sizes, draws = curve["sizes"], []
+    for seed in range(curve["plan"]["seeds"]):
+        by_shots: defaultdict[int, dict[str, tuple[float, int]]] = defaultdict(dict)
+        for domain, points in curve["domains"].items():
+            for one in points:
+                if one["head"] == head and seed < len(one["accuracies"]):
+                    by_shots[one["shots"]][domain] = (one["accuracies"][seed], sizes[domain])
+        draws += list(by_shots.items())
+    return _points(draws)
+
+
+def chosen(record: RunRecord) -> Shares:
+    """Accuracy by domain of what the run recommends."""
+    if "recommended" in record.evaluations:
+        scores = record.evaluations["recommended"].domains
+        return {name: (score.accuracy, score.n) for name, score in scores.items()}
+    at = min(record.wise, key=lambda one: abs(one.alpha - record.mixing.alpha))
+    sizes = {name: score.n for name, score in record.evaluations["fine-tuned"].domains.items()}
+    return {name: (share, sizes[name]) for name, share in at.domains.items() if name in sizes}
+
+
+def _points(draws: Sequence[tuple[int, Shares]]) -> dict[str, list[Point]]:
+    """By side and number of shots."""
+    found: dict[str, dict[int, list[Shares]]] = {}
+    for shots, shares in draws:
+        for side, domains in sides(shares).items():
+            found.setdefault(side, {}).setdefault(shots, []).append(domains)
+    return {
+        side: [point(shots, at) for shots, at in sorted(by_shots.items())]
+        for side, by_shots in found.items()
+    }

@@ -1,0 +1,241 @@
+"""Finished runs side by side: intervals, paired tests, settings, drift. From their folders alone.
+
+Imports no torch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from core.errors import UserError
+from core.results.cost import training_cost
+from core.results.paired import pair
+from core.results.predictions import Predictions
+from core.results.records import DomainScore, Evaluation, Mixing, RunRecord
+from core.results.robustness import (
+    BaselineFit,
+    Measurement,
+    ModelPoint,
+    fit_baselines,
+    pearson,
+    relative_accuracy,
+)
+from core.results.runs import RunFolder
+from core.results.standing import FINE_TUNED as AS_TUNED
+from core.results.standing import inside, mean
+
+RECOMMENDED, FINE_TUNED = "recommended", "fine-tuned"
+FEWEST_BASELINES = 3
+"""Two give a line as well, and every run then stands where they happen to be."""
+
+FEWEST_CORRELATED = 3
+
+
+def compare_runs(runs: Sequence[RunFolder], baselines: Sequence[RunFolder] = ()) -> dict[str, Any]:
+    """Two or more runs, each at what it recommends, as one JSON document; the first is compared
+    against.
+
+    `runs`: a row each, with `changes`: the run against zero-shot on the same images. `paired`:
+    every later run against the first on the images of both, its `p_holm` corrected over the domains
+    of this pairing; there `id` and `ood` are pooled over images, while `ood` of a row is the mean
+    over domains. `differences`: settings that are not equal, a value a run. `baselines`: the line
+    of effective robustness, fitted over the fine-tuned weights of three or more runs of their own.
+    `gap_correlation`: see the function.
+
+    A run of an older version did not keep what it recommends: its fine-tuned weights stand for it,
+    and a note says so. A `UserError` says what is missing.
+    """
+    if len(runs) < 2:
+        raise UserError("compare: two or more runs are needed, got one. Name another.")
+    if 0 < len(baselines) < FEWEST_BASELINES:
+        raise UserError(
+            f"baseline: at least {FEWEST_BASELINES} runs are needed for a line that means "
+            f"something, got {len(baselines)}. Name more, or none."
+        )
+    records = [folder.record() for folder in runs]
+    names = names_of(runs)
+    plain = [point_of(folder.record(), FINE_TUNED) for folder in baselines]
+    fit = fit_baselines(plain) if plain else None
+    return {
+        "schema": 1,
+        "runs": [
+            {"name": name, **_row(folder, record, fit, _plain(records))}
+            for name, folder, record in zip(names, runs, records, strict=True)
+        ],
+        "paired": [
+            _paired(runs[0], folder, (end_of(records[0]), end_of(record)))
+            for folder, record in zip(runs[1:], records[1:], strict=True)
+        ],
+        "differences": differences(records),
+        "gap_correlation": gap_correlation(records),
+        "baselines": None if fit is None else {**asdict(fit), "runs": names_of(baselines)},
+        "notes": _notes(records, names),
+    }
+
+
+def names_of(folders: Sequence[RunFolder]) -> list[str]:
+    """What to call each: its id, or its path where two have the same id."""
+    ids = [folder.run_id for folder in folders]
+    return [
+        run_id if ids.count(run_id) == 1 else str(folder.path)
+        for run_id, folder in zip(ids, folders, strict=True)
+    ]
+
+
+def end_of(record: RunRecord) -> str:
+    """Which of a run's evaluations is compared: what it recommends, as far as it was kept."""
+    return RECOMMENDED if RECOMMENDED in record.evaluations else FINE_TUNED
+
+
+def mixing_of(record: RunRecord) -> Mixing:
+    """The mixing of that end."""
+    return record.mixing if end_of(record) == RECOMMENDED else AS_TUNED
+
+
+def point_of(record: RunRecord, end: str) -> ModelPoint:
+    """ID and mean OOD accuracy of one end, each with how many images are behind it."""
+    evaluation = record.evaluations[end]
+    if evaluation.ood is None:
+        raise UserError(
+            f"effective robustness: run {record.run_id} has no OOD images. "
+            "Leave it out, or measure on data with an ood folder."
+        )
+    reference = sum(score.n for score in inside(evaluation.domains))
+    shift = sum(score.n for score in ood_scores(evaluation))
+    return ModelPoint(Measurement(evaluation.id, reference), Measurement(evaluation.ood, shift))
+
+
+def ood_scores(evaluation: Evaluation) -> list[DomainScore]:
+    """What `Evaluation.ood` is the mean over."""
+    return [s for name, s in evaluation.domains.items() if name.startswith("ood/")]
+
+
+def differences(records: Sequence[RunRecord]) -> dict[str, list[Any]]:
+    """Settings that are not equal in all runs, by dotted name; None where a run has none such."""
+    flat = [_flat(record.config) for record in records]
+    names = dict.fromkeys(name for config in flat for name in config)
+    values = {name: [config.get(name) for config in flat] for name in names}
+    return {name: row for name, row in values.items() if any(one != row[0] for one in row)}
+
+
+def gap_correlation(records: Sequence[RunRecord]) -> dict[str, float | None]:
+    """By OOD domain, over the runs: how the energy gap there goes with the relative accuracy, both
+    of the fine-tuned weights.
+
+    Pearson's coefficient as in Lipsum-FT, arXiv 2404.00860 Fig. 4; of fewer than three runs it is
+    always ±1 and left out.
+    """
+    found: dict[str, float | None] = {}
+    for name in dict.fromkeys(name for record in records for name in record.drift):
+        pairs = [_gap_and_relative(record, name) for record in records]
+        known = [one for one in pairs if one is not None]
+        if name.startswith("ood/") and len(known) >= FEWEST_CORRELATED:
+            found[name] = pearson(*zip(*known, strict=True))
+    return found
+
+
+def _gap_and_relative(record: RunRecord, domain: str) -> tuple[float, float] | None:
+    drift, evaluation = record.drift.get(domain), record.evaluations[FINE_TUNED]
+    shift = evaluation.domains.get(domain)
+    if drift is None or drift.energy_gap is None or shift is None or not evaluation.id:
+        return None
+    return drift.energy_gap, shift.accuracy / evaluation.id
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    knobs = {f"params.{name}": value for name, value in config["params"].items()}
+    return {name: value for name, value in config.items() if name != "params"} | knobs
+
+
+def _row(
+    folder: RunFolder, record: RunRecord, fit: BaselineFit | None, plain: RunRecord | None
+) -> dict[str, Any]:
+    end = end_of(record)
+    evaluation, tuned = record.evaluations[end], record.evaluations[FINE_TUNED]
+    ood = ood_scores(evaluation)
+    changed = record.mean_changes.get(end)
+    chosen = next((p for p in record.wise if p.alpha == record.selection.alpha), None)
+    point = point_of(record, end) if ood else None
+    cost = training_cost(record.timing, plain.timing) if plain else None
+    return {
+        "folder": str(folder.path),
+        "method": record.config["method"],
+        "end": end,
+        "mixing": mixing_of(record).model_dump(mode="json"),
+        "id": _spread(evaluation.id, inside(evaluation.domains)),
+        "ood": _spread(evaluation.ood, ood) if evaluation.ood is not None else None,
+        "domains": {
+            name: score.model_dump(mode="json", exclude={"per_class"})
+            for name, score in evaluation.domains.items()
+        },
+        "changes": {
+            name: change.model_dump(mode="json")
+            for name, change in record.changes.get(end, {}).items()
+        },
+        "mean_change": changed.model_dump(mode="json") if changed else None,
+        "fine_tuned": {"id": tuned.id, "ood": tuned.ood},
+        "worst_group": evaluation.model_dump(mode="json")["worst_group"],
+        "chosen": {
+            "alpha": record.selection.alpha,
+            "id": chosen.id if chosen else None,
+            "ood": chosen.ood if chosen else None,
+        },
+        "drift": {name: drift.model_dump() for name, drift in record.drift.items()},
+        "drift_ood": _mean_drift(record),
+        "relative_accuracy": relative_accuracy(point) if point else None,
+        "effective_robustness": fit.effective_robustness(point) if fit and point else None,
+        "cost": asdict(cost) if cost else None,
+    }
+
+
+def _spread(accuracy: float, scores: Sequence[DomainScore]) -> dict[str, Any]:
+    return {**asdict(mean(scores)), "accuracy": accuracy}
+
+
+def _mean_drift(record: RunRecord) -> dict[str, float | None] | None:
+    """Unweighted means over the OOD domains, or over all where there are none."""
+    ood = [drift for name, drift in record.drift.items() if name.startswith("ood/")]
+    measured = ood or list(record.drift.values())
+    if not measured:
+        return None
+    gaps = [drift.energy_gap for drift in measured if drift.energy_gap is not None]
+    return {
+        "energy_gap": sum(gaps) / len(gaps) if gaps else None,
+        "distortion": sum(drift.distortion for drift in measured) / len(measured),
+    }
+
+
+def _plain(records: Sequence[RunRecord]) -> RunRecord | None:
+    """The run of plain fine-tuning that costs are relative to."""
+    return next((record for record in records if record.config["method"] == "ft"), None)
+
+
+def _paired(first: RunFolder, second: RunFolder, ends: tuple[str, str]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"run": str(second.path), "against": str(first.path), "problem": None}
+    try:
+        ours = Predictions.read(first.predictions_path)
+        theirs = Predictions.read(second.predictions_path)
+        found = pair(ours, theirs, ends)
+    except UserError as error:
+        return answer | {"domains": {}, "problem": str(error)}
+    domains = {name: {**asdict(one), "verdict": one.verdict} for name, one in found.items()}
+    problem = None if domains else "No image was measured by both runs under the same class."
+    return answer | {"domains": domains, "problem": problem}
+
+
+def _notes(records: Sequence[RunRecord], names: Sequence[str]) -> list[str]:
+    notes = []
+    older = [n for n, r in zip(names, records, strict=True) if end_of(r) != RECOMMENDED]
+    if older:
+        notes.append(
+            "Made before runs kept what they recommend, so compared by the fine-tuned weights "
+            f"alone (α = 1): {', '.join(older)}."
+        )
+    if any(record.classes != records[0].classes for record in records):
+        notes.append("The runs tell other classes apart: their accuracies are not of one task.")
+    counts = [{name: s.n for name, s in r.evaluations[end_of(r)].domains.items()} for r in records]
+    if any(count != counts[0] for count in counts):
+        notes.append("The runs were measured on other images: trust the paired tests alone.")
+    if len({record.environment.get("device_name") for record in records}) > 1:
+        notes.append("The runs were trained on different devices: their costs say nothing.")
+    return notes

@@ -1,0 +1,243 @@
+"""Finished runs combined into another: a soup, an ensemble, WiSE-FT, VRF. Yields what happens."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from core.data.fewshot import FewShotTask
+from core.data.health.copies import leaks_noted
+from core.data.kept_task import KeptTask, kept_task, shared_task
+from core.errors import UserError
+from core.evaluation.evaluate import domains_of, measure_along
+from core.events import Evaluated, Event, Stage, Step, Warned
+from core.interpolation import Combination, Interpolator, Member, find
+from core.interpolation.held_out import HeldOut
+from core.models.classifier import Classifier
+from core.models.clip import ClipModel
+from core.models.ensemble import Ensemble
+from core.models.vrf import VrfEnsemble
+from core.models.weights import load_classifiers, load_prototypes
+from core.results.records import (
+    DEFAULT_ALPHAS,
+    ChosenOn,
+    Combined,
+    CombinedConfig,
+    Ingredient,
+    RunRecord,
+    Selection,
+)
+from core.results.runs import RunFolder
+from core.run.ending import Beginning, Made, conclude
+from core.run.environment import Clock
+from core.run.finished import load_clip
+
+ORACLE = "The test images were looked at to make this (oracle): its test accuracy is not honest."
+
+
+def ask(
+    method: str,
+    runs: Sequence[Path],
+    params: Mapping[str, Any],
+    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    device: str = "auto",
+) -> CombinedConfig:
+    """The config of a combination with every knob spelled out; a `UserError` for what is wrong."""
+    interpolator = find(method)
+    interpolator.check_count(len(runs))
+    places = [RunFolder(Path(run).expanduser().resolve()) for run in runs]
+    records = _fitting(places)
+    parsed = interpolator.Params.parse(params, method)
+    return CombinedConfig.parse(
+        {
+            **records[0].config,
+            "method": method,
+            "preset": "default",
+            "params": parsed.model_dump(mode="json"),
+            "members": tuple(str(place.path) for place in places),
+            "alphas": tuple(alphas),
+            "evaluations": 0,
+            "device": device,
+        },
+        method,
+    )
+
+
+def combine(
+    config: CombinedConfig, folder: Path, cache: Path | None = None
+) -> Generator[Event, None, RunRecord]:
+    """Do what `config` asks (see `ask`) and write a run folder like any other.
+
+    In its evaluations `fine-tuned` is the combination. α is 1, the combination as it is: where it
+    was fitted to validation images they cannot choose again. Closing the generator cancels.
+    """
+    clock = Clock()
+    place = RunFolder(folder)
+    sources = [RunFolder(Path(member)) for member in config.members]
+    records = _fitting(sources)
+    interpolator = _interpolator(config)
+    place.create(config)
+
+    yield Stage("data", config.data)
+    with clock("data_seconds"):
+        kept = [KeptTask.read(source.task_path) for source in sources]
+        task = shared_task(kept_task(kept[0], Path(records[0].config["data"]), cache), kept)
+        kept[0].now(task, kept).write(place.task_path)
+    leaks = [note for record in records for note in leaks_noted(record.data.get("notes", ()))]
+    notes = [*dict.fromkeys(leaks), *task.notes, *_warnings(interpolator, records)]
+    for note in notes:
+        yield Warned(note)
+
+    yield Stage("zero-shot", config.model)
+    with clock("zero_shot_seconds"):
+        clip = load_clip(records[0], cache, config.device)
+        members = [_member(source, clip) for source in sources]
+        interpolator.check(members, task)
+        zero_shot = members[0].zero_shot
+        start = yield from measure_along(zero_shot, clip, task)
+    before = start.evaluation
+    yield Evaluated("zero-shot", 0, before.domains)
+
+    yield Stage("training", f"{config.method} of {len(members)} run(s)")
+    with clock("evaluation_seconds"):
+        members = _measured(members, clip, task)
+    combination, steps = yield from _timed(interpolator.combine(members, clip, task), clock)
+    chosen_on = _chosen_on(combination.chosen_on or interpolator.chosen_on, records)
+    if chosen_on == "oracle":
+        notes.append(ORACLE)
+        yield Warned(ORACLE)
+    prototypes = load_prototypes(sources[0].weights_path)
+    begun = Beginning(place, clip, task, start, prototypes, clock)
+    ingredients = [
+        Ingredient(
+            run_id=member.name,
+            path=str(source.path),
+            method=record.config["method"],
+            val=member.accuracy,
+            share=share,
+        )
+        for member, source, record, share in zip(
+            members, sources, records, combination.shares, strict=True
+        )
+    ]
+    made = Made(
+        combination.classifier,
+        config=config.model_dump(mode="json"),
+        data={**records[0].data, "counts": _counts(task), "notes": notes},
+        select=lambda _grid, _kind: _as_it_is(chosen_on),
+        steps=steps,
+        combined=Combined(
+            members=ingredients,
+            chosen_on=chosen_on,
+            facts=dict(combination.facts),
+        ),
+    )
+    return (yield from conclude(begun, made, config.alphas))
+
+
+def _as_it_is(chosen_on: ChosenOn) -> Selection:
+    """α 1: what was fitted to validation images cannot be chosen on them again."""
+    return Selection(
+        checkpoint=f"combined on {chosen_on}",
+        alpha=1.0,
+        alpha_chosen_on="oracle" if chosen_on == "oracle" else "fixed",
+    )
+
+
+def _measured(members: Sequence[Member], clip: ClipModel, task: FewShotTask) -> list[Member]:
+    """The members with their accuracy on the validation images that they have in common."""
+    if not task.val:
+        return [*members]
+    held_out = HeldOut(clip, task, "val")
+    return [replace(member, accuracy=held_out.accuracy(member.load())) for member in members]
+
+
+def _timed(
+    combining: Generator[Event, None, Combination], clock: Clock
+) -> Generator[Event, None, tuple[Combination, int]]:
+    """Its events; returns what it returns, and how many steps it took."""
+    steps = 0
+    while True:
+        try:
+            with clock("train_seconds"):
+                event = next(combining)
+        except StopIteration as stop:
+            return stop.value, steps
+        yield event
+        steps = event.step if isinstance(event, Step) else steps
+
+
+def _counts(task: FewShotTask) -> dict[str, int]:
+    counts = {name: len(items) for name, items in domains_of(task).items()}
+    return {"train": len(task.train), **counts}
+
+
+def _interpolator(config: CombinedConfig) -> Interpolator:
+    found = find(config.method)
+    found.check_count(len(config.members))
+    return found(found.Params.parse(config.params, config.method))
+
+
+def _fitting(places: Sequence[RunFolder]) -> list[RunRecord]:
+    """The records of runs that can be combined; a `UserError` says which does not fit and why."""
+    records = [place.record() for place in places]
+    for number, (place, record) in enumerate(zip(places, records, strict=True)):
+        if place.path in [other.path for other in places[:number]]:
+            raise UserError(f"combine: {place.path} is named twice. Name every run once.")
+        if record.environment["model_fingerprint"] != records[0].environment["model_fingerprint"]:
+            raise UserError(
+                f"combine: {record.run_id} started from another model than {records[0].run_id} "
+                f"({record.config['model']} and {records[0].config['model']}). Weights are only "
+                "comparable from one start; name runs of one model."
+            )
+        if record.classes != records[0].classes:
+            raise UserError(
+                f"combine: {record.run_id} has other classes than {records[0].run_id} "
+                f"({_shown(record)} and {_shown(records[0])}). Name runs with the same classes."
+            )
+    return records
+
+
+def _shown(record: RunRecord) -> str:
+    more = len(record.classes) - 3
+    return ", ".join(record.classes[:3]) + (f" and {more} more" if more > 0 else "")
+
+
+def _member(place: RunFolder, clip: ClipModel) -> Member:
+    def load() -> Classifier:
+        tuned = load_classifiers(place.weights_path, clip)[1]
+        assert isinstance(tuned, Classifier), "an ensemble was refused before"
+        return tuned
+
+    zero_shot, tuned = load_classifiers(place.weights_path, clip)
+    if isinstance(tuned, VrfEnsemble):
+        raise UserError(
+            f"combine: {place.run_id} was made by VRF and has no single set of weights. "
+            "Name the run that it was made of instead."
+        )
+    if isinstance(tuned, Ensemble):
+        raise UserError(
+            f"combine: {place.run_id} is an ensemble, which has no weights of its own. "
+            "Name its members instead."
+        )
+    return Member(place.run_id, zero_shot, load)
+
+
+def _warnings(interpolator: Interpolator, records: Sequence[RunRecord]) -> list[str]:
+    """What the numbers on validation images will not be, when a member was made with them."""
+    if interpolator.chosen_on != "val":
+        return []
+    return [
+        f"{record.run_id} was itself combined on validation images (by {record.config['method']}): "
+        f"what {interpolator.name} chooses on them again is optimistic about it."
+        for record in records
+        if record.combined and record.combined.chosen_on == "val"
+    ]
+
+
+def _chosen_on(last: ChosenOn, records: Sequence[RunRecord]) -> ChosenOn:
+    """What the combination or a member was chosen on; having looked at test images is for ever."""
+    made_on = [last, *(r.combined.chosen_on for r in records if r.combined)]
+    if "oracle" in made_on:
+        return "oracle"
+    return "val" if "val" in made_on else "nothing"

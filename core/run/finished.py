@@ -1,0 +1,415 @@
+"""A finished run, opened again: measured, asked and exported at any mixing weight α."""
+
+import functools
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import __version__
+from core.data.fewshot import FewShotTask
+from core.data.images import read_image
+from core.data.ingest import open_dataset
+from core.data.kept_task import KeptTask, kept_task
+from core.errors import UserError, unknown
+from core.evaluation.correction import correct_templates
+from core.evaluation.evaluate import (
+    Measured,
+    domains_of,
+    evaluate,
+    flat,
+    labels_of,
+    measure,
+    measure_outputs,
+)
+from core.evaluation.familiarity import ACCEPTED, Familiarity, abstain_threshold, nearest
+from core.evaluation.frontier import Frontier, alpha_grid, rows_of
+from core.evaluation.inspection import inspect
+from core.evaluation.space import MOST_IMAGES, map_features, spread
+from core.export.exported import Exported
+from core.export.features import export_features
+from core.export.huggingface import export_huggingface
+from core.export.onnx import export_onnx
+from core.export.open_clip import export_open_clip
+from core.export.source import LOOKED_AT, Source, SteadySource
+from core.export.steady_onnx import export_steady_onnx
+from core.export.steady_open_clip import export_steady_open_clip
+from core.interpolation.steady import SteadyMix
+from core.interpolation.wise import between
+from core.methods.fd_align import FDAlign
+from core.models import zoo
+from core.models.array_cache import ArrayCache
+from core.models.classifier import Classifier
+from core.models.clip import ClipModel
+from core.models.ensemble import Ensemble
+from core.models.gates import SteadyClassifier
+from core.models.relevance import relevance
+from core.models.vrf import VrfEnsemble
+from core.models.weights import load_classifiers
+from core.results.correction import Correction
+from core.results.formats import FORMATS
+from core.results.inspection import COLUMNS, Inspection
+from core.results.paired import changes
+from core.results.records import (
+    ByHand,
+    Evaluation,
+    Mixing,
+    MixingKind,
+    RunRecord,
+    WisePoint,
+    read_config,
+)
+from core.results.runs import RunFolder
+from core.results.space import FeatureSpace
+
+ENCODERS = {
+    "open_clip": export_open_clip,
+    "onnx": export_onnx,
+    "huggingface": export_huggingface,
+}
+"""What the encoder at some α can be written as, and by whom."""
+BEHIND_A_GATE = {
+    "steady-onnx": export_steady_onnx,
+    "steady-open_clip": export_steady_open_clip,
+}
+"""The same for both ends of a steady run with the gate between them."""
+
+
+class FinishedRun:
+    """Zero-shot and tuned classifier of one run, and everything between them."""
+
+    def __init__(self, folder: Path, cache: Path | None = None, device: str = "auto") -> None:
+        """Load the run in `folder`. A `UserError` says what is missing or does not fit."""
+        self.folder = RunFolder(folder)
+        self.record = self.folder.record()
+        self.config = read_config(self.record.config)
+        self._cache = cache
+        self.clip = load_clip(self.record, cache, device)
+        self.zero_shot, self.tuned = load_classifiers(self.folder.weights_path, self.clip)
+        self._mixer = between(self.zero_shot, self.tuned)
+        self._steady: SteadyMix | None = None
+        self._known_at: tuple[float, Tensor, float] | None = None
+
+    @functools.cached_property
+    def task(self) -> FewShotTask:
+        """The run's task, with its images where they lie now. A `UserError` when the data is gone,
+        its classes are others or no test image is left.
+        """
+        return kept_task(self._kept, Path(self.config.data), self._cache)
+
+    def task_in(self, data: Path | str) -> FewShotTask:
+        """What can honestly be measured in a folder or zip: the run's own task where its images
+        are, else all that the run has not seen.
+        """
+        path = Path(data).expanduser()
+        if path.resolve() == Path(self.config.data).resolve():
+            return self.task
+        dataset = open_dataset(path, self._cache)
+        kept = self._kept
+        return kept.found_in(dataset) if kept.is_in(dataset) else kept.unseen_in(dataset)
+
+    @property
+    def steady(self) -> SteadyMix:
+        """The gate of the run, with its bank of training images; a `UserError` says why there is
+        none. It needs none of the run's images.
+        """
+        if self._steady is None:
+            if self.record.steady is None:
+                why = self.record.why_not_steady or (
+                    "It was made before runs had a gate: train it again."
+                )
+                raise UserError(f"steady: {self.record.run_id} cannot be steady. {why}")
+            self._steady = SteadyMix.read(self.folder.gate_path, self.clip)
+        return self._steady
+
+    def at(self, alpha: float) -> Classifier | Ensemble:
+        """The classifier at α; valid until the next call. An ensemble has only its two ends."""
+        if not 0 <= alpha <= 1:
+            raise UserError(f"alpha must be from 0 (zero-shot) to 1 (fine-tuned), got {alpha:g}.")
+        return self._mixer.at(alpha)
+
+    def mixed(self, mixing: Mixing) -> Classifier | Ensemble | SteadyClassifier:
+        """What answers for the run under a mixing; valid until the next call."""
+        classifier = self.at(mixing.alpha)
+        if mixing.kind == "wise":
+            return classifier
+        steady = self.steady
+        assert isinstance(classifier, Classifier), "an ensemble has no gate"
+        return steady.classifier(self.zero_shot, classifier, mixing.alpha)
+
+    def encoder_at(self, alpha: float) -> Classifier:
+        """The classifier at α, which has one image tower; a `UserError` for an ensemble."""
+        classifier = self.at(alpha)
+        if isinstance(classifier, VrfEnsemble):
+            raise UserError(
+                f"{self.record.run_id} was made by VRF: zero-shot's encoder and a run's answer "
+                "together, and this needs one. Name the run that it was made of."
+            )
+        if isinstance(classifier, Ensemble):
+            raise UserError(
+                f"{self.record.run_id} is an ensemble of several encoders, and this needs one. "
+                "Name one of its members, or make a soup of them: `evenkeel soup`."
+            )
+        return classifier
+
+    @functools.cached_property
+    def seen(self) -> frozenset[str]:
+        """Hashes of the images that the weights, or a member's, were trained on or chosen with."""
+        return self._kept.seen
+
+    @functools.cached_property
+    def _kept(self) -> KeptTask:
+        return KeptTask.read(self.folder.task_path)
+
+    def measure(self, mixing: Mixing, task: FewShotTask | None = None) -> Evaluation:
+        """A mixing on all domains of the run's own task, or of another with the same classes."""
+        return evaluate(self.mixed(mixing), self.clip, task or self.task)
+
+    def measure_by_hand(self, mixing: Mixing) -> ByHand:
+        """The same on the run's own task, tested against zero-shot and kept in its folder: what a
+        person set by hand can then be read where the run's own choice can.
+        """
+        measured = self._measured(mixing)
+        found = ByHand(
+            mixing=mixing,
+            evaluation=measured.evaluation,
+            changes=changes(_hits(self._start), _hits(measured)),
+        )
+        self.folder.keep_by_hand(found)
+        return found
+
+    def _measured(self, mixing: Mixing) -> Measured:
+        """A mixing on the run's own task. What is the same at every α is worked out once: somebody
+        who moves the slider waits for one tower only.
+        """
+        if mixing.kind == "wise":
+            return measure(self.at(mixing.alpha), self.clip, self.task)
+        start, steady = self._start, self.steady
+        wise = measure(self.at(mixing.alpha), self.clip, self.task)
+        logits = steady.logits(start.logits, wise.logits, self._shares, mixing.alpha)
+        return measure_outputs(wise.features, logits, wise.domains, self.task.classes)
+
+    @functools.cached_property
+    def _start(self) -> Measured:
+        """Zero-shot on the run's own task, without features."""
+        measured = measure(self.zero_shot, self.clip, self.task)
+        return replace(measured, features=measured.features[:0])
+
+    @functools.cached_property
+    def _shares(self) -> Tensor:
+        """v `(N,)`: the share of the tuned classifier in the answer to each measured image."""
+        gate, items = self.steady.gate, flat(self._start.domains)
+        statistics = self.clip.early_statistics(self.task.root, items)
+        return self.steady.share(gate(statistics.to(gate.bank.device)).cpu())
+
+    def frontier(self, alphas: Sequence[float], kind: MixingKind = "wise") -> list[WisePoint]:
+        """The ID/OOD frontier at other mixing weights than the run measured."""
+        frontier = Frontier(
+            start=measure(self.zero_shot, self.clip, self.task),
+            end=measure(self.tuned, self.clip, self.task),
+            classifiers=(self.zero_shot, self.tuned),
+            clip=self.clip,
+            task=self.task,
+            alphas=alpha_grid(alphas),
+            steady=self.steady if kind == "steady" else None,
+        )
+        for _ in frontier.complete():
+            pass
+        return frontier.points(kind)
+
+    def inspect(self, mixing: Mixing) -> Inspection:
+        """What zero-shot, a mixing and the tuned weights say of every image that the run
+        measured.
+        """
+        columns = {}
+        zero_shot, tuned = (Mixing.wise(end) for end in (0.0, 1.0))
+        for column, how in zip(COLUMNS, (zero_shot, mixing, tuned), strict=True):
+            measured = measure(self.mixed(how), self.clip, self.task)
+            by_domain = measured.by_domain(measured.logits)
+            columns[column] = {name: logits.numpy() for name, logits in by_domain.items()}
+        names = (self.record.classes, self.record.data.get("names", self.record.classes))
+        return inspect(mixing, names, measured.domains, columns)
+
+    def feature_space(self, alpha: float) -> FeatureSpace:
+        """Where the images that the run measured lie for zero-shot CLIP and for α; of very many an
+        even part.
+        """
+        measured = domains_of(self.task)
+        shown = spread(measured, MOST_IMAGES)
+        root, items = self.task.root, flat(shown)
+        before = self.clip.evaluation_features(root, items)
+        after = self.clip.features_of(self.encoder_at(alpha), root, items)
+        return map_features(
+            alpha,
+            self.task.names,
+            shown,
+            {"zero-shot": before.double().numpy(), "alpha": after.double().numpy()},
+            measured=len(flat(measured)),
+            seed=self.task.seed,
+        )
+
+    def correct_templates(self, excluded: Sequence[str] | None = None) -> Correction:
+        """The run's spurious prototypes, and what they are without the `excluded` templates (None:
+        as the run has them). A method that has none is shown those of FD-Align's defaults.
+        """
+        has_own = self.config.method == FDAlign.name
+        params = FDAlign.Params.parse(self.config.params if has_own else {}, FDAlign.name)
+        asked = params.excluded_templates if excluded is None else excluded
+        return correct_templates(self.clip, self.task, params, asked)
+
+    @torch.inference_mode()
+    def predict(self, images: Sequence[Path], mixing: Mixing, top: int = 5) -> list[dict[str, Any]]:
+        """For every image the likeliest classes: `{"image", "alpha", "mixing", "familiarity",
+        "tuned_share", "top": [{"class", "name", "probability"}]}`.
+
+        `familiarity` (g) and `tuned_share` (v) are None unless the mixing is steady.
+        """
+        views = [self.clip.preprocess.evaluation_view(read_image(path)) for path in images]
+        classifier, pixels = self.mixed(mixing), torch.stack(views)
+        judged: list[tuple[float | None, float | None]] = [(None, None)] * len(images)
+        if isinstance(classifier, SteadyClassifier):
+            logits, familiarity, share = classifier.judged(pixels)
+            judged = [*zip(familiarity.tolist(), share.tolist(), strict=True)]
+        else:
+            logits = classifier(pixels)
+        told = {"alpha": mixing.alpha, "mixing": mixing.model_dump()}
+        return [
+            {
+                "image": str(path),
+                **told,
+                "familiarity": g,
+                "tuned_share": v,
+                "top": self._top(row, top),
+            }
+            for path, row, (g, v) in zip(images, logits.softmax(1).cpu(), judged, strict=True)
+        ]
+
+    def look(self, image: Path, alpha: float) -> dict[str, Any]:
+        """How familiar an image is, and where α looked: `{"familiarity", "map"}`, each None where
+        there is none to tell: of an ensemble, or when the run's data has moved.
+        """
+        classifier = self.at(alpha)
+        if isinstance(classifier, Ensemble):
+            return {"familiarity": None, "map": None}
+        view = self.clip.preprocess.evaluation_view(read_image(image))
+        with torch.no_grad():
+            feature = classifier.features(view[None]).cpu()
+        label = int(classifier.logits_from(feature).argmax())
+        seen = relevance(classifier, view, label)
+        found = seen and {"kind": seen[0], "label": label, "values": seen[1].tolist()}
+        return {"familiarity": self._familiarity(classifier, feature, alpha), "map": found}
+
+    def _familiarity(
+        self, classifier: Classifier, feature: Tensor, alpha: float
+    ) -> dict[str, Any] | None:
+        try:
+            train, threshold = self._known(classifier, alpha)
+        except UserError:
+            return None
+        familiarity = Familiarity(float(nearest(feature, train)[0]), threshold)
+        return {**asdict(familiarity), "abstain": familiarity.abstain, "accepted": ACCEPTED}
+
+    def _known(self, classifier: Classifier, alpha: float) -> tuple[Tensor, float]:
+        """Training features at α, and the threshold from validation images (else from training)."""
+        if self._known_at is None or self._known_at[0] != alpha:
+            task = self.task
+            train = self.clip.features_of(classifier, task.root, task.train)
+            if task.val:
+                inside = nearest(self.clip.features_of(classifier, task.root, task.val), train)
+            else:
+                inside = nearest(train, train, leave_self_out=True)
+            self._known_at = (alpha, train, abstain_threshold(inside))
+        return self._known_at[1:]
+
+    def export(self, kind: str, mixing: Mixing, folder: Path) -> Exported:
+        """Write the run in another program's format, and load it again to verify.
+
+        An encoder is that at α, whatever the kind of mixing: it is one set of weights. What holds a
+        gate is steady; a `UserError` says why a run has none.
+        """
+        if kind not in (*ENCODERS, *BEHIND_A_GATE, "features"):
+            raise unknown("format", kind, FORMATS)
+        if kind in BEHIND_A_GATE:
+            return BEHIND_A_GATE[kind](self._steady_source(mixing.alpha), folder)
+        classifier = self.encoder_at(mixing.alpha)
+        card = {**self._card(mixing.alpha), "head": classifier.head.formula}
+        source = Source(self.clip, classifier, card, self._pictures())
+        if kind == "features":
+            dataset = open_dataset(self.task.root, self._cache)
+            return export_features(source, folder, self.task, dataset)
+        return ENCODERS[kind](source, folder)
+
+    def _steady_source(self, alpha: float) -> SteadySource:
+        mix = self.steady  # says first why there is none
+        steady = mix.classifier(self.zero_shot, self.encoder_at(alpha), alpha)
+        card = {**self._card(alpha), "mixing": "steady"}
+        return SteadySource(self.clip, steady, alpha, card, self._pictures())
+
+    def _pictures(self) -> tuple[Path, ...]:
+        """Some test images of every domain; none when the data is gone, which needs no export to
+        fail.
+        """
+        try:
+            task = self.task
+        except UserError:
+            return ()
+        domains = [task.test, *task.ood.values()]
+        turns = itertools.chain(*itertools.zip_longest(*domains))
+        items = (item for item in turns if item is not None)
+        return tuple(task.root / item.path for item in itertools.islice(items, LOOKED_AT))
+
+    def _top(self, row: Tensor, count: int) -> list[dict[str, Any]]:
+        values, indices = row.topk(min(count, len(row)))
+        names = self.record.data["names"]
+        return [
+            {"class": self.record.classes[i], "name": names[i], "probability": round(value, 6)}
+            for value, i in zip(values.tolist(), indices.tolist(), strict=True)
+        ]
+
+    def _card(self, alpha: float) -> dict[str, Any]:
+        return {
+            "made_by": f"Evenkeel {__version__}",
+            "run": self.record.run_id,
+            "model": self.config.model,
+            "activation": self.clip.activation,
+            "method": self.config.method,
+            "alpha": alpha,
+            "classes": self.record.classes,
+            "names": self.record.data["names"],
+            "templates": self.record.data["templates"],
+        }
+
+
+def load_clip(record: RunRecord, cache: Path | None, device: str) -> ClipModel:
+    """The model that a run started from; a `UserError` when its weights are others now."""
+    config = read_config(record.config)
+    # Runs of older versions do not say their activation: it was that of the name or the config.
+    activation = record.environment.get("activation", config.activation)
+    clip = zoo.load(config.model, device, config.precision, ArrayCache(cache), activation)
+    trained = record.environment["model_fingerprint"]
+    if clip.fingerprint != trained:
+        raise UserError(
+            f"model: {config.model} has other weights now ({clip.fingerprint[:12]}) than "
+            f"when this run was trained ({trained[:12]}). Mixing them would be meaningless."
+        )
+    prepared = record.environment.get("preprocess")
+    if prepared and prepared != json.loads(json.dumps(asdict(clip.preprocess))):
+        raise UserError(
+            f"model: {config.model} prepares pictures in another way now than when this run was "
+            f"trained ({prepared}). Put its preprocess_cfg back."
+        )
+    return clip
+
+
+def _hits(measured: Measured) -> dict[str, NDArray[np.bool_]]:
+    """(N,) by domain: which images were answered rightly."""
+    labels = measured.by_domain(labels_of(flat(measured.domains)))
+    logits = measured.by_domain(measured.logits)
+    return {name: rows_of(logits[name], labels[name]).hits for name in logits}

@@ -1,0 +1,1 @@
+"""The processes that train: started from a template, watched, ended with their worker."""

@@ -1,0 +1,91 @@
+"""What one attempt at a run leaves in the run's folder beside the run's own files."""
+
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import file_digest
+from pathlib import Path
+
+from core.results.records import write_json
+from core.results.runs import RunFolder
+from jobs.ledger.job import Artifact
+from jobs.ledger.owner import is_gone, this_process
+
+
+class Superseded(Exception):
+    """A later attempt at the same run has begun."""
+
+
+@contextmanager
+def holding(folder: RunFolder, attempt: int) -> Iterator[None]:
+    """Hold the folder for this attempt, without what an earlier one said about its end.
+
+    An earlier attempt's process that still runs (its worker was frozen, or killed a moment ago) is
+    killed first, so that two processes never write to one folder.
+    """
+    with open(folder.path / "attempt.lock", "a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            _end(lock.read(), attempt)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.truncate(0)
+        lock.write(f"{attempt} {this_process()}")
+        lock.flush()
+        # The log stays: it is cut back to where this attempt goes on, or begun anew by its first
+        # event (see `core.results.runs.EventLog`).
+        for path in (folder.record_path, traceback_path(folder), failure_path(folder)):
+            path.unlink(missing_ok=True)
+        yield
+
+
+def _end(holder: str, attempt: int) -> None:
+    """Kill the process of an earlier attempt; raise `Superseded` if it is a later one."""
+    number, _, process = holder.partition(" ")
+    if number and int(number) > attempt:
+        raise Superseded
+    if process and is_gone(process) is False:
+        os.kill(int(process.split(":")[1]), signal.SIGKILL)
+
+
+def published(folder: RunFolder) -> list[Artifact]:
+    """The files of a finished run as they lie on the disk, for the ledger."""
+    found = []
+    for role, name in {**folder.files(), "record": folder.record_path.name}.items():
+        with open(folder.path / name, "rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+            found.append(Artifact(role, name, digest, os.fstat(file.fileno()).st_size))
+    return found
+
+
+def failure_path(folder: RunFolder) -> Path:
+    """Why the run failed, in one sentence."""
+    return folder.path / "failure.json"
+
+
+def traceback_path(folder: RunFolder) -> Path:
+    """The whole traceback, for a bug report."""
+    return folder.path / "traceback.txt"
+
+
+def output_path(folder: RunFolder) -> Path:
+    """What the process and the libraries in it printed."""
+    return folder.path / "output.txt"
+
+
+def write_failure(folder: RunFolder, attempt: int, sentence: str) -> None:
+    """Tell the worker why."""
+    write_json(failure_path(folder), {"attempt": attempt, "error": sentence})
+
+
+def read_failure(folder: RunFolder, attempt: int) -> str | None:
+    """The sentence that this attempt left; None when it left none."""
+    try:
+        failure = json.loads(failure_path(folder).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return str(failure["error"]) if failure["attempt"] == attempt else None

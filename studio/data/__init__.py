@@ -1,0 +1,1 @@
+"""The data place: a folder is dropped, checked, and mended."""

@@ -1,0 +1,13 @@
+"""Sentences of the login and of what is refused."""
+
+from studio.frame.words import Brand as Brand
+from studio.people.words import Login as Login
+from studio.people.words import Visitors as Visitors
+
+
+class Refused:
+    """Requests that never reach a page."""
+
+    wrong_host = "This studio answers to this machine only. Open it as http://127.0.0.1."
+    wrong_origin = "Another web site asked for this, and is refused."
+    body_too_large = "A message may have {limit} MB, and this one is larger."

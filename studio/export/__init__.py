@@ -1,0 +1,1 @@
+"""Export: the checkpoint at the chosen α, verified and downloaded."""

@@ -1,0 +1,58 @@
+"""How a domain is named and drawn: the same colour and symbol on every page."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from studio.frame import words
+
+_LOOKS = (
+    ("var(--ek-s1)", "square"),
+    ("var(--ek-s2)", "diamond"),
+    ("var(--ek-s3)", "triangle-up"),
+    ("var(--ek-s4)", "cross"),
+    ("var(--ek-s5)", "star"),
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A domain on the page. Colour is never alone: it comes with a symbol."""
+
+    key: str
+    title: str
+    role: str
+    """`id`, `val`, `train` or `ood`."""
+    colour: str
+    symbol: str
+    """As Plotly names it; the style sheet draws the same ones."""
+
+
+def looks(keys: Iterable[str]) -> list[Look]:
+    """How to draw these domains, ID first, then OOD by name."""
+    keys = list(keys)
+    ood = sorted(key for key in keys if key.startswith("ood/"))
+    found = [
+        Look(key, _title(key), _role(key), "var(--ek-s0)", "circle")
+        for key in ("test", "val", "train")
+        if key in keys
+    ]
+    for i, key in enumerate(ood):
+        found.append(Look(key, _title(key), "ood", *_LOOKS[i % len(_LOOKS)]))
+    return found
+
+
+def shown(domains: Mapping[str, Any]) -> list[Look]:
+    """The domains that a chart of results shows: the ID test images and every OOD domain."""
+    found = looks(domains)
+    return [look for look in found if look.role in ("id", "ood")] or found
+
+
+def _title(key: str) -> str:
+    if key.startswith("ood/"):
+        return key.removeprefix("ood/")
+    return f"{words.Domains.id_role} {words.Domains.domain_titles.get(key, key)}"
+
+
+def _role(key: str) -> str:
+    return {"test": "id"}.get(key, key)

@@ -1,0 +1,1 @@
+"""The robustness lab: one file a panel, and what the panel is made of."""

@@ -1,0 +1,120 @@
+"""The frontier: ID against OOD accuracy for every α, by the weights alone and steady."""
+
+from collections.abc import Sequence
+
+from core.results.records import RunRecord, WisePoint
+from core.rounding import plotted
+from studio.frame.domains import Look, looks
+from studio.frame.figures import Figure, padded
+from studio.frame.markup import decimal, percent
+from studio.lab import words
+
+
+def frontier_figure(record: RunRecord) -> Figure:
+    """ID against OOD accuracy for every measured α; the last traces are what the run chose and the
+    α of the slider.
+    """
+    grid = _by_alpha(record.wise)
+    steady = _by_alpha(record.steady.points) if record.steady else []
+    with_ood = all(point.ood is not None for point in grid)
+    x, y = _place(grid[0], with_ood)
+    ends = [
+        _end(x, y, words.Charts.ends["zero-shot"], "circle-open"),
+        _end(*_place(grid[-1], with_ood), words.Charts.ends["fine-tuned"], "square-open"),
+    ]
+    curve = steady if record.mixing.kind == "steady" else grid
+    at = _place(min(curve, key=lambda point: abs(point.alpha - record.mixing.alpha)), with_ood)
+    named = words.Charts.weights_alone if steady else words.Charts.every_alpha
+    alone = _curve(grid, with_ood, named, "var(--ek-ink-3)", "circle", "solid")
+    lines = [{**alone, "showlegend": bool(steady)}]
+    if steady:
+        name = words.Charts.steady
+        lines.append(_curve(steady, with_ood, name, "var(--ek-accent)", "square", "dash"))
+    data = [
+        *lines,
+        *ends,
+        {
+            "type": "scatter", "mode": "markers", "x": [at[0]], "y": [at[1]],
+            "marker": {
+                "symbol": "circle-open", "size": 20, "color": "var(--ek-good)",
+                "line": {"width": 2},
+            },
+            "name": words.Lab.mark[record.selection.alpha_chosen_on], "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter", "mode": "markers", "x": [at[0]], "y": [at[1]],
+            "marker": {"symbol": "diamond", "size": 13, "color": "var(--ek-accent)"},
+            "name": words.Charts.this_alpha, "hoverinfo": "skip",
+        },
+    ]  # fmt: skip
+    places = [_place(point, with_ood) for point in (*grid, *steady)]
+    layout = {
+        "uirevision": record.run_id,
+        "xaxis": {
+            "title": {"text": words.Charts.id_axis}, "range": padded([x for x, _ in places])
+        },
+        "yaxis": {
+            "title": {"text": words.Charts.ood_axis if with_ood else words.Charts.alpha_axis},
+            "range": padded([y for _, y in places]),
+        },
+        "margin": {"l": 56},
+    }  # fmt: skip
+    return {"data": data, "layout": layout}
+
+
+def frontier_table(record: RunRecord) -> Figure:
+    """The same points in rows: α, of a steady run how it is mixed, then every domain."""
+    grid = _by_alpha(record.wise)
+    domains = looks(grid[0].domains)
+    columns = ["α", *(look.title for look in domains)]
+    if record.steady is None:
+        return {"columns": columns, "rows": [_row(point, domains) for point in grid]}
+    steady = {point.alpha: point for point in record.steady.points}
+    kinds = (words.Charts.weights_alone, words.Charts.steady)
+    rows = [
+        _row(one, domains, kind)
+        for point in grid
+        for kind, one in zip(kinds, (point, steady.get(point.alpha)), strict=True)
+        if one
+    ]
+    return {"columns": ["α", words.Charts.how_mixed, *columns[1:]], "rows": rows}
+
+
+def _by_alpha(points: Sequence[WisePoint]) -> list[WisePoint]:
+    return sorted(points, key=lambda point: point.alpha)
+
+
+def _place(point: WisePoint, with_ood: bool) -> tuple[float, float]:
+    """Where a point is drawn, in percent; without OOD images over its α."""
+    height = point.ood if with_ood and point.ood is not None else point.alpha
+    return plotted(point.id), plotted(height)
+
+
+def _row(point: WisePoint, domains: Sequence[Look], *how: str) -> list[str]:
+    scores = (percent(point.domains[look.key]) for look in domains)
+    return [decimal(point.alpha), *how, *scores]
+
+
+def _curve(
+    points: Sequence[WisePoint], with_ood: bool, name: str, colour: str, symbol: str, dash: str
+) -> Figure:
+    places = [_place(point, with_ood) for point in points]
+    return {
+        "type": "scatter", "mode": "lines+markers",
+        "x": [x for x, _ in places], "y": [y for _, y in places],
+        "text": [f"α = {decimal(point.alpha)}" for point in points],
+        "line": {"color": colour, "width": 1.6, "dash": dash},
+        "marker": {"color": colour, "size": 5, "symbol": symbol},
+        "hovertemplate": (
+            f"{name}<br>%{{text}}<br>ID %{{x:.1f}} %<br>OOD %{{y:.1f}} %<extra></extra>"
+        ),
+        "name": name,
+    }  # fmt: skip
+
+
+def _end(x: float, y: float, name: str, symbol: str) -> Figure:
+    return {
+        "type": "scatter", "mode": "markers", "x": [x], "y": [y], "name": name,
+        "marker": {"symbol": symbol, "size": 11, "color": "var(--ek-ink)", "line": {"width": 2}},
+        "hoverinfo": "skip",
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""The live run: its state, its curves, what can be done to it, and its verdict."""

@@ -1,0 +1,75 @@
+"""What can be done to a run in the state it is in: the same in the drawer and above its curves."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobs import queueing
+from jobs.ledger.job import Job
+from jobs.settings import Settings
+from studio.frame.view import Handler
+from studio.live import words
+from studio.workspace import Workspace
+from studio.workspace.session import Session
+
+_VERBS: Mapping[str, Callable[[Settings, str], Job]] = {
+    "advance": queueing.advance,
+    "pause": queueing.pause,
+    "resume": queueing.resume,
+    "stop": queueing.stop,
+    "retry": queueing.retry,
+    "cancel": queueing.cancel,
+}
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A button: what it sends, what it says, and what is asked before."""
+
+    do: str
+    title: str
+    sure: str
+
+
+def offered(mine: Workspace, job: Job) -> list[Verb]:
+    """The verbs that would do something to `job` now, cancelling last."""
+    return [
+        Verb(do, words.Steer.titles[do], words.Steer.sure.get(do, "")) for do in _fit(mine, job)
+    ]
+
+
+def steering() -> dict[str, Handler]:
+    """A handler for each verb; `id` of the detail says which run is meant."""
+    return {do: _handler(verb) for do, verb in _VERBS.items()}
+
+
+def _handler(verb: Callable[[Settings, str], Job]) -> Handler:
+    def handle(session: Session, detail: Mapping[str, Any]) -> None:
+        mine = session.mine
+        verb(mine.studio.settings, mine.runs.find(detail.get("id")).id)
+
+    return handle
+
+
+def _fit(mine: Workspace, job: Job) -> tuple[str, ...]:
+    if mine.is_read_only:
+        return ()
+    match job.state:
+        case "queued":  # the line is everybody's: only the owner lets one pass another
+            first = not mine.is_owner or mine.runs.position(job.id) in (None, 1)
+            return ("pause", "cancel") if first else ("advance", "pause", "cancel")
+        case "running":
+            return _FIT_WHEN_ASKED[job.asked]
+        case "paused" | "waiting":
+            return ("resume", "cancel")
+        case "failed" | "cancelled":
+            return ("retry",)
+    return ()
+
+
+_FIT_WHEN_ASKED: Mapping[str | None, tuple[str, ...]] = {
+    None: ("pause", "stop", "cancel"),
+    "pause": ("resume", "stop", "cancel"),
+    "stop": ("cancel",),
+    "cancel": (),
+}

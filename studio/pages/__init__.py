@@ -1,1 +1,0 @@
-"""The six places of the studio, one file each."""

@@ -1,0 +1,141 @@
+"""Who asks: the owner, a visitor with a workspace of their own, or a guest of one run.
+
+A studio that only this machine reaches asks nobody: whoever opens it is the owner. As soon as
+others may come (another address, a share link, a password, `--public`) everybody is a visitor
+with a cookie of their own, and the owner logs in.
+"""
+
+import ipaddress
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from core.errors import UserError
+from jobs.ledger.workspaces import Workspaces, digest, workspace_id
+from jobs.settings import Settings
+from studio.people import words
+from studio.people.login import Logins
+from studio.people.rates import Rate
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+"""32 random bytes as `secrets.token_urlsafe` writes them."""
+
+
+class Stranger(UserError):
+    """Somebody who must log in first, or whose link has ended."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks. Everything that a page shows or does is theirs to see and to do."""
+
+    role: Literal["owner", "visitor", "guest"]
+    workspace: str | None = None
+    """None is the owner, and a guest, who has none."""
+    run: str | None = None
+    """The one run that a guest sees."""
+    token: str = ""
+    """The cookie's secret, to remember the visitor by once something is kept."""
+    link: str = ""
+    """The token of a guest's link."""
+
+    def __repr__(self) -> str:  # secrets stay out of logs
+        return f"Visitor({self.role}, {self.workspace or self.run or ''})"
+
+
+OWNER = Visitor("owner")
+
+
+class Visitors:
+    """The door: `require` is how every handler and every route learns who asks."""
+
+    def __init__(self, settings: Settings, logins: Logins, workspaces: Workspaces) -> None:
+        self._workspaces = workspaces
+        self._public = settings.public
+        self.logins = logins
+        self.is_private = is_private(settings)
+        self._actions = Rate(settings.actions_per_minute)
+        self._suffix = digest(str(settings.home))[:8]
+        """Cookies do not know ports: two studios of one machine must not share names."""
+
+    def require(self, request: Any) -> Visitor:
+        """Who sent a request of Gradio or Starlette; a `Stranger` when nobody may act on it."""
+        link = request.query_params.get("share")
+        if link is not None:
+            run = self._workspaces.shared(link) if _TOKEN.fullmatch(link) else None
+            if run is None:
+                raise Stranger(words.Login.no_link)
+            return Visitor("guest", run=run, link=link)
+        if self.is_private:
+            return OWNER
+        role = self.logins.role(self.login_token(request))
+        if role == "owner":
+            return OWNER
+        token = self.token(request)
+        if token and (self._public or role == "visitor"):
+            return Visitor("visitor", workspace_id(token), token=token)
+        raise Stranger(words.Login.needed)
+
+    def offers(self, visitor: Visitor) -> dict[str, bool]:
+        """Whether the page offers to log in, and to log out."""
+        may = self.logins.has_accounts and visitor.role != "guest"
+        unknown = self._public and visitor.role == "visitor"
+        return {"log_in": may and unknown, "log_out": may and not unknown}
+
+    def count(self, visitor: Visitor) -> None:
+        """Count an action of a visitor; a `UserError` when there were too many in this minute."""
+        if visitor.role != "owner" and not self._actions.count(visitor.workspace or visitor.run):
+            raise UserError(words.Visitors.too_fast.format(limit=self._actions.limit))
+
+    def token(self, request: Any) -> str | None:
+        """The secret by which a browser is known, None when it has none yet."""
+        token = request.cookies.get(self.cookie("visitor", is_https(request)))
+        return token if token and _TOKEN.fullmatch(token) else None
+
+    def login_token(self, request: Any) -> str | None:
+        """The secret that says who is logged in."""
+        token: str | None = request.cookies.get(self.cookie("login", is_https(request)))
+        return token
+
+    def cookie(self, kind: Literal["visitor", "login"], https: bool) -> str:
+        """The name of a cookie. With `__Host-` no neighbour's page can set it."""
+        return f"{'__Host-' if https else ''}ek-{kind}-{self._suffix}"
+
+
+def new_token() -> str:
+    """A secret for a browser that has none."""
+    return secrets.token_urlsafe(32)
+
+
+def is_https(request: Any) -> bool:
+    """Whether the browser speaks TLS to us, or to the relay before us."""
+    told = request.headers.get("x-forwarded-proto", "").split(",")[0].strip()
+    return bool((told or request.url.scheme) == "https")
+
+
+def is_private(settings: Settings) -> bool:
+    """Whether only people at this machine can come, and no password was asked for."""
+    asked = settings.auth or settings.visitor_auth or settings.public or settings.share
+    return is_loopback(settings.host) and not asked
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_open(settings: Settings) -> None:
+    """A `UserError` when others could come in without a password and nobody said they may."""
+    others = settings.share or not is_loopback(settings.host)
+    if others and not (settings.auth or settings.visitor_auth or settings.public):
+        way = "share opens a public link" if settings.share else f"{settings.host} can be reached"
+        raise UserError(
+            f"{way}, and anybody could come in: set EVENKEEL_AUTH=USER:PASSWORD, or say --public "
+            "to let everybody in as a visitor."
+        )

@@ -1,0 +1,21 @@
+"""Sentences about who comes."""
+
+
+class Login:
+    """The door."""
+
+    title = "Log in"
+    lead = "This studio asks who you are before it shows anything."
+    name = "Name"
+    password = "Password"
+    button = "Log in"
+    wrong = "Name or password is wrong."
+    too_many = "More than {limit} wrong passwords in a minute: wait a minute, then try again."
+    needed = "Log in to use this studio."
+    no_link = "This link shows nothing, or not any more. Ask for a new one."
+
+
+class Visitors:
+    """Limits of a visitor."""
+
+    too_fast = "A visitor may act {limit} times a minute. Wait a moment and do it again."

@@ -1,0 +1,1 @@
+"""Everything around the places: header, queue, address bar."""

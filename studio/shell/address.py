@@ -1,0 +1,32 @@
+"""What has no place on the page: the address bar, the title of the window, notices that fade."""
+
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from studio.frame.html import widget
+from studio.frame.markup import percent
+from studio.shell import words
+from studio.workspace.session import Session
+
+
+def address_bar(**options: Any) -> gr.HTML:
+    """Keeps the address bar and the title in step with the server."""
+    short = words.Shell.short_tabs
+    return widget("address", "<span hidden></span>", short=short, **options)
+
+
+def address(session: Session, share: float | None) -> dict[str, Any]:
+    """Value of `address_bar`; `share` is how far the run is, None when it does not run."""
+    place = words.Shell.tabs[session.place.tab]
+    title = f"{place} · {words.Brand.name}"
+    if share is not None:
+        title = f"● {percent(share, 0)} · {words.Brand.name}"
+    return {
+        "query": session.place.query(),
+        "title": title,
+        "read_only": session.mine.is_read_only,
+        "move": asdict(session.move) if session.move else None,
+        "notices": list(session.announcements),
+    }

@@ -1,0 +1,63 @@
+"""How long the runs of a form would take here, from the model's footprint and the data set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.results.estimate import Footprint, Work, estimated_bytes, estimated_seconds
+from studio.train.knob_form import all_knobs
+from studio.train.next_run import asked_of
+from studio.train.trade_offs import step_costs
+from studio.workspace.shelf import Opened
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one run or of several, one after the other."""
+
+    seconds: float
+    memory_bytes: int
+    """Of the run that needs most."""
+
+
+def estimate(
+    configs: Sequence[Mapping[str, Any]],
+    catalogue: Mapping[str, Any],
+    opened: Opened,
+    footprint: Footprint,
+) -> Estimate | None:
+    """None where a value of the form is not a number, or the data has too few images: the page says
+    what it must be.
+    """
+    try:
+        works = [_work(config, catalogue, opened) for config in configs]
+    except (TypeError, ValueError):
+        return None
+    return Estimate(
+        sum(estimated_seconds(work, footprint) for work in works),
+        max(estimated_bytes(work, footprint) for work in works),
+    )
+
+
+def _work(config: Mapping[str, Any], catalogue: Mapping[str, Any], opened: Opened) -> Work:
+    knobs = all_knobs(catalogue, config["method"], str(config.get("preset", "")))
+    method = next(m for m in catalogue["methods"] if m["name"] == config["method"])
+
+    def asked(name: str, otherwise: int) -> int:
+        knob = knobs.get(f"params.{name}", {"default": otherwise})
+        return int(config.get("params", {}).get(name, knob["default"] or otherwise))
+
+    task = asked_of(opened, config).task
+    if task is None:
+        raise ValueError("no task, no work")
+    measured = [task.val, task.test, *task.ood.values()]
+    alphas = config.get("alphas", knobs["alphas"]["default"])
+    looks = int(config.get("evaluations", knobs["evaluations"]["default"])) + len(alphas)
+    return Work(
+        trained=len(task.train),
+        epochs=asked("epochs", 1),
+        batch_size=asked("batch_size", 64),
+        measured=sum(map(len, measured)),
+        looks=looks,
+        step_cost=step_costs().get(method["name"], 1.0) if method["moves_tower"] else None,
+    )

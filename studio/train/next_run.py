@@ -1,0 +1,256 @@
+"""The next run on a data set, looked at before it is queued: what it asks for and what stops it."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from core.data import curation
+from core.data.dataset import Dataset
+from core.data.fewshot import FewShotTask
+from core.data.health.copies import copies_of, is_leak, role, superfluous
+from core.data.split import task_of, with_shots
+from core.errors import UserError
+from core.results.records import RunConfig
+from studio.data.curating import allow_leaks
+from studio.frame.markup import count, size
+from studio.frame.view import Handler
+from studio.train import words
+from studio.train.recommending import drafted
+from studio.workspace.background import Answer
+from studio.workspace.session import Session
+from studio.workspace.shelf import Opened
+
+if TYPE_CHECKING:
+    from studio.workspace import Workspace
+    from studio.workspace.studio import Studio
+
+w = words.BeforeQueue
+_OF_TASK = ("shots", "split", "seed", "allow_fewer", "unseen", "group_by")
+"""What of a config the task depends on."""
+REMEMBERED = 128
+"""Answers about one data set that are kept: a form is typed into, and may ask for many runs."""
+MIB = 1 << 20
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The task that the form asks for, or why there is none."""
+
+    task: FewShotTask | None
+    problem: str = ""
+    shots: int = 0
+    """Also of a task that cannot be."""
+
+
+def asked_of(opened: Opened, config: Mapping[str, Any]) -> Asked:
+    """What the settings of the form make of a data set. The same question is answered once."""
+    named = {name: config[name] for name in _OF_TASK if name in config}
+    key = json.dumps(named, sort_keys=True, default=str)
+    if key not in opened.asked:
+        if len(opened.asked) >= REMEMBERED:
+            opened.asked.clear()
+        opened.asked[key] = _asked(opened.dataset, named)
+    found: Asked = opened.asked[key]
+    return found
+
+
+def _asked(dataset: Dataset, named: Mapping[str, Any]) -> Asked:
+    try:
+        parsed = RunConfig.parse({"data": str(dataset.root), **named}, "run")
+        config = with_shots(dataset, parsed)
+    except UserError as error:
+        return Asked(None, str(error))
+    try:
+        return Asked(task_of(dataset, config), shots=config.shots or 0)
+    except UserError as error:
+        return Asked(None, str(error), config.shots or 0)
+
+
+def to_beat(zero: Answer, asked: Asked) -> tuple[float | None, float | None]:
+    """What zero-shot scores on the test images of this very task, and on the OOD domains' mean."""
+    if zero.state != "ready":
+        return None, None
+    hits, domains = zero.value["hits"], zero.value["evaluation"]["domains"]
+    measured = asked.task.test if asked.task else ()
+    test = [hits[item.sha256] for item in measured if item.sha256 in hits]
+    ood = [d["accuracy"] for name, d in domains.items() if name.startswith("ood/")]
+    return (
+        sum(test) / len(test) if test else None,
+        sum(ood) / len(ood) if ood else None,
+    )
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A button that mends something: its label, its action and what it says with it."""
+
+    label: str
+    do: str
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Something that would stop a run, or that one wants to know before it starts."""
+
+    text: str
+    fixes: tuple[Fix, ...] = ()
+    blocks: bool = True
+
+
+def obstacles(
+    mine: "Workspace",
+    data_id: str,
+    config: Mapping[str, Any],
+    catalogue: Answer,
+    memory_bytes: int | None,
+) -> list[Obstacle]:
+    """Everything that is known to stand in the way, what stops the run first."""
+    opened = mine.data.open(data_id)
+    may_change = mine.data.may_change(data_id)
+    leaks_allowed = config.get("allow_leaks") is True
+    device = catalogue.value["device"] if catalogue.state == "ready" else {}
+    found = [
+        *_of_evaluator(catalogue),
+        *_of_model(mine.answers.zero_shot(data_id), str(config.get("model", "embedded"))),
+        *_of_copies(opened.dataset, may_change, leaks_allowed),
+        *_of_split(opened, config),
+        *_of_disk(mine),
+        *_of_memory(memory_bytes if device.get("kind") == "cpu" else None),
+        *(
+            Obstacle(line, blocks=False)
+            for line in opened.dataset.report.warnings
+            if _is_gone(line)
+        ),
+    ]
+    return sorted(found, key=lambda one: not one.blocks)
+
+
+def leave_out(dataset: Dataset, kind: str) -> list[str]:
+    """The images to leave out so that an obstacle of this kind is gone."""
+    groups = copies_of(dataset)
+    if kind == "leak":
+        return [path for copies in groups if is_leak(copies) for path in superfluous(copies)]
+    return [item.path for copies in groups if _in_two_classes(copies) for _, item in copies]
+
+
+def _of_evaluator(catalogue: Answer) -> Iterator[Obstacle]:
+    if catalogue.state == "failed":
+        yield Obstacle(
+            w.no_evaluator.format(why=catalogue.error), (Fix(w.try_again, "retry-catalogue"),)
+        )
+
+
+def _of_model(zero: Answer, model: str) -> Iterator[Obstacle]:
+    if zero.state == "failed" and zero.error.startswith("model"):
+        other = (Fix(w.use_embedded, "use-embedded"),) if model != "embedded" else ()
+        yield Obstacle(zero.error, (*other, Fix(w.try_again, "retry-zero-shot")))
+
+
+def _of_copies(dataset: Dataset, may_change: bool, leaks_allowed: bool) -> Iterator[Obstacle]:
+    groups = copies_of(dataset)
+    twice = [copies for copies in groups if _in_two_classes(copies)]
+    leaks = [copies for copies in groups if is_leak(copies) and not _in_two_classes(copies)]
+    if twice:
+        kind = {"kind": "two-classes"}
+        fixes = (Fix(w.leave_both_out, "leave-out", kind),) if may_change else ()
+        example = " = ".join(item.path for _, item in twice[0][:2])
+        text = w.two_classes.format(images=count(len(twice), *words.Numbers.images), such=example)
+        yield Obstacle(text, fixes)
+    if leaks and not leaks_allowed:
+        fixes = (Fix(w.leave_out, "leave-out", {"kind": "leak"}),) if may_change else ()
+        example = " = ".join(item.path for _, item in leaks[0][:2])
+        text = w.leaks.format(images=count(len(leaks), *words.Numbers.images), such=example)
+        yield Obstacle(text, (*fixes, Fix(w.allow, "allow-leaks", {"on": "true"})))
+
+
+def _in_two_classes(copies: Sequence[Any]) -> bool:
+    """Of an image that is there several times, whether its classes differ where it may teach."""
+    labels = {item.label for domain, item in copies if role(domain) != "ood"}
+    return len(labels) > 1
+
+
+def _of_split(opened: Opened, config: Mapping[str, Any]) -> Iterator[Obstacle]:
+    asked = asked_of(opened, config)
+    if asked.problem:
+        fixes = []
+        if asked.shots > opened.shots:
+            label = w.use_shots.format(shots=opened.shots)
+            fixes.append(Fix(label, "use-shots", {"n": str(opened.shots)}))
+        if asked.shots > 1 and config.get("allow_fewer") is not True:
+            fixes.append(Fix(w.allow_fewer, "allow-fewer"))
+        yield Obstacle(asked.problem, tuple(fixes))
+
+
+def _of_disk(mine: "Workspace") -> Iterator[Obstacle]:
+    settings = mine.studio.settings
+    free = shutil.disk_usage(settings.home).free
+    if free < settings.run_reserve_mib * MIB:
+        needed = size(settings.run_reserve_mib * MIB)
+        yield Obstacle(w.disk.format(needed=needed, free=size(free)), blocks=False)
+
+
+def _of_memory(needed: int | None) -> Iterator[Obstacle]:
+    free = psutil.virtual_memory().available
+    if needed is not None and needed > free:
+        text = w.memory.format(needed=size(needed), free=size(free))
+        yield Obstacle(text, blocks=False)
+
+
+def _is_gone(line: str) -> bool:
+    return line.startswith("Class '") and "has no image" in line
+
+
+def fixes(studio: "Studio") -> dict[str, Handler]:
+    """The handlers of the buttons that mend an obstacle, by what their button does."""
+
+    def retry_catalogue(_session: Session, _detail: Mapping[str, Any]) -> None:
+        studio.background.forget("catalogue")
+
+    def retry_zero_shot(session: Session, _detail: Mapping[str, Any]) -> None:
+        if session.data:
+            studio.background.forget(session.mine.answers.zero_shot_key(session.data))
+
+    return {
+        "retry-catalogue": retry_catalogue,
+        "retry-zero-shot": retry_zero_shot,
+        "use-embedded": _use_embedded,
+        "use-shots": _use_shots,
+        "allow-fewer": _allow_fewer,
+        "allow-leaks": allow_leaks,
+        "leave-out": _leave_out,
+    }
+
+
+def _use_embedded(session: Session, _detail: Mapping[str, Any]) -> None:
+    if session.data:
+        session.mine.keep(session.data, model=EMBEDDED)
+
+
+def _use_shots(session: Session, detail: Mapping[str, Any]) -> None:
+    _fill_in(session, shots=str(int(str(detail.get("n")))))
+
+
+def _allow_fewer(session: Session, _detail: Mapping[str, Any]) -> None:
+    _fill_in(session, allow_fewer="true")
+
+
+def _fill_in(session: Session, **fields: str) -> None:
+    """Change fields of the form as if they were typed; the form is drawn again."""
+    if session.data:
+        kept = {**drafted(session.mine, session.data)["fields"], **fields}
+        session.mine.keep(session.data, fields=kept, stamp=f"filled-{time.monotonic_ns()}")
+
+
+def _leave_out(session: Session, detail: Mapping[str, Any]) -> None:
+    kind = str(detail.get("kind"))
+    if session.data:
+        session.mine.data.change(
+            session.data, lambda dataset: curation.exclude(dataset, leave_out(dataset, kind))
+        )

@@ -1,0 +1,271 @@
+"""Train: what will I get, and when? What is queued is frozen."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from core.errors import UserError
+from studio.frame.chart import chart
+from studio.frame.html import panel
+from studio.frame.markup import duration, percent, render, size
+from studio.frame.view import Handler, View, dispatch
+from studio.train import words
+from studio.train.estimates import Estimate, estimate
+from studio.train.knob_form import knob_form, several_form
+from studio.train.method_cards import method_cards, method_cards_waiting
+from studio.train.next_run import Asked, asked_of, fixes, obstacles, to_beat
+from studio.train.prompting import Prompting
+from studio.train.recommending import drafted, situation_of
+from studio.train.same_run import codes, config_of
+from studio.train.several import Config, outcome, planned
+from studio.train.splitting import Splitting
+from studio.workspace.background import Answer
+from studio.workspace.session import Session
+from studio.workspace.studio import Studio
+
+w = words.Train
+PATIENCE_SECONDS = 120.0
+"""How long a press waits for an evaluator that is starting: on a busy machine a minute and more."""
+MOST_TYPED = 5000
+"""Characters of one field: all of 80 templates have room."""
+
+
+class TrainPage:
+    """Method cards, four settings, the rest behind a filter, and the same run as text."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        with gr.Column(elem_classes="ek-page"):
+            head = panel()
+            with gr.Row(elem_classes="ek-split"):
+                with gr.Column(scale=3, min_width=320, elem_classes="ek-main"):
+                    cards = panel()
+                    form = panel()
+                    split = panel()
+                    prompts = panel()
+                    with gr.Column(visible=False, elem_classes="ek-plain") as has_prototypes:
+                        prototypes = chart(words.Prompts.prototypes, height=320)
+                    several = panel()
+                with gr.Column(scale=2, min_width=300, elem_classes="ek-side"):
+                    this_run = panel()
+        splitting, prompting = Splitting(studio), Prompting(studio)
+        has = prompting.has_prototypes
+        self.views = [
+            View(head, lambda s: s.data is None, self._draw_head),
+            View(cards, self._cards_key, self._draw_cards),
+            View(form, self._form_key, self._drawn_by(knob_form)),
+            View(split, splitting.key, splitting.draw),
+            View(prompts, prompting.key, prompting.draw),
+            View(has_prototypes, has, lambda s: gr.update(visible=has(s))),
+            View(prototypes, prompting.prototypes_key, prompting.draw_prototypes),
+            View(several, self._form_key, self._drawn_by(several_form)),
+            View(this_run, self._run_key, self._draw_run),
+        ]
+        act = dispatch(
+            {
+                "method": self._choose,
+                "draft": self._keep,
+                "queue": self._queue,
+                "queue-several": self._queue_several,
+                **fixes(studio),
+                **splitting.handlers(),
+                **prompting.handlers(),
+            }
+        )
+        self.events: list[tuple[Any, Handler]] = [
+            (each.action, act) for each in (cards, form, split, prompts, several, this_run)
+        ]
+
+    # ---- what it depends on -----------------------------------------------------------------
+    def _cards_key(self, session: Session) -> Hashable:
+        data_id = session.data
+        if data_id is None:
+            return None
+        return (self._method_key(session, data_id), situation_of(session.mine, data_id))
+
+    def _method_key(self, session: Session, data_id: str) -> Hashable:
+        answer = self._studio.catalogue()
+        return (data_id, answer.state, answer.version, drafted(session.mine, data_id)["method"])
+
+    def _form_key(self, session: Session) -> Hashable:
+        """Typing must not redraw the form: only another method, data set or a duplicate does."""
+        data_id = session.data
+        if data_id is None:
+            return None
+        return (self._method_key(session, data_id), session.mine.draft(data_id).get("stamp"))
+
+    def _run_key(self, session: Session) -> Hashable:
+        data_id = session.data
+        if data_id is None:
+            return None
+        zero = session.mine.answers.zero_shot(data_id)
+        ahead = session.mine.runs.ahead()
+        draft = repr(drafted(session.mine, data_id))
+        notice = session.notices.get("train")
+        costs = self._footprint(session, data_id).state
+        return (
+            self._method_key(session, data_id),
+            session.mine.data.open(data_id).version,
+            draft,
+            zero.state,
+            zero.version,
+            ahead,
+            notice,
+            costs,
+        )
+
+    # ---- how it looks -----------------------------------------------------------------------
+    def _draw_head(self, session: Session) -> str:
+        return render("train/head.html", has_data=session.data is not None)
+
+    def _draw_cards(self, session: Session) -> str:
+        data_id = session.data
+        if data_id is None:
+            return ""
+        answer = self._studio.catalogue()
+        if answer.state != "ready":
+            return method_cards_waiting(answer.error)
+        chosen = drafted(session.mine, data_id)["method"]
+        situation = situation_of(session.mine, data_id)
+        return method_cards(answer.value["methods"], chosen, situation)
+
+    def _drawn_by(self, form: Callable[[Any, str, Any], str]) -> Callable[[Session], str]:
+        """How a form that is made from the catalogue is drawn with what was typed."""
+
+        def draw(session: Session) -> str:
+            data_id, answer = session.data, self._studio.catalogue()
+            if data_id is None or answer.state != "ready":
+                return ""
+            draft = drafted(session.mine, data_id)
+            proposed = {"shots": session.mine.data.open(data_id).shots}
+            return form(_proposing(answer.value, proposed), draft["method"], draft["fields"])
+
+        return draw
+
+    def _draw_run(self, session: Session) -> str:
+        data_id = session.data
+        if data_id is None:
+            return ""
+        draft = drafted(session.mine, data_id)
+        answer = self._studio.catalogue()
+        ahead = session.mine.runs.ahead()
+        catalogue = answer.value if answer.state == "ready" else None
+        config = config_of(session.mine.data.shown_path(data_id), draft, catalogue)
+        asked = asked_of(session.mine.data.open(data_id), config)
+        runs, wrong = self._planned(session, data_id)
+        one, whole = (self._estimate(session, data_id, each) for each in ([config], runs))
+        memory = one.memory_bytes if one else None
+        in_the_way = obstacles(session.mine, data_id, config, answer, memory)
+        return render(
+            "train/this_run.html",
+            facts=[*self._facts(session, data_id, draft, asked), *_costs(one)],
+            obstacles=in_the_way,
+            codes=codes(config),
+            ready=answer.state == "ready" and not any(each.blocks for each in in_the_way),
+            runs=len(runs),
+            all_time=duration(whole.seconds) if whole else "",
+            several_wrong=wrong,
+            line=f"{w.queue_place.format(n=ahead) if ahead else w.queue_free}.",
+            note=session.notices.get("train"),
+        )
+
+    def _footprint(self, session: Session, data_id: str) -> Answer:
+        """A page that opens elsewhere has better things to do: zero-shot, above all."""
+        return session.mine.answers.footprint(data_id, wanted=session.place.tab == "train")
+
+    def _planned(self, session: Session, data_id: str) -> tuple[list[Config], str]:
+        """The runs that the form asks for, or why it cannot be told."""
+        answer = self._studio.catalogue()
+        if answer.state != "ready":
+            return [], ""
+        draft = drafted(session.mine, data_id)
+        try:
+            return planned(session.mine.data.shown_path(data_id), draft, answer.value), ""
+        except UserError as error:
+            return [], str(error)
+
+    def _estimate(
+        self, session: Session, data_id: str, configs: Sequence[Config]
+    ) -> Estimate | None:
+        answer, costs = self._studio.catalogue(), self._footprint(session, data_id)
+        if answer.state != "ready" or costs.state != "ready" or not configs:
+            return None
+        return estimate(configs, answer.value, session.mine.data.open(data_id), costs.value)
+
+    def _facts(
+        self, session: Session, data_id: str, draft: Mapping[str, Any], asked: Asked
+    ) -> list[tuple[str, str]]:
+        dataset = session.mine.data.open(data_id).dataset
+        ood = any(domain.role == "ood" for domain in dataset.domains)
+        zero = session.mine.answers.zero_shot(data_id)
+        own, other = to_beat(zero, asked)
+
+        def told(share: float | None) -> str:
+            return w.to_beat_wait if zero.state == "waiting" else percent(share)
+
+        return [
+            (words.Common.data_set, dataset.title),
+            (words.Common.model, str(draft["model"])),
+            (w.methods, self._studio.method_title(draft["method"])),
+            # There from the start: rows that come later push the button away under the mouse.
+            *([(w.shots_fact, str(asked.shots))] if asked.shots else []),
+            (w.to_beat.format(role="ID"), told(own)),
+            *([(w.to_beat.format(role="OOD"), told(other))] if ood else []),
+        ]
+
+    # ---- what it does -----------------------------------------------------------------------
+    def _choose(self, session: Session, detail: Mapping[str, Any]) -> None:
+        data_id, answer = session.data, self._studio.catalogue()
+        names = [m["name"] for m in answer.value["methods"]] if answer.state == "ready" else []
+        if data_id and detail.get("name") in names:
+            session.mine.keep(data_id, method=detail["name"])
+
+    def _keep(self, session: Session, detail: Mapping[str, Any]) -> None:
+        if data_id := session.data:
+            form = dict(detail["form"])
+            typed = {str(name): str(value)[:MOST_TYPED] for name, value in form.items()}
+            draft = drafted(session.mine, data_id)
+            # What is typed belongs to the method that the form is of, whatever is advised later.
+            kept = {**draft["fields"], **typed}
+            session.mine.keep(data_id, fields=kept, method=draft["method"])
+
+    def _queue(self, session: Session, detail: Mapping[str, Any]) -> None:
+        data_id, answer = session.data, self._studio.catalogue()
+        if data_id is None or answer.state != "ready":
+            raise UserError(w.no_data)
+        if "form" in detail:
+            self._keep(session, detail)
+        draft = drafted(session.mine, data_id)
+        asked = config_of(session.mine.data.shown_path(data_id), draft, answer.value)
+        job = session.mine.runs.submit(data_id, asked, PATIENCE_SECONDS)
+        session.place = session.place.at(run=job.id, tab="live")
+
+    def _queue_several(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """What is refused is named, and costs the others nothing."""
+        data_id = session.data
+        if data_id is None:
+            raise UserError(w.no_data)
+        if "form" in detail:
+            self._keep(session, detail)
+        runs, wrong = self._planned(session, data_id)
+        if wrong:
+            raise UserError(wrong)
+        jobs, refused = session.mine.runs.submit_all(data_id, runs, PATIENCE_SECONDS)
+        session.notices["train"] = outcome(jobs, refused)
+        session.place = session.place.at(run=jobs[0].id, tab="train" if refused else "live")
+
+
+def _proposing(catalogue: Mapping[str, Any], proposed: Mapping[str, Any]) -> dict[str, Any]:
+    """The catalogue with what a data set proposes where a knob of a run has no default."""
+    knobs = [
+        {**knob, "default": proposed.get(knob["name"]) if (own := knob["default"]) is None else own}
+        for knob in catalogue["run_knobs"]
+    ]
+    return {**catalogue, "run_knobs": knobs}
+
+
+def _costs(found: Estimate | None) -> list[tuple[str, str]]:
+    """There from the start, as rows that come later push the button away under the mouse."""
+    time, memory = (duration(found.seconds), size(found.memory_bytes)) if found else ("…", "…")
+    return [(w.time, time), (w.memory, memory)]

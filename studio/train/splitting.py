@@ -1,0 +1,169 @@
+"""Which images train, choose and measure in the next run: shown on Train, and moved there."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.data.dataset import Dataset
+from core.data.fewshot import FewShotTask
+from core.data.split import move_split, parse_shares, write_shares
+from core.results.intervals import Z95
+from studio.frame.markup import count, decimal, interval, percent, render
+from studio.frame.view import Handler
+from studio.train import words
+from studio.train.next_run import asked_of
+from studio.train.recommending import drafted
+from studio.train.same_run import config_of
+from studio.workspace.session import Session
+from studio.workspace.shelf import Opened
+from studio.workspace.studio import Studio
+
+w = words.BeforeQueue
+FEW_POINTS = 0.15
+"""A 95 % interval that reaches further than this says so."""
+LONGEST = 40
+"""Characters of shares that are read."""
+
+
+class Splitting:
+    """The card of the split, and the reading over all images where few are left to measure."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers by what the button does."""
+        return {"split-again": self.split_again, "read-folds": self.cross_validate}
+
+    def key(self, session: Session) -> Hashable:
+        """What the card depends on."""
+        if session.data is None:
+            return None
+        catalogue, opened = self._studio.catalogue(), session.mine.data.open(session.data)
+        method, _ = self._read_in_folds(session, session.data)
+        folds = session.mine.answers.cross_validated(session.data, method)
+        read = (folds.state, folds.version) if folds else None
+        draft = repr(drafted(session.mine, session.data))
+        return (session.data, opened.version, catalogue.state, catalogue.version, draft, read)
+
+    def draw(self, session: Session) -> str:
+        """The card."""
+        data_id, answer = session.data, self._studio.catalogue()
+        if data_id is None or answer.state != "ready":
+            return ""
+        opened = session.mine.data.open(data_id)
+        config = config_of(str(opened.dataset.root), drafted(session.mine, data_id), answer.value)
+        asked = asked_of(opened, config)
+        task = asked.task
+        is_kept = config.get("split", "kept") == "kept"
+        return render(
+            "train/split.html",
+            problem=asked.problem,
+            sides=sides_of(task) if task else [],
+            few=_few(task) if task else "",
+            taken=_taken(opened, task) if task and is_kept else "",
+            no_val=bool(task and not task.val),
+            is_given=all(opened.dataset.items(side) for side in ("val", "test")),
+            shares=write_shares(opened.dataset.split.shares),
+            may_change=session.mine.data.may_change(data_id),
+            folds=self._folds(session, data_id) if task and reach(task) else None,
+        )
+
+    def split_again(self, session: Session, detail: Mapping[str, Any]) -> None:
+        """Deal the images again in the parts that were typed."""
+        form = detail.get("form")
+        typed = str(form.get("shares", "")) if isinstance(form, dict) else ""
+        shares = parse_shares(typed[:LONGEST])
+
+        def move(dataset: Dataset) -> None:
+            move_split(dataset, shares)
+
+        if session.data:
+            session.mine.data.change(session.data, move)
+
+    def cross_validate(self, session: Session, _detail: Mapping[str, Any]) -> None:
+        """Have a method on frozen features measured over all images."""
+        if session.data:
+            method, _ = self._read_in_folds(session, session.data)
+            session.mine.answers.cross_validated(session.data, method, wanted=True)
+
+    def _folds(self, session: Session, data_id: str) -> dict[str, str]:
+        """The cross-validated reading: offered, on its way, found or failed."""
+        method, title = self._read_in_folds(session, data_id)
+        answer = session.mine.answers.cross_validated(data_id, method)
+        n = sum(map(sum, session.mine.data.open(data_id).sizes.values()))
+        said = {"told": "", "waiting": "", "error": ""}
+        said["label"] = w.folds.format(title=title, images=count(n, *words.Numbers.images))
+        if answer and answer.state == "ready":
+            found = answer.value
+            said["told"] = w.folds_found.format(
+                title=title,
+                accuracy=percent(found["accuracy"]),
+                interval=interval(found["low"], found["high"]),
+                n=found["n"],
+                zero=percent(found["zero_shot"]["accuracy"]),
+                outcome=w.outcomes[found["change"]["outcome"]],
+            )
+        elif answer and answer.state == "waiting":
+            said["waiting"] = w.folds_waiting.format(title=title)
+        elif answer:
+            said["error"] = answer.error
+        return said
+
+    def _read_in_folds(self, session: Session, data_id: str) -> tuple[str, str]:
+        """The method that is cross-validated, and its title: the chosen one, or the usual one where
+        that moves the tower.
+        """
+        chosen = drafted(session.mine, data_id)["method"]
+        answer = self._studio.catalogue()
+        known = answer.value.get("folds") if answer.state == "ready" else None
+        folds: Mapping[str, Any] = known or {"methods": (), "usual": ""}
+        method = chosen if chosen in folds["methods"] else folds["usual"]
+        return method, self._studio.method_title(method)
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one side of the split holds."""
+
+    name: str
+    """`train`, `val` or `test`."""
+    title: str
+    images: int
+    low: int
+    """Of the class with the fewest."""
+    high: int
+
+
+def sides_of(task: FewShotTask) -> list[Side]:
+    """Images that train, choose and measure, and the range over the classes."""
+    found = []
+    for name, items in (("train", task.train), ("val", task.val), ("test", task.test)):
+        per_class = [0] * len(task.classes)
+        for item in items:
+            per_class[item.label] += 1
+        found.append(Side(name, w.sides[name], len(items), min(per_class), max(per_class)))
+    return found
+
+
+def reach(task: FewShotTask) -> float | None:
+    """How far a 95 % interval of the accuracy on the test images reaches either way at most; None
+    where that is little.
+    """
+    half: float = Z95 * 0.5 / len(task.test) ** 0.5 if task.test else 1.0
+    return half if half > FEW_POINTS else None
+
+
+def _few(task: FewShotTask) -> str:
+    """How sure an accuracy on so few test images is; empty where there are enough."""
+    half = reach(task)
+    images = count(len(task.test), *words.Numbers.test_images)
+    return w.few.format(images=images, points=decimal(100 * half, 0)) if half else ""
+
+
+def _taken(opened: Opened, task: FewShotTask) -> str:
+    """Which images train that the split keeps to choose or to measure with; empty for none."""
+    sides = opened.dataset.split.sides
+    taken = sum(sides.get(item.sha256, "train") != "train" for item in task.train)
+    images = count(taken, *words.Numbers.images)
+    return w.taken.format(images=images, shots=task.shots) if taken else ""

@@ -1,0 +1,266 @@
+"""The data sets of this home folder: from the demo or an upload, read once, with thumbnails."""
+
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from core.data.dataset import Dataset, IngestReport, Item, Role
+from core.data.demo import write_demo
+from core.data.hashes import place_of
+from core.data.images import is_image_name
+from core.data.ingest import open_dataset
+from core.data.layout import read_layout
+from core.data.listing import list_files
+from core.data.names import SETTINGS_NAME, is_label_name
+from core.data.prompts import display_name
+from core.data.settings import DatasetSettings
+from core.data.split import Sizes, default_shots, keep_split, sizes, split_domains
+from core.errors import UserError
+from jobs.uploads.client import Uploads
+from studio.workspace import words
+from studio.workspace.session import is_id
+
+DEMO = "demo"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A data set and its images by their hash: a thumbnail is asked for by hash."""
+
+    data_id: str
+    dataset: Dataset
+    images: Mapping[str, Path]
+    version: int
+    asked: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What the form of the next run was found to ask for (see `studio.train.next_run`)."""
+
+    @cached_property
+    def sizes(self) -> Mapping[str, Sizes]:
+        """Images that train, choose and measure, by class folder."""
+        return sizes(self.dataset)
+
+    @cached_property
+    def domains(self) -> Mapping[str, Sequence[Item]]:
+        """The images of every domain as runs have them: val and test may be cut from train."""
+        return split_domains(self.dataset)
+
+    @cached_property
+    def shots(self) -> int:
+        """The shots that are proposed."""
+        return default_shots(self.dataset)
+
+    def per_class(self, shots: int) -> float:
+        """How many images of a class a run with so many shots learns from, the mean over classes
+        that have any.
+        """
+        counts = [size.train for size in self.sizes.values() if size.train]
+        return sum(min(shots, n) for n in counts) / len(counts) if counts else 0.0
+
+
+class Shelf:
+    """Everything under `HOME/datasets`. Visitors name data sets by id; paths stay in here."""
+
+    def __init__(self, home: Path, arrived: Path, uploads: Uploads) -> None:
+        """`arrived` is where the browser's files lie; `uploads` alone looks inside of them."""
+        self.folder = home / "datasets"
+        self._cache = home / "cache"
+        self._thumbs = self._cache / "thumbs"
+        self._arrived = arrived
+        self._uploads = uploads
+        self._opened: dict[str, Opened] = {}
+        self._reports: dict[str, list[IngestReport]] = {}
+        self._lock = threading.RLock()
+
+    def ids(self) -> list[str]:
+        """Data sets, the newest first."""
+        if not self.folder.is_dir():
+            return []
+        found = [path for path in self.folder.iterdir() if path.is_dir() and is_id(path.name)]
+        return [p.name for p in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)]
+
+    def has(self, data_id: str | None) -> bool:
+        """Whether there is such a data set."""
+        return is_id(data_id) and (self.folder / str(data_id)).is_dir()
+
+    def path(self, data_id: str) -> Path:
+        """The folder of a data set."""
+        if not self.has(data_id):
+            raise UserError(words.DataSets.unknown_data.format(name=data_id))
+        return self.folder / data_id
+
+    def title(self, data_id: str) -> str:
+        """What a data set is called, without reading its images."""
+        with self._lock:
+            opened = self._opened.get(data_id)
+        if opened:
+            return opened.dataset.title
+        settings = DatasetSettings.read(self.path(data_id) / SETTINGS_NAME)
+        return settings.title or display_name(data_id)
+
+    def open(self, data_id: str) -> Opened:
+        """The data set, read at most once until it changes."""
+        path = self.path(data_id)
+        with self._lock:
+            if data_id not in self._opened:
+                dataset = _split(open_dataset(path, self._cache, decode=False), self._cache)
+                shown = (item for domain in dataset.domains for item in domain.items)
+                images = {
+                    item.sha256: dataset.root / item.path for item in (*dataset.excluded, *shown)
+                }
+                version = time.monotonic_ns()
+                self._opened[data_id] = Opened(data_id, dataset, images, version)
+            return self._opened[data_id]
+
+    def reports(self, data_id: str) -> list[IngestReport]:
+        """How the uploads of this data set were read, while the studio remembers it."""
+        with self._lock:
+            return list(self._reports.get(data_id, ()))
+
+    def change(self, data_id: str, change: Callable[[Dataset], None]) -> None:
+        """Change what `dataset.yaml` says, one change after another."""
+        with self._lock:
+            change(self.open(data_id).dataset)
+            self._opened.pop(data_id, None)
+
+    def remove(self, data_id: str) -> None:
+        """Delete a data set with its images; at once it is on no shelf any more."""
+        with self._lock:
+            path = self.path(data_id)
+            gone = path.rename(self.folder / f".gone-{secrets.token_hex(6)}")
+            for what in ("hashes", "decodable"):
+                place_of(path, self._cache, what).unlink(missing_ok=True)
+            self._opened.pop(data_id, None)
+            self._reports.pop(data_id, None)
+        shutil.rmtree(gone)
+
+    def add_demo(self) -> str:
+        """The demo as a data set; made once."""
+        if not self.has(DEMO):
+            partial = self.folder / f".{DEMO}-{secrets.token_hex(4)}"
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_demo(partial)
+            partial.rename(self.folder / DEMO)
+        return DEMO
+
+    def add_upload(
+        self,
+        files: Sequence[Mapping[str, Any]],
+        role: Role,
+        data_id: str | None,
+        folder: str = "",
+    ) -> tuple[str, IngestReport]:
+        """Put uploaded files into a data set, with the report.
+
+        It is a new one without `data_id`, and with one that is not there yet. `folder` is the
+        dropped folder's name, which an empty one tells in no other way. Raises `UserError` as the
+        command line does when there is nothing to train on.
+        """
+        placed = [(str(file.get("rel", "")), self._uploaded(file)) for file in files]
+        new = not self.has(data_id)
+        target = data_id or self.fresh_id(files)
+        root = self.folder / target
+        if new or not placed:
+            _check_folder(placed, folder)
+        try:
+            report = self._uploads.take(placed, root, role).report
+            if new:  # else every page that shows it would fail
+                read_layout(list(list_files(root)), _label(placed))
+                _give_title(root, _title(placed))
+        except UserError:
+            if new:
+                shutil.rmtree(root, ignore_errors=True)
+            raise
+        with self._lock:
+            self._opened.pop(target, None)
+            self._reports.setdefault(target, []).append(report)
+        for _, path in placed:
+            path.unlink(missing_ok=True)
+        return target, report
+
+    @contextmanager
+    def photo(self, path: Path) -> Iterator[Path]:
+        """An image that the browser just sent, written anew; both files are gone afterwards."""
+        sent = self._uploaded({"path": str(path)})
+        try:
+            with self._uploads.photo(sent, sent.name) as photo:
+                yield photo
+        finally:
+            sent.unlink(missing_ok=True)
+
+    def fresh_id(self, files: Sequence[Mapping[str, Any]], exact: bool = True) -> str:
+        """An id for a new data set, after its upload; `exact` when nobody minds that others see
+        which names are taken.
+        """
+        title = _title([(str(file.get("rel", "")), Path()) for file in files])
+        slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:32] or "images"
+        name = slug if exact else f"{slug}-{secrets.token_hex(3)}"
+        while (self.folder / name).exists():
+            name = f"{slug}-{secrets.token_hex(3)}"
+        return name
+
+    def thumb(self, data_id: str, sha256: str, effect: str = "") -> Path:
+        """A small WebP of one image, made on the first request; under an effect of the stress set
+        if one is named.
+        """
+        source = self.open(data_id).images.get(sha256)
+        if source is None:
+            raise UserError(words.DataSets.unknown_image)
+        name = f"{sha256}-{effect}" if effect else sha256
+        target = self._thumbs / sha256[:2] / f"{name}.webp"
+        if not target.exists():
+            self._uploads.thumbnail(source, target, (effect, sha256))
+        return target
+
+    def _uploaded(self, file: Mapping[str, Any]) -> Path:
+        path = Path(str(file.get("path", ""))).resolve()
+        if not path.is_relative_to(self._arrived.resolve()) or not path.is_file():
+            raise UserError(words.DataSets.lost_upload)
+        return path
+
+
+def _split(dataset: Dataset, cache: Path) -> Dataset:
+    """With its split decided and kept; one that cannot be split says so where a run is asked."""
+    try:
+        return keep_split(dataset, cache)
+    except UserError:
+        return dataset
+
+
+def _title(placed: Sequence[tuple[str, Path]]) -> str:
+    first = PurePosixPath(placed[0][0]) if placed else PurePosixPath("images")
+    return first.stem if len(first.parts) == 1 else first.parts[0]
+
+
+def _give_title(root: Path, title: str) -> None:
+    """Call a new data set as what was dropped: its id may end in letters of ours."""
+    settings = DatasetSettings.read(root / SETTINGS_NAME)
+    if not settings.title:
+        named = settings.model_copy(update={"title": display_name(title)})
+        named.write(root / SETTINGS_NAME)
+
+
+def _label(placed: Sequence[tuple[str, Path]]) -> str:
+    """What an error calls the upload: the name of its folder or zip, if it has only one."""
+    tops = {rel.split("/")[0] for rel, _ in placed}
+    return tops.pop() if len(tops) == 1 else words.DataSets.upload
+
+
+def _check_folder(placed: Sequence[tuple[str, Path]], folder: str) -> None:
+    """Read a dropped folder as the command line reads one, so that both complain alike."""
+    if not placed:
+        read_layout([], folder or words.DataSets.upload)
+    inside = [rel.partition("/")[2] for rel, _ in placed]
+    label = _label(placed)
+    # What a file of labels says is read where the images are: in a process under limits.
+    if any(map(is_label_name, inside)) and any(map(is_image_name, inside)):
+        return
+    if all(inside) and label != words.DataSets.upload:
+        read_layout(inside, label)

@@ -1,0 +1,94 @@
+"""The studio behind the pages: one home folder, and what is the same for everybody who comes."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import UserError
+from core.results.records import RunRecord
+from core.results.runs import RunFolder
+from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
+from jobs.ledger import Ledger
+from jobs.ledger.workspaces import Workspaces
+from jobs.settings import Settings
+from jobs.uploads.client import Uploads
+from studio.people.login import Logins, accounts
+from studio.people.visitors import Visitors
+from studio.workspace.background import Answer, Background
+from studio.workspace.drafts import Drafts
+from studio.workspace.incoming import Incoming
+from studio.workspace.session import is_id
+from studio.workspace.shelf import Shelf
+
+_RECORDS_KEPT = 256
+"""Some hundred kilobytes each."""
+
+
+@dataclass
+class Studio:
+    """One studio over one home folder. Holds no truth of its own.
+
+    Knows no owners: pages and routes go through `studio.workspace.Workspace`, which does.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    evaluator: EvaluatorClient
+    shelf: Shelf
+    uploads: Uploads
+    drafts: Drafts
+    background: Background
+    workspaces: Workspaces
+    incoming: Incoming
+    visitors: Visitors
+    _records: dict[str, RunRecord] = field(default_factory=dict)
+
+    @classmethod
+    def over(cls, settings: Settings, arrived: Path) -> "Studio":
+        """The studio of a home folder; `arrived` is where the browser's files lie."""
+        home = Path(settings.home)
+        uploads = Uploads(settings)
+        workspaces = Workspaces(settings)
+        return cls(
+            settings=settings,
+            ledger=Ledger(settings),
+            evaluator=EvaluatorClient(settings),
+            shelf=Shelf(home, arrived, uploads),
+            uploads=uploads,
+            drafts=Drafts(home / "drafts"),
+            background=Background(EvaluatorUnavailable),
+            workspaces=workspaces,
+            incoming=Incoming(arrived),
+            visitors=Visitors(settings, Logins(accounts(settings)), workspaces),
+        )
+
+    def folder(self, run_id: str) -> RunFolder:
+        """The folder of a run."""
+        if not is_id(run_id):
+            raise UserError("This is not the id of a run. Choose one from the queue.")
+        return RunFolder(Path(self.settings.home) / "runs" / run_id)
+
+    def record(self, run_id: str) -> RunRecord | None:
+        """The record of a finished run, else None."""
+        if run_id not in self._records and self.folder(run_id).record_path.exists():
+            while len(self._records) >= _RECORDS_KEPT:
+                self._records.pop(next(iter(self._records)), None)
+            self._records[run_id] = self.folder(run_id).record()
+        return self._records.get(run_id)
+
+    def catalogue(self) -> Answer:
+        """Methods, models, templates and the device, once the evaluator is up."""
+        return self.background.ask("catalogue", self.evaluator.catalogue)
+
+    def method_title(self, name: str) -> str:
+        """The method's or interpolator's title, or its name while the catalogue is not there."""
+        return self._title(("methods", "interpolators"), name)
+
+    def model_title(self, name: str) -> str:
+        """The model's title, or the name that the visitor typed."""
+        return self._title(("models",), name)
+
+    def _title(self, kinds: tuple[str, ...], name: str) -> str:
+        known = self.background.known("catalogue")
+        catalogue = known.value if known and known.state == "ready" else {}
+        entries = [entry for kind in kinds for entry in catalogue.get(kind, ())]
+        return next((entry["title"] for entry in entries if entry["name"] == name), name)

@@ -1,0 +1,41 @@
+"""Sentences about data sets and runs of a visitor."""
+
+
+class DataSets:
+    """Data sets, uploads, and what is refused about them."""
+
+    unknown_data = "There is no data set {name!r} here. Open another one or drop a folder."
+    unknown_image = "There is no such image in this data set."
+    lost_upload = "This upload is not on the server any more. Drop the folder again."
+    upload = "the upload"
+    in_use = "A run uses this data set, so it stays. Its images are needed to measure the run."
+    no_demo = "The owner of this studio has changed the demo. Drop images of your own instead."
+    not_yours = "This data set is shared by everybody here, so it cannot be changed."
+    demo_is_shared = (
+        "The demo is shared by everybody here, so nothing can be added to it. Drop your images as "
+        "a new data set."
+    )
+    disk_full = "The disk of this studio is full. Tell its owner."
+    full = "A workspace may keep {limit} MiB, and this upload would be above that."
+    too_large = "One upload may bring {limit} MiB. Send it in parts, or make the images smaller."
+
+
+class Runs:
+    """Runs as a workspace names and refuses them."""
+
+    combination = "{title} of {n} runs"
+    combined = "This is a combination of runs: it has no seed. Tick its members and combine them."
+    elsewhere = (
+        "This run was trained on a folder outside the studio. Repeat it with evenkeel train."
+    )
+    no_gate = "This run was made before runs had a gate. Train it again."
+    run = "{method} · {shots} shots · seed {seed}"
+    unknown_run = "There is no such run here. Choose one from the queue."
+
+
+class Workspace:
+    """What a visitor may not do, and what went wrong."""
+
+    model_of_list = "model: visitors of this studio choose from its list: {models}."
+    read_only = "This link only shows a run: nothing can be changed through it."
+    wrong = "Something went wrong on our side: {kind}. The terminal has the details; try once more."
