@@ -1,9 +1,9 @@
 """Where the embedded model and the demo data lie, in a checkout and in an installed package."""
 
-import hashlib
 import json
 from pathlib import Path
 
+from core.durable import is_unchanged
 from core.errors import UserError
 
 _HERE = Path(__file__).resolve().parent
@@ -30,15 +30,8 @@ def damaged_model_files() -> list[str]:
     return [
         name
         for name, stated in outputs.items()
-        if name.startswith("model/") and _sha256(folder / name) != stated["sha256"]
+        if name.startswith("model/") and not is_unchanged(folder / name, stated["sha256"])
     ]
-
-
-def _sha256(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def demo_folder() -> Path:

@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 def submit(
     settings: Settings, config: RunConfig, workspace: str | None = None, key: str | None = None
 ) -> Job:
-    """Queue a run whose config has been checked (`jobs.check`, or the evaluator's `check`).
+    """Queue a run whose config is complete (`core.run.pipeline.complete`, in the evaluator for
+    the page).
 
     A `key` that was used before gives the run of that time. First the row, then the folder, then
     the bell. A worker that is faster than the folder finds the config in the row; a ring that

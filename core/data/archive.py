@@ -13,7 +13,6 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +21,7 @@ from core.data.labels import LARGEST_BYTES
 from core.data.limits import Limits, in_gib
 from core.data.names import SETTINGS_NAME, is_label_name, stray_reason
 from core.data.zipnames import ZipNames, known_encoding
+from core.durable import sha256
 from core.errors import UserError, printable
 
 MAX_RATIO = 100
@@ -91,7 +91,7 @@ def unpack(
     """
     limits = limits or Limits()
     with open(path, "rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
+        digest = sha256(file)
         folder = workspace / (digest if names is None else f"{digest}-{known_encoding(names)}")
         try:
             _check_directory(file, limits)

@@ -11,10 +11,12 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from time import time_ns
 from typing import Any
+
+from core.durable import sha256 as hash_of
 
 _FORMAT = b"evenkeel hashes 1"
 YOUNG_SECONDS = 2.0
@@ -83,7 +85,7 @@ def _hash(path: str) -> tuple[State, str] | None:
         with open(path, "rb", buffering=0) as file:
             # Before the bytes: if they change meanwhile, the file is not in this state afterwards.
             state = _state(os.fstat(file.fileno()))
-            digest = file_digest(file, "sha256").hexdigest()
+            digest = hash_of(file)
             return (state, digest) if file.tell() else None
     except FileNotFoundError:
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from core.results.intervals import mean_interval
+from core.results.intervals import mean_interval, wilson
 from core.results.records import RunRecord
 
 Shares = Mapping[str, tuple[float, int]]
@@ -40,7 +40,7 @@ def point(shots: int, draws: Sequence[Shares]) -> Point:
     """The plain mean over domains of the mean over draws."""
     names = [name for name in draws[0] if all(name in one for one in draws)]
     means = [(fmean(one[name][0] for one in draws), draws[0][name][1]) for name in names]
-    low, high = mean_interval(means)
+    low, high = mean_interval([(share, *wilson(share * n, n)) for share, n in means])
     mean, n = fmean(share for share, _ in means), sum(n for _, n in means)
     return Point(shots, mean, low, high, n, len(draws))
 

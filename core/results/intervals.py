@@ -20,16 +20,16 @@ def wilson(correct: float, n: int, z: float = Z95) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def mean_interval(shares: Sequence[tuple[float, int]]) -> tuple[float, float]:
-    """The interval of the plain mean of independent proportions, each `(share, n)`.
+def mean_interval(shares: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
+    """95 % interval of the unweighted mean of independent proportions, each `(share, low, high)`.
 
-    Their Wilson intervals, squared and added (MOVER: Zou and Donner 2008); that of one proportion
-    is Wilson's. (0, 1) for none.
+    The squared distances of every share from the ends of its own interval add up as variances do
+    (MOVER: Zou and Donner 2008, Statistics in Medicine 27:1693–1702); of one share it is its own.
+    (0, 1) for none.
     """
     if not shares:
         return 0.0, 1.0
-    mean = sum(share for share, _ in shares) / len(shares)
-    ends = [wilson(share * n, n) for share, n in shares]
-    below = math.hypot(*(share - low for (share, _), (low, _) in zip(shares, ends, strict=True)))
-    above = math.hypot(*(high - share for (share, _), (_, high) in zip(shares, ends, strict=True)))
+    mean = sum(share for share, _, _ in shares) / len(shares)
+    below = math.hypot(*(share - low for share, low, _ in shares))
+    above = math.hypot(*(high - share for share, _, high in shares))
     return mean - below / len(shares), mean + above / len(shares)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from core.errors import UserError
-from core.results.intervals import wilson
+from core.results.intervals import mean_interval, wilson
 from core.results.records import ByHand, DomainScore, Evaluation, Mixing, RunRecord
 
 T = TypeVar("T")
@@ -82,21 +82,9 @@ def measured(
 
 def mean(scores: Sequence[Measured]) -> Share:
     """The unweighted mean accuracy over domains, with n of all of them; see `mean_interval`."""
-    low, high = mean_interval(scores)
+    low, high = mean_interval([(score.accuracy, score.low, score.high) for score in scores])
     accuracy = sum(score.accuracy for score in scores) / len(scores)
     return Share(sum(score.n for score in scores), accuracy, low, high)
-
-
-def mean_interval(scores: Sequence[Measured]) -> tuple[float, float]:
-    """95 % interval of the unweighted mean accuracy over domains.
-
-    The squared distances of every domain's Wilson limits from its accuracy add up as variances do
-    (Zou and Donner 2008, Statistics in Medicine 27:1693–1702); of one domain it is Wilson's own.
-    """
-    middle = sum(score.accuracy for score in scores) / len(scores)
-    below = math.hypot(*(score.accuracy - score.low for score in scores)) / len(scores)
-    above = math.hypot(*(score.high - score.accuracy for score in scores)) / len(scores)
-    return middle - below, middle + above
 
 
 def inside(domains: Mapping[str, T]) -> list[T]:

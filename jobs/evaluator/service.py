@@ -19,7 +19,7 @@ import core
 from core.data.dataset import Dataset
 from core.data.ingest import open_dataset
 from core.data.prompts import TEMPLATE_SETS, resolve_templates
-from core.durable import publish
+from core.durable import publish, sha256
 from core.errors import UserError, unknown
 from core.evaluation.shots import ShotsPlan
 from core.export.documents import write_document
@@ -232,13 +232,11 @@ class Evaluator:
             with self._runs.borrow(run, lambda: self._open(run)) as finished:
                 exported = finished.export(format, mixing, out)
         packed = _pack(out)
-        with open(packed.file, "rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return {
             **exported.to_json(),
             "path": str(packed.file),
             "size_bytes": packed.file.stat().st_size,
-            "sha256": sha256,
+            "sha256": sha256(packed.file),
             "snippet": exported.snippet.replace(str(packed.holds), str(packed.loads)),
         }
 

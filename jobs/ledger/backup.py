@@ -4,7 +4,6 @@ What can be made again is left out: caches, exports, half-written files, and the
 workers do without. Every file is listed with its checksum, and a copy is there whole or not at all.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from core.durable import is_unchanged, sha256
 from core.errors import UserError
 from core.results.records import write_json
 from jobs.settings import Settings
@@ -66,7 +66,7 @@ def back_up(settings: Settings, target: Path) -> Backup:
             with suppress(FileNotFoundError):  # deleted since it was listed
                 _copy(path, partial / path.relative_to(home))
         copied = (path for path in partial.rglob("*") if path.is_file())
-        files = {path.relative_to(partial).as_posix(): _sha256(path) for path in copied}
+        files = {path.relative_to(partial).as_posix(): sha256(path) for path in copied}
         backup = Backup(str(home), time.time(), files)
         write_json(partial / LIST_NAME, asdict(backup))
         os.sync()
@@ -90,7 +90,7 @@ def restore(settings: Settings, source: Path) -> Backup:
             f"restore: {home} must be empty and holds {found.relative_to(home)}. "
             "Move its contents away, or set EVENKEEL_HOME to another folder."
         )
-    damaged = [name for name, stated in backup.files.items() if _sha256(source / name) != stated]
+    damaged = [n for n, stated in backup.files.items() if not is_unchanged(source / n, stated)]
     if damaged:
         more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
         raise UserError(
@@ -160,10 +160,3 @@ def _read_list(source: Path) -> Backup:
         if name.is_absolute() or ".." in name.parts:
             raise UserError(f"restore: {source} lists {name}, which no backup does.")
     return backup
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        return ""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -49,7 +49,7 @@ class Decoders:
         self._ask("thumbnail", source, name, target, effect=effect, content=content)
 
     def glance(self, source: Path, name: str) -> Glance:
-        """`core.data.glance.glance`, elsewhere."""
+        """`core.data.glance.look`, in a process of its own."""
         return Glance.from_json(self._ask("glance", source, name))
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import UserError
 from core.results.comparison import compare_runs, differences, end_of, gap_correlation
+from core.results.intervals import mean_interval
 from core.results.predictions import Answers, DomainPredictions, Predictions
 from core.results.records import (
     Change,
@@ -23,7 +24,6 @@ from core.results.records import (
     WisePoint,
 )
 from core.results.runs import RunFolder
-from core.results.standing import mean_interval
 from tests.mutants import Mutant
 
 
@@ -155,10 +155,11 @@ def test_a_run_that_kept_no_recommendation_stands_by_its_tuned_weights_and_is_na
 
 def test_the_interval_of_a_mean_adds_the_squared_distances():
     # Distances 0.1 below and 0.2 above, twice: √2·0.1/2 and √2·0.2/2.
-    low, high = mean_interval([score(10), score(12)])
+    both = [(one.accuracy, one.low, one.high) for one in (score(10), score(12))]
+    low, high = mean_interval(both)
     assert low == pytest.approx(0.55 - math.sqrt(2) * 0.05)
     assert high == pytest.approx(0.55 + math.sqrt(2) * 0.1)
-    assert mean_interval([score(10)]) == pytest.approx((0.4, 0.7))
+    assert mean_interval(both[:1]) == pytest.approx((0.4, 0.7))
 
 
 def test_only_settings_that_differ_are_listed():
@@ -226,9 +227,9 @@ MUTANTS = [
         test_the_end_that_is_compared_is_the_recommended_one_where_it_was_kept,
     ),
     Mutant(
-        "core.results.standing",
-        "math.hypot(*(score.accuracy - score.low for score in scores))",
-        "sum((score.accuracy - score.low for score in scores))",
+        "core.results.intervals",
+        "math.hypot(*(share - low for share, low, _ in shares))",
+        "sum((share - low for share, low, _ in shares))",
         test_the_interval_of_a_mean_adds_the_squared_distances,
     ),
     Mutant(

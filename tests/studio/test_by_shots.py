@@ -12,9 +12,9 @@ from tests.studio.conftest import TUNED, ZERO, point
 
 
 def test_the_interval_of_a_mean_is_wilsons_for_one_share_and_narrower_for_more():
-    assert mean_interval([(0.7, 50)]) == pytest.approx(wilson(35, 50))
-    low, high = mean_interval([(0.7, 50), (0.5, 20)])
     (a, b), (c, d) = wilson(35, 50), wilson(10, 20)
+    assert mean_interval([(0.7, a, b)]) == pytest.approx(wilson(35, 50))
+    low, high = mean_interval([(0.7, a, b), (0.5, c, d)])
     assert low == pytest.approx(0.6 - math.hypot(0.7 - a, 0.5 - c) / 2)
     assert high == pytest.approx(0.6 + math.hypot(b - 0.7, d - 0.5) / 2)
     assert mean_interval([]) == (0, 1)
