@@ -67,18 +67,18 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def sha256(source: Path | BufferedReader | FileIO) -> str:
+def file_sha256(source: Path | BufferedReader | FileIO) -> str:
     """SHA-256 of a file's bytes, in hex. Of an open file, which it leaves at its end: from where
     it stands."""
     if isinstance(source, Path):
         with open(source, "rb") as file:
-            return sha256(file)
+            return file_sha256(file)
     return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def is_unchanged(path: Path, stated: str) -> bool:
     """True for a file that is there and has this SHA-256."""
-    return path.is_file() and sha256(path) == stated
+    return path.is_file() and file_sha256(path) == stated
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ from core.data.labels import LARGEST_BYTES
 from core.data.limits import Limits, in_gib
 from core.data.names import SETTINGS_NAME, is_label_name, stray_reason
 from core.data.zipnames import ZipNames, known_encoding
-from core.durable import sha256
+from core.durable import file_sha256
 from core.errors import UserError, printable
 
 MAX_RATIO = 100
@@ -91,7 +91,7 @@ def unpack(
     """
     limits = limits or Limits()
     with open(path, "rb") as file:
-        digest = sha256(file)
+        digest = file_sha256(file)
         folder = workspace / (digest if names is None else f"{digest}-{known_encoding(names)}")
         try:
             _check_directory(file, limits)

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import time_ns
 from typing import Any
 
-from core.durable import sha256 as hash_of
+from core.durable import file_sha256
 
 _FORMAT = b"evenkeel hashes 1"
 YOUNG_SECONDS = 2.0
@@ -85,7 +85,7 @@ def _hash(path: str) -> tuple[State, str] | None:
         with open(path, "rb", buffering=0) as file:
             # Before the bytes: if they change meanwhile, the file is not in this state afterwards.
             state = _state(os.fstat(file.fileno()))
-            digest = hash_of(file)
+            digest = file_sha256(file)
             return (state, digest) if file.tell() else None
     except FileNotFoundError:
         return None

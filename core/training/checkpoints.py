@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core.crash import crash_at
-from core.durable import discard_folder, publish_folder, sha256, sync
+from core.durable import discard_folder, file_sha256, publish_folder, sync
 from core.errors import DiskFull
 from core.results.records import RunConfig
 from core.results.runs import Kept, RunFolder
@@ -204,7 +204,7 @@ class Checkpoints:
         def write(folder: Path) -> None:
             save_file(state, folder / TENSORS)
             (folder / POSITION).write_text(json.dumps(told, indent=1), "utf-8")
-            sums = [f"{sha256(folder / name)}  {name}\n" for name in (TENSORS, POSITION)]
+            sums = [f"{file_sha256(folder / name)}  {name}\n" for name in (TENSORS, POSITION)]
             (folder / SUMS).write_text("".join(sums), "utf-8")
 
         name = f"{position.phase}-{position.step:08d}"
@@ -237,7 +237,7 @@ def _verify(folder: Path) -> None:
         raise Damaged("its checksums are missing")
     sums = (folder / SUMS).read_text("utf-8").splitlines()
     for name in (TENSORS, POSITION):
-        if f"{sha256(folder / name)}  {name}" not in sums:
+        if f"{file_sha256(folder / name)}  {name}" not in sums:
             raise Damaged(f"{name} is not what was written")
 
 

@@ -19,7 +19,7 @@ import core
 from core.data.dataset import Dataset
 from core.data.ingest import open_dataset
 from core.data.prompts import TEMPLATE_SETS, resolve_templates
-from core.durable import publish, sha256
+from core.durable import file_sha256, publish
 from core.errors import UserError, unknown
 from core.evaluation.shots import ShotsPlan
 from core.export.documents import write_document
@@ -236,7 +236,7 @@ class Evaluator:
             **exported.to_json(),
             "path": str(packed.file),
             "size_bytes": packed.file.stat().st_size,
-            "sha256": sha256(packed.file),
+            "sha256": file_sha256(packed.file),
             "snippet": exported.snippet.replace(str(packed.holds), str(packed.loads)),
         }
 

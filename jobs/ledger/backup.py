@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from core.durable import is_unchanged, sha256
+from core.durable import file_sha256, is_unchanged
 from core.errors import UserError
 from core.results.records import write_json
 from jobs.settings import Settings
@@ -66,7 +66,7 @@ def back_up(settings: Settings, target: Path) -> Backup:
             with suppress(FileNotFoundError):  # deleted since it was listed
                 _copy(path, partial / path.relative_to(home))
         copied = (path for path in partial.rglob("*") if path.is_file())
-        files = {path.relative_to(partial).as_posix(): sha256(path) for path in copied}
+        files = {path.relative_to(partial).as_posix(): file_sha256(path) for path in copied}
         backup = Backup(str(home), time.time(), files)
         write_json(partial / LIST_NAME, asdict(backup))
         os.sync()

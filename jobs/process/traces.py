@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.durable import sha256
+from core.durable import file_sha256
 from core.results.records import write_json
 from core.results.runs import RunFolder
 from jobs.ledger.job import Artifact
@@ -57,7 +57,7 @@ def published(folder: RunFolder) -> list[Artifact]:
     found = []
     for role, name in {**folder.files(), "record": folder.record_path.name}.items():
         with open(folder.path / name, "rb") as file:
-            digest = sha256(file)
+            digest = file_sha256(file)
             found.append(Artifact(role, name, digest, os.fstat(file.fileno()).st_size))
     return found
 

@@ -42,13 +42,13 @@ def truth(root, paths=PATHS):
 def read(monkeypatch):
     """The files that are read from now on."""
     seen = []
-    real = hashes.file_digest
+    real = hashes.file_sha256
 
-    def digest(file, kind):
+    def digest(file):
         seen.append(os.path.basename(file.name))
-        return real(file, kind)
+        return real(file)
 
-    monkeypatch.setattr(hashes, "file_digest", digest)
+    monkeypatch.setattr(hashes, "file_sha256", digest)
     return seen
 
 
@@ -119,17 +119,17 @@ def test_a_time_to_come_is_not_trusted(root, kept, later, monkeypatch):
 
 
 def test_a_file_that_changes_while_it_is_hashed_is_hashed_again(root, kept, later, monkeypatch):
-    real = hashes.file_digest
+    real = hashes.file_sha256
 
-    def meanwhile(file, kind):
-        found = real(file, kind)
+    def meanwhile(file):
+        found = real(file)
         if file.name.endswith("1.png"):
             time.sleep(0.02)
             (root / PATHS[0]).write_bytes(b"x" * 100)
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(hashes, "file_digest", meanwhile)
+        patch.setattr(hashes, "file_sha256", meanwhile)
         hash_files(root, PATHS, kept)
     assert hash_files(root, PATHS, kept) == truth(root)
 
