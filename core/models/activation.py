@@ -1,7 +1,7 @@
-"""GELU or QuickGELU: which of the two some weights want is asked of the pictures at hand.
+"""GELU or QuickGELU: finds out on the data set's own images which of the two some weights need.
 
 A file of weights does not say which activation they were trained with, and the wrong one costs
-accuracy without any error. It shows at once in how likely zero-shot finds the right classes.
+accuracy without any error. The likelihood that zero-shot gives the right classes shows it at once.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ def settled(
     names: Sequence[str],
     templates: Sequence[str],
 ) -> ClipModel:
-    """The model with the activation that its weights want; itself where that is known.
+    """The model with the activation that its weights need; `clip` itself where that is known.
 
-    Both are measured by zero-shot's mean negative log-likelihood of the labels, on some images of
-    every class; `notes` of what comes back say so. Without images it stays GELU.
+    Measures zero-shot's mean negative log-likelihood of the labels with both, on some images of
+    every class. `notes` of the result say so. Without images it stays GELU.
     """
     if not clip.undecided:
         return clip
@@ -54,7 +54,7 @@ def settled(
 
 
 def settled_on(clip: ClipModel, dataset: Dataset, templates: Sequence[str]) -> ClipModel:
-    """The same on a data set: on what there is to learn from, else on all of it."""
+    """`settled` on a data set: on its training and validation images, else on all images."""
     if not clip.undecided:
         return clip
     learnt = [d for d in dataset.domains if d.role in ("train", "val") and d.items]
@@ -63,7 +63,7 @@ def settled_on(clip: ClipModel, dataset: Dataset, templates: Sequence[str]) -> C
 
 
 def _spread(items: Sequence[Item]) -> list[Item]:
-    """As many images of each class, the first of them."""
+    """The same number of images of each class, taken from the front."""
     by_class: dict[int, list[Item]] = {}
     for item in items:
         by_class.setdefault(item.label, []).append(item)

@@ -1,4 +1,4 @@
-"""Freed memory that stays with the process for the next tensor, and how to tell that it ran out."""
+"""Keeps freed memory with the process for the next tensor, and recognises out-of-memory errors."""
 
 import ctypes
 import functools
@@ -6,17 +6,19 @@ import functools
 _SAYINGS = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 KEPT_BYTES = 1 << 30
 _SETTINGS = {-1: KEPT_BYTES, -3: KEPT_BYTES, -8: 1}
-"""M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX: a thread's own arena has no large blocks."""
+"""M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX. One arena only: a thread's own arena has no
+large blocks.
+"""
 
 
 @functools.cache
 def keep_freed_memory() -> bool:
-    """Let the C library keep up to 1 GB of what is freed; False where it has no such setting.
+    """Tell the C library to keep up to 1 GB of freed memory; False where it has no such setting.
 
-    To be called before there are threads: one that has an arena of its own keeps it.
+    Call it before threads start: a thread that already has its own arena keeps it.
 
-    glibc gives large blocks back to the kernel at once, so that each layer of each batch waits for
-    fresh pages to be zeroed: a third of the time of a forward pass of the embedded model.
+    glibc returns large blocks to the kernel at once. Then each layer of each batch waits while the
+    kernel zeroes fresh pages: a third of the time of a forward pass of the embedded model.
     """
     try:
         tune = ctypes.CDLL(None).mallopt
@@ -26,7 +28,7 @@ def keep_freed_memory() -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device, or this machine, had no memory left for a tensor."""
+    """True if the device, or this machine, had no memory left for a tensor."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(saying in str(error) for saying in _SAYINGS)

@@ -1,4 +1,4 @@
-"""Which of open_clip's architectures some weights belong to, by their sizes."""
+"""Finds the open_clip architectures that some weights fit, by the sizes of the weights."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,9 +9,9 @@ from torch import Tensor
 
 
 def architectures_fitting(named: Mapping[str, Tensor]) -> list[str]:
-    """Architectures of open_clip that these weights (by its names) belong to; the shortest first.
+    """The open_clip architectures that these weights fit, shortest name first.
 
-    Those with a tower from another library are not looked at.
+    Weights go by open_clip's names. Architectures with a tower from another library are left out.
     """
     signature = _signature({name: tuple(tensor.shape) for name, tensor in named.items()})
     if signature is None:
@@ -25,7 +25,9 @@ def architectures_fitting(named: Mapping[str, Tensor]) -> list[str]:
 
 
 def _signature(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Any, ...] | None:
-    """The sizes that tell architectures apart, from the shapes of weights; None for no CLIP."""
+    """The sizes that tell architectures apart, from the shapes of weights; None if they are not a
+    CLIP's.
+    """
     shapes = {name.removeprefix("text."): shape for name, shape in shapes.items()}
     try:
         text = (
@@ -47,7 +49,9 @@ def _signature(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Any, ...] | None:
 
 
 def _told_signature(config: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The same from open_clip's JSON; None where a tower is another library's or it is no CLIP."""
+    """The same sizes from open_clip's JSON; None for a tower of another library or a model that is
+    not a CLIP.
+    """
     vision, text = config["vision_cfg"], config["text_cfg"]
     others = (vision.get("timm_model_name"), text.get("hf_model_name"))
     if any(others) or "multimodal_cfg" in config:

@@ -1,4 +1,6 @@
-"""`ArrayCache`: arrays that cost a forward pass, kept on disk as raw bytes and never as pickles."""
+"""`ArrayCache`: arrays that cost a forward pass, stored on disk as raw bytes and never as
+pickles.
+"""
 
 import hashlib
 import json
@@ -15,8 +17,8 @@ SIZE_LIMIT_BYTES = 8 << 30
 
 
 class ArrayDisk(diskcache.Disk):
-    """Stores numpy arrays as `.npy` bytes. A changed file can be a wrong number, never running
-    code.
+    """Stores arrays as raw bytes. A file that somebody changed can give a wrong number, but never
+    run code.
     """
 
     def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:
@@ -33,10 +35,10 @@ class ArrayDisk(diskcache.Disk):
 
 
 class ArrayCache:
-    """Tensors by what made them: the key is any JSON value that names every input of the
-    computation.
+    """Tensors by what they were computed from: a key is any JSON value that names every input of
+    the computation.
 
-    Without a folder nothing is kept beyond the process.
+    Without a folder, the cache lives only as long as the process.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -49,16 +51,16 @@ class ArrayCache:
 
     @property
     def is_kept(self) -> bool:
-        """Whether a later process finds what is in it."""
+        """True if a later process finds what this one stores."""
         return self._disk is not None
 
     def holds(self, key: Any) -> bool:
-        """Whether `get` would find the tensor instead of computing it."""
+        """True if `get` finds the tensor and does not have to compute it."""
         digest = _digest(key)
         return digest in self._memory if self._disk is None else digest in self._disk
 
     def get(self, key: Any, compute: Callable[[], Tensor]) -> Tensor:
-        """The tensor for `key`, computed at most once. Comes back on the CPU."""
+        """The tensor for `key`, computed at most once. It comes back on the CPU."""
         digest = _digest(key)
         if self._disk is None:
             if digest not in self._memory:
@@ -72,7 +74,7 @@ class ArrayCache:
         return tensor
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         if self._disk is not None:
             self._disk.close()
 

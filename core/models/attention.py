@@ -1,10 +1,10 @@
-"""Self-attention without the copies that `nn.MultiheadAttention` makes around it.
+"""Self-attention without the copies that `nn.MultiheadAttention` makes.
 
-PyTorch's module turns a batch-first input round, copies queries, keys and values apart, and fills
-three gradients of three times their size with zeros on the way back: of a training step of ViT-B/32
-in fp32 on a CPU that is 4 %. Here all three are views of one projection, and in bf16 on a CPU the
-way back does without PyTorch's fused kernel. Results differ by rounding alone; weights keep their
-names.
+PyTorch's module transposes a batch-first input, copies queries, keys and values into separate
+tensors, and in the backward pass fills three gradients of three times their size with zeros. That
+is 4 % of a training step of ViT-B/32 in fp32 on a CPU. Here all three are views of one projection.
+In bf16 on a CPU, the backward pass does not use PyTorch's fused kernel. Results differ only by
+rounding, and weights keep their names.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,17 @@ from torch import Tensor, nn
 Layer = Callable[[Tensor], Tensor]
 
 LONGEST = 257
-"""Tokens up to which scores may be kept for the way back (ViT-L/14 at 224 px has as many): a layer
-keeps `N · H · L²` of them, which beyond is most of what a step keeps."""
+"""The most tokens for which a layer keeps its attention scores for the backward pass (ViT-L/14 at
+224 px has as many). A layer keeps `N · H · L²` of them; for longer inputs that would be most of the
+memory of a step.
+"""
 
 
 def self_attention(
     x: Tensor, heads: int, in_proj: Layer, out_proj: Layer, mask: Tensor | None = None
 ) -> Tensor:
-    """`(N, L, E) → (N, L, E)`; `in_proj` gives queries, keys and values beside one another.
+    """`(N, L, E) → (N, L, E)`; `in_proj` gives queries, keys and values as one tensor `(N, L,
+    3·E)`.
 
     `mask` is added to the scores: `(L, L)`, one for all, or `(N·H, L, L)`, one for each head.
     """
@@ -57,8 +60,9 @@ def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _products_are_faster(q: Tensor, k: Tensor) -> bool:
-    """In bf16 on a CPU the fused kernel's way back takes seven times as long as plain products.
-    Where there is no way back the fused kernel stays: it rounds no scores to bf16.
+    """True where plain matrix products replace the fused kernel: in bf16 on a CPU, its backward
+    pass takes seven times as long. Without a backward pass the fused kernel stays, because it does
+    not round scores to bf16.
     """
     return (
         q.dtype is torch.bfloat16
@@ -69,7 +73,7 @@ def _products_are_faster(q: Tensor, k: Tensor) -> bool:
 
 
 def is_joint(attention: nn.MultiheadAttention) -> bool:
-    """Whether queries, keys and values are projected by one matrix, and nothing is added."""
+    """True if one matrix projects queries, keys and values, and nothing is added to them."""
     return (
         attention.in_proj_weight is not None
         and attention.bias_k is None
@@ -79,7 +83,9 @@ def is_joint(attention: nn.MultiheadAttention) -> bool:
 
 
 class DirectAttention(nn.MultiheadAttention):
-    """The same attention; asked for anything but plain attention it is PyTorch's own."""
+    """The same attention with fewer copies. Calls that it does not cover go to PyTorch's own
+    code.
+    """
 
     def forward(  # type: ignore[override]
         self,
@@ -90,7 +96,8 @@ class DirectAttention(nn.MultiheadAttention):
         attn_mask: Tensor | None = None,
         **more: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        """As open_clip asks: `need_weights=False` and a mask that is added, or none."""
+        """Fast for open_clip's calls: `need_weights=False` and a mask that is added, or no mask."""
+        # Self-attention projects one tensor; cross-attention needs two separate products.
         plain = not (need_weights or more) and key is value and query.dim() == 3
         if plain and query is key and (attn_mask is None or attn_mask.is_floating_point()):
             return self._among(query, attn_mask), None
@@ -110,7 +117,7 @@ class DirectAttention(nn.MultiheadAttention):
         return F.linear(x, self.in_proj_weight, self.in_proj_bias)
 
     def _of_others(self, x: Tensor, others: Tensor) -> Tensor:
-        """`(N, M, E) → (N, M, E)`: what M tokens take from L others, `(N, L, E)`."""
+        """`(N, M, E) → (N, M, E)`: M tokens attend to L others, `(N, L, E)`."""
         sizes = [self.embed_dim, 2 * self.embed_dim]
         weights = torch.split(self.in_proj_weight, sizes)
         bias = self.in_proj_bias
@@ -121,14 +128,15 @@ class DirectAttention(nn.MultiheadAttention):
 
 
 def go_direct(module: nn.Module) -> None:
-    """Make every attention inside that can be a `DirectAttention`, in place."""
+    """Make every suitable attention inside a `DirectAttention`, in place."""
     for attention in module.modules():
         if type(attention) is nn.MultiheadAttention and is_joint(attention):
+            # The object stays the same, and so do its weights, their names and its hooks.
             attention.__class__ = DirectAttention
 
 
 def go_back(module: nn.Module) -> None:
-    """Undo `go_direct`, for whoever replaces what an attention is made of (LoRA, ONNX)."""
+    """Undo `go_direct`, for code that replaces parts of an attention (LoRA, ONNX)."""
     for attention in module.modules():
         if isinstance(attention, DirectAttention):
             attention.__class__ = nn.MultiheadAttention  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Plug-in backbone: the image tower of a finished run in place of CLIP's, under whatever head."""
+"""Plug-in backbone: replaces CLIP's image tower by that of a finished run, under any head."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,18 +12,20 @@ from core.results.runs import RunFolder
 
 
 class BackboneParams(Params):
-    """The knob of a method that may stand on a tuned tower."""
+    """The setting of a method that can use the fine-tuned tower of another run."""
 
     backbone: Annotated[str, Kind("run")] | None = None
-    """Finished run whose fine-tuned image tower takes the place of CLIP's, as FD-Align is put under
-    Tip-Adapter and APE; the text side stays zero-shot. Empty: CLIP's own tower."""
+    """Finished run whose fine-tuned image tower replaces CLIP's own. The text side stays zero-shot.
+    The FD-Align paper does this with Tip-Adapter and APE. Empty: CLIP's own tower.
+    """
 
 
 def plug_in(clip: ClipModel, run: str | None) -> ClipModel:
-    """`clip` with the tuned tower (α = 1) of the run in that folder; `clip` itself without one.
+    """`clip` with the fine-tuned tower (α = 1) of the run in that folder; `clip` itself without
+    one.
 
-    FD-Align, arXiv 2310.15105: features of cache, validation and test all come from that tower,
-    the prototypes stay those of the text tower, and nothing of the run is trained again. A
+    FD-Align, arXiv 2310.15105: the features of cache, validation and test images all come from that
+    tower, the prototypes stay those of the text tower, and nothing of the run is trained again. A
     `UserError` when the run started from other weights than `clip`.
     """
     if run is None:

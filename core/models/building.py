@@ -1,4 +1,6 @@
-"""A local model: its architecture by open_clip, its weights from files as people have them."""
+"""Builds a local model: the architecture from open_clip, the weights from files in any common
+format.
+"""
 
 import contextlib
 import dataclasses
@@ -17,10 +19,10 @@ from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from core.errors import UserError
 from core.models.allocator import is_out_of_memory
 from core.models.architectures import architectures_fitting
-from core.models.checkpoint_files import SUFFIXES, Checkpoint, read_checkpoint
 from core.models.described_tensors import Unreadable
 from core.models.fitting import OPENAI, TOWER_ALONE, fit, fit_tower, located
 from core.models.transformers_names import architecture_from, preprocess_from, quick_gelu_of
+from core.models.weight_files import SUFFIXES, WeightFile, read_weight_file
 
 CONFIG = "open_clip_config.json"
 _PREFERRED = (
@@ -31,26 +33,26 @@ _PREFERRED = (
     "model.safetensors",
     "pytorch_model.bin",
 )
-"""Which file of a folder with several holds the weights, the likeliest first."""
+"""File names that may hold the weights in a folder with several files, the likeliest first."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """An open_clip model with what belongs to it."""
+    """An open_clip model with its preprocessing and tokeniser settings."""
 
     model: Any
     tokenizer: Any
     config: dict[str, Any]
-    """The architecture as open_clip's JSON; `quick_gelu` is what the model computes with."""
+    """The architecture as open_clip's JSON; `quick_gelu` is the activation that the model uses."""
     undecided: bool = False
-    """Whether nothing said which activation the weights were trained with."""
+    """True if nothing said which activation the weights were trained with."""
     notes: tuple[str, ...] = ()
 
 
 def from_folder(folder: Path, quick_gelu: bool | None) -> Built:
-    """The model that lies in a folder, in open_clip's form or in transformers'.
+    """The model in a folder, in open_clip's format or in transformers'.
 
-    `quick_gelu` overrules what the folder says.
+    `quick_gelu` overrides what the folder says.
     """
     config = _json(folder / CONFIG)
     if config is not None:
@@ -80,10 +82,10 @@ def from_folder(folder: Path, quick_gelu: bool | None) -> Built:
 
 
 def from_file(architecture: str, path: Path, quick_gelu: bool | None) -> Built:
-    """A listed architecture with the weights of a file, or of a folder with one.
+    """A listed architecture with the weights of a file, or of a folder with one file.
 
-    `quick_gelu` is the activation; None: what the architecture's name, the weights or what lies
-    next to them say.
+    `quick_gelu` is the activation. None takes it from the architecture's name, the weights or the
+    files next to them.
     """
     weights = weights_in(path) if path.is_dir() else path
     config = dict(open_clip.get_model_config(architecture))
@@ -109,7 +111,7 @@ def with_tower(base: Built, name: str, path: Path) -> Built:
 
 
 def weights_in(folder: Path) -> Path:
-    """The file of weights in a folder, or its index where they lie in several."""
+    """The file of weights in a folder, or the index of a model in several files."""
     found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES and p.is_file()]
     parts = sorted(folder.glob("*.index.json"))
     chosen = [folder / name for name in _PREFERRED if (folder / name).is_file()]
@@ -133,13 +135,15 @@ def weights_in(folder: Path) -> Path:
 
 
 def why_not_alone(path: Path) -> UserError:
-    """That a file does not say its architecture; and which it seems to be."""
+    """The error for a file that does not say its architecture; it names the likely one."""
     named = f"model: {str(path)!r} is a file, and a file alone does not say its architecture."
     return UserError(f"{named}{_how_to_name(path)}")
 
 
 def uses_activation(config: Mapping[str, Any]) -> bool:
-    """Whether GELU or QuickGELU makes a difference: towers of other libraries have their own."""
+    """True if GELU and QuickGELU differ for this model: towers of other libraries have their own
+    activation.
+    """
     vision, text = config["vision_cfg"], config["text_cfg"]
     own_vision = not vision.get("timm_model_name") and not isinstance(
         vision.get("layers"), list | tuple
@@ -149,10 +153,10 @@ def uses_activation(config: Mapping[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def in_one_sentence(name: str) -> Iterator[None]:
-    """Whatever goes wrong with weights becomes a `UserError` in our words."""
+    """Turns anything that goes wrong with weights into a `UserError` in our words."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of formats that PyTorch no longer likes
+            warnings.simplefilter("ignore")  # about formats that PyTorch deprecates
             yield
     except Unreadable as error:
         reason = str(error).rstrip(".")
@@ -176,7 +180,7 @@ def in_one_sentence(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """What open_clip and the hub log about a failure is said by our own error."""
+    """Silences the log of open_clip and the hub about a failure: our own error says it."""
     logging.disable(logging.ERROR)
     try:
         yield
@@ -189,9 +193,9 @@ def _loaded(
     config: dict[str, Any],
     weights: Path,
     named: str,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: WeightFile | None = None,
 ) -> Built:
-    """open_clip's model of that name and config, with the weights in their places."""
+    """open_clip's model of that name and config, with the weights loaded."""
     with in_one_sentence(named):
         checkpoint = checkpoint or _read(weights)
         model, tokenizer = _empty(name, config, named)
@@ -207,7 +211,7 @@ def _empty(name: str, config: Mapping[str, Any], named: str) -> tuple[Any, Any]:
             model = open_clip.create_model(
                 name,
                 load_weights=False,
-                pretrained_text=False,  # would be fetched
+                pretrained_text=False,  # would be downloaded
                 quick_gelu=config["quick_gelu"],
             )
             return model, open_clip.get_tokenizer(name)
@@ -222,10 +226,10 @@ def _empty(name: str, config: Mapping[str, Any], named: str) -> tuple[Any, Any]:
         ) from None
 
 
-def _read(path: Path) -> Checkpoint:
-    """A file of weights, or all that an index of several lists."""
+def _read(path: Path) -> WeightFile:
+    """Reads a file of weights, or all files that an index lists."""
     if not path.name.endswith(".index.json"):
-        return read_checkpoint(path)
+        return read_weight_file(path)
     index = _json(path) or {}
     try:
         names = sorted({str(name) for name in index["weight_map"].values()})
@@ -236,12 +240,14 @@ def _read(path: Path) -> Checkpoint:
         part = path.parent / Path(name).name
         if not part.is_file():
             raise Unreadable(f"{name}, a part of the weights, is missing")
-        tensors |= read_checkpoint(part).tensors
-    return Checkpoint(tensors)
+        tensors |= read_weight_file(part).tensors
+    return WeightFile(tensors)
 
 
-def _activation_of(checkpoint: Checkpoint, folder: Path) -> bool | None:
-    """Whether weights were trained with QuickGELU, where they or their neighbours say it."""
+def _activation_of(checkpoint: WeightFile, folder: Path) -> bool | None:
+    """True if the weights were trained with QuickGELU, None if neither they nor files next to them
+    say it.
+    """
     last = {name.rpartition(".")[2] for name in checkpoint.tensors}
     if last.issuperset(OPENAI):
         return True
@@ -254,7 +260,7 @@ def _activation_of(checkpoint: Checkpoint, folder: Path) -> bool | None:
 
 
 def _checked(config: Any, path: Path) -> dict[str, Any]:
-    """The architecture in a config, with nothing in it that open_clip does not know."""
+    """The architecture in a config; refuses anything that open_clip does not know."""
     wanted = {"vision_cfg": CLIPVisionCfg, "text_cfg": CLIPTextCfg}
     if not isinstance(config, dict) or not {"embed_dim", *wanted} <= config.keys():
         raise UserError(
@@ -269,7 +275,7 @@ def _checked(config: Any, path: Path) -> dict[str, Any]:
 
 
 def _json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is no such file."""
+    """A JSON object; None if there is no such file."""
     try:
         payload = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -282,7 +288,7 @@ def _json(path: Path) -> dict[str, Any] | None:
 
 
 def _how_to_name(place: Path) -> str:
-    """How to name weights whose architecture nothing tells, with the one that they fit."""
+    """Says how to name weights of unknown architecture, with one that they fit."""
     fitting: list[str] = []
     with contextlib.suppress(Unreadable, UserError, OSError):
         weights = weights_in(place) if place.is_dir() else place

@@ -1,4 +1,4 @@
-"""Heads with a memory: zero-shot logits plus what the nearest training images say."""
+"""Heads with a memory: zero-shot logits plus votes of the nearest training images."""
 
 import copy
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class CacheHead(Head):
     """Logits τ·f̂Wᵀ + α·exp(−β(1 − f̂Kᵀ))·V. Tip-Adapter, arXiv 2111.03930.
 
-    W (C, D) are class prototypes, K (N, D) one key an image, V (N, C) what each key votes for. The
-    official code writes 100 where τ stands; CLIP's own τ is 100. With α = 0 these are zero-shot's
-    logits to the bit, so mixing a run with its origin scales α.
+    W (C, D) are class prototypes, K (N, D) has one key per image, V (N, C) holds the vote of each
+    key. The official code writes 100 instead of τ; CLIP's own τ is 100. With α = 0 the logits are
+    zero-shot's to the bit, so mixing a run with its origin scales α.
     """
 
     kind = "cache"
@@ -43,8 +43,8 @@ logits = features @ head["weight"].T + head["alpha"] * votes"""
         alpha: float = 0.0,
         beta: float = 1.0,
     ) -> None:
-        """`prototypes` are unit rows (C, D); `keys` are copied, so that training them changes no
-        cached features.
+        """`prototypes` are unit rows (C, D). `keys` are copied, so training them leaves cached
+        features as they are.
         """
         super().__init__()
         self.weight = nn.Parameter(prototypes.float().clone())
@@ -61,16 +61,16 @@ logits = features @ head["weight"].T + head["alpha"] * votes"""
         return cls(zeros["weight"], clip.logit_scale, zeros["keys"], zeros["values"])
 
     def memory(self) -> tuple[Tensor, Tensor, Tensor]:
-        """W, K and V as they enter the logits."""
+        """W, K and V as the logits use them."""
         return self.weight, self.keys, self.values
 
     def query(self, features: Tensor) -> Tensor:
-        """What is compared with the keys."""
+        """The features that are compared with the keys."""
         return features
 
     def parts(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Zero-shot part τ·f̂Wᵀ (B, C) and affinities f̂Kᵀ (B, N): all that a search over α and β
-        needs.
+        """The zero-shot part τ·f̂Wᵀ (B, C) and the affinities f̂Kᵀ (B, N): all that a search over α
+        and β needs.
         """
         weight, keys, _ = self.memory()
         features = features.float()
@@ -84,18 +84,18 @@ logits = features @ head["weight"].T + head["alpha"] * votes"""
             return logits + self.alpha * votes
 
     def origin(self, clip: "ClipModel", prototypes: Tensor) -> "CacheHead":
-        """The same memory with α = 0 beside the zero-shot prototypes."""
+        """The same memory with α = 0, and the zero-shot prototypes."""
         head = copy.deepcopy(self)
         changed = {"weight": prototypes, "alpha": torch.tensor(0.0), **self._untrained()}
         head.load_state_dict({**self.state_dict(), **changed})
         return head
 
     def _untrained(self) -> dict[str, Tensor]:
-        """What else zero-shot's logits ask for."""
+        """Extra tensors with the values that give zero-shot's logits."""
         return {}
 
     def exported(self) -> dict[str, Tensor]:
-        """As `formula` names them."""
+        """The tensors that `formula` names."""
         weight, keys, values = self.memory()
         named = {"weight": self.tau * weight, "keys": keys, "values": values}
         named |= {"alpha": self.alpha, "beta": self.beta}
@@ -103,9 +103,7 @@ logits = features @ head["weight"].T + head["alpha"] * votes"""
 
 
 class ChannelCacheHead(CacheHead):
-    """A cache that treats some channels of the features in a way of their own. APE, arXiv
-    2304.01195.
-    """
+    """A cache that treats some channels of the features separately. APE, arXiv 2304.01195."""
 
     channels: Tensor
 
@@ -132,10 +130,10 @@ class ChannelCacheHead(CacheHead):
 
 
 class RefinedCacheHead(ChannelCacheHead):
-    """A cache that compares only these channels, brought to length one again (APE).
+    """A cache that compares only these channels, normalised to unit length again (APE).
 
-    The zero-shot part keeps all channels. Keys are unit rows (N, Q); values carry their weights
-    already.
+    The zero-shot part keeps all channels. Keys are unit rows (N, Q); values already include their
+    weights.
     """
 
     kind = "refined-cache"
@@ -152,12 +150,12 @@ logits = features @ head["weight"].T + head["alpha"] * votes"""
         return F.normalize(features[:, self.channels], dim=1)
 
     def exported(self) -> dict[str, Tensor]:
-        """As `formula` names them."""
+        """The tensors that `formula` names."""
         return {**super().exported(), "channels": self.channels.cpu().contiguous()}
 
 
 class ResidualCacheHead(ChannelCacheHead):
-    """A cache in which one residual a class moves these channels of its prototype and of all its
+    """A cache in which one residual per class shifts these channels of its prototype and of all its
     keys, and every image's vote has a weight (APE-T).
 
     Nothing is normalised again. `values` are one-hot here.
@@ -175,13 +173,13 @@ class ResidualCacheHead(ChannelCacheHead):
         alpha: float = 0.0,
         beta: float = 1.0,
     ) -> None:
-        """The residual and the votes start where they change nothing."""
+        """The residual and the votes start at values that change nothing."""
         super().__init__(prototypes, tau, keys, values, channels, alpha, beta)
         self.residual = nn.Parameter(torch.zeros(len(prototypes), len(channels)))
         self.votes = nn.Parameter(torch.ones(len(keys), 1))
 
     def memory(self) -> tuple[Tensor, Tensor, Tensor]:
-        """W and K with the residual, V with the votes' weights."""
+        """W and K with the residual, and V with the weights of the votes."""
         weight = self.weight.index_add(1, self.channels, self.residual)
         keys = self.keys.index_add(1, self.channels, self.values @ self.residual)
         return weight, keys, self.values * self.votes

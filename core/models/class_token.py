@@ -1,7 +1,8 @@
-"""The last block of a ViT for the class token alone, where nothing else of it is read.
+"""Computes the last block of a ViT for the class token alone, where nothing else of it is read.
 
-Its keys and values are of all tokens; its queries, output projection and MLP, five sixths of its
-products, are of one. Results differ by rounding alone; weights keep their names.
+Keys and values still come from all tokens. Queries, output projection and MLP, five sixths of the
+block's products, are computed for one token. Results differ only by rounding, and weights keep
+their names.
 """
 
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 
 class ClassTokenBlock(ResidualAttentionBlock):
-    """The same block, of which only the first token comes out."""
+    """The same block, but it returns only the first token."""
 
     def forward(
         self,
@@ -18,7 +19,7 @@ class ClassTokenBlock(ResidualAttentionBlock):
         v_x: Tensor | None = None,
         attn_mask: Tensor | None = None,
     ) -> Tensor:
-        """`(N, L, E) → (N, 1, E)`; asked for anything but that it is open_clip's own."""
+        """`(N, L, E) → (N, 1, E)`; any other call goes to open_clip's own code."""
         if k_x is not None or v_x is not None or attn_mask is not None:
             whole: Tensor = super().forward(q_x, k_x, v_x, attn_mask)
             return whole
@@ -29,13 +30,16 @@ class ClassTokenBlock(ResidualAttentionBlock):
 
 
 def go_first(module: nn.Module) -> None:
-    """Make the last block of every ViT inside that pools by its class token, and gives no other
-    token away, a `ClassTokenBlock`, in place.
+    """Make the last block of each suitable ViT inside a `ClassTokenBlock`, in place.
+
+    A ViT is suitable if it pools by its class token and returns no other token.
     """
     for tower in module.modules():
         if isinstance(tower, VisionTransformer) and _gives_class_token(tower):
             last = tower.transformer.resblocks[-1]
+            # `ln_1_kv` marks a block for cross-attention.
             if type(last) is ResidualAttentionBlock and not hasattr(last, "ln_1_kv"):
+                # The object stays the same, and so do its weights, their names and its hooks.
                 last.__class__ = ClassTokenBlock
 
 
@@ -47,6 +51,7 @@ def go_back(module: nn.Module) -> None:
 
 
 def _gives_class_token(tower: VisionTransformer) -> bool:
+    # An attentional pool, another pooling and `output_tokens` all read more than the first token.
     return (
         tower.attn_pool is None
         and tower.pool_type == "tok"

@@ -1,4 +1,4 @@
-"""`Classifier`: image tower and head. What every method returns and everything downstream reads."""
+"""`Classifier`: image tower and head. Every method returns one, and all later steps read one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from core.models.clip import ClipModel
 
 EVALUATION_BATCH = 64
-"""Fixed, so that a feature does not depend on which images it was computed with or on who asks."""
+"""Fixed, so that the feature of an image never depends on which other images share its batch."""
 
 
 class Predictor(Protocol):
-    """What can be measured and asked: a `Classifier`, or an `Ensemble` of several."""
+    """A model that can be evaluated and asked: a `Classifier`, or an `Ensemble` of several."""
 
     def __call__(self, images: Tensor) -> Tensor:
         """`(B, 3, H, W) → (B, C)`: logits in fp32."""
@@ -59,11 +59,11 @@ class Classifier(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> "Classifier":
-        """Always evaluation mode (see the class); gradients do not depend on it."""
+        """Always sets evaluation mode (see the class); gradients do not depend on it."""
         return super().train(False)
 
     def normalised(self, images: Tensor) -> Tensor:
-        """The images as the tower wants them: floats, on its device and in its layout."""
+        """The images as the tower needs them: floats, on its device and in its layout."""
         images = images.to(self.mean.device, non_blocking=True)
         images = images.contiguous(memory_format=torch.channels_last)
         if images.dtype == torch.uint8:
@@ -84,7 +84,7 @@ class Classifier(nn.Module):
     def outputs_of(
         self, clip: "ClipModel", root: Path, items: Sequence[Item]
     ) -> tuple[Tensor, Tensor]:
-        """As `Predictor` says; features of CLIP's own tower are known already."""
+        """See `Predictor`; the features of CLIP's own tower come from the cache."""
         features = clip.features_of(self, root, items)
         return features, self.logits_from(features)
 

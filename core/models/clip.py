@@ -1,4 +1,4 @@
-"""`ClipModel`: one open_clip model with what the rest of Evenkeel asks of it."""
+"""`ClipModel`: one open_clip model with everything that the rest of Evenkeel needs of it."""
 
 import copy
 import dataclasses
@@ -33,17 +33,17 @@ TEXT_BATCH = 256
 
 
 class ClipModel:
-    """Wrapper over an open_clip model (`CLIP` or `CustomTextCLIP`) that stays untouched: methods
+    """A wrapper around an open_clip model (`CLIP` or `CustomTextCLIP`) that never changes: methods
     train copies.
 
-    `cache` holds the features of this model. `fingerprint` is the hash of its weights;
-    `identity` that of all that its features follow from, and keys them.
+    `cache` holds the features of this model. `fingerprint` is the hash of its weights. `identity`
+    is the hash of everything that determines its features, and is part of their cache keys.
     """
 
     undecided = False
-    """Whether nothing said which activation the weights want (see `core.models.activation`)."""
+    """True if nothing said which activation the weights need (see `core.models.activation`)."""
     notes: tuple[str, ...] = ()
-    """What a user should know of how the model was read."""
+    """Notes for the user about how the model was read."""
 
     def __init__(
         self,
@@ -61,8 +61,9 @@ class ClipModel:
             keep_freed_memory()
         self.name = name
         self.model = model.eval().requires_grad_(False).to(precision.device)
-        # Laid out as `Classifier` wants it: one first made in inference mode would else replace the
-        # weights by tensors that no later loss can be differentiated through.
+        # Use the layout that `Classifier` wants from the start. A classifier that is first built in
+        # inference mode would otherwise replace the weights by inference tensors, and no later loss
+        # could be differentiated through them.
         self.model.to(memory_format=torch.channels_last)
         self.tokenizer = tokenizer
         self.config = config
@@ -81,13 +82,13 @@ class ClipModel:
 
     @property
     def activation(self) -> str:
-        """`quickgelu` or `gelu`, as the towers compute it."""
+        """`quickgelu` or `gelu`, whichever the towers compute."""
         return "quickgelu" if self.config.get("quick_gelu") else "gelu"
 
     @property
     def identity(self) -> str:
-        """SHA-256 over weights, architecture and preprocessing: the activation, the number of heads
-        or how a picture is cropped change every feature and no weight.
+        """SHA-256 over weights, architecture and preprocessing. The activation, the number of heads
+        and the crop of a picture change every feature without changing a weight.
         """
         told = [self.fingerprint, self.config, dataclasses.asdict(self.preprocess)]
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
@@ -135,9 +136,9 @@ class ClipModel:
         return Classifier(self.model.visual, head, self.preprocess, self.precision)
 
     def with_tower(self, tower: nn.Module) -> "ClipModel":
-        """This model with another image tower of the same architecture, sharing all else.
+        """This model with another image tower of the same architecture; everything else is shared.
 
-        It has a fingerprint of its own, so that no cached feature is taken for the other's.
+        It has its own fingerprint, so the two never share cached features.
         """
         model = copy.copy(self.model)
         model._modules = {**self.model._modules, "visual": tower}  # the copy shares the dict
@@ -170,16 +171,16 @@ class ClipModel:
         return torch.zeros(1, 3, size, size, dtype=torch.uint8)
 
     def owns(self, classifier: Classifier) -> bool:
-        """Whether the classifier's tower is this model's own, untouched one."""
+        """True if the classifier's tower is this model's own, unchanged one."""
         return classifier.tower is self.model.visual
 
     def origin(self, tuned: Classifier, prototypes: Tensor) -> Classifier:
-        """Zero-shot CLIP with the same tensors by name as `tuned`: θ₀ of every interpolation."""
+        """Zero-shot CLIP with the same tensor names as `tuned`: θ₀ of every interpolation."""
         return self.with_head(tuned.head.origin(self, prototypes)).requires_grad_(False)
 
     @functools.cached_property
     def frozen(self) -> Classifier:
-        """The untouched image tower as a source of features; its head means nothing."""
+        """The unchanged image tower as a source of features; its head has no meaning."""
         return self.with_head(LinearHead(torch.zeros(1, self.embed_dim), self.logit_scale))
 
     def pixels(self, root: Path) -> PixelStore:
@@ -189,13 +190,15 @@ class ClipModel:
         return self._pixels[root]
 
     def features_of(self, classifier: Classifier, root: Path, items: Sequence[Item]) -> Tensor:
-        """Unit features `(N, D)` by a classifier's tower; known already where it is CLIP's own."""
+        """Unit features `(N, D)` from a classifier's tower; from the cache if the tower is CLIP's
+        own.
+        """
         if self.owns(classifier):
             return self.evaluation_features(root, items)
         return classifier.features_of(self.pixels(root), items)
 
     def evaluation_features(self, root: Path, items: Sequence[Item]) -> Tensor:
-        """Unit zero-shot features `(N, D)` of the evaluation views; cached by the images' bytes."""
+        """Unit zero-shot features `(N, D)` of the evaluation views, cached by the images' bytes."""
 
         return self.cache.get(
             self.key("evaluation", items),
@@ -205,7 +208,9 @@ class ClipModel:
     def evaluated(
         self, root: Path, items: Sequence[Item], at_once: int
     ) -> Generator[int, None, Tensor]:
-        """The same, saying after every so many images how many there are by now."""
+        """`evaluation_features` in steps: yields the number of images done after every `at_once`
+        images.
+        """
         key, parts = self.key("evaluation", items), list[Tensor]()
         while not self.cache.holds(key) and (done := sum(map(len, parts))) < len(items):
             chunk = items[done : done + at_once]
@@ -214,8 +219,8 @@ class ClipModel:
         return self.cache.get(key, lambda: torch.cat(parts))
 
     def early_statistics(self, root: Path, items: Sequence[Item]) -> Tensor:
-        """`(N, S)` of the evaluation views: what a gate reads (see `core.models.gates`); cached by
-        the images' bytes.
+        """The early statistics `(N, S)` of the evaluation views, which a gate reads (see
+        `core.models.gates`); cached by the images' bytes.
         """
         layers = early_layers(self.model.visual)
         return self.cache.get(

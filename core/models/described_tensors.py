@@ -1,4 +1,4 @@
-"""From the description of a pickle to the tensors it speaks of, wherever they were nested."""
+"""Finds the tensors in the description of a pickle, however deep they are nested."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.models.inert_pickle import Kept, Made, Named
+from core.models.inert_pickle import PickledName, PickledObject, StorageReference
 
 Storage = Callable[[Any], Tensor]
-"""What PyTorch tells of a storage (`("storage", kind, key, device, count, …)`) to its numbers."""
+"""Turns PyTorch's description of a storage (`("storage", kind, key, device, count, …)`) into its
+numbers.
+"""
 _DEEPEST = 64
 _PARTS_OF_A_MODULE = ("_parameters", "_buffers", "_modules")
 _DTYPES = {
@@ -31,16 +33,16 @@ _DTYPES = {
 
 
 class Unreadable(ValueError):
-    """Why a file holds no weights that can be read: the end of a sentence about it."""
+    """The file holds no weights that can be read; the message is the end of a sentence about it."""
 
 
 def dtype_of(named: Any) -> torch.dtype | None:
-    """The kind of numbers that a storage, or a dtype, of this name holds; None for another kind."""
-    return _DTYPES.get(named.name) if isinstance(named, Named) else None
+    """The number type of a storage, or a dtype, of this name; None for an unknown one."""
+    return _DTYPES.get(named.name) if isinstance(named, PickledName) else None
 
 
 def tensors_in(value: Any, storage: Storage) -> dict[str, Tensor]:
-    """Every tensor inside by its dotted name. What is met twice keeps its first name."""
+    """Every tensor inside, by its dotted name. A tensor that appears twice keeps its first name."""
     found: dict[str, Tensor] = {}
     todo: list[tuple[str, Any, int]] = [("", value, 0)]
     seen: set[int] = set()
@@ -51,7 +53,7 @@ def tensors_in(value: Any, storage: Storage) -> dict[str, Tensor]:
         made = _tensor(value, storage)
         if made is not None:
             found[name] = made
-        elif isinstance(value, dict | list | tuple | Made):
+        elif isinstance(value, dict | list | tuple | PickledObject):
             seen.add(id(value))
             below = [(f"{name}.{key}" if name else key, part) for key, part in _parts(value)]
             todo += [(key, part, depth + 1) for key, part in reversed(below)]
@@ -59,25 +61,25 @@ def tensors_in(value: Any, storage: Storage) -> dict[str, Tensor]:
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """What a container holds, by name. Of a module its parameters, buffers and modules."""
+    """The parts of a container by name: for a module its parameters, buffers and modules."""
     if isinstance(value, list | tuple):
         yield from ((str(place), part) for place, part in enumerate(value))
         return
-    if isinstance(value, Made):
+    if isinstance(value, PickledObject):
         held = value.state if isinstance(value.state, tuple) else (value.state,)
         for state in (value.entries, *held):
             if isinstance(state, dict):
                 yield from _parts(state)
         return
     for key, part in value.items():
-        if key in _PARTS_OF_A_MODULE and isinstance(part, dict | Made):
+        if key in _PARTS_OF_A_MODULE and isinstance(part, dict | PickledObject):
             yield from _parts(part)
         else:
             yield str(key), part
 
 
 def storages_in(value: Any) -> Iterator[Any]:
-    """What every storage inside is told to be."""
+    """The descriptions of all storages inside."""
     todo, seen = [value], set[int]()
     while todo:
         value = todo.pop()
@@ -87,9 +89,9 @@ def storages_in(value: Any) -> Iterator[Any]:
             more: Any = value.values()
         elif isinstance(value, list | tuple):
             more = value
-        elif isinstance(value, Made):
+        elif isinstance(value, PickledObject):
             more = (*value.args, value.state, *value.entries.values(), *value.items)
-        elif isinstance(value, Kept):
+        elif isinstance(value, StorageReference):
             if _is_storage(value):
                 yield value.told
             continue
@@ -100,14 +102,14 @@ def storages_in(value: Any) -> Iterator[Any]:
 
 
 def _is_storage(value: Any) -> bool:
-    told = value.told if isinstance(value, Kept) else None
+    told = value.told if isinstance(value, StorageReference) else None
     return isinstance(told, tuple) and len(told) >= 5 and told[0] == "storage"
 
 
 def _tensor(value: Any, storage: Storage) -> Tensor | None:
-    """The tensor that `Made` describes; None where it describes something else."""
+    """The tensor that a `PickledObject` describes; None if it describes something else."""
     for _ in range(4):  # a parameter around a subclass around a tensor
-        if not isinstance(value, Made):
+        if not isinstance(value, PickledObject):
             return None
         if value.args and (
             value.called("torch._utils", "_rebuild_parameter", "_rebuild_parameter_with_state")
@@ -115,10 +117,10 @@ def _tensor(value: Any, storage: Storage) -> Tensor | None:
         ):
             value = value.args[0]
         elif value.called("torch._tensor", "_rebuild_from_type_v2") and len(value.args) > 2:
-            value = Made(value.args[0], value.args[2])
+            value = PickledObject(value.args[0], value.args[2])
         else:
             break
-    if not isinstance(value, Made):
+    if not isinstance(value, PickledObject):
         return None
     try:
         if value.called(
@@ -132,7 +134,7 @@ def _tensor(value: Any, storage: Storage) -> Tensor | None:
         return None
 
 
-def _strided(made: Made, storage: Storage) -> Tensor | None:
+def _strided(made: PickledObject, storage: Storage) -> Tensor | None:
     kept, offset, size, stride = made.args[:4]
     if not _is_storage(kept):
         return None
@@ -152,9 +154,9 @@ def _strided(made: Made, storage: Storage) -> Tensor | None:
     return numbers.as_strided(size, stride, offset) if count else numbers.new_empty(size)
 
 
-def _array(made: Made) -> Tensor | None:
-    """A numpy array, as both of numpy's ways to pickle one describe it."""
-    if not isinstance(made.of, Named) or not re.match(r"numpy(\._?core|$)", made.of.module):
+def _array(made: PickledObject) -> Tensor | None:
+    """A numpy array, in both forms in which numpy pickles one."""
+    if not isinstance(made.of, PickledName) or not re.match(r"numpy(\._?core|$)", made.of.module):
         return None
     if made.of.name == "_frombuffer":
         raw, kind, shape, order = made.args[:4]
@@ -163,10 +165,10 @@ def _array(made: Made) -> Tensor | None:
         order = "F" if fortran else "C"
     else:
         return None
-    if isinstance(raw, Made) and raw.called("_codecs", "encode"):
+    if isinstance(raw, PickledObject) and raw.called("_codecs", "encode"):
         raw = raw.args[0]
     raw = raw.encode("latin-1") if isinstance(raw, str) else raw
-    code = kind.args[0] if isinstance(kind, Made) and kind.called("numpy", "dtype") else ""
+    code = kind.args[0] if isinstance(kind, PickledObject) and kind.called("numpy", "dtype") else ""
     little = not isinstance(kind.state, tuple) or kind.state[1] in "<=|"
     if not re.fullmatch(r"[fiu][1248]|b1", code) or not little:
         return None

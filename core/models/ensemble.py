@@ -1,4 +1,6 @@
-"""`Ensemble`: several classifiers whose outputs are averaged. Costs as many towers as members."""
+"""`Ensemble`: averages the outputs of several classifiers. It costs as many towers as it has
+members.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,10 +21,10 @@ Average = Literal["logits", "probabilities"]
 
 
 def averaged(outputs: Sequence[Tensor], average: Average) -> Tensor:
-    """One `(N, C)` of the members' logits, each `(N, C)`.
+    """The average `(N, C)` of the members' logits, each `(N, C)`.
 
-    `logits`: their mean. `probabilities`: log of the mean of their softmax, so that its softmax is
-    that mean; summed in log space, where nothing underflows.
+    `logits`: the mean of the logits. `probabilities`: the log of the mean softmax, so its softmax
+    is that mean. It is summed in log space, where nothing underflows.
     """
     stacked = torch.stack(list(outputs))  # (k, N, C)
     if average == "logits":
@@ -31,9 +33,9 @@ def averaged(outputs: Sequence[Tensor], average: Average) -> Tensor:
 
 
 class Ensemble(nn.Module):
-    """`(B, 3, H, W) → (B, C)`, as a `Classifier`, but without weights of its own to mix or export.
+    """`(B, 3, H, W) → (B, C)` like a `Classifier`, but without weights of its own to mix or export.
 
-    Members need the same classes; towers that are shared are kept once.
+    All members need the same classes. A tower that several members share is stored once.
     """
 
     def __init__(self, members: Sequence[Classifier], average: Average = "logits") -> None:
@@ -53,6 +55,6 @@ class Ensemble(nn.Module):
     def outputs_of(
         self, clip: "ClipModel", root: Path, items: Sequence[Item]
     ) -> tuple[Tensor, Tensor]:
-        """As `Predictor` says; its features are `(N, 0)`, since its members share no space."""
+        """See `Predictor`. Its features are `(N, 0)`: the members have no common feature space."""
         logits = [member.outputs_of(clip, root, items)[1] for member in self]
         return torch.empty(len(items), 0), averaged(logits, self.average)

@@ -1,4 +1,4 @@
-"""The same towers in less time: what stands for slower modules while nobody looks inside."""
+"""Makes towers faster with modules that compute the same, and undoes it."""
 
 from torch import Tensor, nn
 
@@ -7,8 +7,8 @@ from core.models.folding import fold, unfold
 
 
 def make_fast(tower: nn.Module, image: Tensor) -> None:
-    """Fold batch norms, replace slow attentions and patch embeddings, and leave out of a last block
-    what nobody reads, in place.
+    """Fold batch norms, replace slow attentions and patch embeddings, and skip the part of the last
+    block that is never read, in place.
 
     Weights keep their names, shapes and gradients. `image` is a batch to run the tower on once.
     """
@@ -19,8 +19,8 @@ def make_fast(tower: nn.Module, image: Tensor) -> None:
 
 
 def make_plain(tower: nn.Module) -> None:
-    """Undo `make_fast`, for whoever changes what a module computes (LoRA) or writes it for another
-    program (ONNX).
+    """Undo `make_fast`, for code that changes a module's computation (LoRA) or writes it for
+    another program (ONNX).
     """
     unfold(tower)
     attention.go_back(tower)

@@ -1,4 +1,6 @@
-"""`FeatureGenerator`: image features of classes without images, by way of the frozen text tower."""
+"""`FeatureGenerator`: generates image features of classes without images, with the frozen text
+tower.
+"""
 
 from collections.abc import Sequence
 
@@ -13,7 +15,7 @@ STANDARD_DEVIATION = 0.02
 
 class FeatureGenerator(nn.Module):
     """A variational autoencoder whose decoder ends in a prompt: z shifts learnable context vectors,
-    and what CLIP's frozen text tower makes of [shifted context] class. is the image feature.
+    CLIP's frozen text tower reads "[shifted context] class.", and the result is the image feature.
 
     SHIP, arXiv 2307.07397. Widths follow its official code in units of D, which is 512 there:
     encoder D → 4D → mean and log-variance (D), generator D → 8D → one shift for all vectors.

@@ -1,4 +1,4 @@
-"""Weights of a file put where an open_clip model wants them, or the reason why they do not fit."""
+"""Matches the weights of a file to an open_clip model, or says why they do not fit."""
 
 import re
 from collections import Counter
@@ -16,33 +16,33 @@ from core.models.described_tensors import Unreadable
 from core.models.transformers_names import ANCHOR, restored
 
 OPENAI = ("input_resolution", "context_length", "vocab_size")
-"""Numbers that lie among the weights of OpenAI's own files, and of no others."""
+"""Numbers that only OpenAI's own files store among the weights."""
 TOWER_ALONE = "it holds an image tower without a whole text tower"
 SHOWN = 3
-"""Names that an error lists of each kind."""
+"""The most names of each kind that an error lists."""
 _WRAPPERS = frozenset(
     {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"}
 )
-"""What DDP, `torch.compile`, FSDP and Lightning's Fabric put into every name."""
+"""Name parts that DDP, `torch.compile`, FSDP and Lightning's Fabric add."""
 _SECOND_CHOICE = re.compile(r"ema|avg|average|swa|teacher|momentum|optim|exp_|zero_?shot|init")
-"""Parts of a name under which weights lie that are not the ones that were trained last."""
+"""Name parts of weights that are not the last trained ones, such as averages or teachers."""
 _ANY_TIME = re.compile(r"(^|\.)(attn_mask|position_ids|num_batches_tracked)$")
-"""Buffers that follow from the architecture, and that some versions write and others do not."""
+"""Buffers that follow from the architecture; some versions save them and others do not."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Weights by the model's own names."""
+    """Weights under the model's own names."""
 
     state: dict[str, Tensor]
     notes: tuple[str, ...] = ()
-    """What a user should know of how they were read."""
+    """Notes for the user about how the weights were read."""
 
 
 def fit(tensors: Mapping[str, Tensor], model: nn.Module, architecture: str) -> Fitted:
-    """All weights of a model, from under whatever they are nested in. Raises `Unreadable`.
+    """All weights of a model, however they are nested. Raises `Unreadable`.
 
-    They may go by open_clip's, OpenAI's or transformers' names, with any prefix, in any precision.
+    They may use the names of open_clip, OpenAI or transformers, any prefix and any precision.
     """
     wanted = model.state_dict()
     named, notes = _located(tensors, wanted)
@@ -62,7 +62,7 @@ def fit(tensors: Mapping[str, Tensor], model: nn.Module, architecture: str) -> F
 
 
 def fit_tower(tensors: Mapping[str, Tensor], model: Any, architecture: str) -> Fitted:
-    """The weights of a model's image tower alone, by its own names."""
+    """The weights of a model's image tower alone, under its own names."""
     wanted = {f"visual.{name}": tensor for name, tensor in model.visual.state_dict().items()}
     named, notes = _located(tensors, wanted)
     notes += _resized(named, model, wanted, architecture)
@@ -75,7 +75,7 @@ def fit_tower(tensors: Mapping[str, Tensor], model: Any, architecture: str) -> F
 
 
 def located(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights by open_clip's names where no model is known yet; empty when they are no CLIP's."""
+    """Weights under open_clip's names, before a model is known; empty if they are not a CLIP's."""
     anchors = ("visual.conv1.weight", "visual.class_embedding", "token_embedding.weight")
     wanted = dict.fromkeys((*anchors, "text_projection", "logit_scale"), torch.empty(0))
     try:
@@ -90,8 +90,8 @@ def located(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _located(
     tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """The tensors under the prefix that most wanted names are found under, without it, by names of
-    the same kind as the wanted ones.
+    """The tensors under the prefix that contains the most wanted names. The prefix is removed, and
+    the names are spelled like the wanted ones.
     """
     if not tensors:
         raise Unreadable("it holds no tensors")
@@ -125,7 +125,7 @@ def _located(
 
 
 def _prefixes(tensors: Mapping[str, Tensor], wanted: set[str]) -> dict[str, int]:
-    """How many of the wanted names lie under each prefix."""
+    """The number of wanted names under each prefix."""
     counts: Counter[str] = Counter()
     for name in tensors:
         parts = name.split(".")
@@ -136,14 +136,14 @@ def _prefixes(tensors: Mapping[str, Tensor], wanted: set[str]) -> dict[str, int]
 
 
 def _first_choice(counts: Mapping[str, int]) -> str:
-    """The prefix with most names; of equal ones the trained weights, not their average."""
+    """The prefix with the most names; among equals the trained weights, not their average."""
     most = max(counts.values())
     equal = [prefix for prefix, count in counts.items() if count == most]
     return min(equal, key=lambda prefix: (bool(_SECOND_CHOICE.search(prefix.lower())), len(prefix)))
 
 
 def _others(chosen: str, counts: Mapping[str, int]) -> list[str]:
-    """That the file holds the same weights twice, and which were taken."""
+    """A note that the file holds the same weights twice, and which ones were taken."""
     equal = [prefix for prefix, count in counts.items() if count == counts[chosen]]
     if len(equal) < 2:
         return []
@@ -161,7 +161,7 @@ def _as_it_is(name: str) -> str:
 
 
 def _toggle_text(name: str) -> str:
-    """A name of the text tower with open_clip's `text.` before it, or without."""
+    """A name of the text tower with open_clip's `text.` added or removed."""
     if name.startswith("text."):
         return name.removeprefix("text.")
     whole = ("visual.", "logit_scale", "logit_bias")
@@ -175,7 +175,9 @@ def _toggled(named: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str
 
 
 def _visual_alone(name: str) -> str:
-    """A name of the image tower as the tower itself has it; no name for all else."""
+    """A name of the image tower as the tower itself writes it; a name that matches nothing for all
+    others.
+    """
     return name.removeprefix("visual.") if name.startswith("visual.") else "\n"
 
 
@@ -192,7 +194,9 @@ def _only(tensors: Mapping[str, Tensor], names: set[str]) -> dict[str, Tensor]:
 def _resized(
     named: dict[str, Tensor], model: nn.Module, wanted: Mapping[str, Tensor], architecture: str
 ) -> list[str]:
-    """Brings positions of another image size or text length to the model's, as open_clip does."""
+    """Resizes position embeddings of another image size or text length to the model's, as open_clip
+    does.
+    """
     notes = []
     for name, what, resize in (
         ("visual.positional_embedding", "image size", resize_pos_embed),
@@ -221,7 +225,9 @@ def _is_grid(name: str, positions: Tensor) -> bool:
 
 
 def _completed(named: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights without what follows from the architecture, numbers in the shape they have."""
+    """The weights without buffers that follow from the architecture, and single numbers in the
+    right shape.
+    """
     state: dict[str, Tensor] = {}
     for name, tensor in named.items():
         ours = wanted.get(name)
@@ -236,7 +242,7 @@ def _completed(named: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dic
 
 
 def _problem(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], architecture: str) -> str:
-    """Why these weights do not fit, with a few of the names; empty when they do."""
+    """The reason why these weights do not fit, with a few of the names; empty if they fit."""
     own = {name.partition(".")[0] for name in wanted}
     missing = [name for name in wanted if name not in state]
     strange = [n for n in state if n not in wanted and n.partition(".")[0] in own]

@@ -1,16 +1,17 @@
-"""Batch norms folded into the convolutions before them: the same function, in less time.
+"""Folds batch norms into the convolutions before them: the same function in less time.
 
-A tower that stays in evaluation mode normalises by constants, so that a batch norm is a scale and a
-shift of each channel: γ/σ and β − μγ/σ. Applied to the convolution's few weights instead of to its
-many outputs they cost nothing, going forward and, more so, going backward. Weights keep their names
-and their gradients; results differ by rounding alone.
+A tower in evaluation mode normalises by constants, so a batch norm is a scale and a shift of each
+channel: γ/σ and β − μγ/σ. Applied to the few weights of the convolution instead of to its many
+outputs, they cost nothing in the forward pass and save even more in the backward pass. Weights keep
+their names and gradients; results differ only by rounding.
 
-TensorFlow's "same" padding may be one wider on the right than on the left. Instead of copying the
-input into a wider one, the kernel gets a zero in front, and the padding is the same on both sides.
+TensorFlow's "same" padding can be one wider on the right than on the left. The input is not copied
+into a wider one. Instead the kernel gets a zero in front, and the padding is the same on both
+sides.
 
-Where no gradient is wanted, oneDNN clamps what a convolution writes while it is still in the
-processor's cache: the same numbers to the bit as a ReLU6 afterwards, which is a second way through
-memory.
+Where no gradient is needed, oneDNN clamps the output of a convolution while it is still in the
+processor's cache. The numbers equal those of a separate ReLU6 to the bit, without a second pass
+through memory.
 """
 
 import math
@@ -23,18 +24,21 @@ from torch import Tensor, nn
 
 
 class FoldedConv2d(nn.Conv2d):
-    """A convolution that carries the scale and the shift of the batch norm after it."""
+    """A convolution that also applies the scale and the shift of the batch norm after it."""
 
     norm: tuple[nn.BatchNorm2d]
-    """In a tuple: not a part whose weights would be listed twice."""
+    """In a tuple, so that PyTorch does not register it as a submodule and list its weights
+    twice.
+    """
     clamps: bool
-    """Whether a ReLU6 follows."""
+    """True if a ReLU6 follows."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """What the batch norm would make of the convolution's output, before any activation."""
+        """The output of the batch norm, before any activation."""
         norm = self.norm[0]
         assert norm.running_mean is not None
         assert norm.running_var is not None
+        # Computed at every call: the weights train, and gradients must reach conv and norm.
         scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)  # (C,)
         shift = norm.bias - norm.running_mean * scale
         if self.bias is not None:
@@ -52,7 +56,7 @@ class FoldedConv2d(nn.Conv2d):
 
 
 class FoldedConv2dSame(FoldedConv2d):
-    """The same for a convolution whose padding follows from the size of its input."""
+    """The same for a convolution whose padding depends on the size of its input."""
 
     def _convolve(
         self, input: Tensor, weight: Tensor, bias: Tensor, padding: str | tuple[int, ...]
@@ -62,7 +66,7 @@ class FoldedConv2dSame(FoldedConv2d):
         return super()._convolve(input, weight, bias, (height[1], width[1]))
 
     def _padded(self, input: Tensor, weight: Tensor, axis: int) -> tuple[int, int]:
-        """What stands before and after an axis of the input; after it at most one more."""
+        """The padding before and after one axis of the input; at most one more after it."""
         size, stride = input.shape[axis], self.stride[axis - 2]
         covered = (math.ceil(size / stride) - 1) * stride + weight.shape[axis]
         total = max(0, covered - size)
@@ -71,11 +75,11 @@ class FoldedConv2dSame(FoldedConv2d):
 
 RELU6 = [0.0, 6.0]
 _CLAMPED = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
-"""What PyTorch's own compiler calls; not there on every platform."""
+"""The operation that PyTorch's own compiler calls; some platforms do not have it."""
 
 
 def _can_clamp(x: Tensor) -> bool:
-    """Whether convolution and clamp are one call for what goes in, and so for what comes out."""
+    """True if one call can do convolution and clamp for this input, and so for its output."""
     return (
         _CLAMPED is not None
         and not torch.is_grad_enabled()
@@ -85,7 +89,7 @@ def _can_clamp(x: Tensor) -> bool:
 
 
 def _is_clamped(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> bool:
-    """Whether all that follows is a ReLU6."""
+    """True if only a ReLU6 follows."""
     rest = isinstance(getattr(norm, "drop", None), nn.Identity)
     known = not isinstance(convolution.padding, str) or isinstance(convolution, Conv2dSame)
     return rest and known and isinstance(getattr(norm, "act", None), nn.ReLU6)
@@ -98,19 +102,20 @@ _FOLDED: dict[type[nn.Module], type[FoldedConv2d]] = {
 
 
 def fold(tower: nn.Module, image: Tensor) -> None:
-    """Fold every batch norm whose input is the output of a plain convolution, in place.
+    """Fold every batch norm that directly follows a plain convolution, in place.
 
-    `image` is a batch to run the tower on once, to see what follows what.
+    `image` is a batch to run the tower on once, to see which module follows which.
     """
     for convolution, norm in _pairs(tower, image):
         convolution.norm = (norm,)  # type: ignore[assignment]
         convolution.clamps = _is_clamped(convolution, norm)  # type: ignore[assignment]
         convolution.__class__ = _FOLDED[type(convolution)]
+        # The norm is still called: gates hook its output, and its weights keep their names.
         norm.forward = _Applied(norm, bool(convolution.clamps))  # type: ignore[method-assign, assignment]
 
 
 def unfold(tower: nn.Module) -> None:
-    """Undo `fold`, for whoever changes what a convolution computes (LoRA)."""
+    """Undo `fold`, for code that changes a convolution's computation (LoRA)."""
     for module in tower.modules():
         if isinstance(module, FoldedConv2d):
             del module.norm[0].forward
@@ -121,9 +126,9 @@ def unfold(tower: nn.Module) -> None:
 
 
 class _Applied:
-    """Forward of a batch norm that the convolution before it has applied: what is left to do.
+    """The forward pass of a folded batch norm: only its drop-out and activation remain.
 
-    timm's batch norms also hold the activation that follows.
+    timm's batch norms also contain the activation that follows.
     """
 
     def __init__(self, norm: nn.BatchNorm2d, clamps: bool) -> None:
@@ -143,7 +148,7 @@ def _pairs(tower: nn.Module, image: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNor
     if not norms:
         return []
     made: dict[int, nn.Conv2d] = {}
-    kept: list[Any] = []  # outputs stay alive, so that no two have one id
+    kept: list[Any] = []  # keeps outputs alive, so that no two share an id
     pairs: dict[nn.Module, tuple[nn.Conv2d, nn.BatchNorm2d]] = {}
 
     def conv_ran(module: nn.Module, _: Any, output: Tensor) -> None:

@@ -1,8 +1,9 @@
-"""Gates: how familiar an image is, by its earliest features, and who answers for it.
+"""Gates: measure by its early features how familiar an image is, and decide which model answers.
 
-Early layers see texture, colour and line, which differ between a photo, a sketch and a night shot
-of one thing, and little of what the thing is. So their statistics tell whether an image is of the
-kind that a run was trained on, where last-layer features tell whether it shows the same thing.
+Early layers see texture, colour and line. These differ between a photo, a sketch and a night shot
+of the same thing, and say little about what the thing is. So their statistics tell whether an image
+is of the kind that a run was trained on. Last-layer features tell instead whether it shows the same
+thing.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from core.models.clip import ClipModel
 
 FAMILIAR = 0.5
-"""The g from which an image counts as familiar: it is at most as far away as the threshold."""
+"""The g from which an image counts as familiar: its distance is at most the threshold."""
 _EARLY = (
     ("conv1", "transformer.resblocks.0"),  # open_clip's vision transformers
     ("trunk.bn1", "trunk.blocks.0"),  # timm: EfficientNets
@@ -34,55 +35,58 @@ _TIMM_VIT = ("trunk.patch_embed", "trunk.blocks.0")
 
 
 def early_layers(tower: nn.Module) -> tuple[str, ...]:
-    """The modules of an image tower whose outputs a gate reads; none in a tower of unknown build.
+    """The modules of an image tower whose outputs a gate reads; empty for an unknown kind of tower.
 
-    For a vision transformer the tokens after patch embedding and after the first block; for a
-    convolutional tower what its first blocks give.
+    For a vision transformer: the tokens after patch embedding and after the first block. For a
+    convolutional tower: the outputs of its first blocks.
     """
     names = {name for name, _ in tower.named_modules()}
     candidates = (_TIMM_VIT, *_EARLY)
     return next((layers for layers in candidates if names.issuperset(layers)), ())
 
 
-Heard = dict[str, Tensor]
-"""What layers gave, by their names."""
+LayerOutputs = dict[str, Tensor]
+"""The outputs of layers, by layer name."""
 
 
-class _Enough(Exception):
-    """The last early layer has spoken: the rest of the tower need not run."""
+class _EndOfPass(Exception):
+    """Ends a forward pass after the last early layer: the rest of the tower need not run."""
 
 
 @contextlib.contextmanager
 def reading(
-    tower: nn.Module, layers: Sequence[str], going_on: Callable[[Heard], Tensor] | None = None
-) -> Iterator[Heard]:
-    """What the layers gave to the last forward pass of this thread.
+    tower: nn.Module,
+    layers: Sequence[str],
+    going_on: Callable[[LayerOutputs], Tensor] | None = None,
+) -> Iterator[LayerOutputs]:
+    """The outputs of these layers in the last forward pass of this thread.
 
-    `going_on` is given that when the last of them has spoken, and gives back the places `(n,)` of
-    the images that the rest of the tower is for: the pass is of these alone from there on. For none
-    it ends there, and the block of the caller with it.
+    `going_on` gets them after the last of these layers and returns the positions `(n,)` of the
+    images that the rest of the tower must see. The pass continues with these images alone. If there
+    are none, the pass ends there, and so does the body of the caller's `with` statement.
     """
-    heard: Heard = {}
+    by_layer: LayerOutputs = {}
     thread = threading.get_ident()
 
     def listen(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
-            if threading.get_ident() != thread:  # the tower may be another thread's, too
+            if threading.get_ident() != thread:  # another thread may use the same tower
                 return None
-            heard[name] = output
+            by_layer[name] = output
             if going_on is None or name != layers[-1]:
                 return None
-            places = going_on(heard)
+            places = going_on(by_layer)
             if not len(places):
-                raise _Enough
+                raise _EndOfPass
             return output if len(places) == len(output) else output[places]
 
         return hook
 
+    # Forward hooks may replace the output: so the later layers run on fewer images.
     hooks = [tower.get_submodule(name).register_forward_hook(listen(name)) for name in layers]
     try:
-        yield heard
-    except _Enough:
+        yield by_layer
+    except _EndOfPass:
         pass
     finally:
         for hook in hooks:
@@ -90,7 +94,8 @@ def reading(
 
 
 def position_statistics(outputs: Sequence[Tensor]) -> Tensor:
-    """Mean and standard deviation over positions of every channel, of all layers: `(B, S)` in fp32.
+    """Mean and standard deviation over positions, for every channel of all layers: `(B, S)` in
+    fp32.
 
     Outputs are `(B, C, H, W)` of a convolution or `(B, L, C)` of tokens.
     """
@@ -105,9 +110,9 @@ def position_statistics(outputs: Sequence[Tensor]) -> Tensor:
 
 @torch.inference_mode()
 def early_statistics(clip: "ClipModel", root: Path, items: Sequence[Item]) -> Tensor:
-    """`(N, S)` on the CPU: the early statistics of the evaluation views, by CLIP's frozen tower.
+    """The early statistics `(N, S)` of the evaluation views from CLIP's frozen tower, on the CPU.
 
-    The tower runs no further than it must.
+    The tower runs only as far as needed.
     """
     layers = early_layers(clip.model.visual)
     batches = clip.pixels(root).evaluation_batches(items, EVALUATION_BATCH)
@@ -115,11 +120,11 @@ def early_statistics(clip: "ClipModel", root: Path, items: Sequence[Item]) -> Te
 
 
 def statistics_of(classifier: Classifier, layers: Sequence[str], images: Tensor) -> Tensor:
-    """`(B, S)`: the early statistics of images by a classifier's tower, which runs no further."""
-    nobody = torch.empty(0)
-    with reading(classifier.tower, layers, lambda _: nobody) as heard:
+    """The early statistics `(B, S)` of images from a classifier's tower, which runs no further."""
+    no_images = torch.empty(0)
+    with reading(classifier.tower, layers, lambda _: no_images) as by_layer:
         classifier.features(images)
-    return position_statistics([heard[name] for name in layers])
+    return position_statistics([by_layer[name] for name in layers])
 
 
 class Gate(nn.Module):
@@ -166,10 +171,11 @@ class Gate(nn.Module):
 def nearest_distances(
     rows: Tensor, bank: Tensor, neighbours: int, leave_self_out: bool = False
 ) -> Tensor:
-    """Mean distance of each row `(B, S)` to its nearest rows of the bank `(M, S)`: `(B,)`.
+    """The mean distance `(B,)` of each row `(B, S)` to its nearest rows of the bank `(M, S)`.
 
-    `leave_self_out`: they are the same rows, and none is its own neighbour.
+    `leave_self_out`: rows and bank are the same, and no row counts as its own neighbour.
     """
+    # Products would lose the small distances between near rows to rounding.
     distances = torch.cdist(rows, bank, compute_mode="donot_use_mm_for_euclid_dist")
     if leave_self_out:
         distances.fill_diagonal_(torch.inf)
@@ -193,16 +199,19 @@ def mixed_answers(
 
 
 def tuned_share(familiarity: Tensor, unfamiliar: float) -> Tensor:
-    """v = g + (1 − g)·w `(N,)`: the share of the tuned classifier in each answer, from g and w."""
+    """v = g + (1 − g)·w `(N,)`: the share of the fine-tuned classifier in each answer, from g and
+    w.
+    """
     return familiarity + (1 - familiarity) * unfamiliar
 
 
 class SteadyClassifier(nn.Module):
-    """`(B, 3, H, W) → (B, C)`: zero-shot and tuned classifier, one share of each for every image.
+    """`(B, 3, H, W) → (B, C)`: mixes the zero-shot and the fine-tuned classifier image by image.
 
-    v(x) = g(x) + (1 − g(x))·w. A familiar image is the tuned classifier's; of an unfamiliar one it
-    gets w. A `hard` gate rounds v, so that one classifier answers each image: the frozen tower's
-    early layers see them all, the rest of it the unfamiliar ones, and the tuned tower the others.
+    v(x) = g(x) + (1 − g(x))·w is the share of the fine-tuned classifier: 1 for a familiar image, w
+    for an unfamiliar one. A `hard` gate rounds v, so that one classifier answers each image. Then
+    the early layers of the frozen tower see all images, the rest of that tower sees the unfamiliar
+    ones, and the fine-tuned tower sees the others.
     """
 
     def __init__(
@@ -214,7 +223,9 @@ class SteadyClassifier(nn.Module):
         temperatures: tuple[float, float],
         hard: bool = False,
     ) -> None:
-        """`unfamiliar` is w; `temperatures` those of zero-shot and of the tuned classifier."""
+        """`unfamiliar` is w; `temperatures` are those of the zero-shot and the fine-tuned
+        classifier.
+        """
         super().__init__()
         self.zero_shot, self.tuned, self.gate = zero_shot, tuned, gate
         self.unfamiliar = unfamiliar
@@ -235,27 +246,27 @@ class SteadyClassifier(nn.Module):
         images = self.zero_shot.normalised(images)  # once for both
         return self._one_each(images) if self.hard else self._both(images)
 
-    def gated(self, heard: Heard) -> tuple[Tensor, Tensor]:
-        """g and v `(B,)` from what the early layers gave."""
-        outputs = [heard[name] for name in self.gate.layers]
+    def gated(self, by_layer: LayerOutputs) -> tuple[Tensor, Tensor]:
+        """g and v `(B,)` from the outputs of the early layers."""
+        outputs = [by_layer[name] for name in self.gate.layers]
         familiarity: Tensor = self.gate(position_statistics(outputs))
         return familiarity, self.share(familiarity)
 
     def _both(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with reading(self.zero_shot.tower, self.gate.layers) as heard:
+        with reading(self.zero_shot.tower, self.gate.layers) as by_layer:
             before = self.zero_shot(images)
-        familiarity, share = self.gated(heard)
+        familiarity, share = self.gated(by_layer)
         after = self.tuned(images)
         return mixed_answers(before, after, share, self.temperatures), familiarity, share
 
     def _one_each(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         gated: list[Tensor] = []
 
-        def unfamiliar(heard: Heard) -> Tensor:
-            gated[:] = self.gated(heard)
+        def unfamiliar(by_layer: LayerOutputs) -> Tensor:
+            gated[:] = self.gated(by_layer)
             return (gated[1] == 0).nonzero().flatten()
 
-        logits = {}  # by v
+        logits = {}  # by v; a model that no image needs has no entry
         with reading(self.zero_shot.tower, self.gate.layers, unfamiliar):
             logits[0] = self.zero_shot(images)
         familiarity, share = gated
@@ -272,7 +283,9 @@ class SteadyClassifier(nn.Module):
     def outputs_of(
         self, clip: "ClipModel", root: Path, items: Sequence[Item]
     ) -> tuple[Tensor, Tensor]:
-        """As `Predictor` says; its features are `(N, 0)`, since its two towers share no space."""
+        """See `Predictor`. Its features are `(N, 0)`: the two towers have no common feature
+        space.
+        """
         before = self.zero_shot.outputs_of(clip, root, items)[1]
         after = self.tuned.outputs_of(clip, root, items)[1]
         statistics = clip.early_statistics(root, items).to(self.gate.bank.device)
@@ -288,7 +301,7 @@ def gate_state(gate: Gate) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def gate_from(state: Mapping[str, Tensor], told: Mapping[str, str]) -> Gate:
-    """The gate of `gate_state`."""
+    """Rebuilds the gate that `gate_state` saved."""
     return Gate(
         state["mean"],
         state["std"],

@@ -1,4 +1,4 @@
-"""Heads: logits from unit image features. What a method learns about the classes lies here."""
+"""Heads: logits from unit image features. A head holds what a method learns about the classes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,43 +12,43 @@ if TYPE_CHECKING:
 
 
 class Head(nn.Module, ABC):
-    """Logits `(B, C)` in fp32 from unit features `(B, D)`, whatever the arithmetic around it."""
+    """Logits `(B, C)` in fp32 from unit features `(B, D)`, in fp32 even under autocast."""
 
     kind: ClassVar[str]
-    """Written beside saved weights, so that they find their class again."""
+    """Saved with the weights, so that loading finds the right class."""
     formula: ClassVar[str]
-    """How the logits follow from the tensors that an export holds, for a stranger."""
+    """The formula of the logits in terms of the exported tensors, for readers of an export."""
     code: ClassVar[str] = 'logits = features @ head["weight"].T + head.get("bias", 0)'
-    """The same in Python: from unit `features` and the tensors as `head`."""
+    """The same formula in Python, with unit `features` and the tensors as `head`."""
 
     @classmethod
     @abstractmethod
     def shaped_like(cls, state: Mapping[str, Tensor], clip: "ClipModel") -> Self:
-        """A head that `load_state_dict(state)` fits; its values mean nothing yet."""
+        """A head that `load_state_dict(state)` fits; its values have no meaning yet."""
 
     @abstractmethod
     def origin(self, clip: "ClipModel", prototypes: Tensor) -> "Head":
-        """The head with the same tensors by name and zero-shot's logits: WiSE-FT's starting point.
+        """A head with the same tensor names and zero-shot's logits: the starting point of WiSE-FT.
 
         `prototypes` are the unit zero-shot head `(C, D)`.
         """
 
     @abstractmethod
     def exported(self) -> dict[str, Tensor]:
-        """The tensors that `formula` speaks of, on the CPU; τ is folded into the weight."""
+        """The tensors that `formula` uses, on the CPU; τ is part of the weight."""
 
     def text_tower(self, clip: "ClipModel") -> nn.Module:
-        """The text tower that belongs to this head, with open_clip's names: CLIP's own, unless the
-        head has tuned another.
+        """The text tower of this head, with open_clip's names: CLIP's own, unless the head has
+        trained a copy.
         """
         tower: nn.Module = clip.model
         return tower
 
 
 class LinearHead(Head):
-    """Cosine logits under one of the two conventions of the literature.
+    """Cosine logits in one of the two conventions of the literature.
 
-    Both give the same zero-shot logits and train differently. `fold_scale=False`: unit rows at the
+    Both give the same zero-shot logits but train differently. `fold_scale=False`: unit rows at the
     start, no bias, logits τ·f̂Wᵀ with τ constant (Lipsum-FT). `fold_scale=True`: rows of length τ
     and a trainable bias that starts at zero, logits f̂Wᵀ + b (WiSE-FT, FLYP, FD-Align).
     """
@@ -71,7 +71,7 @@ class LinearHead(Head):
         return cls(torch.zeros_like(state["weight"]), clip.logit_scale, "bias" in state)
 
     def origin(self, clip: "ClipModel", prototypes: Tensor) -> "LinearHead":
-        """The zero-shot head under the same convention."""
+        """The zero-shot head in the same convention."""
         return LinearHead(prototypes, clip.logit_scale, self.fold_scale)
 
     def forward(self, features: Tensor) -> Tensor:

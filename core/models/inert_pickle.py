@@ -1,9 +1,9 @@
-"""A pickle read as a document: what it would build, described, with nothing of it run.
+"""Reads a pickle as a document: describes the objects that it would build, and runs none of it.
 
-A pickle is a program for a small stack machine. This one has the same stack and no instruction that
-calls anything: a class or function that the file names is an `Named`, and whatever would be made by
-calling it is a `Made` with the name and the arguments. So a file from a stranger can at worst say
-nonsense.
+A pickle is a program for a small stack machine. This reader has the same stack, but none of its
+instructions calls anything. A class or function that the file names becomes a `PickledName`. An
+object that a call would create becomes a `PickledObject`, with the callable and its arguments. So a
+file from a stranger can at worst give a wrong description.
 """
 
 import pickletools
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 MOST_STEPS = 8_000_000
-"""Instructions that are followed: a checkpoint with its optimiser has some ten thousand."""
+"""The most instructions that are followed; a checkpoint with its optimiser has about ten
+thousand.
+"""
 _MARK = object()
 _PLAIN = {
     "NONE": None,
@@ -29,11 +31,11 @@ _OrderedDict = ("collections", "OrderedDict")
 
 
 class NotInert(ValueError):
-    """The bytes are no pickle, or one that no program writes."""
+    """The bytes are not a pickle, or not one that any program writes."""
 
 
 @dataclass(frozen=True)
-class Named:
+class PickledName:
     """A class or function that a pickle names."""
 
     module: str
@@ -41,8 +43,10 @@ class Named:
 
 
 @dataclass(eq=False)
-class Made:
-    """What calling `of` with `args` would have made, and what was put into it."""
+class PickledObject:
+    """A described object: calling `of` with `args` would create it; the rest is what was put into
+    it.
+    """
 
     of: Any
     args: tuple[Any, ...] = ()
@@ -51,22 +55,24 @@ class Made:
     items: list[Any] = field(default_factory=list)
 
     def called(self, module: str, *names: str) -> bool:
-        """Whether it was made by one of these functions or classes."""
-        return isinstance(self.of, Named) and self.of.module == module and self.of.name in names
+        """True if one of these functions or classes would create it."""
+        return (
+            isinstance(self.of, PickledName) and self.of.module == module and self.of.name in names
+        )
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Something that lies outside of the pickle: PyTorch's storages."""
+class StorageReference:
+    """A reference to data outside of the pickle: PyTorch's storages."""
 
     told: Any
 
 
 def read_pickle(file: IO[bytes]) -> Any:
-    """What the next pickle in the file describes: dicts, lists, tuples, texts and numbers as they
-    are, all else as `Made`, `Named` and `Kept`. Raises `NotInert`.
+    """Describes the next pickle in the file: dicts, lists, tuples, texts and numbers as they are,
+    everything else as `PickledObject`, `PickledName` and `StorageReference`. Raises `NotInert`.
 
-    Sets come as lists, and keys of dicts that are neither text nor number are left out.
+    Sets come as lists. Dict entries whose key is neither text nor number are left out.
     """
     try:
         return _Machine().run(file)
@@ -94,10 +100,11 @@ class _Machine:
         elif name in _PLAIN:
             self._stack.append(_PLAIN[name])
         elif name not in _NOTHING_TO_DO:
+            # An instruction without a method raises AttributeError: nothing unknown is skipped.
             getattr(self, f"_{name.lower()}")(argument)
 
     def _to_mark(self) -> list[Any]:
-        """Takes what lies above the last mark, and the mark."""
+        """Removes everything above the last mark, and the mark, and returns it."""
         place = len(self._stack) - 1
         while self._stack[place] is not _MARK:
             place -= 1
@@ -188,11 +195,11 @@ class _Machine:
 
     def _global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
-        self._stack.append(Named(module, name))
+        self._stack.append(PickledName(module, name))
 
     def _stack_global(self, _: Any) -> None:
         name, module = self._stack.pop(), self._stack.pop()
-        self._stack.append(Named(str(module), str(name)))
+        self._stack.append(PickledName(str(module), str(name)))
 
     def _reduce(self, _: Any) -> None:
         args, of = self._stack.pop(), self._stack.pop()
@@ -206,7 +213,7 @@ class _Machine:
 
     def _inst(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
-        self._stack.append(_made(Named(module, name), tuple(self._to_mark())))
+        self._stack.append(_made(PickledName(module, name), tuple(self._to_mark())))
 
     def _obj(self, _: Any) -> None:
         of, *args = self._to_mark()
@@ -214,43 +221,43 @@ class _Machine:
 
     def _build(self, _: Any) -> None:
         state = self._stack.pop()
-        if isinstance(self._stack[-1], Made):
+        if isinstance(self._stack[-1], PickledObject):
             self._stack[-1].state = state
 
     def _persid(self, argument: str) -> None:
-        self._stack.append(Kept(argument))
+        self._stack.append(StorageReference(argument))
 
     def _binpersid(self, _: Any) -> None:
-        self._stack.append(Kept(self._stack.pop()))
+        self._stack.append(StorageReference(self._stack.pop()))
 
 
 def _made(of: Any, args: Any) -> Any:
-    """An ordered dict is a dict; all else is described."""
-    if isinstance(of, Named) and (of.module, of.name) == _OrderedDict:
+    """An ordered dict becomes a dict; everything else is described."""
+    if isinstance(of, PickledName) and (of.module, of.name) == _OrderedDict:
         pairs = args[0] if args else []
         made: dict[Any, Any] = {}
         _fill(made, [part for pair in pairs for part in pair])
         return made
-    return Made(of, args if isinstance(args, tuple) else (args,))
+    return PickledObject(of, args if isinstance(args, tuple) else (args,))
 
 
 def _items_of(value: Any) -> list[Any]:
-    found = value.items if isinstance(value, Made) else value
+    found = value.items if isinstance(value, PickledObject) else value
     if not isinstance(found, list):
         raise NotInert("it adds to something that is no list")
     return found
 
 
 def _entries_of(value: Any) -> dict[Any, Any]:
-    found = value.entries if isinstance(value, Made) else value
+    found = value.entries if isinstance(value, PickledObject) else value
     if not isinstance(found, dict):
         raise NotInert("it adds to something that is no dict")
     return found
 
 
 def _fill(target: dict[Any, Any], flat: list[Any]) -> None:
-    """Keys and values in turn. Other keys than text and numbers could be nested without end, and
-    hashing one would then end the process.
+    """Adds alternating keys and values. Keys other than text and numbers are skipped: they could be
+    nested without end, and hashing such a key would crash the process.
     """
     for key, value in zip(flat[::2], flat[1::2], strict=True):
         if isinstance(key, str | int | float):

@@ -1,4 +1,4 @@
-"""LoRA: low-rank adapters in place of a tower's own weights while it trains (arXiv 2106.09685)."""
+"""LoRA: trains low-rank adapters instead of a tower's own weights (arXiv 2106.09685)."""
 
 import re
 from collections.abc import Callable
@@ -12,28 +12,28 @@ from core.models.attention import is_joint, self_attention
 from core.models.fast import make_plain
 
 Calls = dict[nn.Module, tuple[Any, ...]]
-"""The modules that a forward pass calls, and what it gave them."""
+"""The modules that a forward pass calls, and their inputs."""
 ADAPTER = "lora_"
-"""Stands in the name of every adapter's weight, and of no other."""
+"""Part of the name of every adapter weight, and of no other weight."""
 
 
 def add_adapters(
     tower: nn.Module, call: Callable[[], object], rank: int, alpha: float, seed: int
 ) -> None:
-    """Adapt `tower` in place: W + (alpha/rank)·BA. B starts at zero; A is drawn by `seed`.
+    """Adapt `tower` in place: W + (alpha/rank)·BA. B starts at zero; A is drawn with `seed`.
 
-    `call` runs the tower once on anything, to see what it calls. Adapted are, of any open_clip
-    tower: linear layers; attention (`nn.MultiheadAttention`, its joint input projection and its
-    output projection); convolutions that are not grouped, and are pointwise or pad with plain
-    zeros. Not adapted: depthwise and grouped convolutions, timm's TensorFlow-style convolutions
-    larger than 1×1 (their padding is computed on the way), the attention pool of CLIP's ResNets (it
-    reads the weights of its layers without calling them), norms, embeddings, and projections that
-    are bare matrices, as those of CLIP's own towers are.
+    `call` runs the tower once on any input, to see what it calls. In any open_clip tower, these are
+    adapted: linear layers; attention (`nn.MultiheadAttention`, its joint input projection and its
+    output projection); convolutions without groups that are pointwise or pad with plain zeros.
+    These are not adapted: depthwise and grouped convolutions; timm's TensorFlow-style convolutions
+    larger than 1×1 (they compute their padding at run time); the attention pool of CLIP's ResNets
+    (it reads the weights of its layers without calling them); norms; embeddings; and projections
+    that are bare matrices, as in CLIP's own towers.
     """
     from peft import LoraConfig  # seconds of imports that only LoRA needs
     from peft.tuners.lora import LoraModel
 
-    make_plain(tower)  # an adapter adds to what a convolution computes, before its batch norm
+    make_plain(tower)  # an adapter changes the convolution, before its batch norm
     _open_attention(tower, _calls(tower, call))
     called = _calls(tower, call)
     names = [n for n, m in tower.named_modules() if m in called and _can_be_adapted(m)]
@@ -50,7 +50,7 @@ def add_adapters(
 
 
 def merge_adapters(module: nn.Module) -> None:
-    """Make all adapters part of the plain weights, under the names that these had before."""
+    """Merge all adapters into the plain weights, under the names that these had before."""
     if not has_adapters(module):
         return
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -65,12 +65,12 @@ def merge_adapters(module: nn.Module) -> None:
 
 
 def has_adapters(module: nn.Module) -> bool:
-    """Whether there are adapters in it."""
+    """True if the module contains adapters."""
     return any(ADAPTER in name for name, _ in module.named_parameters())
 
 
 def only_adapters(tower: nn.Module) -> nn.Module:
-    """The same tower with nothing but its adapters trainable; left alone where it has none."""
+    """The same tower with only its adapters trainable; unchanged if it has none."""
     if has_adapters(tower):
         for name, parameter in tower.named_parameters():
             parameter.requires_grad_(ADAPTER in name)
@@ -79,10 +79,11 @@ def only_adapters(tower: nn.Module) -> nn.Module:
 
 class OpenAttention(nn.Module):
     """A multi-head attention whose two projections are layers that are called, so that they can be
-    adapted like any other.
+    adapted like any other layer.
 
-    peft (0.21) can adapt `nn.MultiheadAttention` itself, but adds the output projection's update
-    twice and subtracts it from the frozen weights again after every forward pass, which drift.
+    peft (0.21) can adapt `nn.MultiheadAttention` itself. But it adds the output projection's update
+    twice, and it subtracts the update from the frozen weights after every forward pass, so they
+    drift.
     """
 
     def __init__(self, attention: nn.MultiheadAttention) -> None:
@@ -94,7 +95,7 @@ class OpenAttention(nn.Module):
         self.out_proj = nn.Linear(width, width, device="meta")
         self.out_proj.weight = attention.out_proj.weight
         self.out_proj.bias = attention.out_proj.bias
-        self._attention = [attention]  # in a list: not a part whose weights would be listed twice
+        self._attention = [attention]  # in a list: no submodule, or its weights count twice
 
     def forward(
         self,
@@ -104,13 +105,13 @@ class OpenAttention(nn.Module):
         need_weights: bool = False,
         attn_mask: Tensor | None = None,
     ) -> tuple[Tensor, None]:
-        """Self-attention as open_clip asks for it; the weights are not returned."""
+        """Self-attention as open_clip calls it; it does not return the attention weights."""
         x = query if self.batch_first else query.transpose(0, 1)  # (N, L, E)
         out = self_attention(x, self.heads, self.in_proj, self.out_proj, attn_mask)
         return out if self.batch_first else out.transpose(0, 1), None
 
     def closed(self) -> nn.MultiheadAttention:
-        """The attention that this was made of, with the weights as they are now."""
+        """The original attention with the current weights."""
         attention: Any = self._attention[0]
         attention.in_proj_weight = self.in_proj.weight
         attention.out_proj.weight = self.out_proj.weight
@@ -124,7 +125,7 @@ def _open_attention(tower: nn.Module, calls: Calls) -> None:
 
 
 def _children(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
-    """(parent, name, child) of every module inside, outer ones first."""
+    """(parent, name, child) of every module inside, outer modules first."""
     return [
         (parent, name, child)
         for parent in module.modules()
@@ -133,7 +134,7 @@ def _children(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
 
 
 def added(tower: nn.Module) -> list[Tensor]:
-    """(alpha/rank)·BA of every adapter in the tower, with gradients: how far its weight moved."""
+    """(alpha/rank)·BA of every adapter in the tower, with gradients: the change of its weight."""
     layers: list[Any] = [module for module in tower.modules() if hasattr(module, "lora_A")]
     return [layer.get_delta_weight("default") for layer in layers]
 
@@ -160,7 +161,7 @@ def _can_be_adapted(module: nn.Module) -> bool:
 
 
 def _is_plain(attention: nn.MultiheadAttention, inputs: tuple[Any, ...] | None) -> bool:
-    """Self-attention whose queries, keys and values are projected by one matrix."""
+    """True for self-attention whose queries, keys and values are projected by one matrix."""
     return (
         inputs is not None
         and all(given is inputs[0] for given in inputs[:3])

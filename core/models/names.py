@@ -1,4 +1,4 @@
-"""Names of models and the places that they speak of. Imports no torch.
+"""Names of models, and the files that they refer to. Imports no torch.
 
 A model is named `embedded`, ARCHITECTURE/TAG, ARCHITECTURE/path/to/weights, a folder, `hf-hub:…`,
 or MODEL+path/to/tower, which is any of these with another image tower.
@@ -16,8 +16,8 @@ HUB, FOLDER = "hf-hub:", "local-dir:"
 
 
 def absolute(name: str) -> str:
-    """The same model, with every path in its name absolute: it means the same after a `cd`, and to
-    the worker that trains it.
+    """The same model with every path in its name made absolute: the name keeps its meaning after a
+    `cd` and for the worker that trains it.
     """
     base, tower = with_tower(name)
     if tower:
@@ -29,7 +29,7 @@ def absolute(name: str) -> str:
         return _absolute(path)
     architecture, _, rest = name.partition("/")
     if is_architecture(architecture):
-        # A tag has neither, and one of that name comes before a file of that name.
+        # A tag contains neither, and a tag takes precedence over a file of the same name.
         is_path = "/" in rest or "." in rest or os.sep in rest
         exists = is_path and os.path.exists(os.path.expanduser(rest))
         return f"{architecture}/{_absolute(rest)}" if exists else name
@@ -37,9 +37,9 @@ def absolute(name: str) -> str:
 
 
 def with_tower(name: str) -> tuple[str, str]:
-    """MODEL and FILE of MODEL+FILE; an empty FILE for a name of another form.
+    """MODEL and FILE of MODEL+FILE; FILE is empty if the name has another form.
 
-    A path may have a plus in it: what is there as it is named is no tower.
+    A path may contain a plus: if the whole name exists as a path, it has no tower.
     """
     path = name.removeprefix(FOLDER)
     architecture, _, rest = path.partition("/")
@@ -53,7 +53,7 @@ def with_tower(name: str) -> tuple[str, str]:
 
 
 def files_of(name: str) -> list[Path]:
-    """The files of this machine that a model is read from, so that a change of one is noticed."""
+    """The files on this machine that a model is read from, to notice when one changes."""
     base, tower = with_tower(name)
     if tower:
         return [*files_of(base), *_files(tower)]
@@ -65,13 +65,13 @@ def files_of(name: str) -> list[Path]:
 
 
 def is_architecture(name: str) -> bool:
-    """Whether open_clip lists an architecture of that name."""
+    """True if open_clip lists an architecture of that name."""
     return name in architectures()
 
 
 @functools.cache
 def architectures() -> frozenset[str]:
-    """The architectures that open_clip lists, by the files of its package alone."""
+    """The architectures that open_clip lists, read from the files of its package alone."""
     package = importlib.util.find_spec("open_clip")
     if package is None or package.origin is None:
         return frozenset()

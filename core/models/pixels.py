@@ -1,4 +1,4 @@
-"""`PixelStore`: every image of a data set is decoded once, within a bound on memory."""
+"""`PixelStore`: decodes every image of a data set once, within a memory limit."""
 
 import os
 from collections import OrderedDict
@@ -15,7 +15,7 @@ from core.data.images import read_image
 from core.models.transforms import Augmentation, Preprocess
 
 MEMORY_BYTES = int(os.environ.get("EVENKEEL_PIXEL_MEMORY_MIB", 2048)) << 20
-"""A field of `jobs.settings.Settings`, which hands it to every process that it starts."""
+"""Set by a field of `jobs.settings.Settings`, which passes it to every process that it starts."""
 
 
 class PixelStore:
@@ -27,7 +27,7 @@ class PixelStore:
         self.root = root
         self.preprocess = preprocess
         self.limit_bytes = memory_bytes
-        """The most that decoded images may take."""
+        """The most bytes that decoded images may take."""
         self._held: OrderedDict[tuple[str, str], Tensor] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
@@ -35,7 +35,7 @@ class PixelStore:
 
     @property
     def held_bytes(self) -> int:
-        """What decoded images take now."""
+        """The bytes that decoded images take now."""
         return self._bytes
 
     def evaluation(self, items: Sequence[Item]) -> Tensor:
@@ -45,7 +45,7 @@ class PixelStore:
     def training(
         self, items: Sequence[Item], augmentation: Augmentation, seed: int, view: int
     ) -> Tensor:
-        """Augmented views number `view`; the same arguments always give the same pixels."""
+        """Training views number `view`; the same arguments always give the same pixels."""
         size = self.preprocess.size
 
         def draw(item: Item) -> Tensor:
@@ -54,7 +54,9 @@ class PixelStore:
         return torch.stack(list(self._threads.map(draw, items)))
 
     def evaluation_batches(self, items: Sequence[Item], size: int) -> Iterator[Tensor]:
-        """All items in order, `size` at a time; the next is decoded while this one is used."""
+        """All items in order, `size` at a time; the next batch is decoded while this one is
+        used.
+        """
         chunks = [items[start : start + size] for start in range(0, len(items), size)]
         with ThreadPoolExecutor(max_workers=1) as ahead:
             pending = [ahead.submit(self.evaluation, chunk) for chunk in chunks[:1]]

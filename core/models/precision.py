@@ -1,4 +1,4 @@
-"""Which device and which arithmetic: chosen by what the hardware does fast, never assumed."""
+"""Chooses device and arithmetic by what the hardware does fast."""
 
 import functools
 import math
@@ -12,8 +12,9 @@ from torch import nn
 from core.errors import UserError
 
 LEAST_GAIN = 1.2
-"""Of bf16 over fp32: far from what was measured on either kind of CPU (0.55; 2.4 and more), so that
-the choice is the same every time."""
+"""The gain of bf16 over fp32 that is needed. It is far from the gains measured on either kind of
+CPU (0.55; 2.4 and more), so the choice is the same every time.
+"""
 _LEFT, _RIGHT, _TRIALS = (256, 768), (768, 768), 25
 
 
@@ -30,12 +31,12 @@ class Precision:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False)
 
     def describe(self) -> dict[str, str]:
-        """For the record."""
+        """Device and precision for the record."""
         return {"device": str(self.device), "precision": str(self.dtype).removeprefix("torch.")}
 
 
 def choose_device(asked: str) -> torch.device:
-    """`auto` is the first GPU, else the CPU. A device that is not there is a `UserError`."""
+    """`auto` is the first GPU, else the CPU. A missing device is a `UserError`."""
     if asked == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -69,7 +70,7 @@ def _has_bf16(device: torch.device) -> bool:
 
 
 def _gains_by_bf16(device: torch.device, tower: nn.Module) -> bool:
-    """Measures last: a convolutional tower and fp32 on request need not wait for it."""
+    """True if bf16 is faster. It measures last: a convolutional tower needs no measurement."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
     if device.type != "cpu" or _is_convolutional(tower):
@@ -79,11 +80,11 @@ def _gains_by_bf16(device: torch.device, tower: nn.Module) -> bool:
 
 @functools.cache
 def bf16_gain() -> float:
-    """How much faster this CPU multiplies matrices in bf16 than in fp32, measured in 0.1 seconds.
+    """The speed of matrix products in bf16 on this CPU relative to fp32, measured in 0.1 seconds.
 
-    Having the instructions is not enough: an Emerald Rapids whose tile registers (AMX) a virtual
-    machine hides is half as fast in bf16 (0.5 to 0.6 here). The shortest of many products, in
-    turns, is what nobody else on the machine has disturbed.
+    Having the instructions is not enough: an Emerald Rapids whose tile registers (AMX) are hidden
+    by a virtual machine is half as fast in bf16 (0.5 to 0.6 here). The two types take turns, and
+    the shortest of many products counts, because other programs disturb it least.
     """
     shortest = dict.fromkeys((torch.float32, torch.bfloat16), math.inf)
     pairs = {
@@ -98,5 +99,5 @@ def bf16_gain() -> float:
 
 
 def _is_convolutional(tower: nn.Module) -> bool:
-    """More than a patch embedding's worth of convolutions."""
+    """True if the tower has more convolutions than a patch embedding."""
     return sum(isinstance(module, nn.Conv2d) for module in tower.modules()) > 4

@@ -1,4 +1,4 @@
-"""Text prototypes: one vector a class (zero-shot head) and one a template (context head)."""
+"""Text prototypes: one vector per class (zero-shot head) and one per template (context head)."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,8 +11,8 @@ from core.models.clip import TEXT_BATCH, ClipModel, unit
 
 
 def class_prototypes(clip: ClipModel, names: Sequence[str], templates: Sequence[str]) -> Tensor:
-    """Unit `(C, D)`: the zero-shot head, every prompt normalised before and after averaging over
-    templates.
+    """The zero-shot head: unit rows `(C, D)`. Every prompt is normalised before and after averaging
+    over templates.
 
     CLIP (arXiv 2103.00020) §3.1.4; the same in the official code of FD-Align, Lipsum-FT, FLYP and
     WiSE-FT.
@@ -21,7 +21,7 @@ def class_prototypes(clip: ClipModel, names: Sequence[str], templates: Sequence[
 
 
 def context_prototypes(clip: ClipModel, names: Sequence[str], templates: Sequence[str]) -> Tensor:
-    """Unit `(T, D)`: what a template says whatever the class, averaged over classes instead of
+    """The context head: unit rows `(T, D)`, one per template, averaged over classes instead of
     templates.
 
     The spurious prototypes of FD-Align (arXiv 2310.15105) before their correction, and CAR-FT's
@@ -31,15 +31,15 @@ def context_prototypes(clip: ClipModel, names: Sequence[str], templates: Sequenc
 
 
 def contexts_of(clip: ClipModel, task: FewShotTask, templates: Sequence[str]) -> Tensor:
-    """The context prototypes `(T, D)` of a run: over the classes that it trains on."""
+    """The context prototypes `(T, D)` of a run, over the classes that it trains on."""
     return context_prototypes(clip, [task.names[label] for label in task.seen], templates)
 
 
 def prompt_features(encode: Callable[[Tensor], Tensor], tokens: Tensor) -> Iterator[Tensor]:
-    """Unit features `(T, D)` of the prompts of one class after another, from tokens `(C, T, L)`.
+    """Unit features `(T, D)` of the prompts, one class after another, from tokens `(C, T, L)`.
 
-    `encode` gives raw features on the CPU and sees whole classes, about 256 prompts at once: a
-    value depends on nothing but the tokens and the tower, whoever asks.
+    `encode` gives raw features on the CPU. It gets whole classes, about 256 prompts at once, so a
+    value depends only on the tokens and the tower.
     """
     for group in torch.split(tokens, max(1, TEXT_BATCH // tokens.shape[1])):
         rows = group.flatten(0, 1)
@@ -48,9 +48,7 @@ def prompt_features(encode: Callable[[Tensor], Tensor], tokens: Tensor) -> Itera
 
 
 def _prototypes(clip: ClipModel, names: Sequence[str], templates: Sequence[str]) -> Tensor:
-    """Class rows, then template rows. One pass over the prompts gives both; only the means are
-    kept.
-    """
+    """Class rows, then template rows, from one pass over the prompts; only the means are kept."""
 
     def compute() -> Tensor:
         by_class = []

@@ -1,6 +1,6 @@
-"""Texts of random tokens, and what the text tower makes of them.
+"""Texts of random tokens, and their features.
 
-Lipsum-FT (arXiv 2404.00860) holds the image tower by what it says to texts that mean nothing.
+Lipsum-FT (arXiv 2404.00860) regularises the image tower by its similarity to texts without meaning.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from core.models.text_tower import parts_of, read_short, why_padding_counts
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a random text is made of."""
+    """The tokens of random texts."""
 
     ids: Tensor
     """`(V,)` token ids to draw from, on the CPU."""
@@ -26,14 +26,14 @@ class Vocabulary:
     end: int
     """Id of the end-of-text token (49407 in CLIP), the largest one."""
     longest: int
-    """Most tokens between the two."""
+    """The most tokens between the two."""
 
 
 def vocabulary(clip: ClipModel) -> Vocabulary:
-    """The tokens of `clip` but start and end, 0 … 49405, as the official code draws them.
+    """The tokens of `clip` except start and end, 0 … 49405, as the official code draws them.
 
     Tokens whose embedding is all zeros are left out: the model was shipped without them. Weights
-    that come with their whole vocabulary have none, so there every id is drawn. A `UserError` where
+    with their whole vocabulary have no such tokens, so every id is drawn there. A `UserError` if
     the text tower cannot read such texts (see `encode_tokens`).
     """
     tower = _text_tower(clip)
@@ -73,8 +73,8 @@ def encode_tokens(clip: ClipModel, tokens: Tensor) -> Tensor:
 
 
 def _text_tower(clip: ClipModel) -> Any:
-    """What holds the text tower's parts; a `UserError` unless it is byte-pair tokenised, causal and
-    pooled at the largest id.
+    """The module that holds the text tower's parts. A `UserError` unless the tower is byte-pair
+    tokenised, causal and pooled at the largest id.
     """
     tower = parts_of(clip.model)
     problem = why_padding_counts(tower)

@@ -1,6 +1,7 @@
-"""Where an image tower looked: attention rollout on ViTs, gradient times activation on conv towers.
+"""Shows where an image tower looked: attention rollout on ViTs, gradient times activation on
+convolutional towers.
 
-A hint, not a proof: both leave out parts of what the network computes.
+A hint, not a proof: both ignore parts of the network's computation.
 """
 
 from collections.abc import Iterator
@@ -17,9 +18,9 @@ Kind = Literal["rollout", "relevance"]
 
 
 def relevance(classifier: Classifier, image: Tensor, label: int) -> tuple[Kind, Tensor] | None:
-    """A map `(h, w)` from 0 to 1 for one evaluation view `(3, H, W)`, of what speaks for `label` on
-    convolutional towers and of all that is attended to on ViTs. None for towers that are neither,
-    and for ViTs whose attention cannot be read (timm's: it is computed without being kept).
+    """A map `(h, w)` from 0 to 1 for one evaluation view `(3, H, W)`. On convolutional towers it
+    shows what speaks for `label`, on ViTs everything that is attended to. None for other towers,
+    and for ViTs whose attention cannot be read (timm's compute it without keeping it).
     """
     if any(isinstance(module, nn.MultiheadAttention) for module in classifier.tower.modules()):
         return _rolled(classifier, image)
@@ -27,10 +28,10 @@ def relevance(classifier: Classifier, image: Tensor, label: int) -> tuple[Kind, 
 
 
 def rollout(attentions: list[Tensor]) -> Tensor:
-    """What the class token takes from every patch, `(T−1,)`, through all layers' attention
-    `(T, T)`: Π ½(A + I), rows that sum to 1. Abnar and Zuidema 2020, arXiv 2005.00928 §3.
+    """The attention of the class token to every patch, `(T−1,)`, through the attention `(T, T)` of
+    all layers: Π ½(A + I), rows that sum to 1. Abnar and Zuidema 2020, arXiv 2005.00928 §3.
 
-    Of the last layer the class token's own row is enough, `(1, T)`.
+    For the last layer the class token's own row is enough, `(1, T)`.
     """
     size = attentions[0].shape[-1]
     total = torch.eye(size, dtype=torch.float64)
@@ -41,9 +42,9 @@ def rollout(attentions: list[Tensor]) -> Tensor:
 
 
 def gradient_times_activation(activation: Tensor, gradient: Tensor) -> Tensor:
-    """ReLU(Σ_c g·a) at every place, `(h, w)`, from `(C, h, w)`: HiResCAM, arXiv 2011.08891.
+    """ReLU(Σ_c g·a) at every position, `(h, w)`, from `(C, h, w)`: HiResCAM, arXiv 2011.08891.
 
-    As Grad-CAM, but the gradient is not averaged first, so that it stays where it belongs.
+    Like Grad-CAM, but the gradient is not averaged first, so it stays at its position.
     """
     return (activation * gradient).sum(0).clamp_min(0)
 
@@ -59,7 +60,7 @@ def _rolled(classifier: Classifier, image: Tensor) -> tuple[Kind, Tensor] | None
 
 
 def _follow_one_another(attentions: list[Tensor]) -> bool:
-    """Whether they are of the same tokens, as `rollout` takes them."""
+    """True if all are attentions over the same tokens, as `rollout` needs them."""
     if not attentions:
         return False
     size = attentions[-1].shape[-1]
@@ -69,8 +70,8 @@ def _follow_one_another(attentions: list[Tensor]) -> bool:
 
 @contextmanager
 def _attentions(tower: nn.Module) -> Iterator[list[Tensor]]:
-    """Collects every block's attention `(T, T)` (of a class token alone `(1, T)`), averaged over
-    heads, while the tower runs.
+    """Collects every block's attention `(T, T)`, averaged over heads, while the tower runs; `(1,
+    T)` where only the class token is computed.
     """
     seen: list[Tensor] = []
 
@@ -103,7 +104,7 @@ def _gradient_times_activation(
         if output.ndim == 4 and min(output.shape[-2:]) > 1:
             last[:] = [output]
         elif output.ndim == 3 and any(True for _ in module.parameters()):
-            last.clear()  # tokens that are worked on: what came before is not what was decided by
+            last.clear()  # tokens are processed from here on, so an earlier map did not decide
 
     hooks = [m.register_forward_hook(keep) for m in classifier.tower.modules()]
     pixels = image[None].to(classifier.mean.device).float().div(255)
@@ -122,6 +123,6 @@ def _gradient_times_activation(
 
 
 def _scaled(found: Tensor) -> Tensor:
-    """From 0 to 1; all 0 where there is no difference."""
+    """Scaled to 0 … 1; all 0 if all values are equal."""
     low, high = found.min(), found.max()
     return (found - low) / (high - low) if high > low else torch.zeros_like(found)

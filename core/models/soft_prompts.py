@@ -1,4 +1,4 @@
-"""Prompts whose context words are free vectors: what CoOp learns and what SHIP generates."""
+"""Prompts whose context words are free vectors: CoOp learns them, SHIP generates them."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -10,21 +10,21 @@ from core.errors import UserError
 from core.models.clip import ClipModel, unit
 
 Position = Literal["end", "middle", "front"]
-"""Where the class name stands among the context vectors (CoOp, arXiv 2109.01134)."""
+"""The position of the class name among the context vectors (CoOp, arXiv 2109.01134)."""
 
 
 class SoftPrompts:
-    """[SOS] v₁ … v_n class . [EOS] for every class; the v are given anew at each call.
+    """[SOS] v₁ … v_n class . [EOS] for every class; each call passes the v.
 
     The text tower is CLIP's own and stays frozen; gradients flow through it to the v. A causal
-    tower pooled at [EOS] does not see what follows, so prompts are as long as the longest of them
+    tower that pools at [EOS] ignores what follows. So prompts are as long as the longest of them,
     and not padded to the tower's full context.
     """
 
     def __init__(
         self, clip: ClipModel, names: Sequence[str], vectors: int, position: Position = "end"
     ) -> None:
-        """A `UserError` for a text tower of another kind, or too short for so many vectors."""
+        """A `UserError` if the text tower is of another kind or too short for so many vectors."""
         self._tower = _checked_tower(clip)
         room = room_for_context(clip, names)
         if vectors > room:
@@ -53,7 +53,8 @@ class SoftPrompts:
         return int(self._tower.token_embedding.embedding_dim)
 
     def encode(self, context: Tensor, classes: Tensor | None = None) -> Tensor:
-        """Unit features `(N, D)` of one prompt for each of `classes` (N,), by default of all.
+        """Unit features `(N, D)` of one prompt for each of `classes` (N,), by default of all
+        classes.
 
         `context` is `(n, W)` for all of them or `(N, n, W)`.
         """
@@ -73,14 +74,16 @@ class SoftPrompts:
 
 
 def word_vectors(clip: ClipModel, text: str) -> Tensor:
-    """The frozen token embeddings `(n, W)` of a piece of text."""
+    """The frozen token embeddings `(n, W)` of a text."""
     ids = torch.tensor(_words(clip, text), device=clip.precision.device)
     vectors: Tensor = _checked_tower(clip).token_embedding(ids)
     return vectors.detach().clone()
 
 
 def room_for_context(clip: ClipModel, names: Sequence[str]) -> int:
-    """How many context vectors fit beside the longest name, its full stop and the two marks."""
+    """The number of context vectors that fit next to the longest name, its full stop and the two
+    marks.
+    """
     longest = max(len(_words(clip, name)) for name in names)
     return int(_checked_tower(clip).context_length) - longest - len(_words(clip, ".")) - 2
 
@@ -99,13 +102,13 @@ def _checked_tower(clip: ClipModel) -> Any:
 
 
 def _marks(clip: ClipModel) -> tuple[int, int]:
-    """The tokens that open and close every text."""
+    """The tokens that start and end every text."""
     ids = clip.tokens([[""]])[0, 0]
     return int(ids[0]), int(ids.max())
 
 
 def _words(clip: ClipModel, text: str) -> list[int]:
-    """The tokens of a text without the marks around it; the tokeniser cuts what is too long."""
+    """The tokens of a text without start and end; the tokeniser cuts a text that is too long."""
     ids = clip.tokens([[text]])[0, 0]
     words: list[int] = ids[1 : int(ids.argmax())].tolist()
     return words

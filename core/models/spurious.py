@@ -1,4 +1,6 @@
-"""Spurious prototype correction (SPC) of FD-Align: drop the odd templates, merge the alike ones."""
+"""Spurious prototype correction (SPC) of FD-Align: drops outlier templates and merges similar
+ones.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +14,7 @@ CENTRES = 20
 
 @dataclass(frozen=True)
 class SpuriousPrototypes:
-    """`centres` (K, D), and what became of every template: kept or not, and its cluster (-1 if
+    """`centres` (K, D), and for every template whether it was kept and its cluster (-1 if
     dropped).
     """
 
@@ -28,7 +30,9 @@ def uncorrected(contexts: Tensor) -> SpuriousPrototypes:
 
 
 def survivors_of(count: int, kept: int) -> int:
-    """How many of `count` templates the isolation forest keeps: `kept`, at most three quarters."""
+    """The number of `count` templates that the isolation forest keeps: `kept`, at most three
+    quarters.
+    """
     return min(kept, max(1, round(0.75 * count)))
 
 
@@ -38,19 +42,19 @@ def correct(
     """Isolation forest, then k-means, on context prototypes (M, D). FD-Align (arXiv 2310.15105)
     §3.3.
 
-    The forest keeps the `kept` templates that look least like outliers; k-means merges them into
-    `centres` cluster centres, which are *not* normalised again. As in the official code, but seeded
-    (it leaves the forest to chance) and with ten k-means starts (its scikit-learn's default).
-    `kept` None skips the forest and `centres` None k-means: the official code's variants without
-    one of them. Short template lists shrink both numbers, where the official 60 and 20 would fail:
-    the forest keeps at most three quarters of the templates, and there are at most as many clusters
-    as different prototypes.
+    The forest keeps the `kept` templates that look least like outliers. K-means merges them into
+    `centres` cluster centres, which are *not* normalised again. This is the official code, except
+    that it is seeded (there the forest is random) and k-means starts ten times (the default of the
+    scikit-learn that it used). `kept` None skips the forest and `centres` None skips k-means: the
+    official code's variants without one of them. For short template lists, where the official 60
+    and 20 would fail, both numbers shrink: the forest keeps at most three quarters of the
+    templates, and there are at most as many clusters as different prototypes.
     """
     count = len(contexts)
     points = contexts.double().numpy()
     survivors = np.arange(count)
     if kept is not None and count > 1:
-        from sklearn.ensemble import IsolationForest  # a second of imports that few need
+        from sklearn.ensemble import IsolationForest  # takes a second, and few runs need it
 
         scores = IsolationForest(random_state=seed).fit(points).decision_function(points)
         order = np.argsort(-scores, kind="stable")

@@ -1,4 +1,4 @@
-"""The one temperature that makes confidences on held-out images likeliest. Imports no torch."""
+"""Fits the temperature that makes the labels of held-out images likeliest. Imports no torch."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,13 +6,15 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 LOWEST, HIGHEST = 0.05, 20.0
-"""Where it is looked for: images that are all right would ask for 0, and all wrong for infinity."""
+"""Limits of the search: if all images are right the best T is 0, if all are wrong it is
+infinite.
+"""
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """T with the lowest mean −log softmax(logits/T) of the labels. Logits are (N, C), labels (N,).
 
-    Convex in 1/T, and no prediction changes by it. Guo et al. 2017, arXiv 1706.04599 §4.2.
+    Convex in 1/T; it changes no prediction. Guo et al. 2017, arXiv 1706.04599 §4.2.
     """
     logits = np.asarray(logits, dtype=np.float64)
     rows = np.arange(len(labels))

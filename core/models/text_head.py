@@ -1,4 +1,4 @@
-"""`TextHead`: class prototypes that a text tower of the head's own reads from the class names."""
+"""`TextHead`: class prototypes that the head's own text tower computes from the class names."""
 
 import copy
 from collections.abc import Mapping
@@ -14,12 +14,13 @@ from core.models.text_tower import read_texts
 
 
 class TextHead(Head):
-    """Cosine logits τ·f̂Pᵀ; P `(C, D)` is the zero-shot head that this text tower gives the prompts.
+    """Cosine logits τ·f̂Pᵀ; P `(C, D)` is the zero-shot head that this text tower computes from the
+    prompts.
 
-    The tower is a copy of the text half of an open_clip model, τ included, so that everything which
-    mixes, saves or exports weights meets them by name. P is rebuilt when a weight has changed since
-    it was last asked for: optimiser steps, loaded and mixed weights all count. Gradients flow to
-    the features only; a loss that trains the tower calls `encode`.
+    The tower is a copy of the text half of an open_clip model, τ included. So code that mixes,
+    saves or exports weights finds them by name. P is recomputed when a weight has changed since P
+    was last used: by an optimiser step, by loading or by mixing. Gradients flow to the features
+    only; a loss that trains the tower calls `encode`.
     """
 
     kind: ClassVar = "text"
@@ -35,7 +36,7 @@ class TextHead(Head):
 
     @classmethod
     def over(cls, clip: ClipModel, tokens: Tensor) -> Self:
-        """A head on a copy of CLIP's own text tower; the image tower is left out of the copy."""
+        """A head on a copy of CLIP's own text tower; the copy has no image tower."""
         nothing = {id(clip.model.visual): nn.Identity()}
         return cls(copy.deepcopy(clip.model, nothing), tokens)
 
@@ -45,7 +46,7 @@ class TextHead(Head):
         return cls.over(clip, state["tokens"].clone())
 
     def origin(self, clip: ClipModel, prototypes: Tensor) -> "TextHead":
-        """The same prompts, read by the untouched text tower."""
+        """The same prompts with the original text tower."""
         return TextHead.over(clip, self.tokens.clone())
 
     def forward(self, features: Tensor) -> Tensor:
@@ -75,12 +76,12 @@ class TextHead(Head):
         return {"weight": (self.scale() * self.prototypes()).detach().cpu().contiguous()}
 
     def text_tower(self, clip: ClipModel) -> nn.Module:
-        """The head's own."""
+        """The head's own text tower."""
         tower: nn.Module = self.text
         return tower
 
     def _build(self) -> Tensor:
-        # Not an inference tensor, whoever asks: a later loss may use it beside a gradient.
+        # Never an inference tensor: a later loss may use it together with a gradient.
         with torch.inference_mode(False), torch.no_grad():
             rows = prompt_features(lambda ids: tokens_to_features(self.text, ids), self.tokens)
             return unit(torch.stack([features.mean(0) for features in rows]))

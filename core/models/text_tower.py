@@ -1,8 +1,8 @@
-"""The text tower on as many tokens as the longest text has, instead of a padded context.
+"""Runs the text tower on as many tokens as the longest text has, not on the padded context.
 
-A causal tower that pools at the end of the text does not see what follows it: the first L rows of
-the positional table and of the mask give the same features for a fraction of the work (15 tokens
-instead of 77 for a prompt). Results differ by rounding alone.
+A causal tower that pools at the end of the text does not see what follows it. So the first L rows
+of the positional table and of the mask give the same features for a fraction of the work (15 tokens
+instead of 77 for a prompt). Results differ only by rounding.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 def read_texts(model: Any, tokens: Tensor) -> Tensor:
-    """`(N, L) → (N, D)`: raw features by an open_clip model's text tower, with gradients."""
+    """`(N, L) → (N, D)`: raw features from an open_clip model's text tower, with gradients."""
     tower = parts_of(model)
     if why_padding_counts(tower):
         features: Tensor = model.encode_text(tokens)
@@ -23,8 +23,8 @@ def read_texts(model: Any, tokens: Tensor) -> Tensor:
 
 
 def read_short(tower: Any, tokens: Tensor) -> Tensor:
-    """`(N, L) → (N, D)`: raw features of texts that end within L, whatever the context length, by
-    a tower that padding does not matter to.
+    """`(N, L) → (N, D)`: raw features of texts that end within L, whatever the context length, from
+    a tower that ignores padding.
     """
     length = tokens.shape[1]
     x = tower.token_embedding(tokens) + tower.positional_embedding[:length]  # (N, L, W)
@@ -38,13 +38,15 @@ def read_short(tower: Any, tokens: Tensor) -> Tensor:
 
 
 def parts_of(model: Any) -> Any:
-    """What holds the text tower's parts: open_clip's `CLIP` itself, or a `CustomTextCLIP`'s own."""
+    """The module that holds the text tower's parts: open_clip's `CLIP` itself, or the text tower of
+    a `CustomTextCLIP`.
+    """
     return getattr(model, "text", model)
 
 
 def why_padding_counts(tower: Any) -> str:
-    """What the tower is that its features depend on what follows the text; empty where they do
-    not.
+    """The property of the tower that makes its features depend on what follows the text; empty if
+    there is none.
     """
     if not isinstance(tower, CLIP | TextTransformer):
         return f"a text tower of its own kind ({type(tower).__name__})"

@@ -1,4 +1,6 @@
-"""CLIP as transformers' `CLIPModel` has it: its names of the weights, both ways, and its config."""
+"""CLIP as transformers' `CLIPModel`: converts the names of weights both ways, and reads its
+config.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -50,7 +52,7 @@ _VISION = {
     "hidden_act": "quick_gelu",
     "layer_norm_eps": 1e-5,
 }
-"""What a config that does not say otherwise means."""
+"""Default values for a config that does not set them."""
 _TEXT = {
     "hidden_size": 512,
     "intermediate_size": 2048,
@@ -62,11 +64,11 @@ _TEXT = {
     "layer_norm_eps": 1e-5,
 }
 _RESAMPLE = {2: "bilinear", 3: "bicubic"}
-"""Pillow's numbers."""
+"""Pillow's numbers for resampling filters."""
 
 
 def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """open_clip's weights under the names of `CLIPModel`; none is left out, but for the mask.
+    """open_clip's weights under the names of `CLIPModel`; only the mask is left out.
 
     Raises `KeyError` with the name of a weight that has no counterpart.
     """
@@ -84,7 +86,7 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _block(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """A weight of one transformer block; q, k and v lie in one matrix in open_clip."""
+    """The parts of one weight of a transformer block; open_clip keeps q, k and v in one matrix."""
     tower = "vision_model" if name.startswith("visual.") else "text_model"
     number, _, rest = (
         name.removeprefix("visual.").removeprefix("transformer.resblocks.").partition(".")
@@ -101,7 +103,7 @@ def _block(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
 
 
 def restored(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of a `CLIPModel` under open_clip's names; names that it does not have stay."""
+    """Weights of a `CLIPModel` under open_clip's names; unknown names stay as they are."""
     plain = {theirs: ours for ours, theirs in _PLAIN.items()}
     within = {theirs: ours for ours, theirs in _IN_A_BLOCK.items()}
     found: dict[str, Tensor] = {}
@@ -128,7 +130,7 @@ def restored(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def quick_gelu_of(config: Mapping[str, Any]) -> bool | None:
-    """Which activation a `config.json` names; None where it is none of a CLIP."""
+    """True if a `config.json` names QuickGELU, False if GELU; None if it is not a CLIP's."""
     towers = [config.get(f"{side}_config") for side in ("vision", "text")]
     named = [tower.get("hidden_act", "quick_gelu") for tower in towers if isinstance(tower, dict)]
     found = {_ACTIVATIONS.get(name) for name in named}
@@ -136,7 +138,7 @@ def quick_gelu_of(config: Mapping[str, Any]) -> bool | None:
 
 
 def architecture_from(config: Mapping[str, Any]) -> dict[str, Any]:
-    """open_clip's JSON of the architecture that a `config.json` describes. Raises `Unreadable`."""
+    """open_clip's JSON for the architecture that a `config.json` describes. Raises `Unreadable`."""
     vision = _tower(config, "vision", _VISION)
     text = _tower(config, "text", _TEXT)
     quick = quick_gelu_of(config)
@@ -184,9 +186,9 @@ def _tower(config: Mapping[str, Any], side: str, usual: Mapping[str, Any]) -> di
 
 
 def preprocess_from(config: Mapping[str, Any]) -> dict[str, Any]:
-    """open_clip's `preprocess_cfg` of what a `preprocessor_config.json` describes.
+    """open_clip's `preprocess_cfg` for a `preprocessor_config.json`.
 
-    Raises `Unreadable` for a way to prepare pictures that open_clip has not.
+    Raises `Unreadable` for a preprocessing that open_clip does not have.
     """
     if not config:
         return {}

@@ -14,23 +14,23 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 SOURCE_MARGIN = 1.5
-"""Training crops are cut from an image whose short side is at most this many times the tower's
+"""Training crops come from an image whose short side is at most this many times the tower's
 input.
 """
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How a model wants its pixels: the side of its input, and mean and std per channel."""
+    """The pixels that a model needs: the side of its input, and mean and std per channel."""
 
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str = "bicubic"
     resize_mode: str = "shortest"
-    """`shortest` crops the longer side, `longest` fills up the shorter, `squash` does neither."""
+    """`shortest` crops the longer side, `longest` pads the shorter side, `squash` does neither."""
     fill_color: int = 0
-    """What `longest` fills up with."""
+    """The colour that `longest` pads with."""
 
     def evaluation_view(self, image: Image.Image) -> Tensor:
         """`(3, size, size)` uint8: open_clip's own evaluation transform up to its tensor
@@ -50,7 +50,9 @@ class Preprocess:
         return F.pil_to_tensor(image)
 
     def training_source(self, image: Image.Image) -> Tensor:
-        """`(3, h, w)` uint8 that training crops are cut from; large photos are shrunk once."""
+        """The image `(3, h, w)` uint8 that training crops come from; large photos are shrunk
+        once.
+        """
         limit = math.ceil(self.size * SOURCE_MARGIN)
         if min(image.size) > limit:
             image = F.resize(image, [limit], v2.InterpolationMode.BICUBIC)
@@ -80,8 +82,8 @@ class Augmentation:
 def _crop(
     height: int, width: int, smallest: float, draws: list[float]
 ) -> tuple[int, int, int, int]:
-    """Inception crop: area uniform, log-ratio uniform, clipped to the image (no retries, so four
-    draws).
+    """Inception crop: uniform area, log-uniform ratio, clipped to the image. It never retries, so
+    it takes exactly four draws.
     """
     area = height * width * (smallest + (1 - smallest) * draws[0])
     ratio = math.exp(math.log(3 / 4) + (math.log(4 / 3) - math.log(3 / 4)) * draws[1])

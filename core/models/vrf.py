@@ -1,4 +1,4 @@
-"""`VrfEnsemble`: zero-shot and tuned classifier, weighed image by image by what tuning repaired."""
+"""`VrfEnsemble`: mixes the zero-shot and the fine-tuned classifier image by image."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,27 +16,30 @@ if TYPE_CHECKING:
     from core.models.clip import ClipModel
 
 UNKNOWN = 0.5
-"""w where fine-tuning repaired nothing, so that there is no distance."""
+"""The weight w if fine-tuning repaired nothing, so that there is no distance."""
 
 
 def squared_distances(features: Tensor, failures: Tensor, neighbours: int) -> Tensor:
     """d = 2 − 2·cos `(N,)` of unit features `(N, D)` to the k-th nearest of Z `(M, D)`, unit rows.
 
-    The square of the Euclidean distance, from 0 to 4, which is what the official index gives back.
+    The square of the Euclidean distance, from 0 to 4, as the official index returns it.
     """
     cosines = features.float() @ failures.float().T
     return 2 - 2 * cosines.topk(neighbours, dim=1).values[:, -1]
 
 
 def tuned_weights(distances: Tensor, a: float, b: float) -> Tensor:
-    """w = 1/(1 + exp((d − a)/b)) `(N,)`: the tuned classifier's weight. VRF, arXiv 2411.06966."""
+    """w = 1/(1 + exp((d − a)/b)) `(N,)`: the fine-tuned classifier's weight. VRF, arXiv
+    2411.06966.
+    """
     return torch.sigmoid((a - distances) / b)
 
 
 class VrfEnsemble(Ensemble):
-    """p(x) = (1 − w(x))·softmax(z₀/T₀) + w(x)·softmax(z₁/T₁), with w by `tuned_weights`.
+    """p(x) = (1 − w(x))·softmax(z₀/T₀) + w(x)·softmax(z₁/T₁), with w from `tuned_weights`.
 
-    Its members are zero-shot and the tuned classifier, whose features the distance is taken in.
+    Its members are the zero-shot and the fine-tuned classifier. The distance is computed on
+    features of the fine-tuned one.
     """
 
     failures: Tensor
@@ -64,7 +67,7 @@ class VrfEnsemble(Ensemble):
             self.register_buffer(name, torch.tensor(value, dtype=torch.float64, device=device))
 
     def weights(self, features: Tensor) -> Tensor:
-        """w `(N,)` of unit features `(N, D)` by the tuned tower."""
+        """w `(N,)` from unit features `(N, D)` of the fine-tuned tower."""
         if not len(self.failures):
             return torch.full((len(features),), UNKNOWN, device=features.device)
         distances = squared_distances(
@@ -81,7 +84,7 @@ class VrfEnsemble(Ensemble):
     def outputs_of(
         self, clip: "ClipModel", root: Path, items: Sequence[Item]
     ) -> tuple[Tensor, Tensor]:
-        """As `Ensemble` says."""
+        """See `Ensemble`."""
         zero_shot, tuned = self
         before = zero_shot.outputs_of(clip, root, items)[1]
         features, after = tuned.outputs_of(clip, root, items)
@@ -94,12 +97,12 @@ class VrfEnsemble(Ensemble):
 
 
 def vrf_state(ensemble: VrfEnsemble) -> dict[str, Tensor]:
-    """What the ensemble knows besides the weights of its members."""
+    """The tensors of the ensemble besides the weights of its members."""
     return dict(ensemble.named_buffers(recurse=False))
 
 
 def vrf_from(state: Mapping[str, Tensor], zero_shot: Classifier, tuned: Classifier) -> VrfEnsemble:
-    """The ensemble of `vrf_state`."""
+    """Rebuilds the ensemble that `vrf_state` saved."""
     first, second = state["temperatures"].tolist()
     return VrfEnsemble(
         zero_shot,

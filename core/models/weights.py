@@ -1,4 +1,6 @@
-"""The weights of a run on disk: its classifier, and the zero-shot head that it started from."""
+"""Saves and loads the weights of a run: its classifier and the zero-shot head that it started
+from.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,19 +24,19 @@ HEADS: dict[str, type[Head]] = {
     head.kind: head
     for head in (LinearHead, CacheHead, RefinedCacheHead, ResidualCacheHead, TextHead)
 }
-"""Every kind of head that a classifier may end in."""
+"""Every kind of head of a classifier."""
 PROTOTYPES = "zero_shot_prototypes"
 VRF = "vrf"
-"""Begins the names of what a `VrfEnsemble` has besides its tuned classifier."""
+"""Prefix of the tensors that a `VrfEnsemble` has besides its fine-tuned classifier."""
 
 
 def save_classifier(
     path: Path, clip: ClipModel, classifier: Classifier | Ensemble, prototypes: Tensor
 ) -> None:
     """Write `classifier` and the unit zero-shot head `(C, D)`. A tower that is CLIP's own is left
-    out: it is loaded with the model. Weights that are not finite are a `UserError`.
+    out: the model brings it. Weights that are not finite are a `UserError`.
     """
-    if isinstance(classifier, VrfEnsemble):  # zero-shot follows from the tuned one
+    if isinstance(classifier, VrfEnsemble):  # zero-shot follows from the fine-tuned one
         _, tuned = classifier
         metadata = {"head": tuned.head.kind, "ensemble": VRF}
         kept = {f"{VRF}.{name}": tensor for name, tensor in vrf_state(classifier).items()}
@@ -64,8 +66,8 @@ def save_classifier(
 
 
 def load_classifiers(path: Path, clip: ClipModel) -> tuple[Classifier, Classifier | Ensemble]:
-    """(zero-shot, tuned); with the same tensors by name, unless the tuned one is an ensemble. A
-    `UserError` when the file is missing or damaged.
+    """(zero-shot, fine-tuned), with the same tensor names unless the fine-tuned one is an ensemble.
+    A `UserError` if the file is missing or damaged.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -108,12 +110,12 @@ def _rebuilt(kind: str, state: dict[str, Tensor], clip: ClipModel) -> Classifier
 
 
 def _below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names start so, without it."""
+    """The tensors under a prefix, without the prefix."""
     return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
 
 
 def _part(clip: ClipModel, classifier: Classifier) -> dict[str, Tensor]:
-    """What is the run's own: the whole classifier, or its head where the tower is CLIP's."""
+    """The run's own tensors: the whole classifier, or only its head if the tower is CLIP's."""
     if not clip.owns(classifier):
         return classifier.state_dict()
     return {f"head.{name}": tensor for name, tensor in classifier.head.state_dict().items()}

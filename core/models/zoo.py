@@ -59,10 +59,10 @@ def load(
     cache: ArrayCache | None = None,
     activation: str = "auto",
 ) -> ClipModel:
-    """The model called `name`, in evaluation mode. A `UserError` says what to name it or how to get
+    """The model called `name`, in evaluation mode. A `UserError` says how to name it or how to get
     it.
 
-    `activation` (`gelu`, `quickgelu`) overrules what name, config and weights say. Where they say
+    `activation` (`gelu`, `quickgelu`) overrides what name, config and weights say. If they say
     nothing, `auto` leaves it open (see `core.models.activation`).
     """
     if activation not in _QUICK:
@@ -84,7 +84,7 @@ def load(
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """What to offer first; every other open_clip name works as well."""
+    """The models to offer first; every other open_clip name works as well."""
     offered: list[dict[str, Any]] = [
         {
             "name": EMBEDDED,
@@ -129,7 +129,7 @@ def _from_architecture(architecture: str, weights: str, quick_gelu: bool | None)
         raise UserError(f"model: {architecture} needs its weights named. Known: {listed}.")
     tag = get_pretrained_cfg(architecture, weights)
     if tag:
-        # The activation belongs to the weights: OpenAI's are QuickGELU whatever the name says.
+        # The activation belongs to the weights: OpenAI's use QuickGELU whatever the name says.
         quick = bool(tag.get("quick_gelu", False)) if quick_gelu is None else quick_gelu
         return _fetched(architecture, weights, {"quick_gelu": quick})
     path = Path(weights).expanduser()
@@ -141,11 +141,11 @@ def _from_architecture(architecture: str, weights: str, quick_gelu: bool | None)
 
 
 def _fetched(name: str, pretrained: str | None, override: dict[str, Any]) -> Built:
-    """A model of open_clip's hubs, from there or from what was fetched before."""
+    """A model from one of open_clip's hubs, downloaded now or earlier."""
     _notice_a_missing_network()
     try:
         with warnings.catch_warnings(), building.quietly():
-            # The tag says which activation its weights want, and that is what is built.
+            # The tag says which activation its weights need, so build the model with that one.
             warnings.filterwarnings("ignore", message="QuickGELU mismatch")
             # require_pretrained: open_clip would otherwise go on with random weights.
             model = open_clip.create_model(
@@ -153,13 +153,15 @@ def _fetched(name: str, pretrained: str | None, override: dict[str, Any]) -> Bui
             )
         tokenizer = open_clip.get_tokenizer(name)
         config = {"quick_gelu": False, **(get_model_config(name) or {}), **override}
-    except Exception as error:  # a hub raises a different family in every version of its client
+    except Exception as error:  # each version of a hub's client raises another family
         raise _explain(name, pretrained, error) from error
     return Built(model, tokenizer, config)
 
 
 def _notice_a_missing_network() -> None:
-    """Without a network the hub's client tries for a minute before it looks at what it has."""
+    """Sets offline mode without a network: the hub's client would try for a minute before it looks
+    into its cache.
+    """
     if _ASKED_OFFLINE:
         return
     try:
@@ -187,7 +189,9 @@ def _explain(name: str, pretrained: str | None, error: Exception) -> UserError:
 
 @contextlib.contextmanager
 def _tried_out(name: str, config: Mapping[str, Any]) -> Iterator[None]:
-    """Around a model's first picture: only its layers notice an image_size that does not fit."""
+    """Checks a model on its first picture: only its layers notice an image_size that does not
+    fit.
+    """
     try:
         with in_one_sentence(name):
             yield

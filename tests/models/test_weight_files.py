@@ -15,11 +15,11 @@ from torch import nn
 from core.errors import UserError
 from core.models import zoo
 from core.models.building import from_file, weights_in
-from core.models.checkpoint_files import read_checkpoint
 from core.models.described_tensors import Unreadable
 from core.models.fitting import fit
-from core.models.inert_pickle import Made, Named, NotInert, read_pickle
+from core.models.inert_pickle import NotInert, PickledName, PickledObject, read_pickle
 from core.models.transformers_names import architecture_from, renamed, restored
+from core.models.weight_files import read_weight_file
 from tests.conftest import TINY_VIT
 
 
@@ -91,7 +91,7 @@ def test_weights_are_found_whatever_they_lie_in(kind, older, weights, tmp_path):
     torch.save(NESTED[kind](weights), path, _use_new_zipfile_serialization=not older)
     torch.manual_seed(4)
     other = open_clip.CLIP(**TINY_VIT)
-    other.load_state_dict(fit(read_checkpoint(path).tensors, other, "tiny").state)
+    other.load_state_dict(fit(read_weight_file(path).tensors, other, "tiny").state)
     tolerance = 1e-2 if kind in ("half", "bfloat16") else 0
     for name, tensor in other.state_dict().items():
         torch.testing.assert_close(tensor, weights[name], atol=tolerance, rtol=tolerance)
@@ -104,7 +104,7 @@ def test_a_model_saved_whole_is_read_and_its_classes_are_not(model, weights, tmp
     content = path.read_bytes().replace(b"Classifier", b"Klassifier")  # a class that is not here
     if older:
         path.write_bytes(content)
-    state = fit(read_checkpoint(path).tensors, open_clip.CLIP(**TINY_VIT), "tiny").state
+    state = fit(read_weight_file(path).tensors, open_clip.CLIP(**TINY_VIT), "tiny").state
     assert all(torch.equal(state[name], tensor) for name, tensor in weights.items())
 
 
@@ -112,14 +112,14 @@ def test_a_model_saved_whole_is_read_and_its_classes_are_not(model, weights, tmp
 def test_a_pickle_of_numpy_arrays_is_read(weights, tmp_path, protocol):
     arrays = {name: tensor.numpy() for name, tensor in weights.items()}
     (tmp_path / "w.pkl").write_bytes(pickle.dumps(arrays, protocol))
-    found = read_checkpoint(tmp_path / "w.pkl").tensors
+    found = read_weight_file(tmp_path / "w.pkl").tensors
     assert all(torch.equal(found[name], tensor) for name, tensor in weights.items())
 
 
 def test_of_the_trained_weights_and_their_average_the_trained_are_taken(weights, tmp_path):
     average = {name: tensor + 1 for name, tensor in weights.items()}
     torch.save({"model_ema": average, "model": weights}, tmp_path / "w.pt")
-    fitted = fit(read_checkpoint(tmp_path / "w.pt").tensors, open_clip.CLIP(**TINY_VIT), "tiny")
+    fitted = fit(read_weight_file(tmp_path / "w.pt").tensors, open_clip.CLIP(**TINY_VIT), "tiny")
     assert torch.equal(fitted.state["visual.proj"], weights["visual.proj"])
     assert "'model'; the file has others under 'model_ema'" in fitted.notes[0]
 
@@ -154,15 +154,15 @@ def test_nothing_in_a_file_is_run(kind, how, tmp_path, monkeypatch, weights):
         Path("w.pt").write_bytes(pickle.dumps({"a": Bomb(BOMBS[kind])}))
     else:
         torch.save(value, "w.pt", _use_new_zipfile_serialization=how == "zip")
-    found = read_checkpoint(tmp_path / "w.pt").tensors
+    found = read_weight_file(tmp_path / "w.pt").tensors
     assert set(found) == (set() if how == "pickle" else {"visual.proj"})
     assert not Path("canary").exists()
 
 
 def test_a_pickle_is_described_and_not_built():
     made = read_pickle(io.BytesIO(pickle.dumps(Bomb((eval, ("1",))))))
-    assert isinstance(made, Made)
-    assert (made.of, made.args) == (Named("builtins", "eval"), ("1",))
+    assert isinstance(made, PickledObject)
+    assert (made.of, made.args) == (PickledName("builtins", "eval"), ("1",))
 
 
 @pytest.mark.parametrize("content", [b"", b".", b"\x80\x02", b"\x80\x02}\x94.."[:2], b"(lp0\n(i1"])
@@ -177,7 +177,7 @@ def test_a_tensor_beyond_its_numbers_is_refused(tmp_path):
     assert content.count(b"K\x04\x85") == 1  # the tuple (4,)
     (tmp_path / "w.pt").write_bytes(content.replace(b"K\x04\x85", b"K\xc8\x85"))
     with pytest.raises(Unreadable, match=r"damaged|cut"):
-        read_checkpoint(tmp_path / "w.pt")
+        read_weight_file(tmp_path / "w.pt")
 
 
 FILES = {
@@ -206,10 +206,10 @@ def test_a_cut_download_and_a_pickle_named_safetensors_are_said(weights, tmp_pat
         content = (tmp_path / name).read_bytes()
         (tmp_path / f"cut-{name}").write_bytes(content[: len(content) // 2])
         with pytest.raises(Unreadable, match="cut"):
-            read_checkpoint(tmp_path / f"cut-{name}")
+            read_weight_file(tmp_path / f"cut-{name}")
     (tmp_path / "not.safetensors").write_bytes((tmp_path / "w.pt").read_bytes())
     with pytest.raises(Unreadable, match=r"pickles. .*name it not\.pt"):
-        read_checkpoint(tmp_path / "not.safetensors")
+        read_weight_file(tmp_path / "not.safetensors")
 
 
 def test_keys_that_do_not_fit_are_listed_with_the_architecture_that_does(tmp_path):
@@ -249,7 +249,7 @@ def test_an_image_tower_alone_needs_a_model_and_gets_its_text_tower(
     assert torch.equal(clip.model.visual.proj, weights["visual.proj"])
     assert torch.equal(clip.model.text_projection, own.model.text_projection)
     with pytest.raises(Unreadable, match="image tower without"):
-        fit(read_checkpoint(tmp_path / "tower.pt").tensors, open_clip.CLIP(**TINY_VIT), "tiny")
+        fit(read_weight_file(tmp_path / "tower.pt").tensors, open_clip.CLIP(**TINY_VIT), "tiny")
 
 
 @pytest.mark.parametrize("quick", [False, True])

@@ -1,8 +1,9 @@
-"""Files of weights as people have them: every tensor under a dotted name, and nothing run.
+"""Reads files of weights in the formats that people have. Every tensor gets a dotted name; no code
+runs.
 
-Read are safetensors, what `torch.save` writes (zip and the older kind: state dicts, checkpoints
-around them, whole models), TorchScript archives and plain pickles of arrays. Tensors lie in the
-mapped file until somebody copies them, so an optimiser's share costs no memory.
+Reads safetensors, files of `torch.save` (zip and the older format: state dicts, checkpoints around
+them, whole models), TorchScript archives and plain pickles of arrays. Tensors stay in the
+memory-mapped file until somebody copies them, so the optimiser's state costs no memory.
 """
 
 import io
@@ -24,13 +25,13 @@ from core.models.described_tensors import Unreadable, dtype_of, storages_in, ten
 from core.models.inert_pickle import NotInert, read_pickle
 
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".tar", ".pkl")
-"""What files of weights are called."""
+"""The suffixes of files of weights."""
 _MOST_HEADER = 100_000_000
-"""Bytes of a safetensors header; more than that safetensors itself refuses."""
+"""The most bytes of a safetensors header; safetensors itself refuses more."""
 _MOST_PICKLE = 256 << 20
 _MOST_CODE = 32 << 20
 _LEGACY = 0x1950A86A20F9469CFC6C
-"""How the older format of `torch.save` begins."""
+"""The number at the start of the older format of `torch.save`."""
 _OTHER_FILES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (kind, re.compile(magic))
     for kind, magic in (
@@ -53,19 +54,19 @@ _OTHER_FILES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """What a file holds."""
+class WeightFile:
+    """The content of a file of weights."""
 
     tensors: Mapping[str, Tensor]
-    """By dotted name, whatever they were nested in."""
+    """Tensors by dotted name, however deep they were nested."""
     code: str = ""
-    """Of a TorchScript archive: its functions, to be read and never run."""
+    """The functions of a TorchScript archive: to be read, never run."""
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Every tensor of a file. Raises `Unreadable` for one that is damaged, cut or something else.
+def read_weight_file(path: Path) -> WeightFile:
+    """Every tensor of a file. Raises `Unreadable` if it is damaged, cut off or something else.
 
-    The name is believed where it says `.safetensors`; all else is told by the content.
+    The suffix `.safetensors` is trusted; otherwise the content decides the format.
     """
     size = path.stat().st_size
     with open(path, "rb") as file:
@@ -78,7 +79,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return kind(path)
 
 
-def _kind(head: bytes, size: int) -> Callable[[Path], Checkpoint] | None:
+def _kind(head: bytes, size: int) -> Callable[[Path], WeightFile] | None:
     if head.startswith(b"PK\x03\x04"):
         return _zip
     if head[:1] == b"\x80" and head[1:2] in b"\2\3\4\5" and len(head) > 2:
@@ -112,7 +113,7 @@ def _not_safetensors(head: bytes, kind: Any, path: Path) -> str:
 # safetensors ------------------------------------------------------------------
 
 
-def _safetensors(path: Path) -> Checkpoint:
+def _safetensors(path: Path) -> WeightFile:
     size = path.stat().st_size
     with open(path, "rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
@@ -134,7 +135,7 @@ def _safetensors(path: Path) -> Checkpoint:
         )
     try:
         with safe_open(path, "pt") as opened:
-            return Checkpoint({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118
+            return WeightFile({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118
     except (SafetensorError, OverflowError, ValueError, AttributeError, RuntimeError):
         raise Unreadable("its table of contents does not fit what follows it") from None
 
@@ -142,7 +143,7 @@ def _safetensors(path: Path) -> Checkpoint:
 # What torch.save and torch.jit.save write -----------------------------------------
 
 
-def _zip(path: Path) -> Checkpoint:
+def _zip(path: Path) -> WeightFile:
     try:
         with zipfile.ZipFile(path) as archive:
             return _archive(archive, _mapped(path))
@@ -152,7 +153,7 @@ def _zip(path: Path) -> Checkpoint:
         ) from None
 
 
-def _archive(archive: zipfile.ZipFile, content: mmap.mmap) -> Checkpoint:
+def _archive(archive: zipfile.ZipFile, content: mmap.mmap) -> WeightFile:
     places = {info.filename: info for info in archive.infolist()}
     roots = [n.removesuffix("data.pkl") for n in places if re.fullmatch(r"[^/]+/data\.pkl", n)]
     if len(roots) != 1:
@@ -181,7 +182,7 @@ def _archive(archive: zipfile.ZipFile, content: mmap.mmap) -> Checkpoint:
             for info in parts[:1000]
             if info.filename.endswith(".py")
         )
-    return Checkpoint(tensors_in(described, storage), code)
+    return WeightFile(tensors_in(described, storage), code)
 
 
 def read_bounded(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> IO[bytes]:
@@ -192,14 +193,14 @@ def read_bounded(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> 
         return io.BytesIO(member.read(most))
 
 
-def _pickles(path: Path) -> Checkpoint:
-    """The older format: four pickles, the keys of the storages, and their numbers in that order.
-    One pickle alone may hold arrays.
+def _pickles(path: Path) -> WeightFile:
+    """The older format: four pickles, the keys of the storages, then their numbers in that order. A
+    single pickle can hold arrays.
     """
     content = _mapped(path)
     first = _described(content)
     if first != _LEGACY:
-        return Checkpoint(tensors_in(first, _no_storage))
+        return WeightFile(tensors_in(first, _no_storage))
     _described(content), _described(content)
     value, keys = _described(content), _described(content)
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
@@ -222,7 +223,7 @@ def _pickles(path: Path) -> Checkpoint:
         view = told[5] if len(told) > 5 else None
         return whole[view[1] : view[1] + view[2]] if view else whole
 
-    return Checkpoint(tensors_in(value, storage))
+    return WeightFile(tensors_in(value, storage))
 
 
 def _no_storage(_: Any) -> Tensor:
@@ -242,7 +243,7 @@ def _described(file: Any) -> Any:
 
 
 def _numbers(content: mmap.mmap, start: int, size: int, named: Any, count: int) -> Tensor:
-    """A storage: `count` numbers of a kind at a place in the file."""
+    """A storage: `count` numbers of one type at one place in the file."""
     dtype = dtype_of(named)
     if dtype is None:
         raise KeyError("dtype")
