@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, also after a power cut. Imports no torch."""
+"""Writes files completely or not at all, even if the power fails. Imports no torch."""
 
 import contextlib
 import errno
@@ -14,10 +14,11 @@ from core.crash import crash_at
 
 
 def publish(path: Path, write: Callable[[Path], object]) -> None:
-    """Put at `path` the file that `write` makes at the place it is given.
+    """Replaces the file at `path` by the one that `write` makes at the path it is given.
 
-    Readers see the old file or the new one. Written, synced, renamed, and the folder synced, in
-    this order: what was published before something else is never the one that a power cut loses.
+    Readers see the old file or the new one, never a part. The order is: write, sync, rename, sync
+    the folder. So after a power cut, a file published earlier is never missing while a later one
+    is there.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -33,7 +34,7 @@ def publish(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def publish_folder(path: Path, write: Callable[[Path], object]) -> None:
-    """The same for a new folder, whose files `write` makes in the folder it is given."""
+    """Does the same for a new folder; `write` makes its files in the folder it is given."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -51,7 +52,7 @@ def publish_folder(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def discard_folder(path: Path) -> None:
-    """Remove a folder; it is never seen with a part of its files."""
+    """Removes a folder. Renaming it first means that nobody sees it half removed."""
     doomed = path.with_name(f".{path.name}.{os.getpid()}.old")
     with contextlib.suppress(OSError):
         os.rename(path, doomed)
@@ -59,7 +60,7 @@ def discard_folder(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold a file's bytes, or a folder's names."""
+    """Forces a file's bytes, or a folder's list of names, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -82,7 +83,7 @@ def is_unchanged(path: Path, stated: str) -> bool:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether a write failed for want of room: on the disk, or in the user's share of it."""
+    """True if a write failed because the disk, or the user's quota, is full."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     return isinstance(error, sqlite3.OperationalError) and "disk is full" in str(error)

@@ -1,4 +1,4 @@
-"""Where the embedded model and the demo data lie, in a checkout and in an installed package."""
+"""Finds the embedded model and the demo data, in a checkout and in an installed package."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ _CANDIDATES = (_HERE.parent / "assets", _HERE / "assets")
 
 
 def assets() -> Path:
-    """The folder `assets`: beside the packages in a checkout, inside this one in a wheel."""
+    """The folder `assets`: next to the packages in a checkout, inside `core` in a wheel."""
     for folder in _CANDIDATES:
         if (folder / "model").is_dir():
             return folder
@@ -24,7 +24,7 @@ def model_folder() -> Path:
 
 
 def damaged_model_files() -> list[str]:
-    """The model's files that are missing, or are not what `manifest.json` says they are."""
+    """The model's files that are missing or differ from their hash in `manifest.json`."""
     folder = assets()
     outputs = json.loads((folder / "manifest.json").read_text("utf-8"))["outputs"]
     return [

@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend, and the sentence that helps with a typo."""
+"""`UserError`, the exception for problems a user can fix, and a helper that suggests names."""
 
 import re
 from collections.abc import Iterable
@@ -6,10 +6,10 @@ from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """What it must be, what it got, what to do next: one sentence that a user can act on.
+    """A problem the user can fix. The sentence says what is needed, what it got and what to do.
 
-    The page shows it as it is, so it names no flag. `setting` is what in a run's config would
-    allow it; the command line says how it is called there.
+    The page shows the sentence unchanged, so it names no command-line flag. `setting` is the
+    setting of a run that would allow it; the command line adds the flag for that setting.
     """
 
     def __init__(self, sentence: str = "", setting: str = "") -> None:
@@ -18,15 +18,15 @@ class UserError(Exception):
 
 
 class DiskFull(UserError):
-    """There is no room to write; the same may succeed later."""
+    """The disk is full. The same action may succeed later."""
 
 
 class NotFinite(UserError):
-    """A model answers with something that is no number; its training may still go back."""
+    """A model returned NaN or infinity. Training may still go back to an earlier checkpoint."""
 
 
 def unknown(kind: str, got: str, options: Iterable[str]) -> UserError:
-    """A `UserError` for a name that does not exist, with the nearest names that do."""
+    """Builds the `UserError` for an unknown name; it suggests the most similar known names."""
     names = sorted(options)
     near = get_close_matches(got, names, n=3, cutoff=0.5)
     if near:
@@ -44,5 +44,5 @@ _NOT_TO_BE_SHOWN = re.compile(
 
 
 def printable(text: str) -> str:
-    """A name from outside, fit for a sentence: without line ends, and what turns text around."""
+    """Makes an external name safe to show: line ends and direction marks become `?`."""
     return _NOT_TO_BE_SHOWN.sub("?", text)

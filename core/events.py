@@ -1,22 +1,22 @@
-"""What a run says while it goes: the CLI prints it, the worker stores it, a test collects it."""
+"""Events of a run in progress. The command line prints them, the worker stores them."""
 
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-from core.results.records import Change, DomainScore, MeanChange, Mixing
+from core.results.records import AccuracyChange, DomainScore, MeanChange, Mixing
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something a run says. `kind` is its name on the wire."""
+    """Base class of all events. `kind` is the event's name in JSON."""
 
     kind: ClassVar[str]
 
     def to_json(self) -> dict[str, Any]:
-        """A flat JSON object with the event's kind."""
+        """The event as a flat JSON object, with its kind."""
         return {"kind": self.kind, **asdict(self)}
 
 
@@ -32,7 +32,7 @@ class Stage(Event):
 
 @dataclass(frozen=True)
 class Step(Event):
-    """One optimiser step, or what a method does in its place."""
+    """One optimiser step, or one step of a method that has no optimiser."""
 
     kind = "step"
     step: int
@@ -46,24 +46,24 @@ class Step(Event):
     grad_norm: float = 0.0
     images_per_second: float = 0.0
     memory_bytes: int = 0
-    """What the run holds on its device; 0 where nobody looked."""
+    """Memory the run uses on its device; 0 if it was not measured."""
     busy: float | None = None
-    """How busy the device is, from 0 to 1; None where it cannot be told."""
+    """Utilisation of the device, from 0 to 1; None if unknown."""
 
 
 @dataclass(frozen=True)
 class Advanced(Event):
-    """How far a phase without optimiser steps has come."""
+    """Progress of a phase that has no optimiser steps."""
 
     kind = "advanced"
     step: int
-    """Parts that are done, of `steps`."""
+    """Parts that are done, out of `steps`."""
     steps: int
 
 
 @dataclass(frozen=True)
 class Resumed(Event):
-    """Training goes on from a checkpoint: what was said after it no longer holds."""
+    """Training continues from a checkpoint; later events of the earlier attempt are void."""
 
     kind = "resumed"
     step: int
@@ -77,8 +77,8 @@ class Resumed(Event):
 
 @dataclass(frozen=True)
 class Measuring(Event):
-    """Images are about to be seen outside of steps, which may take long: an epoch's first look at
-    them by the frozen tower, a validation, a measurement of all domains."""
+    """Images are about to be encoded outside of optimiser steps, which may take long: the frozen
+    tower's first pass, a validation, or a measurement of all domains."""
 
     kind = "measuring"
     step: int
@@ -90,26 +90,26 @@ class Evaluated(Event):
 
     kind = "evaluated"
     label: str
-    """`zero-shot`, `training` (a look during training), `fine-tuned`, or `alpha` (a grid point)."""
+    """`zero-shot`, `training` (measured during training), `fine-tuned`, or `alpha` (grid point)."""
     step: int
     domains: dict[str, DomainScore]
     alpha: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The scores as JSON as well."""
+        """The event as JSON, scores included."""
         scores = {name: score.model_dump() for name, score in self.domains.items()}
         return {"kind": self.kind, **self.__dict__, "domains": scores}
 
 
 @dataclass(frozen=True)
 class Recommended(Event):
-    """What the run recommends, measured on every domain and compared with zero-shot: the verdict,
-    before the rest of the frontier."""
+    """The verdict: the recommended mixing, measured on every domain and compared with zero-shot.
+    It comes before the rest of the frontier is measured."""
 
     kind = "recommended"
     mixing: Mixing
     domains: dict[str, DomainScore]
-    changes: dict[str, Change]
+    changes: dict[str, AccuracyChange]
     """Against zero-shot on the same images, by domain."""
     mean_change: MeanChange | None
     """Over the OOD domains; None without any."""
@@ -127,7 +127,7 @@ class Recommended(Event):
 
 @dataclass(frozen=True)
 class Saved(Event):
-    """A file of the run folder was written (or written anew)."""
+    """A file of the run folder was written, or written again."""
 
     kind = "saved"
     what: str
@@ -136,14 +136,14 @@ class Saved(Event):
 
 @dataclass(frozen=True)
 class Warned(Event):
-    """Something the user should know; the run goes on."""
+    """A warning for the user; the run continues."""
 
     kind = "warned"
     message: str
 
 
 def result_of(steps: Generator[Any, None, T]) -> T:
-    """What a generator of events returns, for a caller who does not listen."""
+    """Runs a generator of events to its end and returns its result; the events are dropped."""
     while True:
         try:
             next(steps)

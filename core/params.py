@@ -1,6 +1,4 @@
-"""`Params`: one definition of a knob serves validation, the form, the command line, YAML and the
-docs.
-"""
+"""`Params`: one definition of a setting for validation, form, command line, YAML and docs."""
 
 import types
 from collections.abc import Mapping
@@ -17,7 +15,7 @@ from core.errors import UserError, unknown
 
 @dataclass(frozen=True)
 class Sensible:
-    """The range worth trying, narrower than the valid one: it feeds sliders and sweeps."""
+    """The range worth trying. It is narrower than the valid range; sliders and sweeps use it."""
 
     low: float
     high: float
@@ -26,16 +24,17 @@ class Sensible:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a text names where its type does not say it. `run`: a finished run, by its folder, or
-    by its id wherever a data folder is known.
+    """Marks a text setting that names something. `run`: a finished run, given by its folder, or by
+    its id where the data folder is known.
     """
 
     name: str
 
 
 class Params(BaseModel):
-    """Hyper-parameters of anything: frozen, unknown names refused, attribute docstrings are the
-    help. A text is read by what the knob is: `1e-5` as a number, `off` as the choice of that name.
+    """Base class of all sets of settings: frozen, rejects unknown names, and its attribute
+    docstrings are the help. The setting's type decides how a text is read: `1e-5` is a number, and
+    `off` is a choice where there is one of that name.
     """
 
     model_config = ConfigDict(
@@ -51,8 +50,8 @@ class Params(BaseModel):
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], owner: str) -> Self:
-        """Validated parameters, or a `UserError` that names the knob, what it must be and what it
-        got.
+        """Validates the values. The `UserError` names the setting, the allowed values and the
+        value it got.
         """
         for name in values:
             if name not in cls.model_fields:
@@ -64,7 +63,7 @@ class Params(BaseModel):
 
     @classmethod
     def knobs(cls) -> list[dict[str, Any]]:
-        """Every knob as JSON: name, type, default, help, bounds, sensible range, choices."""
+        """Every setting as JSON: name, type, default, help, bounds, sensible range, choices."""
         return [_knob(name, field) for name, field in cls.model_fields.items()]
 
 
@@ -74,11 +73,11 @@ _PLAINLY = {
     **dict.fromkeys(("float_type", "float_parsing"), "a number"),
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
 }
-"""What a value must be, by Pydantic's name for what is wrong with it."""
+"""Pydantic's error type to a plain description of the value that is needed."""
 
 
 def first_problem(error: ValidationError) -> str:
-    """Pydantic's first complaint as a sentence: `lr must be …, got -1`."""
+    """Pydantic's first error as a sentence: `lr must be …, got -1`."""
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"]) or "value"
     message = problem["msg"].removeprefix("Value error, ")
@@ -119,7 +118,7 @@ def _knob(name: str, field: FieldInfo) -> dict[str, Any]:
 
 
 def _kind(annotation: Any) -> tuple[str, list[Any] | None, bool, list[Any]]:
-    """Name of the type, its choices when it is a `Literal`, whether None is allowed, its bounds."""
+    """(type name, choices of a `Literal`, True if None is allowed, bounds)."""
     optional = False
     rules: list[Any] = []
     if get_origin(annotation) in (Union, types.UnionType):
@@ -138,7 +137,7 @@ def _kind(annotation: Any) -> tuple[str, list[Any] | None, bool, list[Any]]:
 
 
 def _member(annotation: Any) -> str:
-    """Name of the type of a list's members."""
-    lists = [annotation, *get_args(annotation)]  # the second where it may be None
+    """The type name of a list's members."""
+    lists = [annotation, *get_args(annotation)]  # `list[str] | None` holds the list in its args
     of = next(get_args(each) for each in lists if get_origin(each) in (tuple, list))
     return _kind(of[0])[0]

@@ -1,6 +1,6 @@
-"""Text for streams whose encoding does not have all of its characters: a pipe on Windows, LC_ALL=C.
+"""Prints text to streams that cannot encode every character: a pipe on Windows, LC_ALL=C.
 
-What is missing is written with what there is, so that nothing that was to be said is lost.
+A missing character is replaced by a similar one or an escape, so that no message is lost.
 """
 
 import codecs
@@ -14,19 +14,21 @@ _PLAIN = {
     "γ": "gamma", "λ": "lambda", "τ": "tau", "≤": "<=", "≥": ">=", "→": "->", "’": "'", "‘": "'",
     "“": '"', "”": '"', "½": "1/2", "²": "^2", "\u00a0": " ", "\u202f": " ",
 }  # fmt: skip
-"""What our own sentences use, in ASCII. A minus must not become a question mark."""
+"""ASCII for the characters of our own sentences: a minus must not become a question mark."""
 
 
 def print_anything() -> None:
-    """From now on nothing that this process prints fails for a character."""
+    """Makes stdout and stderr of this process accept every character."""
     codecs.register_error(_ERRORS, _with_what_there_is)
     for stream in (sys.stdout, sys.stderr):
-        if reconfigure := getattr(stream, "reconfigure", None):  # not what tests put in its place
+        if reconfigure := getattr(
+            stream, "reconfigure", None
+        ):  # a stream captured by a test has none
             reconfigure(errors=_ERRORS)
 
 
 def json_for(document: Any, stream: TextIO) -> str:
-    """A JSON document in the characters of a stream; what it does not have is escaped."""
+    """The document as JSON text; non-ASCII characters are escaped if the stream lacks them."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
     try:
         text.encode(stream.encoding or "utf-8")
@@ -36,7 +38,7 @@ def json_for(document: Any, stream: TextIO) -> str:
 
 
 def _with_what_there_is(error: UnicodeError) -> tuple[str, int]:
-    """The characters that cannot be encoded in plain ones, `\\u72ac` where nothing is alike."""
+    """Replaces characters that cannot be encoded: by ASCII if similar, else by `\\u72ac`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     missing = error.object[error.start : error.end]

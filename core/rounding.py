@@ -1,19 +1,20 @@
-"""How shares and differences are written, everywhere alike: half up, as a person rounds k of n.
+"""Formats shares and differences the same way everywhere: half up, as people round k of n.
 
-Python's own formats round what the float is, and its ties to even: 81.25 % would be 81.2 here and
-81.3 in a browser. `assets/studio/evenkeel.js` has the same rule for what the page computes.
+Python's own formats round the binary float, and ties to even: 81.25 % would be 81.2 here and 81.3
+in a browser. `assets/studio/evenkeel.js` has the same rule for numbers that the page computes.
 """
 
 import math
 
 NOTHING = "–"
-"""Where nothing was measured."""
+"""Shown in place of a number that was not measured."""
 
 
 def half_up(value: float, digits: int = 0) -> str:
-    """`value` with so many decimals, ties away from zero: `2.5` is `3`, `-0.04` with one is `0.0`.
+    """`value` with `digits` decimals, ties away from zero: `2.5` is `3`; `-0.04` to one is `0.0`.
 
-    What differs by less than 1e-8 of the last digit is a tie: 29/400 is 7.25 %, whatever the float.
+    A difference below 1e-8 of the last digit counts as a tie, because 29/400 is 7.25 % and the
+    float is slightly off.
     """
     scaled = math.floor(round(abs(value) * 10**digits, 8) + 0.5)
     sign = "-" if value < 0 and scaled else ""
@@ -35,8 +36,8 @@ def points(change: float | None, digits: int = 1) -> str:
 
 
 def plotted(share: float) -> float:
-    """A share in percent as a chart gets it. Plotly's hover texts have one decimal and round the
-    float that they are given: a hair above a tie it is rounded up there as well.
+    """A share in percent for a chart. Plotly rounds hover texts to one decimal by the binary float;
+    a tie is raised by 1e-9, so that Plotly rounds it up too.
     """
     value = round(100 * share, 8)
     return value if f"{value:.1f}" == percent(share) else value + 1e-9

@@ -1,8 +1,8 @@
-"""Values as people type them: read by what the setting is, and spelled so that they read back.
+"""Reads and writes values of settings as text: on the command line, in a form, in YAML.
 
-`off` is a word where words are asked for, False where yes or no is, and a list of one where a list
-is: the text alone does not say. So a file of settings and a command give texts, and the setting
-decides.
+The text alone does not say what it means: `off` is a word for a text setting, False for a yes/no
+setting, and a list of one word for a list. So files and commands deliver texts, and the type of the
+setting decides how a text is read.
 """
 
 import json
@@ -14,14 +14,15 @@ from typing import Any
 import yaml
 
 NOTHING = ("", "~", "null", "none")
-"""How nothing is typed, in any case."""
+"""Texts for "no value", in upper or lower case."""
 _YES = ("true", "yes", "on", "y", "t", "1")
 _NO = ("false", "no", "off", "n", "f", "0")
 
 
 def read(typed: str, knob: Mapping[str, Any]) -> Any:
-    """The value that is meant by a text for a knob as `Params.knobs` describes it. What does not
-    fit stays as it was typed, for the check.
+    """The value that a text means for one setting, as `Params.knobs` describes it.
+
+    A text that does not fit is returned unchanged; validation then reports it.
     """
     text, kind = typed.strip(), knob["type"]
     for choice in knob.get("choices") or ():
@@ -44,8 +45,8 @@ def read(typed: str, knob: Mapping[str, Any]) -> Any:
 
 
 def read_file(content: bytes) -> Any:
-    """What a YAML or JSON file of settings says. Of YAML every value is a text, quoted or not;
-    `yaml.YAMLError` or `UnicodeDecodeError` for one that is neither.
+    """The content of a YAML or JSON file of settings. In YAML every value stays a text, quoted or
+    not. Raises `yaml.YAMLError` or `UnicodeDecodeError` if the file is neither.
     """
     with suppress(ValueError):
         return json.loads(content.decode("utf-8"))
@@ -53,16 +54,16 @@ def read_file(content: bytes) -> Any:
 
 
 def yaml_problem(error: Exception) -> str:
-    """Why a file is no valid YAML, in one line."""
+    """The YAML error in one line."""
     if not isinstance(error, yaml.reader.ReaderError):
         return " ".join(str(error).replace('in "<byte string>", ', "in ").split())
-    if error.encoding == "unicode":  # it was decoded, and holds what no text may hold
+    if error.encoding == "unicode":  # decoding worked, but YAML forbids one of the characters
         return str(error.reason)
     return "it is not UTF-8; save it in that encoding"
 
 
 def unquoted(text: str) -> str:
-    """A text without the quotes around it, which not every shell takes away."""
+    """Removes the quotes around a text, because not every shell removes them."""
     whole = text.strip()
     if len(whole) > 1 and whole[0] == whole[-1] and whole[0] in "'\"":
         found = _flow(whole)
@@ -71,7 +72,7 @@ def unquoted(text: str) -> str:
 
 
 def spelled(value: Any) -> str:
-    """A text that `read` and `unquoted` take for this value: `1e-05`, `true`, `[a, 'b, c']`."""
+    """The text that `read` and `unquoted` turn back into this value: `1e-05`, `[a, 'b, c']`."""
     if value is None:
         return NOTHING[-1]
     if isinstance(value, bool):
@@ -88,7 +89,7 @@ def spelled(value: Any) -> str:
 
 
 def word(value: Any) -> str:
-    """The same as one word of a command line."""
+    """The value as one quoted word of a command line."""
     return shlex.quote(spelled(value))
 
 
@@ -102,7 +103,7 @@ def _number(text: str, typed: str, kind: str) -> Any:
 
 
 def _members(text: str) -> list[Any]:
-    """The members of `[a, b]` or of `a, b`; a text that is a template with a comma is one."""
+    """The members of `[a, b]` or `a, b`. A prompt template is one member, even with a comma."""
     if not text:
         return []
     found = _flow(text if text.startswith("[") else f"[{text}]")
@@ -112,7 +113,7 @@ def _members(text: str) -> list[Any]:
 
 
 def _flow(text: str) -> Any:
-    """A text as YAML without types; None where it is none."""
+    """The text parsed as YAML without types; None if it is not valid YAML."""
     with suppress(yaml.YAMLError):
         return yaml.BaseLoader(text).get_single_data()
     return None

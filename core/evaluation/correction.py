@@ -10,7 +10,7 @@ from core.evaluation.planes import Points, neighbour_plane, principal_plane
 from core.methods.fd_align import FDAlign, spurious_prototypes
 from core.models.clip import ClipModel
 from core.models.prototypes import contexts_of
-from core.results.correction import Clusters, Correction, Estimate
+from core.results.correction import Clusters, Correction, TemplateClusters
 from core.results.space import Places, PlaneName
 
 
@@ -62,11 +62,11 @@ def matched(before: Clusters, after: Clusters) -> list[tuple[int, int]]:
 
 def _estimate(
     clip: ClipModel, task: FewShotTask, params: FDAlign.Params, templates: Sequence[str]
-) -> Estimate:
+) -> TemplateClusters:
     spurious = spurious_prototypes(clip, task, params)
     of = dict(zip(params.templates_for(task.templates), spurious.cluster, strict=True))
     found = [of.get(text, -1) for text in templates]
-    return Estimate(
+    return TemplateClusters(
         excluded=list(params.excluded_templates),
         clusters=[None if cluster < 0 else cluster for cluster in found],
     )

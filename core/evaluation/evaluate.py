@@ -14,7 +14,7 @@ from core.events import Advanced, Event
 from core.models.classifier import EVALUATION_BATCH, Classifier, Predictor
 from core.models.clip import ClipModel
 from core.results.groups import worst_group
-from core.results.predictions import Answers, DomainPredictions, Predictions, hash_bytes
+from core.results.predictions import ClassifierAnswers, DomainPredictions, Predictions, hash_bytes
 from core.results.records import DomainScore, Evaluation
 
 Domains = Mapping[str, Sequence[Item]]
@@ -44,12 +44,12 @@ class Measured:
         sizes = [len(items) for items in self.domains.values()]
         return dict(zip(self.domains, torch.split(rows, sizes), strict=True))
 
-    def answers(self) -> dict[str, Answers]:
+    def answers(self) -> dict[str, ClassifierAnswers]:
         """The likeliest class of every image and how sure it is, by domain."""
         confidence, predicted = F.softmax(self.logits.double(), dim=1).max(dim=1)
         sure = self.by_domain(confidence.float())
         return {
-            name: Answers(said.int().numpy(), sure[name].numpy())
+            name: ClassifierAnswers(said.int().numpy(), sure[name].numpy())
             for name, said in self.by_domain(predicted).items()
         }
 

@@ -17,11 +17,11 @@ from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.ensemble import Ensemble
 from core.models.gates import FAMILIAR
-from core.results.grid import Grid, Rows, best
+from core.results.grid import Grid, MixingAnswers, best
 from core.results.records import (
     DomainScore,
     Evaluation,
-    Familiar,
+    FamiliarImages,
     Mixing,
     MixingKind,
     Selection,
@@ -54,7 +54,7 @@ class Frontier:
     calibrate: bool = False
     """Fit T at every α on validation, instead of reading it between those that are known."""
     _scores: dict[tuple[MixingKind, float, str], DomainScore] = field(default_factory=dict)
-    _rows: dict[tuple[MixingKind, float, str], Rows] = field(default_factory=dict)
+    _rows: dict[tuple[MixingKind, float, str], MixingAnswers] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._mixer = between(*self.classifiers)
@@ -123,7 +123,7 @@ class Frontier:
             evidence=self.steady.evidence,
             temperatures={f"{a:g}": t for a, t in sorted(self.steady.temperatures.items())},
             domains={
-                name: Familiar(
+                name: FamiliarImages(
                     n=len(g),
                     familiar=int((g >= FAMILIAR).sum()),
                     share=float(self._shares[name].mean()),
@@ -203,10 +203,10 @@ def choose_alpha(grid: Grid, kind: MixingKind, checkpoint: str) -> Selection:
     return Selection(checkpoint=checkpoint, alpha=alpha, alpha_chosen_on="val")
 
 
-def rows_of(logits: Tensor, labels: Tensor) -> Rows:
+def rows_of(logits: Tensor, labels: Tensor) -> MixingAnswers:
     """Whether each image `(N,)` is right, and the log-likelihood of its class."""
     likely = -F.cross_entropy(logits.double(), labels, reduction="none")
-    return Rows((logits.argmax(1) == labels).numpy(), likely.float().numpy())
+    return MixingAnswers((logits.argmax(1) == labels).numpy(), likely.float().numpy())
 
 
 def wise_point(alpha: float, evaluation: Evaluation) -> WisePoint:

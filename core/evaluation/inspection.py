@@ -9,7 +9,7 @@ from scipy.special import softmax
 from core.data.dataset import Item
 from core.models.temperature import fit_temperature
 from core.results.calibration import calibration_error, reliability
-from core.results.inspection import Answered, Calibration, InspectedDomain, Inspection
+from core.results.inspection import Calibration, InspectedAnswers, InspectedDomain, Inspection
 from core.results.records import Mixing
 
 Logits = Mapping[str, NDArray[np.floating]]
@@ -51,11 +51,11 @@ def inspect(
 
 def _answered(
     logits: NDArray[np.floating], labels: NDArray[np.integer], temperature: float | None
-) -> Answered:
+) -> InspectedAnswers:
     predicted = logits.argmax(1)
     hits = predicted == labels
     sure = _confidence(logits, 1.0)
-    return Answered(
+    return InspectedAnswers(
         predicted=predicted.tolist(),
         confidence=np.round(sure, 5).tolist(),
         plain=_calibration(sure, hits),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from core.data.dataset import Item
 from core.evaluation.planes import Points, neighbour_plane, principal_plane
-from core.results.space import ENDS, By, End, FeatureSpace, Group, Grouping, Places, PlaneName
+from core.results.space import ENDS, By, End, FeatureSpace, Grouping, ImageGroup, Places, PlaneName
 
 MOST_IMAGES = 600
 """More points cannot be told apart, and t-SNE of twice as many takes seconds."""
@@ -79,7 +79,7 @@ def grouping(features: Points, of: Sequence[int], names: Sequence[str]) -> Group
     return Grouping(
         separation=None if silhouettes is None else _mean(silhouettes),
         groups=[
-            Group(
+            ImageGroup(
                 index=int(one),
                 name=names[one],
                 n=int((group == one).sum()),

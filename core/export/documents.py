@@ -9,7 +9,7 @@ from core import __version__
 from core.errors import unknown
 from core.export import charts
 from core.export.exported import Exported, make_room
-from core.results.facts import Facts
+from core.results.facts import RunFacts
 from core.results.formats import DOCUMENTS
 from core.results.records import Mixing
 from core.results.runs import RunFolder
@@ -23,19 +23,19 @@ def write_document(kind: str, run: RunFolder, mixing: Mixing, folder: Path) -> E
     """Write the model card (Markdown) or the report (one HTML file that asks for no other)."""
     if kind not in DOCUMENTS:
         raise unknown("format", kind, DOCUMENTS)
-    facts = Facts(run.record(), mixing, run.by_hand())
+    facts = RunFacts(run.record(), mixing, run.by_hand())
     text = card(facts) if kind == "card" else report(facts, _losses(run))
     make_room(folder, {NAMES[kind]})
     (folder / NAMES[kind]).write_text(text, "utf-8")
     return Exported(folder, "")
 
 
-def card(facts: Facts) -> str:
+def card(facts: RunFacts) -> str:
     """The model card in Markdown."""
     return _render("card.md", facts=facts)
 
 
-def report(facts: Facts, losses: list[float]) -> str:
+def report(facts: RunFacts, losses: list[float]) -> str:
     """The report in HTML: styles and charts are inside."""
     drawn = [
         charts.accuracies(facts.columns),

@@ -1,4 +1,4 @@
-"""Reliability bins, and the calibration error that is read from them. Imports no torch."""
+"""Reliability bins, and the calibration error computed from them. Imports no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ class ReliabilityBin:
     high: float
     count: int
     confidence: float | None
-    """Their mean confidence; None where there are none."""
+    """Their mean confidence; None for an empty bin."""
     accuracy: float | None
-    """How many of them are right, a fraction; None where there are none."""
+    """The fraction that is correct; None for an empty bin."""
 
 
 def reliability(
     confidence: NDArray[np.floating], hit: NDArray[np.bool_], bins: int = BINS
 ) -> list[ReliabilityBin]:
-    """Equal-width bins, closed on the right, of the confidence (N,) in the class that was said.
+    """Equal-width bins, closed on the right, of the confidence (N,) in the predicted class.
 
-    `hit` (N,) is whether it was right. Guo et al. 2017, arXiv 1706.04599 §2.
+    `hit` (N,) is True where the prediction is correct. Guo et al. 2017, arXiv 1706.04599 §2.
     """
     confidence = np.asarray(confidence, dtype=np.float64)
     which = np.clip(np.ceil(confidence * bins), 1, bins).astype(int) - 1

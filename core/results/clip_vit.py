@@ -1,6 +1,6 @@
-"""Which architectures transformers' `CLIPModel` has too: CLIP with two plain transformers.
+"""Checks if an architecture fits transformers' `CLIPModel`: CLIP with two plain transformers.
 
-Imports no torch, so that the page may say why a run cannot be exported before anybody asks.
+Imports no torch, so that the page can say in advance why a run cannot be exported.
 """
 
 import importlib.util
@@ -14,12 +14,12 @@ from core.embedded import model_folder
 _VISION = {"image_size", "layers", "width", "head_width", "mlp_ratio", "patch_size"}
 _TEXT = {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio"}
 _IDLE = {"patch_dropout", "hf_tokenizer_name", "tokenizer_kwargs"}
-"""What is off when the model is not trained, or is looked at by itself below."""
+"""Options without effect outside of training, or checked separately below."""
 CLIP_VOCABULARY = 49408
 
 
 def why_not(config: Mapping[str, Any]) -> str:
-    """Why an architecture (open_clip's JSON) is no `CLIPModel`; empty when it is one."""
+    """The reason why an architecture (open_clip's JSON) is no `CLIPModel`; empty if it is one."""
     vision, text = config["vision_cfg"], config["text_cfg"]
     if name := vision.get("timm_model_name"):
         return f"its image tower is {name}, and CLIPModel has vision transformers only."
@@ -39,7 +39,7 @@ def why_not(config: Mapping[str, Any]) -> str:
 
 
 def architecture_of(model: str) -> dict[str, Any] | None:
-    """The architecture of a model by its name, from files alone; None when they do not tell."""
+    """The architecture of a model, found by its name in files alone; None if they lack it."""
     folder = model_folder() if model == "embedded" else Path(model).expanduser()
     try:
         if (told := folder / "open_clip_config.json").is_file():
@@ -55,5 +55,5 @@ def architecture_of(model: str) -> dict[str, Any] | None:
 
 
 def _set(config: Mapping[str, Any]) -> set[str]:
-    """The options that say something: not those that are off."""
+    """The options that are set, without those that are off."""
     return {name for name, value in config.items() if value not in (None, False)}

@@ -1,4 +1,4 @@
-"""Finished runs side by side: intervals, paired tests, settings, drift. From their folders alone.
+"""Compares finished runs: intervals, paired tests, settings, drift. Reads only their folders.
 
 Imports no torch.
 """
@@ -26,24 +26,24 @@ from core.results.standing import inside, mean
 
 RECOMMENDED, FINE_TUNED = "recommended", "fine-tuned"
 FEWEST_BASELINES = 3
-"""Two give a line as well, and every run then stands where they happen to be."""
+"""Two points always give a line, but its direction would be chance."""
 
 FEWEST_CORRELATED = 3
 
 
 def compare_runs(runs: Sequence[RunFolder], baselines: Sequence[RunFolder] = ()) -> dict[str, Any]:
-    """Two or more runs, each at what it recommends, as one JSON document; the first is compared
-    against.
+    """Compares two or more runs, each at its recommended mixing, as one JSON document. The first
+    run is the reference.
 
-    `runs`: a row each, with `changes`: the run against zero-shot on the same images. `paired`:
-    every later run against the first on the images of both, its `p_holm` corrected over the domains
-    of this pairing; there `id` and `ood` are pooled over images, while `ood` of a row is the mean
-    over domains. `differences`: settings that are not equal, a value a run. `baselines`: the line
-    of effective robustness, fitted over the fine-tuned weights of three or more runs of their own.
+    `runs`: one row per run, with `changes` from zero-shot on the same images. `paired`: every later
+    run compared with the first on the images that both measured. Its `p_holm` is corrected over the
+    domains of this pair; its `id` and `ood` are pooled over images, while `ood` of a row is the
+    mean over domains. `differences`: settings that differ, one value per run. `baselines`: the line
+    of effective robustness, fitted over the fine-tuned weights of three or more other runs.
     `gap_correlation`: see the function.
 
-    A run of an older version did not keep what it recommends: its fine-tuned weights stand for it,
-    and a note says so. A `UserError` says what is missing.
+    A run of an older version did not keep its recommended mixing. Its fine-tuned weights are used
+    instead, and a note says so. Raises `UserError` if something is missing.
     """
     if len(runs) < 2:
         raise UserError("compare: two or more runs are needed, got one. Name another.")
@@ -74,7 +74,7 @@ def compare_runs(runs: Sequence[RunFolder], baselines: Sequence[RunFolder] = ())
 
 
 def names_of(folders: Sequence[RunFolder]) -> list[str]:
-    """What to call each: its id, or its path where two have the same id."""
+    """The name of each run: its id, or its path if two runs have the same id."""
     ids = [folder.run_id for folder in folders]
     return [
         run_id if ids.count(run_id) == 1 else str(folder.path)
@@ -83,7 +83,7 @@ def names_of(folders: Sequence[RunFolder]) -> list[str]:
 
 
 def end_of(record: RunRecord) -> str:
-    """Which of a run's evaluations is compared: what it recommends, as far as it was kept."""
+    """The evaluation of a run that is compared: the recommended one if it was kept."""
     return RECOMMENDED if RECOMMENDED in record.evaluations else FINE_TUNED
 
 
@@ -93,7 +93,7 @@ def mixing_of(record: RunRecord) -> Mixing:
 
 
 def point_of(record: RunRecord, end: str) -> ModelPoint:
-    """ID and mean OOD accuracy of one end, each with how many images are behind it."""
+    """ID and mean OOD accuracy of one end, each with its number of images."""
     evaluation = record.evaluations[end]
     if evaluation.ood is None:
         raise UserError(
@@ -106,12 +106,12 @@ def point_of(record: RunRecord, end: str) -> ModelPoint:
 
 
 def ood_scores(evaluation: Evaluation) -> list[DomainScore]:
-    """What `Evaluation.ood` is the mean over."""
+    """The scores of the OOD domains; `Evaluation.ood` is their mean."""
     return [s for name, s in evaluation.domains.items() if name.startswith("ood/")]
 
 
 def differences(records: Sequence[RunRecord]) -> dict[str, list[Any]]:
-    """Settings that are not equal in all runs, by dotted name; None where a run has none such."""
+    """Settings that differ between the runs, by dotted name; None if a run lacks the setting."""
     flat = [_flat(record.config) for record in records]
     names = dict.fromkeys(name for config in flat for name in config)
     values = {name: [config.get(name) for config in flat] for name in names}
@@ -119,11 +119,11 @@ def differences(records: Sequence[RunRecord]) -> dict[str, list[Any]]:
 
 
 def gap_correlation(records: Sequence[RunRecord]) -> dict[str, float | None]:
-    """By OOD domain, over the runs: how the energy gap there goes with the relative accuracy, both
+    """By OOD domain: the correlation, over the runs, of energy gap and relative accuracy. Both are
     of the fine-tuned weights.
 
-    Pearson's coefficient as in Lipsum-FT, arXiv 2404.00860 Fig. 4; of fewer than three runs it is
-    always ±1 and left out.
+    Pearson's coefficient as in Lipsum-FT, arXiv 2404.00860 Fig. 4. With fewer than three runs it is
+    always ±1, so it is left out.
     """
     found: dict[str, float | None] = {}
     for name in dict.fromkeys(name for record in records for name in record.drift):
@@ -143,8 +143,8 @@ def _gap_and_relative(record: RunRecord, domain: str) -> tuple[float, float] | N
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    knobs = {f"params.{name}": value for name, value in config["params"].items()}
-    return {name: value for name, value in config.items() if name != "params"} | knobs
+    params = {f"params.{name}": value for name, value in config["params"].items()}
+    return {name: value for name, value in config.items() if name != "params"} | params
 
 
 def _row(
@@ -193,7 +193,7 @@ def _spread(accuracy: float, scores: Sequence[DomainScore]) -> dict[str, Any]:
 
 
 def _mean_drift(record: RunRecord) -> dict[str, float | None] | None:
-    """Unweighted means over the OOD domains, or over all where there are none."""
+    """Unweighted means over the OOD domains, or over all domains if there are none."""
     ood = [drift for name, drift in record.drift.items() if name.startswith("ood/")]
     measured = ood or list(record.drift.values())
     if not measured:
@@ -206,7 +206,7 @@ def _mean_drift(record: RunRecord) -> dict[str, float | None] | None:
 
 
 def _plain(records: Sequence[RunRecord]) -> RunRecord | None:
-    """The run of plain fine-tuning that costs are relative to."""
+    """The plain fine-tuning run that costs are relative to."""
     return next((record for record in records if record.config["method"] == "ft"), None)
 
 

@@ -1,4 +1,4 @@
-"""What a method costs to train, relative to another such as FT. Imports no torch."""
+"""The training time of a method relative to another, such as FT. Imports no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,20 +6,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """How many times as long as the other run it took; 1 is as long."""
+    """Training time as a multiple of another run's; 1 means equal."""
 
     per_step: float | None
-    """Wall clock of one optimiser step; None where one of the two takes none, or is too old to say.
-    """
+    """Time per optimiser step; None if one run has no steps, or its record is too old to say."""
     total: float | None
-    """Wall clock of all of training; None where the other took none."""
+    """Time of the whole training; None if the other run took no time."""
 
 
 def training_cost(timing: Mapping[str, float], baseline: Mapping[str, float]) -> TrainingCost:
-    """Cost of a run by its record's `timing`, relative to the run that `baseline` is of.
+    """The cost of a run relative to a baseline, from the `timing` of both records.
 
-    It means something between runs on the same idle machine, with the same model and batch size. A
-    run that finds the frozen tower's features in the cache is spared what the first one paid.
+    Compare only runs on the same idle machine, with the same model and batch size. A run that finds
+    the frozen tower's features in the cache saves the time that the first run spent on them.
     """
     total, other = timing.get("train_seconds", 0.0), baseline.get("train_seconds", 0.0)
     steps, other_steps = timing.get("steps", 0.0), baseline.get("steps", 0.0)

@@ -1,45 +1,45 @@
-"""How long a run will take and how much memory its training needs, before it starts. No torch."""
+"""Estimates the time and memory of a run before it starts. Imports no torch."""
 
 from dataclasses import dataclass
 
 OVERHEAD_SECONDS = 4.0
-"""Reading the images, the class head, the files at the end."""
+"""Time to read the images, build the class head and write the files at the end."""
 BYTES_PER_PARAMETER = 20
-"""In fp32: the frozen tower, the tuned one, its gradient and Adam's two averages."""
+"""In fp32: the frozen tower, the tuned tower, its gradient and Adam's two averages."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What one image costs the image tower on this device, as `measure_footprint` found it."""
+    """The cost of one image in the image tower on this device, measured by `measure_footprint`."""
 
     forward_seconds: float
-    """Frozen: no gradients."""
+    """Forward pass of the frozen tower, without gradients."""
     step_seconds: float
-    """Forward and backward."""
+    """Forward and backward pass."""
     activation_bytes: int
-    """What the backward pass keeps."""
+    """Memory that is kept for the backward pass."""
     parameters: int
-    """Of the image tower."""
+    """Parameters of the image tower."""
 
 
 @dataclass(frozen=True)
-class Work:
-    """What a run is asked to do, in images."""
+class RunSize:
+    """The size of a run, counted in images."""
 
     trained: int
-    """Drawn for training, each epoch."""
+    """Training images per epoch."""
     epochs: int
     batch_size: int
     measured: int
-    """In validation, test and the OOD domains."""
+    """Images in validation, test and the OOD domains."""
     looks: int
-    """Measurements of all of those by a tower that has changed."""
+    """The number of times that a changed tower measures all of those."""
     step_cost: float | None
-    """Of a training step relative to plain fine-tuning's; None when the tower stays frozen."""
+    """Cost of a training step relative to plain fine-tuning; None if the tower stays frozen."""
 
 
-def estimated_seconds(work: Work, footprint: Footprint) -> float:
-    """From start to record. Features of the frozen tower may be cached: then it is less."""
+def estimated_seconds(work: RunSize, footprint: Footprint) -> float:
+    """Seconds from start to record. With cached features of the frozen tower it takes less."""
     seen = work.trained + work.measured
     seconds = OVERHEAD_SECONDS + footprint.forward_seconds * seen
     if work.step_cost is None:
@@ -48,8 +48,8 @@ def estimated_seconds(work: Work, footprint: Footprint) -> float:
     return seconds + training + footprint.forward_seconds * work.measured * work.looks
 
 
-def estimated_bytes(work: Work, footprint: Footprint) -> int:
-    """Weights, gradients, Adam's averages, and the activations of one batch."""
+def estimated_bytes(work: RunSize, footprint: Footprint) -> int:
+    """Bytes for weights, gradients, Adam's averages, and the activations of one batch."""
     if work.step_cost is None:
         return 4 * footprint.parameters
     batch = min(work.batch_size, work.trained)

@@ -1,31 +1,31 @@
-"""What a document says of a run at some α: everything from the record, nothing computed anew."""
+"""The facts that a report states about a run at some α. All are read from the record."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.results.records import ByHand, Change, Mixing, RunRecord
+from core.results.records import AccuracyChange, HandSetMixing, Mixing, RunRecord
 from core.results.standing import FINE_TUNED, ZERO_SHOT, Share, measured
 
 
 @dataclass(frozen=True)
-class Facts:
-    """A finished run, as it is told to a stranger."""
+class RunFacts:
+    """A finished run, described for a reader who does not know it."""
 
     record: RunRecord
     mixing: Mixing
-    by_hand: Sequence[ByHand] = ()
-    """Mixings that people have measured besides."""
+    by_hand: Sequence[HandSetMixing] = ()
+    """Mixings that were set by hand and measured after the run."""
 
     @property
     def method(self) -> str:
-        """Its name."""
+        """The name of the method."""
         return str(self.record.config["method"])
 
     @property
     def columns(self) -> dict[str, dict[str, Share]]:
-        """By classifier, then by domain; without the mixing where it was not measured."""
+        """Accuracies by classifier, then by domain; without the mixing if it was not measured."""
         ends = {"zero-shot": ZERO_SHOT, self.label: self.mixing, "fine-tuned": FINE_TUNED}
         found = {
             label: measured(self.record, mixing, self.by_hand) for label, mixing in ends.items()
@@ -34,13 +34,13 @@ class Facts:
 
     @property
     def label(self) -> str:
-        """The name of the described classifier among the columns."""
+        """The column name of the described classifier."""
         ends = {ZERO_SHOT: "zero-shot", FINE_TUNED: "fine-tuned"}
         return ends.get(self.mixing, str(self.mixing))
 
     @property
-    def changes(self) -> dict[str, Change]:
-        """Against zero-shot on the same images, by domain; empty where it was not tested."""
+    def changes(self) -> dict[str, AccuracyChange]:
+        """Changes from zero-shot on the same images, by domain; empty if not tested."""
         by_hand = {one.mixing: one.changes for one in self.by_hand}
         known = {
             FINE_TUNED: self.record.changes.get("fine-tuned", {}),
@@ -51,7 +51,7 @@ class Facts:
 
     @property
     def gate(self) -> str:
-        """What the gate of a steady mixing does, in a sentence; empty without."""
+        """A sentence about the gate of a steady mixing; empty without a gate."""
         steady = self.record.steady
         if self.mixing.kind == "wise" or steady is None:
             return ""
@@ -67,12 +67,12 @@ class Facts:
 
     @property
     def domains(self) -> list[str]:
-        """All that were measured."""
+        """The domains that were measured."""
         return list(self.record.evaluations["zero-shot"].domains)
 
     @property
     def choice(self) -> str:
-        """How α came about, and what that means for the numbers."""
+        """A sentence about how α was chosen, and the consequence for the numbers."""
         chosen = self.record.selection
         if self.mixing == self.record.mixing:
             return f"{self.mixing}: {_CHOSEN[chosen.alpha_chosen_on]}"
@@ -85,12 +85,12 @@ class Facts:
 
     @property
     def notes(self) -> list[str]:
-        """What the record says was left out, cut short or allowed, leaks included."""
+        """The record's notes on images left out, training cut short, and allowed leaks."""
         return [str(note) for note in self.record.data.get("notes", ())]
 
     @property
     def limits(self) -> list[str]:
-        """What the numbers do not say."""
+        """Sentences about the limits of the numbers."""
         scores = [s for name, s in self.columns["zero-shot"].items() if name != "val"]
         smallest = min((score.n for score in scores), default=0)
         found = [
@@ -118,18 +118,18 @@ class Facts:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Every knob, without paths of the machine it was trained on."""
+        """Every setting, without paths of the machine that trained it."""
         config = {k: v for k, v in self.record.config.items() if k != "params"}
         return {name: _plain(value) for name, value in {**config, **self.params}.items()}
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """The method's own knobs."""
+        """The method's own settings."""
         return dict(self.record.config.get("params", {}))
 
     @property
     def environment(self) -> dict[str, str]:
-        """What it ran on."""
+        """The hardware and software that it ran on."""
         return {name: _plain(value) for name, value in self.record.environment.items()}
 
 

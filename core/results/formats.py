@@ -1,4 +1,4 @@
-"""What a run can be exported as. Imports no torch, so that the page and the command line know."""
+"""The export formats of a run. Imports no torch: the page and the command line use it."""
 
 from typing import Literal, get_args
 
@@ -14,6 +14,6 @@ Format = Literal[
 ]
 FORMATS: tuple[Format, ...] = get_args(Format)
 DOCUMENTS = ("card", "report")
-"""Those that are made from the record alone: no weight is read."""
+"""Formats that are made from the record alone: no weights are read."""
 STEADY = ("steady-onnx", "steady-open_clip")
-"""Those that hold both towers of a run and the gate between them."""
+"""Formats that contain both towers of a run and the gate between them."""

@@ -1,7 +1,7 @@
-"""What every mixing said of every image that was measured: a file next to the record.
+"""The answers of every mixing to every measured image: a file next to the record.
 
-From it any α of the grid can be tested against zero-shot, or chosen again on other images. Imports
-no torch, so that the page and the command line may read it.
+With it, any α of the grid can be tested against zero-shot, or chosen again on other images. Imports
+no torch, so that the page and the command line can read it.
 """
 
 import json
@@ -20,28 +20,28 @@ from core.errors import UserError
 from core.results.records import MixingKind
 
 REJECTED_FROM = 1.645
-"""Standard errors behind the best from which an α is rejected: one side of a 5 % test."""
+"""An α this many standard errors below the best is rejected: a one-sided 5 % test."""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What one mixing said of the N images of a domain."""
+class MixingAnswers:
+    """The answers of one mixing to the N images of a domain."""
 
     hits: NDArray[np.bool_]
-    """(N,) whether the likeliest class was right."""
+    """(N,): True where the likeliest class is correct."""
     log_likelihood: NDArray[np.float32]
-    """(N,) of the true class, in nats."""
+    """(N,): log-likelihood of the true class, in nats."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows by kind of mixing, α and domain; images in the order of `predictions.safetensors`."""
+    """Answers by kind of mixing, α and domain; images in the order of `predictions.safetensors`."""
 
     alphas: tuple[float, ...]
-    rows: Mapping[tuple[MixingKind, float, str], Rows]
+    rows: Mapping[tuple[MixingKind, float, str], MixingAnswers]
 
-    def of(self, kind: MixingKind, alpha: float, domain: str) -> Rows:
-        """A `UserError` when the grid has none."""
+    def of(self, kind: MixingKind, alpha: float, domain: str) -> MixingAnswers:
+        """The answers of one mixing on one domain. Raises `UserError` if the grid lacks them."""
         try:
             return self.rows[kind, alpha, domain]
         except KeyError:
@@ -51,19 +51,19 @@ class Grid:
             ) from None
 
     def log_likelihoods(self, kind: MixingKind, domain: str) -> NDArray[np.float32]:
-        """(A, N): a row for each α, ascending."""
+        """(A, N): log-likelihoods, one row per α, ascending."""
         return np.stack([self.of(kind, a, domain).log_likelihood for a in self.alphas])
 
     def hits(self, kind: MixingKind, domain: str) -> NDArray[np.bool_]:
-        """(A, N): a row for each α, ascending."""
+        """(A, N): correct answers, one row per α, ascending."""
         return np.stack([self.of(kind, a, domain).hits for a in self.alphas])
 
     def has(self, kind: MixingKind, domain: str) -> bool:
-        """Whether every α was measured so on that domain."""
+        """True if every α was measured with this kind of mixing on the domain."""
         return all((kind, alpha, domain) in self.rows for alpha in self.alphas)
 
     def write(self, path: Path) -> None:
-        """Write atomically: five bytes an image, α and kind."""
+        """Writes atomically: five bytes per image, α and kind."""
         tensors: dict[str, NDArray[Any]] = {}
         names = dict.fromkeys((kind, domain) for kind, _, domain in self.rows)
         for kind, domain in names:
@@ -74,14 +74,14 @@ class Grid:
 
     @classmethod
     def read(cls, path: Path) -> "Grid":
-        """Read back; a `UserError` when the file is missing or damaged."""
+        """Reads the file. Raises `UserError` if it is missing or damaged."""
         try:
             with safe_open(path, "np") as file:
                 told = file.metadata()
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             alphas = tuple(float(alpha) for alpha in json.loads(told["alphas"]))
             rows = {
-                (kind, alpha, domain): Rows(
+                (kind, alpha, domain): MixingAnswers(
                     tensors[f"{kind}|{domain}|hits"][place].view(np.bool_),
                     tensors[f"{kind}|{domain}|log_likelihood"][place],
                 )
@@ -98,12 +98,11 @@ class Grid:
 def as_good_as_the_best(
     alphas: Sequence[float], log_likelihoods: NDArray[np.floating], errors: float = 1.0
 ) -> list[float]:
-    """The α whose mean log-likelihood is within so many paired standard errors of the best,
-    ascending.
+    """Every α whose mean log-likelihood is within `errors` paired standard errors of the best.
 
-    `log_likelihoods` (A, N): a row for each α. The standard error is of the difference image by
-    image, which is far smaller than that of either mean: neighbouring mixtures err on the same
-    images.
+    `log_likelihoods` (A, N): one row per α. Ascending. The standard error is of the difference per
+    image. It is far smaller than that of either mean, because neighbouring mixtures make errors on
+    the same images.
     """
     table = np.asarray(log_likelihoods, dtype=np.float64)
     behind = table[table.mean(1).argmax()] - table  # (A, N)
@@ -117,11 +116,12 @@ def as_good_as_the_best(
 
 
 def best(kind: MixingKind, alphas: Sequence[float], log_likelihoods: NDArray[np.floating]) -> float:
-    """The α of one kind of mixing that some images choose, from a row for each α, (A, N).
+    """The best α of one kind of mixing, chosen on some images. One row per α, (A, N).
 
-    Weights that answer every image (`wise`) take the likeliest α. With a gate (`steady`) nothing is
-    paid elsewhere, and α is the largest that these images do not reject. docs/benchmark.md compares
-    the rules. Accuracy would not do: on a few dozen images it rests on one or two of them.
+    Weights that answer every image (`wise`) take the likeliest α. With a gate (`steady`), a larger
+    α costs nothing on other images, so α is the largest that these images do not reject.
+    docs/benchmark.md compares the rules. Accuracy is not used: on a few dozen images, one or two of
+    them decide it.
     """
     if kind == "steady":
         return as_good_as_the_best(alphas, log_likelihoods, errors=REJECTED_FROM)[-1]

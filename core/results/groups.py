@@ -1,4 +1,4 @@
-"""The worst class and the worst group: what a mean accuracy hides. Imports no torch."""
+"""The worst class and the worst group, which a mean accuracy hides. Imports no torch."""
 
 from collections.abc import Mapping
 
@@ -6,9 +6,9 @@ from core.results.records import ClassScore, DomainScore, GroupScore
 
 
 def worst_class(per_class: Mapping[str, tuple[int, int]]) -> ClassScore | None:
-    """The class with the lowest accuracy of those with images; None without any.
+    """The class with the lowest accuracy among classes with images; None without any.
 
-    Of equals the one with the most images: of that one can be surest.
+    Of equal classes, the one with the most images: its accuracy is the most certain.
     """
     seen = [(name, right, n) for name, (right, n) in per_class.items() if n]
     if not seen:
@@ -18,10 +18,10 @@ def worst_class(per_class: Mapping[str, tuple[int, int]]) -> ClassScore | None:
 
 
 def worst_group(domains: Mapping[str, DomainScore]) -> GroupScore | None:
-    """The worst of all groups, a group being one class in one domain.
+    """The group with the lowest accuracy, where a group is one class in one domain.
 
-    Worst-group accuracy as in Sagawa et al. 2020, arXiv 1911.08731. It is chosen on the numbers it
-    reports and its n is small, so it is a pessimist: read it with its n.
+    Worst-group accuracy as in Sagawa et al. 2020, arXiv 1911.08731. The group is chosen by the same
+    numbers that are reported, and its n is small, so the accuracy is pessimistic: read it with n.
     """
     groups = [
         (domain, worst)

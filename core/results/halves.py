@@ -1,6 +1,6 @@
-"""α chosen on one half of a domain's images and reported on the other.
+"""Chooses α on one half of a domain's images and reports the accuracy on the other half.
 
-Imports neither torch nor scipy, so that the page may ask.
+Imports neither torch nor scipy, so that the page can use it.
 """
 
 from dataclasses import dataclass
@@ -11,33 +11,33 @@ from numpy.typing import NDArray
 from core.results.grid import Grid, best
 from core.results.intervals import wilson
 from core.results.paired import changes
-from core.results.records import Change, MixingKind
+from core.results.records import AccuracyChange, MixingKind
 from core.results.standing import Share
 
 
 @dataclass(frozen=True)
-class Halved:
-    """An α that saw images of the domain, and what the others of that domain say of it."""
+class HalfChoice:
+    """An α that was chosen on half of a domain, and its accuracy on the other half."""
 
     alpha: float
     chosen_on: int
-    """Images that chose α."""
+    """The number of images that chose α."""
     reported: Share
-    """Accuracy on those that did not."""
+    """Accuracy on the other images."""
     zero_shot: Share
-    """The same of zero-shot."""
-    change: Change
-    """Against zero-shot on these images; one test, so there is nothing to correct for."""
+    """Accuracy of zero-shot on the same images."""
+    change: AccuracyChange
+    """Change from zero-shot on these images. It is one test, so there is nothing to correct."""
 
 
 def chosen_on_half(
     grid: Grid, kind: MixingKind, domain: str, sha256: NDArray[np.uint8]
-) -> Halved | None:
+) -> HalfChoice | None:
     """α by the rule of validation (`core.results.grid.best`) on one half of a domain's images.
 
-    `sha256` `(N, 32)` are the hashes of their files, in the order of the grid. Those with an even
-    one choose, so that an image is on the same side in every run, and so are copies of it. None
-    where a side has no image, or the domain was not measured at every α.
+    `sha256` `(N, 32)` are the hashes of their files, in the order of the grid. Images with an even
+    hash choose; so an image and its copies are on the same side in every run. None if one side has
+    no image, or the domain was not measured at every α.
     """
     chooses = sha256[:, -1] % 2 == 0
     if not grid.has(kind, domain) or chooses.all() or not chooses.any():
@@ -45,7 +45,7 @@ def chosen_on_half(
     alpha = best(kind, grid.alphas, grid.log_likelihoods(kind, domain)[:, chooses])
     before = grid.of("wise", 0.0, domain).hits[~chooses]
     after = grid.of(kind, alpha, domain).hits[~chooses]
-    return Halved(
+    return HalfChoice(
         alpha=alpha,
         chosen_on=int(chooses.sum()),
         reported=_share(after),

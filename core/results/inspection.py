@@ -1,6 +1,6 @@
-"""What zero-shot, a mixing and tuned weights said of every image, and how sure they may be.
+"""The answers of zero-shot, a mixing and fine-tuned to every image, with their calibration.
 
-Imports neither torch nor scipy, so that the page may read it.
+Imports neither torch nor scipy, so that the page can read it.
 """
 
 from core.results.calibration import ReliabilityBin
@@ -13,12 +13,12 @@ class Calibration(Json):
     """Reliability on one domain."""
 
     ece: float
-    """A fraction, over the same bins."""
+    """Expected calibration error over the same bins, a fraction."""
     bins: list[ReliabilityBin]
 
 
-class Answered(Json):
-    """What one classifier said of the N images of a domain."""
+class InspectedAnswers(Json):
+    """The answers of one classifier to the N images of a domain, with their calibration."""
 
     predicted: list[int]
     """Index of the likeliest class."""
@@ -26,15 +26,15 @@ class Answered(Json):
     """Its softmax probability."""
     plain: Calibration
     scaled: Calibration | None
-    """With the temperature; None where there are no validation images to fit it on."""
+    """Calibration with the temperature; None without validation images to fit it."""
 
 
 class InspectedDomain(Json):
-    """The N images of a domain."""
+    """The N images of a domain, with the answers of each column."""
 
     sha256: list[str]
     labels: list[int]
-    answers: dict[str, Answered]
+    answers: dict[str, InspectedAnswers]
     """By `COLUMNS`."""
 
 
@@ -43,7 +43,7 @@ class Inspection(Json):
 
     alpha: float
     mixing: Mixing
-    """What the column `alpha` is of."""
+    """The mixing of the column `alpha`."""
     classes: list[str]
     names: list[str]
     temperatures: dict[str, float]

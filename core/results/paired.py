@@ -1,6 +1,6 @@
-"""Two classifiers on the same images: what the images that only one of them gets right can tell.
+"""Compares two classifiers on the same images, by the images that only one of them gets right.
 
-Imports no torch, and no scipy, which alone takes most of a second.
+Imports no torch, and no scipy: importing scipy alone takes most of a second.
 """
 
 import math
@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from core.results.intervals import Z95
 from core.results.predictions import Predictions
-from core.results.records import Change, MeanChange, Outcome
+from core.results.records import AccuracyChange, MeanChange, Outcome
 
 SIGNIFICANT = 0.05
 Verdict = Literal["better", "worse", "cannot-tell", "same-answers"]
 _HALVINGS = 60
-"""From an interval of 2 on, more than a float can tell apart."""
+"""Bisection steps. Starting from a width of 2, this is finer than a float can resolve."""
 Image = tuple[bytes, str]
-"""What makes an image the same in two runs: the hash of its file and the name of its class."""
+"""Identifies the same image in two runs: the hash of its file and the name of its class."""
 
 
 @dataclass(frozen=True)
-class Paired:
-    """How a second classifier did against a first on the n images that both were measured on."""
+class PairedComparison:
+    """The comparison of a second classifier with a first, on the n images that both answered."""
 
     n: int
     both: int
@@ -35,9 +35,10 @@ class Paired:
     only_second: int
     neither: int
     p: float
-    """Exact two-sided McNemar test: how likely so uneven a split is if both are equally good."""
+    """P-value of the exact two-sided McNemar test: the probability of a split at least this uneven
+    if both classifiers are equally good."""
     p_holm: float
-    """The same, corrected for the number of tests that belong together (Holm 1979)."""
+    """The p-value corrected for the number of tests in the family (Holm 1979)."""
     difference: float
     """Accuracy of the second minus that of the first."""
     low: float
@@ -46,8 +47,9 @@ class Paired:
 
     @property
     def verdict(self) -> Verdict:
-        """What these images say of the second. Follows the corrected exact test, which on few
-        discordant images is stricter than the interval; with fewer than six it can tell nothing.
+        """The conclusion about the second classifier, from the corrected exact test. On few
+        discordant images that test is stricter than the interval; with fewer than six it can never
+        find a difference.
         """
         if not self.only_first + self.only_second:
             return "same-answers"
@@ -58,12 +60,12 @@ class Paired:
 
 def compare_hits(
     both: int = 0, only_first: int = 0, only_second: int = 0, neither: int = 0
-) -> Paired:
+) -> PairedComparison:
     """The paired comparison of four counts, as the only test of its family."""
     n = both + only_first + only_second + neither
     low, high = tango(only_second, only_first, n)
     p = mcnemar(only_first, only_second)
-    return Paired(
+    return PairedComparison(
         n=n,
         both=both,
         only_first=only_first,
@@ -78,13 +80,13 @@ def compare_hits(
 
 
 Hits = NDArray[np.bool_]
-"""(N,) whether each image of a domain was right."""
+"""(N,): True for each image of a domain that was answered correctly."""
 
 
-def changes(before: Mapping[str, Hits], after: Mapping[str, Hits]) -> dict[str, Change]:
-    """`after` against `before` (zero-shot) on the same images, by domain.
+def changes(before: Mapping[str, Hits], after: Mapping[str, Hits]) -> dict[str, AccuracyChange]:
+    """The change from `before` (zero-shot) to `after` on the same images, by domain.
 
-    Every domain but validation is one test of a family: their p-values are corrected by Holm.
+    All domains except validation form one family of tests; Holm corrects their p-values.
     """
     found = {
         name: compare_hits(
@@ -98,7 +100,7 @@ def changes(before: Mapping[str, Hits], after: Mapping[str, Hits]) -> dict[str, 
     }
     corrected = holm({name: paired.p for name, paired in found.items()})
     return {
-        name: Change(
+        name: AccuracyChange(
             n=paired.n,
             gained=paired.only_second,
             lost=paired.only_first,
@@ -113,10 +115,10 @@ def changes(before: Mapping[str, Hits], after: Mapping[str, Hits]) -> dict[str, 
     }
 
 
-def mean_change(found: Mapping[str, Change]) -> MeanChange | None:
+def mean_change(found: Mapping[str, AccuracyChange]) -> MeanChange | None:
     """The unweighted mean of the changes of the OOD domains; None without any.
 
-    The distances of the domains' limits from their differences add up squared, as variances do
+    For the interval, the squared distances of the domains' limits are added, like variances
     (Zou and Donner 2008, Statistics in Medicine 27:1693–1702).
     """
     ood = [change for name, change in found.items() if name.startswith("ood/")]
@@ -165,16 +167,15 @@ def tango(gained: int, lost: int, n: int, z: float = Z95) -> tuple[float, float]
 
 def pair(
     first: Predictions, second: Predictions, ends: tuple[str, str] = ("fine-tuned", "fine-tuned")
-) -> dict[str, Paired]:
-    """One end of `second` against one of `first`, by domain, and pooled over images as `id` and
-    `ood`.
+) -> dict[str, PairedComparison]:
+    """Compares one end of `second` with one of `first`: by domain, and pooled as `id` and `ood`.
 
-    Only images count that both runs measured in that domain, matched by the hash of the file and
-    the name of the class; one that lies there twice counts once. `id` is `test`, or all that is not
-    out-of-distribution where one of the two has no test. A domain without such images is left out.
+    Only images that both runs measured in a domain count. They are matched by the hash of the file
+    and the name of the class; an image that lies there twice counts once. `id` is `test`, or all
+    domains that are not OOD if one run has no test. A domain without common images is left out.
 
-    Every domain but validation is one test of a family, corrected by Holm. What is pooled from
-    several domains is one test by itself; of one domain it is that domain's.
+    All domains except validation form one family, corrected by Holm. A pool of several domains is a
+    test of its own; a pool of one domain is that domain's test.
     """
     counts = {
         name: _counts(_hits(first, name, ends[0]), _hits(second, name, ends[1]))
@@ -194,7 +195,7 @@ def pair(
     return found
 
 
-def _outcome(paired: Paired, corrected: float) -> Outcome:
+def _outcome(paired: PairedComparison, corrected: float) -> Outcome:
     if corrected >= SIGNIFICANT:
         return "held"
     return "better" if paired.only_second > paired.only_first else "worse"
@@ -206,7 +207,7 @@ def _lowest(gained: int, lost: int, n: int, z: float) -> float:
         return -1.0
 
     def excess(delta: float) -> float:
-        """How much further than `z` standard errors Δ lies below what was seen, in images."""
+        """The observed difference minus nΔ minus `z` standard errors, in images."""
         b = (2 * n - gained + lost) * delta - gained - lost
         root = math.sqrt(max(0.0, b * b + 8 * n * lost * delta * (1 - delta)))
         variance = 2 * (root - b) / (4 * n) + delta * (1 - delta)

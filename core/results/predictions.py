@@ -1,6 +1,6 @@
-"""What a run's classifiers said of every image that was measured: a small file next to the record.
+"""The answers of a run's classifiers to every measured image: a small file next to the record.
 
-Imports no torch, so that the page and the command line may read it.
+Imports no torch, so that the page and the command line can read it.
 """
 
 import json
@@ -23,8 +23,8 @@ _HASH_BYTES = 32
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What one classifier said of the N images of a domain."""
+class ClassifierAnswers:
+    """The answers of one classifier to the N images of a domain."""
 
     predicted: NDArray[np.int32]
     """(N,) index of the likeliest class."""
@@ -34,17 +34,19 @@ class Answers:
 
 @dataclass(frozen=True)
 class DomainPredictions:
-    """The N images of one domain, and what each end said of them."""
+    """The N images of one domain, and the answers of each classifier in `ENDS`."""
 
     sha256: NDArray[np.uint8]
     """(N, 32): the hash of the image's file."""
     labels: NDArray[np.int32]
     """(N,) index of the true class."""
-    answers: Mapping[str, Answers]
+    answers: Mapping[str, ClassifierAnswers]
     """By `ENDS`."""
 
     def hits(self, end: str = "fine-tuned") -> NDArray[np.bool_]:
-        """(N,): which images that end got right; a `UserError` when the run has none such."""
+        """(N,): True for each image that this end got right. Raises `UserError` if the run does
+        not have this end.
+        """
         if end not in self.answers:
             raise UserError(f"This run was made before {end!r} was kept. Train the run again.")
         hits: NDArray[np.bool_] = self.answers[end].predicted == self.labels
@@ -72,7 +74,7 @@ class Predictions:
 
     @classmethod
     def read(cls, path: Path) -> "Predictions":
-        """Read back; a `UserError` when the file is missing or damaged."""
+        """Reads the file. Raises `UserError` if it is missing or damaged."""
         try:
             with safe_open(path, "np") as file:
                 told = file.metadata()
@@ -93,7 +95,9 @@ def hash_bytes(sha256: Iterable[str]) -> NDArray[np.uint8]:
 
 def _domain(tensors: Mapping[str, NDArray[Any]], name: str) -> DomainPredictions:
     answers = {
-        end: Answers(tensors[f"{name}|{end}|predicted"], tensors[f"{name}|{end}|confidence"])
+        end: ClassifierAnswers(
+            tensors[f"{name}|{end}|predicted"], tensors[f"{name}|{end}|confidence"]
+        )
         for end in ENDS
         if f"{name}|{end}|predicted" in tensors
     }

@@ -1,4 +1,4 @@
-"""What was asked (`RunConfig`) and what happened (`RunRecord`): JSON with a schema version."""
+"""`RunConfig`, the settings of a run, and `RunRecord`, its results: JSON with a schema version."""
 
 import json
 from collections.abc import Mapping
@@ -23,61 +23,60 @@ DEFAULT_ALPHAS = tuple(round(i * 0.05, 2) for i in range(21))
 """The 21 mixing weights that every run measures: 0, 0.05, …, 1."""
 
 GroupBy = Literal["none", "prefix", "folder", "time"]
-"""By what images belong together (see `core.data.groups`)."""
+"""The rule that groups images which belong together (see `core.data.groups`)."""
 
 
 class RunConfig(Params):
-    """Everything a run is asked for. Frozen when it is queued."""
+    """All settings of a run. Frozen when the run is queued."""
 
     data: str
     """Folder or zip with the images, one folder a class (see the layout in the README)."""
     method: str = "ft"
-    """Which fine-tuning method to run."""
+    """The fine-tuning method."""
     model: str = "embedded"
     """`embedded`, an open_clip name such as `ViT-B-32/laion2b_s34b_b79k`, or a local checkpoint or
     folder (see the table of weights in the README).
     """
     activation: Literal["auto", "gelu", "quickgelu"] = "auto"
-    """What the weights of a local file were trained with. `auto`: what name, config or weights say,
-    else what the training images show."""
+    """The activation that the weights of a local file were trained with. `auto`: read from name,
+    config or weights, else found out on the training images."""
     shots: Annotated[int | None, Field(ge=1), Sensible(1, 64, log=True)] = None
-    """Training images per class. None: what the training side of the split has, at most 16; a
-    small class gives what it has."""
+    """Training images per class. None: all that the training side of the split has, at most 16;
+    a small class gives all it has."""
     split: Literal["kept", "drawn"] = "kept"
-    """Where val or test are cut from the training images: `kept`, the cut that stands with the data
-    set, or `drawn`, what the shots of the seed leave, as papers do it."""
+    """The split, if val or test come from the training images. `kept`: the split stored with the
+    data set. `drawn`: the images that the shots of this seed leave, as papers do it."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Draws the shots, the augmentation and the order of the batches."""
     preset: Literal["default", "paper"] = "default"
-    """Where knobs that are not named get their value: our defaults for few-shot work, or what the
-    method's authors published."""
+    """The source of settings that are not given: our defaults for few-shot work, or the values that
+    the method's authors published."""
     params: dict[str, Any] = Field(default_factory=dict)
-    """The method's own knobs; what is not named keeps the value of the preset."""
+    """The method's own settings. A setting that is not given has the value of the preset."""
     templates: str | tuple[str, ...] = "dataset"
-    """Prompt templates: `dataset` (its own, else openai-80), `openai-80`, `tip-7`, or your own with
-    {}.
+    """Prompt templates: `dataset` (those of the data set, else openai-80), `openai-80`, `tip-7`, or
+    your own with {}.
     """
     allow_fewer: bool | None = None
-    """Use all images of a class that has fewer than the shots asked for. None: as the dataset says.
-    """
+    """Use all images of a class that has fewer images than shots. None: as the data set says."""
     unseen: tuple[str, ...] = ()
     """Class folders that are not trained on but measured like the others (generalised zero-shot).
-    Methods that fine-tune do not train a class head then, but for scratch-ft."""
+    Fine-tuning methods then do not train a class head, except scratch-ft."""
     group_by: GroupBy | None = None
-    """Which images are never split between train, val and test: those of one file-name `prefix`,
+    """Keep related images together, never split between train, val and test: by file-name `prefix`,
     `folder` or `time` of capture. None: as the data set says."""
     allow_leaks: bool = False
-    """Train although images to learn from are also in test or an OOD domain. They are left out of
+    """Train even if some training images are also in test or an OOD domain. These are left out of
     training, and the record says so."""
     stress: bool | None = None
-    """Also measure eight synthetic changes of the test images (night, blur, …). None: when there is
-    no OOD domain."""
+    """Also measure eight synthetic changes of the test images (night, blur, …). None: only if there
+    is no OOD domain."""
     alphas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = DEFAULT_ALPHAS
     """Mixing weights of the WiSE grid; 0 and 1 are always measured."""
     evaluations: Annotated[int, Field(ge=0), Sensible(0, 12)] = 3
-    """How many times to measure every domain during training."""
+    """Number of times that every domain is measured during training."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 where the device and the tower make it fast, else fp32."""
+    """`auto`: bf16 if it is fast on this device with this tower, else fp32."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1`, …"""
 
@@ -88,8 +87,8 @@ class RunConfig(Params):
 
 
 class CombinedConfig(RunConfig):
-    """What a combination of finished runs was asked for: `method` is an interpolator and `params`
-    are its knobs; all else is as in the first of the runs.
+    """The settings of a combination of finished runs: `method` is an interpolator and `params` are
+    its settings. The rest is copied from the first run.
     """
 
     members: tuple[str, ...]
@@ -97,18 +96,18 @@ class CombinedConfig(RunConfig):
 
 
 def read_config(payload: Mapping[str, Any]) -> RunConfig:
-    """A config as a run folder holds it: of a training, or of a combination."""
+    """Reads the config in a run folder: of a training, or of a combination."""
     return (CombinedConfig if "members" in payload else RunConfig).model_validate(dict(payload))
 
 
 class Json(BaseModel):
-    """A frozen part of a record."""
+    """Base class of the parts of a record: frozen, read from and written to JSON."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, populate_by_name=True)
 
 
 class ClassScore(Json):
-    """One class of a domain, with the count that says how much its accuracy means."""
+    """The accuracy of one class in a domain, with the number of images behind it."""
 
     name: str
     """The class folder."""
@@ -118,14 +117,14 @@ class ClassScore(Json):
 
 
 class GroupScore(ClassScore):
-    """One class in one domain."""
+    """The accuracy of one class in one named domain."""
 
     domain: str
 
 
 class DomainScore(Json):
-    """How one classifier did on one domain. Fractions of 1; counts are kept so that nothing is
-    lost.
+    """The results of one classifier on one domain. Accuracies are fractions of 1; the counts are
+    kept too, so that nothing is lost by rounding.
     """
 
     n: int
@@ -148,18 +147,18 @@ class DomainScore(Json):
     worst_class: ClassScore | None = None
     """The class with the lowest accuracy; None in records of older versions."""
     classes_all: int | None = None
-    """Classes that were to choose from; None in records of older versions."""
+    """The number of candidate classes; None in records of older versions."""
     classes_present: int | None = None
-    """Those of them that have images here."""
+    """The number of those that have images in this domain."""
     correct_own: int | None = None
-    """Images answered rightly when only the classes that are present are to choose from, as
-    ImageNet-R and ImageNet-A are reported. None where every class is present: it is `correct`."""
+    """Correct answers if only the classes present in the domain are candidates, as ImageNet-R and
+    ImageNet-A are reported. None if every class is present: then it equals `correct`."""
     accuracy_own: float | None = None
-    """The same as a fraction. It enters no mean: `ood` is of `accuracy`, over all classes."""
+    """The same as a fraction. No mean uses it: `ood` is the mean of `accuracy`."""
 
 
 class Evaluation(Json):
-    """One classifier on all domains: `val`, `test` (in-distribution) and `ood/<name>`."""
+    """The results of one classifier on all domains: `val`, `test` and `ood/<name>`."""
 
     domains: dict[str, DomainScore]
     id: float
@@ -167,14 +166,14 @@ class Evaluation(Json):
     ood: float | None
     """Unweighted mean accuracy over the `ood/` domains; None without any."""
     worst_group: GroupScore | None = None
-    """The class and domain with the lowest accuracy, validation apart; None in older records."""
+    """The class and domain with the lowest accuracy, without validation; None in older records."""
 
 
 class Drift(Json):
-    """How far training moved the features of one domain's images from zero-shot CLIP's."""
+    """The distance between the features of one domain's images before and after training."""
 
     energy_gap: float | None
-    """Mean over images of the squared change of τ·⟨image, text⟩ over random texts; τ is inside.
+    """Mean over images of the squared change of τ·⟨image, text⟩ over random texts, τ included.
     None for a text tower that cannot read random tokens.
     """
     distortion: float
@@ -182,33 +181,35 @@ class Drift(Json):
 
 
 class SeenUnseen(Json):
-    """Generalised zero-shot: all classes are candidates, and each side is counted by itself."""
+    """Generalised zero-shot accuracy: all classes are candidates; seen and unseen classes are
+    counted separately.
+    """
 
     seen: float
     """S: accuracy on images of classes that were trained on."""
     unseen: float
     """U: accuracy on images of classes that were not."""
     harmonic: float
-    """H = 2SU/(S+U); 0 when both are."""
+    """H = 2SU/(S+U); 0 if both are 0."""
 
 
 class Generalised(Json):
-    """The same test images, averaged in two ways."""
+    """Generalised zero-shot accuracy of the same test images, averaged in two ways."""
 
     macro: SeenUnseen
     """Mean of the per-class accuracies (Xian et al., arXiv 1707.00600): the usual number."""
     micro: SeenUnseen
-    """Share of all images."""
+    """Fraction of all images."""
 
 
 class WisePoint(Json):
-    """One point of the ID/OOD frontier: zero-shot and tuned weights mixed by `alpha`."""
+    """One point of the ID/OOD frontier: zero-shot and fine-tuned weights mixed by `alpha`."""
 
     alpha: float
     id: float
     ood: float | None
     val: float | None = None
-    """Accuracy on the validation images, which α is chosen by."""
+    """Accuracy on the validation images, by which α is chosen."""
     val_nll: float | None = None
     """Their mean negative log-likelihood in nats, which breaks ties."""
     domains: dict[str, float]
@@ -218,22 +219,22 @@ MixingKind = Literal["wise", "steady"]
 
 
 class Mixing(Json):
-    """How the zero-shot and the tuned weights of a run answer together."""
+    """A way to combine the zero-shot and the fine-tuned weights of a run."""
 
     kind: MixingKind
-    """`wise`: one classifier whose weights are mixed (WiSE-FT). `steady`: that classifier for
-    images like the training images; others are left to zero-shot as far as the run found right."""
+    """`wise`: one classifier with mixed weights (WiSE-FT). `steady`: that classifier for images
+    like the training images; the share of zero-shot in the other answers is set by the run."""
     alpha: Annotated[float, Field(ge=0, le=1)]
-    """The weight of the tuned weights in the mixture: 0 is zero-shot, 1 fine-tuned."""
+    """The weight of the fine-tuned weights: 0 is zero-shot, 1 is fine-tuned."""
 
     @classmethod
     def wise(cls, alpha: float) -> "Mixing":
-        """One classifier whose weights are mixed; a `UserError` for an α out of range."""
+        """One classifier with mixed weights. Raises `UserError` for an α out of range."""
         return cls(kind="wise", alpha=_checked(alpha))
 
     @classmethod
     def steady(cls, alpha: float) -> "Mixing":
-        """That classifier behind the run's gate; a `UserError` for an α out of range."""
+        """The same classifier behind the run's gate. Raises `UserError` for an α out of range."""
         return cls(kind="steady", alpha=_checked(alpha))
 
     def __str__(self) -> str:
@@ -243,8 +244,8 @@ class Mixing(Json):
 Outcome = Literal["better", "worse", "held"]
 
 
-class Change(Json):
-    """A classifier against zero-shot on the same images of one domain."""
+class AccuracyChange(Json):
+    """The change of accuracy from zero-shot to a classifier, on the same images of one domain."""
 
     n: int
     gained: int
@@ -257,11 +258,11 @@ class Change(Json):
     """Lower end of Tango's 95 % score interval of the difference."""
     high: float
     p: float
-    """Exact two-sided McNemar test."""
+    """P-value of the exact two-sided McNemar test."""
     p_holm: float
-    """The same, corrected for the number of domains (Holm 1979)."""
+    """The p-value corrected for the number of domains (Holm 1979)."""
     outcome: Outcome
-    """`held` where the corrected test cannot tell it from zero-shot at 5 %."""
+    """`held` if the corrected test finds no difference from zero-shot at 5 %."""
 
 
 class MeanChange(Json):
@@ -270,24 +271,24 @@ class MeanChange(Json):
     domains: int
     difference: float
     low: float
-    """Lower end of its 95 % interval: the domains' intervals, squared and added."""
+    """Lower end of its 95 % interval, from the squared distances of the domains' limits."""
     high: float
     outcome: Outcome
-    """`held` where the interval has 0 in it."""
+    """`held` if the interval contains 0."""
 
 
-class Familiar(Json):
-    """How many images of a domain look like the training images to the gate of a run."""
+class FamiliarImages(Json):
+    """The images of a domain that the gate of a run finds similar to the training images."""
 
     n: int
     familiar: int
-    """Images no further from the training images than the gate's threshold."""
+    """Images whose distance from the training images is within the gate's threshold."""
     share: float
-    """Mean share of the tuned classifier in the answers, from 0 to 1."""
+    """Mean share of the fine-tuned classifier in the answers, from 0 to 1."""
 
 
 class Steadiness(Json):
-    """What a run found about its gate (see `core.interpolation.steady`)."""
+    """The gate of a run and its measurements (see `core.interpolation.steady`)."""
 
     layers: list[str]
     """Modules of the frozen image tower whose outputs are compared."""
@@ -295,33 +296,33 @@ class Steadiness(Json):
     threshold: float
     """a: the distance up to which an image is familiar."""
     width: float
-    """b: over how much distance the gate closes."""
+    """b: the range of distances over which the gate closes."""
     calibrated_on: int
-    """Images that the threshold was set on."""
+    """The number of images that set the threshold."""
     unfamiliar: float
-    """w: the share of the tuned classifier in the answer to an unfamiliar image."""
+    """w: the share of the fine-tuned classifier in the answer to an unfamiliar image."""
     evidence: float | None
-    """What w was decided by; None without validation images, where w is 0."""
+    """The number that decided w; None without validation images (then w is 0)."""
     temperatures: dict[str, float]
     """T by α, fitted on validation; α 0 is zero-shot."""
-    domains: dict[str, Familiar]
+    domains: dict[str, FamiliarImages]
     points: list[WisePoint]
-    """The frontier with this gate, at the α of `wise`."""
+    """The frontier with this gate, at the same α as `wise`."""
 
 
 class Selection(Json):
-    """Which weights were chosen, and on what: never on the numbers that are reported.
+    """The chosen weights, and the images that chose them: never the ones that are reported.
 
-    Its α is that of one set of weights that answers every image, such as an exported encoder; with
-    a gate α may be another (see `RunRecord.mixing`).
+    This α is for one set of weights that answers every image, such as an exported encoder. With a
+    gate, α may differ (see `RunRecord.mixing`).
     """
 
     checkpoint: str
-    """`last` or `best` epoch; of a combination, what its members or radii were chosen on."""
+    """`last` or `best` epoch. For a combination: the images that chose its members or radii."""
     alpha: float
     alpha_chosen_on: Literal["val", "default", "fixed", "oracle"]
-    """`fixed`: of a combination, which is α = 1 by itself. `oracle`: the same, but test images were
-    looked at to make it, so its test numbers are not honest."""
+    """`fixed`: a combination, which is α = 1 by definition. `oracle`: a combination that was made
+    by looking at test images, so its test numbers are not honest."""
 
 
 ChosenOn = Literal["val", "oracle", "nothing"]
@@ -336,80 +337,80 @@ class Ingredient(Json):
     val: float | None
     """Its accuracy on the validation images of the combination."""
     share: float
-    """What part of the result it is; 0 when it was left out."""
+    """Its share of the result; 0 if it was left out."""
 
 
-class Combined(Json):
-    """How a combination came about."""
+class CombinationRecord(Json):
+    """The runs behind a combination, and how they were chosen."""
 
     members: list[Ingredient]
     chosen_on: ChosenOn
     facts: dict[str, float] = {}
-    """What the interpolator found, such as its α."""
+    """Numbers that the interpolator found, such as its α."""
 
 
 class StoppedEarly(Json):
-    """A training that somebody ended before its time."""
+    """Marks a training that a person stopped before its end."""
 
     steps: int
     """Optimiser steps that were done."""
     planned: int
 
 
-class ByHand(Json):
-    """A mixing that a person set, measured: kept next to the record, which never changes."""
+class HandSetMixing(Json):
+    """A mixing set by hand, and its results. Kept next to the record, which never changes."""
 
     mixing: Mixing
     evaluation: Evaluation
-    changes: dict[str, Change]
+    changes: dict[str, AccuracyChange]
     """Against zero-shot, by domain."""
 
 
 class RunRecord(Json):
-    """What happened: written once, at the end, beside the weights."""
+    """The results of a finished run. Written once, at the end, next to the weights."""
 
     schema_version: int = Field(SCHEMA, alias="schema")
     run_id: str
     status: Literal["done"] = "done"
     config: dict[str, Any]
-    """The `RunConfig` with every knob of the method spelled out."""
+    """The `RunConfig` with every setting of the method filled in."""
     classes: list[str]
     evaluations: dict[str, Evaluation]
     generalised: dict[str, Generalised] = {}
-    """Seen, unseen and harmonic mean on `test`, by the names of `evaluations`; empty when every
-    class was trained on."""
+    """Accuracy on seen and unseen classes of `test`, and their harmonic mean, by the names of
+    `evaluations`. Empty if every class was trained on."""
     wise: list[WisePoint]
     selection: Selection
     mixing: Mixing
-    """What the run recommends; `evaluations["recommended"]` is of exactly that."""
+    """The recommended mixing; `evaluations["recommended"]` has its results."""
     steady: Steadiness | None = None
-    """The gate of the run; None where it has none."""
+    """The gate of the run; None if it has none."""
     why_not_steady: str = ""
-    """Why it has none, as a sentence."""
-    changes: dict[str, dict[str, Change]] = {}
+    """The reason why it has no gate, as a sentence."""
+    changes: dict[str, dict[str, AccuracyChange]] = {}
     """Against zero-shot on the same images: by `recommended` and `fine-tuned`, then by domain."""
     mean_changes: dict[str, MeanChange] = {}
-    """The same over all OOD domains; empty without any."""
+    """The mean change over all OOD domains; empty without any."""
     timing: dict[str, float]
     environment: dict[str, Any]
     files: dict[str, str]
-    """What the run folder holds: role to path relative to it."""
+    """The files of the run folder: role to relative path."""
     drift: dict[str, Drift] = {}
-    """By domain, of the fine-tuned weights; empty in records of older versions."""
+    """Drift of the fine-tuned weights, by domain; empty in records of older versions."""
     stress: dict[str, dict[str, DomainScore]] = {}
-    """Synthetic changes of the test images: by the names of `evaluations`, then by effect. No part
-    of any OOD number; empty when it was not measured."""
+    """Results on synthetic changes of the test images, by the names of `evaluations`, then by
+    effect. Not part of any OOD number; empty if not measured."""
     data: dict[str, Any] = {}
     """Counts per split and domain, and the warnings of the data."""
     stopped_early: StoppedEarly | None = None
-    """Only of a training that somebody ended before its time."""
-    combined: Combined | None = None
-    """Only of a combination of other runs."""
+    """Set only if a person stopped the training early."""
+    combined: CombinationRecord | None = None
+    """Set only if the run is a combination of other runs."""
 
     @model_validator(mode="before")
     @classmethod
     def _before_mixing(cls, payload: Any) -> Any:
-        """Records of older versions recommend WiSE at the α they chose."""
+        """Fills in `mixing` for older records: they recommend WiSE at their chosen α."""
         if isinstance(payload, dict) and "mixing" not in payload and "selection" in payload:
             selection = payload["selection"]
             alpha = selection["alpha"] if isinstance(selection, dict) else selection.alpha
@@ -422,7 +423,7 @@ class RunRecord(Json):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read back, or a `UserError` when the file is missing, damaged or of a newer schema."""
+        """Reads a record. Raises `UserError` if it is missing, damaged or has a newer schema."""
         try:
             payload = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
@@ -430,7 +431,7 @@ class RunRecord(Json):
                 f"{path.parent} is not a finished run: it has no {path.name}. "
                 "Name the folder of a run that has finished."
             ) from None
-        except ValueError as error:  # no JSON, or no text
+        except ValueError as error:  # not JSON, or not text
             raise UserError(f"{path} is damaged: {error}. Train the run again.") from None
         found = payload.get("schema") if isinstance(payload, dict) else None
         if isinstance(found, int) and found > SCHEMA:
@@ -450,6 +451,6 @@ def _checked(alpha: float) -> float:
 
 
 def write_json(path: Path, payload: Any) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never a half."""
+    """Writes JSON atomically: a reader sees the old file or the new one, never a part."""
     text = json.dumps(payload, indent=1, ensure_ascii=False)
     publish(path, lambda partial: partial.write_text(text, "utf-8"))

@@ -1,4 +1,4 @@
-"""Robustness of several models at once, from their accuracies alone. Imports no torch."""
+"""Robustness of several models, computed from their accuracies alone. Imports no torch."""
 
 import math
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class BaselineFit:
         return _share(self.intercept + self.slope * logit(reference))
 
     def effective_robustness(self, point: ModelPoint) -> float:
-        """acc_shift − β(acc_ref): what a model has beyond what its reference accuracy buys.
+        """acc_shift − β(acc_ref): the shift accuracy beyond what the reference accuracy predicts.
 
         Taori et al. 2020, arXiv 2007.00644 §2. A fraction of 1.
         """
@@ -49,8 +49,8 @@ class BaselineFit:
 
 
 def relative_accuracy(point: ModelPoint) -> float | None:
-    """Shift accuracy over reference accuracy (Lipsum-FT, arXiv 2404.00860 Fig. 4); None where
-    nothing was right on the reference.
+    """Shift accuracy divided by reference accuracy (Lipsum-FT, arXiv 2404.00860 Fig. 4). None if
+    the reference accuracy is 0.
     """
     if point.reference.accuracy == 0:
         return None
@@ -58,8 +58,8 @@ def relative_accuracy(point: ModelPoint) -> float | None:
 
 
 def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
-    """Correlation coefficient, such as of energy gap against relative accuracy over models; None
-    where fewer than two points, or no spread, give none.
+    """Pearson's correlation, for example of energy gap and relative accuracy over models. None for
+    fewer than two points, or if all values are equal.
     """
     if len(x) != len(y):
         raise ValueError(f"{len(x)} values against {len(y)}")
@@ -77,8 +77,8 @@ def _share(odds: float) -> float:
 
 
 def logit(measured: Measurement) -> float:
-    """log(p/(1 − p)). An accuracy of 0 or 1 would be infinite: it is moved to where half an image
-    more was right or wrong, 1/(2n) or 1 − 1/(2n).
+    """log(p/(1 − p)). An accuracy of 0 or 1 would give infinity; it is moved by half an image, to
+    1/(2n) or 1 − 1/(2n).
     """
     margin = 0.5 / measured.n
     share = min(max(measured.accuracy, margin), 1 - margin)
@@ -86,8 +86,8 @@ def logit(measured: Measurement) -> float:
 
 
 def fit_baselines(baselines: Sequence[ModelPoint]) -> BaselineFit:
-    """Least squares in logits. A `UserError` for fewer than two models, or when all have the same
-    reference accuracy.
+    """Fits a line by least squares in logits. Raises `UserError` for fewer than two models, or if
+    all have the same reference accuracy.
     """
     if len(baselines) < FEWEST_BASELINES:
         raise UserError(

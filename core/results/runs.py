@@ -1,4 +1,4 @@
-"""The folder of a run: where config, events, record and weights lie. Imports no torch."""
+"""The folder of a run, with its config, events, record and weights. Imports no torch."""
 
 import json
 import os
@@ -11,25 +11,25 @@ from typing import Any, BinaryIO, NamedTuple
 from core.durable import publish
 from core.errors import UserError
 from core.events import Event, Resumed
-from core.results.records import ByHand, RunConfig, RunRecord, read_config, write_json
+from core.results.records import HandSetMixing, RunConfig, RunRecord, read_config, write_json
 
 MOST_BY_HAND = 50
-"""Mixings set by hand that are kept of a run, the newest."""
+"""Most mixings set by hand that a run keeps; older ones are dropped."""
 
 
-class Kept(NamedTuple):
-    """A checkpoint; of two the greater is the newer: that of a later attempt, then further on."""
+class KeptCheckpoint(NamedTuple):
+    """A checkpoint on disk. Checkpoints sort by age: by attempt, then phase, then step."""
 
     attempt: int
     phase: int
-    """Number of the training, for a method that trains twice."""
+    """Number of the training phase, for a method that trains twice."""
     step: int
     path: Path
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run. Everything about a run can be read from here, by any process."""
+    """The files of one run. Any process can read everything about a run from here."""
 
     path: Path
 
@@ -40,69 +40,69 @@ class RunFolder:
 
     @property
     def config_path(self) -> Path:
-        """What was asked."""
+        """The settings of the run."""
         return self.path / "config.json"
 
     @property
     def events_path(self) -> Path:
-        """What the run said, one JSON object a line."""
+        """The events of the run, one JSON object per line."""
         return self.path / "events.jsonl"
 
     @property
     def record_path(self) -> Path:
-        """What happened; its presence means that the run finished."""
+        """The results; this file exists only if the run finished."""
         return self.path / "record.json"
 
     @property
     def task_path(self) -> Path:
-        """Which image taught, chose and measured (see `core.data.kept_task`)."""
+        """The images that trained, validated and tested (see `core.data.kept_task`)."""
         return self.path / "task.json"
 
     @property
     def weights_path(self) -> Path:
-        """Tuned tower and head, and the zero-shot head they started from."""
+        """The fine-tuned tower and head, and the zero-shot head they started from."""
         return self.path / "classifier.safetensors"
 
     @property
     def prototypes_path(self) -> Path:
-        """Spurious prototypes and the features drifting between them, in the plane."""
+        """Spurious prototypes, and the features that move between them, in the plane."""
         return self.path / "prototypes.json"
 
     @property
     def predictions_path(self) -> Path:
-        """What zero-shot, recommended and fine-tuned classifier said of every image measured."""
+        """The answers of the zero-shot, recommended and fine-tuned classifiers to every image."""
         return self.path / "predictions.safetensors"
 
     @property
     def grid_path(self) -> Path:
-        """Whether every image was right, and how likely its class was, at every α."""
+        """Per image and α: True if the answer was right, and the likelihood of the true class."""
         return self.path / "grid.safetensors"
 
     @property
     def gate_path(self) -> Path:
-        """The gate of steady mixing, with its bank of training images' early statistics."""
+        """The gate of steady mixing, with early-layer statistics of the training images."""
         return self.path / "gate.safetensors"
 
     @property
     def by_hand_path(self) -> Path:
-        """What people measured of a finished run besides: mixings that they set by hand."""
+        """Mixings that people set by hand after the run, with their results."""
         return self.path / "by-hand.json"
 
     @property
     def attempts_path(self) -> Path:
-        """A folder for each attempt, with its checkpoints while the run is not finished."""
+        """One folder per attempt, with its checkpoints until the run is finished."""
         return self.path / "attempts"
 
-    def checkpoints(self) -> list[Kept]:
-        """The newest first. Whether they are whole is not looked at."""
+    def checkpoints(self) -> list[KeptCheckpoint]:
+        """The checkpoints, newest first. They are not opened, so some may be damaged."""
         found = []
         for path in self.attempts_path.glob("*/checkpoints/[!.]*"):
             phase, _, step = path.name.partition("-")
-            found.append(Kept(int(path.parts[-3]), int(phase), int(step), path))
+            found.append(KeptCheckpoint(int(path.parts[-3]), int(phase), int(step), path))
         return sorted(found, reverse=True)
 
     def files(self) -> dict[str, str]:
-        """Role to name of the files that are there."""
+        """The existing files: role to file name."""
         roles = {
             "config": self.config_path,
             "events": self.events_path,
@@ -116,13 +116,13 @@ class RunFolder:
         return {role: path.name for role, path in roles.items() if path.exists()}
 
     def create(self, config: RunConfig) -> None:
-        """Make the folder and write the config. A folder that holds a finished run is a
-        `UserError`.
+        """Makes the folder and writes the config. Raises `UserError` if the folder already holds a
+        finished run.
         """
         if self.record_path.exists():
             raise UserError(f"{self.path} already holds a finished run. Name another folder.")
         self.path.mkdir(parents=True, exist_ok=True)
-        for leftover in self.path.glob(".*.tmp"):  # of a process that was killed while it wrote
+        for leftover in self.path.glob(".*.tmp"):  # from a process killed while it was writing
             leftover.unlink(missing_ok=True)
         write_json(self.config_path, config.model_dump(mode="json"))
 
@@ -131,26 +131,26 @@ class RunFolder:
         return read_config(json.loads(self.config_path.read_text("utf-8")))
 
     def record(self) -> RunRecord:
-        """The record; a `UserError` when the run has not finished."""
+        """The record. Raises `UserError` if the run has not finished."""
         return RunRecord.read(self.record_path)
 
-    def by_hand(self) -> list[ByHand]:
-        """The mixings that were set by hand and measured, the oldest first."""
+    def by_hand(self) -> list[HandSetMixing]:
+        """The mixings that were set by hand and measured, oldest first."""
         try:
             payload = json.loads(self.by_hand_path.read_text("utf-8"))
         except FileNotFoundError:
             return []
-        return [ByHand.model_validate(one) for one in payload]
+        return [HandSetMixing.model_validate(one) for one in payload]
 
-    def keep_by_hand(self, measured: ByHand) -> None:
-        """Add one; the same mixing measured again takes the place of the earlier."""
+    def keep_by_hand(self, measured: HandSetMixing) -> None:
+        """Adds a mixing set by hand; it replaces an earlier measurement of the same mixing."""
         others = [one for one in self.by_hand() if one.mixing != measured.mixing]
         kept = [*others, measured][-MOST_BY_HAND:]
         write_json(self.by_hand_path, [one.model_dump(mode="json") for one in kept])
 
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
-        """Events with `seq` above `after`, oldest first. A line still being written is left for
-        later.
+        """Events with `seq` above `after`, oldest first. A line that is still being written is
+        skipped; a later call returns it.
         """
         if not self.events_path.exists():
             return
@@ -163,8 +163,8 @@ class RunFolder:
 class EventLog:
     """Appends events to a run's log as they happen.
 
-    A log begins anew with the first event that it is given, unless that is `Resumed`: what was said
-    up to the checkpoint stays then, and the rest is cut off.
+    The first event starts a new log. If it is `Resumed`, the log up to the checkpoint is kept and
+    the rest is cut off.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -172,7 +172,7 @@ class EventLog:
         self._file: BinaryIO | None = None
 
     def append(self, event: Event) -> dict[str, Any]:
-        """Write one event with the wall-clock time (seconds since 1970)."""
+        """Writes one event with the wall-clock time (seconds since 1970)."""
         if isinstance(event, Resumed):
             file = self._begin(event.log_bytes)
         else:
@@ -187,7 +187,7 @@ class EventLog:
             self._file.close()
 
     def _begin(self, size: int) -> BinaryIO:
-        """Another file with the first `size` bytes: a reader sees by its inode that it changed."""
+        """Starts a new file with the first `size` bytes. A reader notices by the new inode."""
         self.close()
         said = self._path.read_bytes()[:size] if size and self._path.exists() else b""
         whole = said[: said.rfind(b"\n") + 1]
@@ -197,7 +197,7 @@ class EventLog:
 
 
 def _append(file: BinaryIO, line: bytes) -> None:
-    """All of the line or, when the disk is full, nothing of it."""
+    """Writes the whole line or, if the disk is full, nothing."""
     before = file.seek(0, os.SEEK_END)
     try:
         rest = line

@@ -1,6 +1,6 @@
-"""Where the images lie before and after training: in the plane, and how far apart in the space.
+"""The features of the images before and after training: places in the plane, and distances.
 
-Imports neither torch nor scikit-learn, so that the page may read it.
+Imports neither torch nor scikit-learn, so that the page can read it.
 """
 
 from typing import Literal, get_args
@@ -16,20 +16,20 @@ PLANES: tuple[PlaneName, ...] = get_args(PlaneName)
 Places = list[tuple[float, float]]
 
 
-class Group(Json):
-    """The images of one class or domain, measured in the whole space, not in the plane."""
+class ImageGroup(Json):
+    """The images of one class or domain, measured in the full feature space, not in the plane."""
 
     index: int
-    """Among the classes or the domains."""
+    """Index into the classes or the domains."""
     name: str
     """A class's display name, or a domain such as `ood/sketch`."""
     n: int
     separation: float | None
-    """Mean silhouette of its images, from -1 to 1 (0 of a single one); None without another
+    """Mean silhouette of its images, from -1 to 1 (0 for a single image); None without another
     group.
     """
     nearest: str | None
-    """The group whose mean points most nearly the same way; None when there is no other."""
+    """The group with the most similar mean direction; None if there is no other group."""
 
 
 class Grouping(Json):
@@ -37,24 +37,24 @@ class Grouping(Json):
 
     separation: float | None
     """Mean silhouette of all images."""
-    groups: list[Group]
+    groups: list[ImageGroup]
 
 
 class FeatureSpace(Json):
-    """The images of a run as zero-shot CLIP and as α see them."""
+    """The features of a run's images, by zero-shot CLIP and by the weights at α."""
 
     alpha: float
     measured: int
-    """Images that the run measured, of which these are all or an even part."""
+    """The number of images that the run measured; all of them, or an even sample, are shown."""
     names: list[str]
-    """How the classes are called."""
+    """Display names of the classes."""
     labels: list[int]
     """Class of each image that is shown."""
     domains: list[str]
     domain: list[int]
     """Domain of each image that is shown."""
     places: dict[PlaneName, dict[End, Places]]
-    """Each image in a plane that both ends share; no `tsne` for too few images."""
+    """The place of each image, in one plane for both ends; no `tsne` for too few images."""
     explained: float
-    """Share of the variance that the plane of PCA shows."""
+    """Fraction of the variance that the PCA plane shows."""
     grouped: dict[By, dict[End, Grouping]]

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from core.errors import UserError
 from core.results.intervals import mean_interval, wilson
-from core.results.records import ByHand, DomainScore, Evaluation, Mixing, RunRecord
+from core.results.records import DomainScore, Evaluation, HandSetMixing, Mixing, RunRecord
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ ZERO_SHOT = Mixing.wise(0)
 FINE_TUNED = Mixing.wise(1)
 
 
-def standing(record: RunRecord, mixing: Mixing, by_hand: Iterable[ByHand] = ()) -> Standing:
+def standing(record: RunRecord, mixing: Mixing, by_hand: Iterable[HandSetMixing] = ()) -> Standing:
     """The run under a mixing that was measured; a `UserError` names the α that were.
 
     `by_hand` are those that people have measured besides.
@@ -63,7 +63,7 @@ def standing(record: RunRecord, mixing: Mixing, by_hand: Iterable[ByHand] = ()) 
 
 
 def measured(
-    record: RunRecord, mixing: Mixing, by_hand: Iterable[ByHand] = ()
+    record: RunRecord, mixing: Mixing, by_hand: Iterable[HandSetMixing] = ()
 ) -> dict[str, Share] | None:
     """By domain what a run was measured at under a mixing; None where it was not."""
     whole = {ZERO_SHOT: "zero-shot", FINE_TUNED: "fine-tuned", record.mixing: "recommended"}

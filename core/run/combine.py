@@ -21,7 +21,7 @@ from core.models.weights import load_classifiers, load_prototypes
 from core.results.records import (
     DEFAULT_ALPHAS,
     ChosenOn,
-    Combined,
+    CombinationRecord,
     CombinedConfig,
     Ingredient,
     RunRecord,
@@ -126,7 +126,7 @@ def combine(
         data={**records[0].data, "counts": _counts(task), "notes": notes},
         select=lambda _grid, _kind: _as_it_is(chosen_on),
         steps=steps,
-        combined=Combined(
+        combined=CombinationRecord(
             members=ingredients,
             chosen_on=chosen_on,
             facts=dict(combination.facts),

@@ -24,8 +24,8 @@ from core.models.weights import save_classifier
 from core.results.grid import Grid
 from core.results.paired import changes, mean_change
 from core.results.records import (
-    Change,
-    Combined,
+    AccuracyChange,
+    CombinationRecord,
     DomainScore,
     Drift,
     Mixing,
@@ -67,7 +67,7 @@ class Made:
     """Their median duration."""
     images: int = 0
     """Training images that were looked at, over all epochs."""
-    combined: Combined | None = None
+    combined: CombinationRecord | None = None
     stopped_early: StoppedEarly | None = None
 
 
@@ -213,7 +213,7 @@ def _frontier(
     )
 
 
-def _changes(grid: Grid, mixing: Mixing) -> dict[str, Change]:
+def _changes(grid: Grid, mixing: Mixing) -> dict[str, AccuracyChange]:
     """A mixture against zero-shot, which is α = 0."""
     names = [n for kind, alpha, n in grid.rows if (kind, alpha) == (mixing.kind, mixing.alpha)]
     before = {name: grid.of("wise", 0.0, name).hits for name in names}

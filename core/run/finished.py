@@ -58,8 +58,8 @@ from core.results.formats import FORMATS
 from core.results.inspection import COLUMNS, Inspection
 from core.results.paired import changes
 from core.results.records import (
-    ByHand,
     Evaluation,
+    HandSetMixing,
     Mixing,
     MixingKind,
     RunRecord,
@@ -172,12 +172,12 @@ class FinishedRun:
         """A mixing on all domains of the run's own task, or of another with the same classes."""
         return evaluate(self.mixed(mixing), self.clip, task or self.task)
 
-    def measure_by_hand(self, mixing: Mixing) -> ByHand:
+    def measure_by_hand(self, mixing: Mixing) -> HandSetMixing:
         """The same on the run's own task, tested against zero-shot and kept in its folder: what a
         person set by hand can then be read where the run's own choice can.
         """
         measured = self._measured(mixing)
-        found = ByHand(
+        found = HandSetMixing(
             mixing=mixing,
             evaluation=measured.evaluation,
             changes=changes(_hits(self._start), _hits(measured)),

@@ -22,7 +22,7 @@ from core.crash import crash_at
 from core.durable import discard_folder, file_sha256, publish_folder, sync
 from core.errors import DiskFull
 from core.results.records import RunConfig
-from core.results.runs import Kept, RunFolder
+from core.results.runs import KeptCheckpoint, RunFolder
 from core.training.brake import Brake
 
 KEPT = 2
@@ -217,7 +217,7 @@ class Checkpoints:
         self._cost = time.monotonic() - started
         crash_at("after-checkpoint")
 
-    def _read(self, kept: Kept, made_of: str) -> Checkpoint:
+    def _read(self, kept: KeptCheckpoint, made_of: str) -> Checkpoint:
         try:
             _verify(kept.path)
             told = json.loads((kept.path / POSITION).read_text("utf-8"))

@@ -142,7 +142,7 @@ def _robustness(found: dict[str, Any]) -> None:
 
 
 def _pairing(name: str, first: str, pairing: dict[str, Any]) -> None:
-    from core.results.paired import Paired
+    from core.results.paired import PairedComparison
     from studio.live.verdict import paired_verdict  # with the templates of the page
 
     print(f"\n{name} against {first}, on the images of both:")
@@ -156,7 +156,9 @@ def _pairing(name: str, first: str, pairing: dict[str, Any]) -> None:
     for domain, counts in pairing["domains"].items():
         if (domain == "id" and "test" in pairing["domains"]) or (domain == "ood" and not several):
             continue
-        paired = Paired(**{key: value for key, value in counts.items() if key != "verdict"})
+        paired = PairedComparison(
+            **{key: value for key, value in counts.items() if key != "verdict"}
+        )
         rows.append(
             (
                 pooled.get(domain, domain),

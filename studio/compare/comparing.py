@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.data.health.copies import leaks_noted
-from core.results.records import Change, MeanChange, Outcome, RunRecord
+from core.results.records import AccuracyChange, MeanChange, Outcome, RunRecord
 from core.results.standing import FINE_TUNED, ZERO_SHOT, Share, Standing, standing
 from studio.compare import words
 from studio.frame.domains import Look, looks, shown
 from studio.frame.markup import count, listed, mixture, number
 
 if TYPE_CHECKING:
-    from core.results.paired import Paired  # imports numpy
+    from core.results.paired import PairedComparison  # imports numpy
 
 w = words.Compare
 LETTERS = "ABCDEF"
@@ -31,7 +31,7 @@ class Candidate:
     zero: Standing
     recommended: Standing
     tuned: Standing
-    changes: Mapping[str, Mapping[str, Change | MeanChange]]
+    changes: Mapping[str, Mapping[str, AccuracyChange | MeanChange]]
     """Against zero-shot on the same images: by end of the run, then by column of the table."""
     leaks: str
     """Which leaks into the measured images its training was allowed; empty without any."""
@@ -130,8 +130,8 @@ def is_tuned_alone(run: Candidate) -> bool:
     return run.recommended.mixing == FINE_TUNED
 
 
-def _changes(record: RunRecord) -> dict[str, dict[str, Change | MeanChange]]:
-    found: dict[str, dict[str, Change | MeanChange]] = {}
+def _changes(record: RunRecord) -> dict[str, dict[str, AccuracyChange | MeanChange]]:
+    found: dict[str, dict[str, AccuracyChange | MeanChange]] = {}
     for end, by_domain in record.changes.items():
         found[end] = dict(by_domain)
         if end in record.mean_changes:
@@ -175,10 +175,10 @@ def _share(at: Standing, key: str) -> Share | None:
 def _pairing(
     first: Candidate, second: Candidate, pairing: Mapping[str, Any], titles: Mapping[str, str]
 ) -> dict[str, Any]:
-    from core.results.paired import Paired
+    from core.results.paired import PairedComparison
 
     tests = {
-        name: Paired(**{key: value for key, value in counts.items() if key != "verdict"})
+        name: PairedComparison(**{key: value for key, value in counts.items() if key != "verdict"})
         for name, counts in pairing["domains"].items()
     }
     one, two = first.letter, second.letter
@@ -204,7 +204,7 @@ def pairings_tested(found: Sequence[Mapping[str, Any]]) -> int:
     return sum(bool(pairing["sentences"]) for pairing in found)
 
 
-def named_verdict(paired: "Paired", first: str, second: str) -> str:
+def named_verdict(paired: "PairedComparison", first: str, second: str) -> str:
     """The same with the names of both runs."""
     images = count(paired.n, *words.Numbers.images)
     if paired.verdict == "same-answers":

@@ -10,9 +10,9 @@ from core.results.records import MixingKind
 from core.results.runs import RunFolder
 
 if TYPE_CHECKING:
-    from core.results.halves import Halved  # imports numpy
+    from core.results.halves import HalfChoice  # imports numpy
 
-Halves = Mapping[MixingKind, Mapping[str, "Halved"]]
+Halves = Mapping[MixingKind, Mapping[str, "HalfChoice"]]
 """By kind of mixing and domain."""
 
 

@@ -8,7 +8,7 @@ import gradio as gr
 from core.data.health.copies import leaks_noted
 from core.errors import UserError
 from core.results.inspection import Inspection
-from core.results.records import ByHand, Mixing, RunRecord
+from core.results.records import HandSetMixing, Mixing, RunRecord
 from studio.frame.chart import chart
 from studio.frame.html import panel
 from studio.frame.markup import render
@@ -221,7 +221,7 @@ def measure_with(studio: Studio) -> Any:
             kind, half = [*map(str, question[2:]), *_NO_SWITCH[len(question) - 2 :]][:2]
             mixing = asked_mixing(float(question[1]), kind)
             answer = mine.answers.measure(str(question[0]), mixing, PATIENCE_SECONDS, half[:200])
-            found = ByHand.model_validate(answer)
+            found = HandSetMixing.model_validate(answer)
             exact = exactly(found.mixing, found.evaluation, found.changes)
             return {**exact, "seconds": answer["seconds"]}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from core.results.correction import Clusters, Correction, Estimate
+from core.results.correction import Clusters, Correction, TemplateClusters
 from core.results.space import Places, PlaneName
 from studio.frame.figures import Figure, clean
 from studio.frame.markup import percent
@@ -46,7 +46,7 @@ def templates_chart(found: Correction, by: str, plane: PlaneName, run_id: str) -
     }
 
 
-def uses_of(found: Correction, estimate: Estimate) -> list[str]:
+def uses_of(found: Correction, estimate: TemplateClusters) -> list[str]:
     """`kept`, `odd` or `excluded`, of each template."""
     excluded = set(estimate.excluded)
     return [
@@ -67,7 +67,7 @@ def centres_of(clusters: Clusters, places: Places) -> dict[int, Place]:
     }
 
 
-def _by_use(found: Correction, now: Estimate, places: Places) -> Iterator[Figure]:
+def _by_use(found: Correction, now: TemplateClusters, places: Places) -> Iterator[Figure]:
     uses = uses_of(found, now)
     looks = (
         ("kept", "circle", 7, "var(--ek-ink-3)"),
@@ -80,7 +80,7 @@ def _by_use(found: Correction, now: Estimate, places: Places) -> Iterator[Figure
             yield _dots(found, places, own, w.uses[use], (symbol, size, colour))
 
 
-def _by_cluster(found: Correction, now: Estimate, places: Places) -> Iterator[Figure]:
+def _by_cluster(found: Correction, now: TemplateClusters, places: Places) -> Iterator[Figure]:
     """Each cluster with its own mark, its templates tied to the centre; the others as by use."""
     for cluster, (x, y) in centres_of(now.clusters, places).items():
         own = [i for i, one in enumerate(now.clusters) if one == cluster]
@@ -108,7 +108,7 @@ def _centres(found: Correction, places: Places) -> Iterator[Figure]:
     yield _diamonds(now, places, "centre", "diamond", "var(--ek-ink)")
 
 
-def _diamonds(of: Estimate, places: Places, use: str, symbol: str, colour: str) -> Figure:
+def _diamonds(of: TemplateClusters, places: Places, use: str, symbol: str, colour: str) -> Figure:
     at = centres_of(of.clusters, places)
     return {
         "type": "scatter", "mode": "markers", "name": w.uses[use].format(n=len(at)),

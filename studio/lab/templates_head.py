@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.results.correction import Correction, Estimate
+from core.results.correction import Correction, TemplateClusters
 from core.results.space import PlaneName
 from studio.frame.markup import render
 from studio.lab import words
@@ -66,7 +66,7 @@ def unticked(found: Correction, form: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(text for i, text in enumerate(found.templates) if form.get(f"t{i}") is False)
 
 
-def _counts(found: Correction, estimate: Estimate) -> dict[str, int]:
+def _counts(found: Correction, estimate: TemplateClusters) -> dict[str, int]:
     uses = uses_of(found, estimate)
     return {
         "included": len(uses) - uses.count("excluded"),

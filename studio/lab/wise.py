@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.results.records import (
-    ByHand,
-    Change,
+    AccuracyChange,
     Evaluation,
+    HandSetMixing,
     Mixing,
     RunRecord,
     Steadiness,
@@ -23,7 +23,7 @@ from studio.lab.frontier_chart import frontier_figure, frontier_table
 from studio.live.verdict import TONES, tested, verdict
 
 if TYPE_CHECKING:
-    from core.results.halves import Halved  # imports numpy
+    from core.results.halves import HalfChoice  # imports numpy
     from studio.lab.halves import Halves
 
 _TEMPLATE = """<div class="ek-wise">
@@ -80,7 +80,7 @@ def wise_lab(measure: Any) -> gr.HTML:
 
 
 def exactly(
-    mixing: Mixing, evaluation: Evaluation, changes: Mapping[str, Change]
+    mixing: Mixing, evaluation: Evaluation, changes: Mapping[str, AccuracyChange]
 ) -> dict[str, Any]:
     """A mixing that was measured, by domain: accuracy and interval, and the test against zero-shot
     where there was one.
@@ -99,7 +99,7 @@ def wise_value(
     record: RunRecord,
     mixing: Mixing,
     chosen_on: str = "",
-    by_hand: Sequence[ByHand] = (),
+    by_hand: Sequence[HandSetMixing] = (),
     halves: "Halves | None" = None,
 ) -> dict[str, Any]:
     """Value of `wise_lab` for a finished run, mixed so; `chosen_on` is the domain half of which
@@ -170,8 +170,8 @@ def _chosen(record: RunRecord) -> dict[str, float]:
 
 
 def _known(
-    record: RunRecord, by_hand: Sequence[ByHand]
-) -> Iterator[tuple[Mixing, Evaluation, Mapping[str, Change]]]:
+    record: RunRecord, by_hand: Sequence[HandSetMixing]
+) -> Iterator[tuple[Mixing, Evaluation, Mapping[str, AccuracyChange]]]:
     """What was measured with its intervals, the surest first."""
     for name, mixing in (("recommended", record.mixing), ("fine-tuned", FINE_TUNED)):
         if name in record.evaluations:
@@ -207,7 +207,7 @@ def _choices(on: str, halves: "Halves") -> list[tuple[str, str]]:
     return [("", words.Lab.choices[on]), *titles, ("hand", words.Lab.set_by_hand)] if names else []
 
 
-def _half(name: str, half: "Halved") -> dict[str, Any]:
+def _half(name: str, half: "HalfChoice") -> dict[str, Any]:
     """What the images that did not choose α say of it."""
     return {
         "alpha": half.alpha,
@@ -226,5 +226,5 @@ def _half(name: str, half: "Halved") -> dict[str, Any]:
     }
 
 
-def _tested(change: Change) -> dict[str, str]:
+def _tested(change: AccuracyChange) -> dict[str, str]:
     return {"tone": TONES[change.outcome], "said": tested(change)}

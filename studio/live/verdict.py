@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.results.records import (
-    Change,
+    AccuracyChange,
     DomainScore,
     Evaluation,
     MeanChange,
@@ -26,7 +26,7 @@ TONES: Mapping[Outcome, str] = {"better": "good", "held": "even", "worse": "bad"
 """How an outcome is coloured."""
 
 if TYPE_CHECKING:
-    from core.results.paired import Paired  # imports numpy
+    from core.results.paired import PairedComparison  # imports numpy
 
 Accuracies = Mapping[str, float]
 """By domain, fractions of 1."""
@@ -40,7 +40,7 @@ class Found:
     zero: Accuracies
     now: Accuracies
     tuned: Accuracies
-    changes: Mapping[str, Change]
+    changes: Mapping[str, AccuracyChange]
     """Of the recommended mixing against zero-shot, by domain."""
     mean_change: MeanChange | None
 
@@ -55,7 +55,9 @@ def verdict(record: RunRecord) -> str:
 def early_verdict(recommended: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]) -> str:
     """The same of a run that goes on, from the parts of `jobs.progress.Progress`."""
     by_label = {one["label"]: one["domains"] for one in evaluations if one["alpha"] is None}
-    changes = {name: Change.model_validate(one) for name, one in recommended["changes"].items()}
+    changes = {
+        name: AccuracyChange.model_validate(one) for name, one in recommended["changes"].items()
+    }
     mean = recommended["mean_change"]
     return told(
         Found(
@@ -127,7 +129,7 @@ def _at_home(found: Found) -> str:
     )
 
 
-def _each(ood: Mapping[str, Change]) -> str:
+def _each(ood: Mapping[str, AccuracyChange]) -> str:
     """Every domain that changed by name, those that fell first; the rest held."""
     order: tuple[Outcome, ...] = ("worse", "better")
     changed = [
@@ -159,14 +161,14 @@ def _each(ood: Mapping[str, Change]) -> str:
     return listed(changed)
 
 
-def _moved(change: Change | MeanChange) -> str:
+def _moved(change: AccuracyChange | MeanChange) -> str:
     """The word for an outcome: `held`, `better`, `worse` or `clearly`."""
     if change.outcome == "worse" and change.high < CLEARLY:
         return "clearly"
     return change.outcome
 
 
-def _mean(accuracies: Accuracies, names: Mapping[str, Change]) -> float:
+def _mean(accuracies: Accuracies, names: Mapping[str, AccuracyChange]) -> float:
     return sum(accuracies[name] for name in names) / len(names)
 
 
@@ -214,13 +216,13 @@ def _untested(record: RunRecord) -> str:
     return said
 
 
-def tested(change: Change) -> str:
+def tested(change: AccuracyChange) -> str:
     """The word for a change and the interval of its difference: `held (−5.1 to +3.2 pp)`."""
     low = points(change.low).removesuffix(f"{THIN}pp")
     return w.tested.format(moved=w.moved[_moved(change)], low=low, high=points(change.high))
 
 
-def paired_verdict(paired: "Paired") -> str:
+def paired_verdict(paired: "PairedComparison") -> str:
     """What the images that both of two runs were measured on say of the second."""
     images = count(paired.n, *words.Numbers.images)
     if paired.verdict == "same-answers":

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.results.estimate import Footprint, Work, estimated_bytes, estimated_seconds
+from core.results.estimate import Footprint, RunSize, estimated_bytes, estimated_seconds
 from studio.train.knob_form import all_knobs
 from studio.train.next_run import asked_of
 from studio.train.trade_offs import step_costs
@@ -39,7 +39,7 @@ def estimate(
     )
 
 
-def _work(config: Mapping[str, Any], catalogue: Mapping[str, Any], opened: Opened) -> Work:
+def _work(config: Mapping[str, Any], catalogue: Mapping[str, Any], opened: Opened) -> RunSize:
     knobs = all_knobs(catalogue, config["method"], str(config.get("preset", "")))
     method = next(m for m in catalogue["methods"] if m["name"] == config["method"])
 
@@ -53,7 +53,7 @@ def _work(config: Mapping[str, Any], catalogue: Mapping[str, Any], opened: Opene
     measured = [task.val, task.test, *task.ood.values()]
     alphas = config.get("alphas", knobs["alphas"]["default"])
     looks = int(config.get("evaluations", knobs["evaluations"]["default"])) + len(alphas)
-    return Work(
+    return RunSize(
         trained=len(task.train),
         epochs=asked("epochs", 1),
         batch_size=asked("batch_size", 64),

@@ -12,7 +12,14 @@ from core.data.health.copies import refuse_leaks
 from core.data.split import task_of, with_shots
 from core.errors import UserError
 from core.results.formats import DOCUMENTS, STEADY
-from core.results.records import ByHand, DomainScore, Mixing, RunConfig, RunRecord, read_config
+from core.results.records import (
+    DomainScore,
+    HandSetMixing,
+    Mixing,
+    RunConfig,
+    RunRecord,
+    read_config,
+)
 from core.results.runs import RunFolder
 from core.results.standing import FINE_TUNED
 from jobs import queueing
@@ -195,7 +202,7 @@ class Runs:
             return mixing
         return Mixing.wise(record.selection.alpha if mixing == record.mixing else mixing.alpha)
 
-    def by_hand(self, run_id: str) -> list[ByHand]:
+    def by_hand(self, run_id: str) -> list[HandSetMixing]:
         """What was measured of a run besides its own mixings; a guest is not told."""
         return [] if self.mine.is_read_only else self.folder(run_id).by_hand()
 

@@ -10,10 +10,10 @@ from core.events import Stage, Step
 from core.export.documents import write_document
 from core.results.intervals import wilson
 from core.results.records import (
-    ByHand,
-    Change,
+    AccuracyChange,
     DomainScore,
     Evaluation,
+    HandSetMixing,
     Mixing,
     RunConfig,
     RunRecord,
@@ -114,12 +114,14 @@ def test_an_alpha_by_hand_is_called_so_and_has_no_invented_numbers(run, tmp_path
 
 @pytest.mark.parametrize("kind", ["card", "report"])
 def test_an_alpha_by_hand_that_was_measured_stands_with_its_own_numbers(run, tmp_path, kind):
-    fell = Change(
+    fell = AccuracyChange(
         n=50, gained=1, lost=9, difference=-0.16, low=-0.28, high=-0.04, p=0.02, p_holm=0.04,
         outcome="worse",
     )  # fmt: skip
     measured = evaluation(v=30, t=77, o=22)
-    run.keep_by_hand(ByHand(mixing=Mixing.wise(0.42), evaluation=measured, changes={"o": fell}))
+    run.keep_by_hand(
+        HandSetMixing(mixing=Mixing.wise(0.42), evaluation=measured, changes={"o": fell})
+    )
     text = text_of(run, kind, tmp_path / "out", alpha=0.42)
     assert "77.0 %" in text
     assert "This mixing was not measured" not in text

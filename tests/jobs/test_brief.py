@@ -17,7 +17,7 @@ from core.events import (
     Step,
     Warned,
 )
-from core.results.records import Change, DomainScore, Mixing
+from core.results.records import AccuracyChange, DomainScore, Mixing
 from core.results.runs import RunFolder
 from jobs import brief
 from jobs.brief import read_brief
@@ -39,7 +39,7 @@ def looks(*labels):
         yield Evaluated(label, number, {"test": SCORE}, 0.5 if label == "alpha" else None)
 
 
-CHANGE = Change(
+CHANGE = AccuracyChange(
     n=4, gained=1, lost=0, difference=0.25, low=-0.3, high=0.7, p=1.0, p_holm=1.0, outcome="held"
 )
 VERDICT = Recommended(Mixing.steady(0.7), {"test": SCORE}, {"test": CHANGE}, None)

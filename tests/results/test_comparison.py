@@ -9,9 +9,9 @@ import pytest
 from core.errors import UserError
 from core.results.comparison import compare_runs, differences, end_of, gap_correlation
 from core.results.intervals import mean_interval
-from core.results.predictions import Answers, DomainPredictions, Predictions
+from core.results.predictions import ClassifierAnswers, DomainPredictions, Predictions
 from core.results.records import (
-    Change,
+    AccuracyChange,
     DomainScore,
     Drift,
     Evaluation,
@@ -86,9 +86,9 @@ def written(tmp_path):
 def domain(name: str, right: int, recommended: int | None = None) -> DomainPredictions:
     hashes = b"".join(f"{name} {n}".encode().ljust(32) for n in range(20))
 
-    def said(count: int) -> Answers:
+    def said(count: int) -> ClassifierAnswers:
         found = np.where(np.arange(20) < count, 0, 1).astype(np.int32)
-        return Answers(found, np.ones(20, np.float32))
+        return ClassifierAnswers(found, np.ones(20, np.float32))
 
     answers = {"zero-shot": said(right), "fine-tuned": said(right)}
     if recommended is not None:
@@ -111,7 +111,7 @@ def test_the_first_run_is_compared_against_on_the_images_of_both(written):
     assert json.loads(json.dumps(found)) == found
 
 
-CHANGE = Change(
+CHANGE = AccuracyChange(
     n=20, gained=4, lost=0, difference=0.2, low=0.0, high=0.4, p=0.125, p_holm=0.375, outcome="held"
 )
 MEAN = MeanChange(domains=2, difference=0.1, low=0.01, high=0.2, outcome="better")

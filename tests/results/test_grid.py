@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import UserError
 from core.evaluation.frontier import choose_alpha
-from core.results.grid import Grid, Rows, as_good_as_the_best, best
+from core.results.grid import Grid, MixingAnswers, as_good_as_the_best, best
 from tests.mutants import Mutant
 
 ALPHAS = (0.0, 0.5, 1.0)
@@ -13,7 +13,9 @@ ALPHAS = (0.0, 0.5, 1.0)
 
 def grid(by_alpha: dict[float, list[float]], kind="wise", domain="val") -> Grid:
     rows = {
-        (kind, alpha, domain): Rows(np.array(values) > -1, np.array(values, dtype=np.float32))
+        (kind, alpha, domain): MixingAnswers(
+            np.array(values) > -1, np.array(values, dtype=np.float32)
+        )
         for alpha, values in by_alpha.items()
     }
     return Grid(tuple(by_alpha), rows)

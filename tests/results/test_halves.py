@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.results.grid import Grid, Rows
+from core.results.grid import Grid, MixingAnswers
 from core.results.halves import chosen_on_half
 from core.results.intervals import wilson
 from tests.mutants import Mutant
@@ -23,7 +23,9 @@ def grid(likely, hits, kind="wise"):
     """Rows by α: log-likelihoods and hits of the same images; zero-shot is the first."""
     rows = {}
     for alpha, these, right in zip(ALPHAS, likely, hits, strict=True):
-        rows[kind, alpha, DOMAIN] = Rows(np.array(right, bool), np.array(these, np.float32))
+        rows[kind, alpha, DOMAIN] = MixingAnswers(
+            np.array(right, bool), np.array(these, np.float32)
+        )
     rows["wise", 0.0, DOMAIN] = rows[kind, 0.0, DOMAIN]
     return Grid(ALPHAS, rows)
 

@@ -12,8 +12,8 @@ from scipy.stats import binomtest
 
 from core.errors import UserError
 from core.results.paired import changes, compare_hits, holm, mcnemar, mean_change, pair, tango
-from core.results.predictions import Answers, DomainPredictions, Predictions
-from core.results.records import Change
+from core.results.predictions import ClassifierAnswers, DomainPredictions, Predictions
+from core.results.records import AccuracyChange
 from tests.mutants import Mutant
 
 Z2 = 1.959963984540054**2
@@ -109,7 +109,9 @@ def predictions(classes: str, **domains: str) -> Predictions:
         labels = np.array([classes.index(token[0]) for token in tokens], np.int32)
         wrong = np.array([token[-1] == "-" for token in tokens])
         hashes = [token[:-1].encode().ljust(32) for token in tokens]
-        answers = Answers((labels + wrong) % len(classes), np.ones(len(tokens), np.float32))
+        answers = ClassifierAnswers(
+            (labels + wrong) % len(classes), np.ones(len(tokens), np.float32)
+        )
         found[name.replace("ood_", "ood/")] = DomainPredictions(
             np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32),
             labels,
@@ -276,7 +278,7 @@ def test_holm_never_lets_a_later_p_be_smaller():
 
 def test_the_mean_change_adds_the_domains_intervals_squared():
     def change(difference, low, high):
-        return Change(
+        return AccuracyChange(
             n=10, gained=0, lost=0, difference=difference, low=low, high=high, p=1, p_holm=1,
             outcome="held",
         )  # fmt: skip

@@ -5,7 +5,7 @@ import pytest
 
 from core.data.dataset import Item
 from core.errors import UserError
-from core.results.predictions import Answers, DomainPredictions, Predictions, hash_bytes
+from core.results.predictions import ClassifierAnswers, DomainPredictions, Predictions, hash_bytes
 
 HASHES = ["ab" * 32, "00" * 31 + "ff"]
 
@@ -16,8 +16,12 @@ def predictions() -> Predictions:
         hash_bytes(item.sha256 for item in items),
         np.array([0, 1], np.int32),
         {
-            "zero-shot": Answers(np.array([1, 1], np.int32), np.array([0.4, 0.9], np.float32)),
-            "fine-tuned": Answers(np.array([0, 0], np.int32), np.array([0.7, 0.6], np.float32)),
+            "zero-shot": ClassifierAnswers(
+                np.array([1, 1], np.int32), np.array([0.4, 0.9], np.float32)
+            ),
+            "fine-tuned": ClassifierAnswers(
+                np.array([0, 0], np.int32), np.array([0.7, 0.6], np.float32)
+            ),
         },
     )
     return Predictions(("red_fox", "ötter"), {"test": night, "ood/night": night})

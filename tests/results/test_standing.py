@@ -5,9 +5,9 @@ import pytest
 from core.errors import UserError
 from core.results.intervals import wilson
 from core.results.records import (
-    ByHand,
     DomainScore,
     Evaluation,
+    HandSetMixing,
     Mixing,
     RunConfig,
     RunRecord,
@@ -75,7 +75,7 @@ def test_a_point_is_dominated_by_what_is_better_on_one_and_no_worse_on_the_other
 
 
 def test_what_was_set_by_hand_and_measured_stands_like_the_grid(record):
-    hand = ByHand(mixing=Mixing.wise(0.4), evaluation=evaluation(41, 9, 20), changes={})
+    hand = HandSetMixing(mixing=Mixing.wise(0.4), evaluation=evaluation(41, 9, 20), changes={})
     at = standing(record, Mixing.wise(0.4), [hand])
     assert at.id.accuracy == 0.82
     with pytest.raises(UserError, match=r"α = 0\.4, steady"):

@@ -11,10 +11,10 @@ from core.events import Evaluated, Saved, Stage, Step, Warned
 from core.results.intervals import wilson
 from core.results.paired import compare_hits, mean_change
 from core.results.records import (
-    Change,
+    AccuracyChange,
     DomainScore,
     Evaluation,
-    Familiar,
+    FamiliarImages,
     Mixing,
     RunConfig,
     RunRecord,
@@ -155,11 +155,11 @@ def steady_point(alpha: float) -> WisePoint:
 RECOMMENDED = evaluation(val=30, test=75, ood_noto=29, ood_sketch=25)
 
 
-def change(n: int, gained: int, lost: int, outcome: str) -> Change:
+def change(n: int, gained: int, lost: int, outcome: str) -> AccuracyChange:
     """A change with Tango's real interval; what the test said is given."""
     found = compare_hits(n - gained - lost, lost, gained)
     spread = {"difference": found.difference, "low": found.low, "high": found.high}
-    return Change(
+    return AccuracyChange(
         n=n, gained=gained, lost=lost, p=found.p, p_holm=found.p, outcome=outcome, **spread
     )
 
@@ -177,7 +177,7 @@ def steady_record(record: RunRecord) -> RunRecord:
         evidence=0.1,
         temperatures={"0": 1.0, "1": 1.0},
         domains={
-            name: Familiar(n=n, familiar=round(SHARES[name] * n), share=SHARES[name])
+            name: FamiliarImages(n=n, familiar=round(SHARES[name] * n), share=SHARES[name])
             for name, n in SIZES.items()
         },
         points=[steady_point(one.alpha) for one in record.wise],

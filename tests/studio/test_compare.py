@@ -5,8 +5,8 @@ import pytest
 
 from core.errors import UserError
 from core.results.paired import mcnemar, mean_change, tango
-from core.results.predictions import Answers, DomainPredictions, Predictions
-from core.results.records import Change, Mixing, RunConfig
+from core.results.predictions import ClassifierAnswers, DomainPredictions, Predictions
+from core.results.records import AccuracyChange, Mixing, RunConfig
 from studio.compare.comparing import candidates, next_seed, table
 from studio.compare.plots import pareto_chart
 from studio.frame.markup import render
@@ -44,7 +44,7 @@ def finish(studio, record, monkeypatch):
 def change(gained, lost, n, outcome):
     low, high = tango(gained, lost, n)
     p = mcnemar(lost, gained)
-    return Change(
+    return AccuracyChange(
         n=n, gained=gained, lost=lost, difference=(gained - lost) / n, low=low, high=high,
         p=p, p_holm=min(1.0, 3 * p), outcome=outcome,
     )  # fmt: skip
@@ -76,7 +76,9 @@ def told(record):
 
 def predictions(name, n, right):
     hashes = b"".join(f"{name} {i}".encode().ljust(32) for i in range(n))
-    said = Answers(np.where(np.arange(n) < right, 0, 1).astype(np.int32), np.ones(n, np.float32))
+    said = ClassifierAnswers(
+        np.where(np.arange(n) < right, 0, 1).astype(np.int32), np.ones(n, np.float32)
+    )
     images = np.frombuffer(hashes, np.uint8).reshape(n, 32)
     ends = dict.fromkeys(("zero-shot", "recommended", "fine-tuned"), said)
     return DomainPredictions(images, np.zeros(n, np.int32), ends)

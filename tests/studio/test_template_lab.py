@@ -7,7 +7,7 @@ import time
 import pytest
 
 from core.errors import UserError
-from core.results.correction import Correction, Estimate
+from core.results.correction import Correction, TemplateClusters
 from core.results.records import RunConfig
 from studio.lab.prototypes import PrototypesPanel
 from studio.lab.templates_chart import centres_of, templates_chart, uses_of
@@ -21,8 +21,8 @@ from tests.studio.test_error_lab import in_a_thread
 
 TEMPLATES = ["a {}.", "art of a {}.", "a sketch, of a {}.", f"a {NASTY} {{}}."]
 PLACES = [(0.0, 0.0), (2.0, 0.0), (0.0, 4.0), (9.0, 9.0)]
-BEFORE = Estimate(excluded=[], clusters=[0, 0, 1, None])
-AFTER = Estimate(excluded=["art of a {}."], clusters=[1, None, 0, 0])
+BEFORE = TemplateClusters(excluded=[], clusters=[0, 0, 1, None])
+AFTER = TemplateClusters(excluded=["art of a {}."], clusters=[1, None, 0, 0])
 
 
 def made(after=None, before=BEFORE):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from core.results.grid import Grid, Rows
-from core.results.predictions import Answers, DomainPredictions, Predictions
-from core.results.records import ByHand, Mixing
+from core.results.grid import Grid, MixingAnswers
+from core.results.predictions import ClassifierAnswers, DomainPredictions, Predictions
+from core.results.records import HandSetMixing, Mixing
 from studio.lab.halves import halves_of
 from studio.lab.page import asked_mixing
 from studio.lab.wise import wise_lab, wise_value
@@ -37,7 +37,7 @@ def test_a_domain_says_how_many_of_its_images_are_familiar(steady_record, record
 
 
 def test_what_was_measured_has_its_interval_and_its_paired_test(steady_record):
-    by_hand = ByHand(
+    by_hand = HandSetMixing(
         mixing=Mixing.steady(0.42),
         evaluation=TUNED,
         changes={"ood/sketch": change(50, 1, 11, "worse")},
@@ -92,13 +92,15 @@ def halved(run):
     likely = {0.0: (-3.0, -1.0), 1.0: (-1.0, -3.0)}
     hits = {0.0: (False, True), 1.0: (True, False)}
     rows = {
-        ("wise", alpha, name): Rows(np.tile(hits[alpha], 3), np.tile(np.float32(likely[alpha]), 3))
+        ("wise", alpha, name): MixingAnswers(
+            np.tile(hits[alpha], 3), np.tile(np.float32(likely[alpha]), 3)
+        )
         for alpha in likely
         for name in ("test", "ood/sketch")
     }
     Grid((0.0, 1.0), rows).write(run.grid_path)
     answers = {
-        end: Answers(np.zeros(6, np.int32), np.ones(6, np.float32))
+        end: ClassifierAnswers(np.zeros(6, np.int32), np.ones(6, np.float32))
         for end in ("zero-shot", "fine-tuned")
     }
     of = DomainPredictions(hashes, np.zeros(6, np.int32), answers)

@@ -10,7 +10,7 @@ import torch
 from core import durable
 from core.errors import DiskFull
 from core.results.records import RunConfig
-from core.results.runs import Kept, RunFolder
+from core.results.runs import KeptCheckpoint, RunFolder
 from core.training.checkpoints import POSITION, SUMS, TENSORS, Checkpoints, Keeping, Position
 
 CONFIG = RunConfig(data="here")
@@ -79,7 +79,7 @@ def without_tensors(path):
     "damage", [cut, flipped, moved_on, emptied, without_checksums, without_tensors]
 )
 def test_of_a_damaged_one_it_is_said_and_the_one_before_is_taken(two, damage):
-    newest: Kept = two.checkpoints()[0]
+    newest: KeptCheckpoint = two.checkpoints()[0]
     damage(newest.path)
     store = opened(two.path)
     assert store.newest("images").position.step == 10

@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from core.models.zoo import load
-from core.results.estimate import OVERHEAD_SECONDS, Footprint, Work
+from core.results.estimate import OVERHEAD_SECONDS, Footprint, RunSize
 from core.results.estimate import estimated_bytes as bytes_of
 from core.results.estimate import estimated_seconds as seconds_of
 from core.training.footprint import _kept_bytes, measure_footprint
 
 FOOTPRINT = Footprint(forward_seconds=0.01, step_seconds=0.03, activation_bytes=1000, parameters=50)
-WORK = Work(trained=100, epochs=5, batch_size=64, measured=200, looks=10, step_cost=1.2)
+WORK = RunSize(trained=100, epochs=5, batch_size=64, measured=200, looks=10, step_cost=1.2)
 
 
 def test_the_seconds_of_a_run_are_those_of_its_parts():
@@ -22,14 +22,14 @@ def test_the_seconds_of_a_run_are_those_of_its_parts():
 
 
 def test_a_tower_that_stays_frozen_is_looked_through_once():
-    frozen = Work(**{**WORK.__dict__, "step_cost": None})
+    frozen = RunSize(**{**WORK.__dict__, "step_cost": None})
     assert seconds_of(frozen, FOOTPRINT) == pytest.approx(OVERHEAD_SECONDS + 3)
     assert bytes_of(frozen, FOOTPRINT) == 200
 
 
 def test_memory_counts_weights_five_times_and_one_batch():
     assert bytes_of(WORK, FOOTPRINT) == 20 * 50 + 64 * 1000
-    few = Work(**{**WORK.__dict__, "trained": 10})
+    few = RunSize(**{**WORK.__dict__, "trained": 10})
     assert bytes_of(few, FOOTPRINT) == 20 * 50 + 10 * 1000
 
 
