@@ -1,7 +1,7 @@
-"""Interpolation: mixing weights or outputs of classifiers that share their starting point.
+"""Interpolation: mixes weights or outputs of classifiers that share their starting point.
 
-One file, one interpolator. Every module here that defines an `Interpolator` with a name is found by
-itself.
+One file, one interpolator. Every module here that defines an `Interpolator` with a name is found
+automatically.
 """
 
 import importlib
@@ -39,7 +39,7 @@ def find(name: str) -> type[Interpolator]:
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """Every interpolator with its paper, how many runs it takes, and its knobs, as JSON."""
+    """Every interpolator with its paper, the number of runs it takes, and its settings, as JSON."""
     return [
         {
             "name": interpolator.name,

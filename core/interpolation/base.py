@@ -1,4 +1,4 @@
-"""What an interpolator is: finished runs in, one classifier out, nothing fine-tuned again."""
+"""The base class of interpolators: finished runs in, one classifier out, no further fine-tuning."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -18,58 +18,59 @@ from core.params import Params as BaseParams
 from core.results.records import ChosenOn
 
 SAME_HEAD = 1e-4
-"""Largest difference of a unit weight that counts as the same start (other devices, bf16)."""
+"""Largest difference of a unit weight that still counts as the same start (other devices, bf16)."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One finished run, as an interpolator sees it."""
+    """One finished run as an interpolator sees it."""
 
     name: str
     zero_shot: Classifier
-    """Where it started: the same tensors by name as the tuned one."""
+    """Its starting point, with the same tensor names as the fine-tuned classifier."""
     load: Callable[[], Classifier]
-    """The tuned classifier, read anew at every call: a pool need not fit into memory."""
+    """Reads the fine-tuned classifier at every call: a pool of runs need not fit into memory."""
     accuracy: float | None = None
-    """On the task's validation images, where it is known."""
+    """Accuracy on the task's validation images, if known."""
 
 
 @dataclass(frozen=True)
 class Combination:
-    """What became of the members."""
+    """The result of combining the members."""
 
     classifier: Classifier | Ensemble
     shares: tuple[float, ...]
-    """What part of the result each member is, in their order; 0 for one that was left out."""
+    """The share of each member in the result, in their order; 0 for a member that was left out."""
     facts: Mapping[str, float] = field(default_factory=dict)
-    """Numbers worth keeping, such as the α that was chosen."""
+    """Numbers worth keeping, such as the chosen α."""
     chosen_on: ChosenOn | None = None
-    """The images it was fitted to, where that depends on what there was; None: as the interpolator
-    says."""
+    """The images that the result was fitted to, if that depends on the task; None: as the
+    interpolator says.
+    """
 
 
 class Interpolator(ABC):
-    """One way to get from one or more finished runs to another classifier.
+    """A way to turn one or more finished runs into another classifier.
 
-    The members are left as they are, to the bit. They start from the same CLIP (`clip`) on the same
-    classes; whoever calls sees to that, since a member does not know where it comes from.
+    The members do not change, to the bit. All start from the same CLIP (`clip`) on the same
+    classes. The caller must check that, because a member does not know where it comes from.
     """
 
     name: ClassVar[str]
-    """Id, as the papers write it, lower-case with hyphens."""
+    """The id as the papers write it, lower-case with hyphens."""
     title: ClassVar[str]
-    """Name for people."""
+    """The display name."""
     paper: ClassVar[str]
-    """Where it comes from: authors, year, arXiv id."""
+    """The source: authors, year, arXiv id."""
     summary: ClassVar[str]
     """One plain sentence: what it does and what it is good for."""
     Params: ClassVar[type[BaseParams]] = BaseParams
     fewest: ClassVar[int] = 1
-    """Members that it needs."""
+    """The fewest members that it needs."""
     most: ClassVar[int | None] = 1
-    """Members that it can take; None for any number."""
+    """The most members that it takes; None for any number."""
     mixes_weights: ClassVar[bool] = True
-    """Off: it averages outputs, and members may end in different heads."""
+    """False if it averages outputs, so that members may have different heads."""
 
     def __init__(self, params: Any) -> None:
         self.params = params
@@ -77,17 +78,17 @@ class Interpolator(ABC):
     def combine(
         self, members: Sequence[Member], clip: ClipModel, task: FewShotTask
     ) -> Generator[Event, None, Combination]:
-        """Run to the end. Closing the generator cancels. A `UserError` when the members do not fit.
+        """Run to the end. Closing the generator cancels. A `UserError` if the members do not fit.
 
-        `task.val` is what choices are made on and radii are fitted to; `task.test` is looked at
-        only by a knob that is called `oracle`.
+        Choices are made on `task.val`, and radii are fitted to it. Only a setting called `oracle`
+        looks at `task.test`.
         """
         self.check(members, task)
         return (yield from self.steps(members, clip, task))
 
     @property
     def chosen_on(self) -> ChosenOn:
-        """The images that members, weights or radii are chosen on, as the record says it."""
+        """The images on which members, weights or radii are chosen, as the record states it."""
         on: ChosenOn = getattr(self.params, "choose_on", "nothing")
         return on
 
@@ -95,10 +96,10 @@ class Interpolator(ABC):
     def steps(
         self, members: Sequence[Member], clip: ClipModel, task: FewShotTask
     ) -> Generator[Event, None, Combination]:
-        """`combine`, for members that fit."""
+        """The work of `combine`, for members that fit."""
 
     def check(self, members: Sequence[Member], task: FewShotTask) -> None:
-        """A `UserError` when these members cannot be combined on this task."""
+        """Raises a `UserError` if these members cannot be combined on this task."""
         self.check_count(len(members))
         if self.mixes_weights:
             for member in members[1:]:
@@ -114,7 +115,7 @@ class Interpolator(ABC):
 
     @classmethod
     def check_count(cls, count: int) -> None:
-        """A `UserError` when it cannot take so many runs."""
+        """Raises a `UserError` if it cannot take this number of runs."""
         if count < cls.fewest:
             raise UserError(
                 f"{cls.name}: at least {cls.fewest} {'run is' if cls.fewest == 1 else 'runs are'} "
@@ -128,13 +129,15 @@ class Interpolator(ABC):
 
 
 def copied(classifier: Classifier, share_tower: bool) -> Classifier:
-    """A copy to write into, frozen; of its head alone where the tower stays shared."""
+    """A frozen copy to write into; a copy of the head alone if the tower stays shared."""
     shared = {id(classifier.tower): classifier.tower} if share_tower else {}
     return copy.deepcopy(classifier, dict(shared)).requires_grad_(False)
 
 
 def _check_heads(name: str, first: Member, other: Member) -> None:
-    """Weights can be averaged when they have the same names and shapes and grew from one head."""
+    """Raises a `UserError` unless the weights have the same names and shapes and started from one
+    head.
+    """
     one, two = first.zero_shot.head, other.zero_shot.head
     start, end = one.state_dict(), two.state_dict()
     shapes = [{n: tuple(t.shape) for n, t in state.items()} for state in (start, end)]

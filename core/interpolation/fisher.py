@@ -1,4 +1,4 @@
-"""Fisher-weighted averaging: a weight counts as far as its end is sure about it."""
+"""Fisher-weighted averaging: each end of a mixture counts more for the weights it is sure about."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,10 +12,10 @@ from core.models.classifier import Classifier
 from core.models.pixels import PixelStore
 
 FLOOR = 1e-8
-"""Smallest Fisher information that counts, as in WiSE-FT's official code."""
+"""Smallest Fisher information that is used, as in WiSE-FT's official code."""
 
 Fishers = tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
-"""By parameter, of zero-shot and of the tuned classifier."""
+"""Fisher information by parameter, of zero-shot and of the fine-tuned classifier."""
 
 
 def fisher_mix(
@@ -33,10 +33,11 @@ def fisher_mix(
 def diagonal_fisher(
     classifier: Classifier, pixels: PixelStore, items: Sequence[Item]
 ) -> dict[str, Tensor]:
-    """Mean over the items of (∂ log p(y|x)/∂θ)² by parameter: the empirical Fisher of the labels.
+    """The empirical Fisher of the labels by parameter: the mean over the items of (∂ log
+    p(y|x)/∂θ)².
 
-    One backward pass an image, on evaluation views. The classifier is only read. Parameters that
-    the logits do not depend on have none.
+    One backward pass per image, on evaluation views. The classifier does not change. Parameters
+    that the logits do not depend on are left out.
     """
     weights = {name: p.detach().requires_grad_() for name, p in classifier.named_parameters()}
     total: dict[str, Tensor] = {}

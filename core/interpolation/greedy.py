@@ -1,4 +1,6 @@
-"""Greedy selection, in weights or in outputs: best first, and what does not help is left out."""
+"""Greedy selection of weights or outputs: starts with the best run and keeps only runs that
+help.
+"""
 
 from collections.abc import Generator, Sequence
 from typing import Literal, Protocol
@@ -10,38 +12,41 @@ Accept = Literal["higher", "not-lower"]
 
 
 class GreedyParams(ChoosingParams):
-    """The knobs of greedy selection."""
+    """The settings of greedy selection."""
 
     accept: Accept = "higher"
-    """When a run joins: `higher`, if it raises accuracy, as the authors ran it; `not-lower`, also
-    if accuracy stays equal, as they printed it."""
+    """Rule for keeping a run: `higher` keeps it if accuracy rises, as in the authors' code;
+    `not-lower` also if accuracy stays equal, as in the paper's text.
+    """
 
 
 class Pool(Protocol):
     """Members that can be tried together."""
 
     def start(self, index: int) -> None:
-        """Begin with this member alone."""
+        """Start with this member alone."""
 
     def attempt(self, index: int) -> float:
-        """Accuracy of what was kept together with this member."""
+        """The accuracy of the kept members together with this one."""
 
     def keep(self) -> None:
         """Keep the member of the last attempt."""
 
 
 def best_first(accuracies: Sequence[float]) -> list[int]:
-    """Positions by falling accuracy; of equals the later one first, as the official code sorts."""
+    """Positions by falling accuracy; among equals the later one first, as the official code
+    sorts.
+    """
     return sorted(range(len(accuracies)), key=lambda index: (-accuracies[index], -index))
 
 
 def greedily(
     pool: Pool, accuracies: Sequence[float], accept: Accept, most: int | None = None
 ) -> Generator[Event, None, list[int]]:
-    """Positions of the members that were kept, in the order in which they joined.
+    """The positions of the kept members, in the order in which they joined.
 
-    Model soups, arXiv 2203.05482, Recipe 1: start with the best, try every other once, keep it if
-    accuracy is higher (official code; the paper's ≥ is `not-lower`). At most `most` are kept.
+    Model soups, arXiv 2203.05482, Recipe 1: start with the best, try every other once, and keep it
+    if accuracy is higher (official code; the paper's ≥ is `not-lower`). At most `most` are kept.
     """
     first, *others = best_first(accuracies)
     pool.start(first)

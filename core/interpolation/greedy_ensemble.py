@@ -1,4 +1,4 @@
-"""Greedy ensemble: the runs whose outputs help each other on validation images."""
+"""Greedy ensemble: averages the outputs of runs that help each other on validation images."""
 
 from collections.abc import Generator, Sequence
 from typing import Annotated
@@ -19,8 +19,9 @@ from core.params import Sensible
 class GreedyEnsemble(Interpolator):
     """The greedy soup's selection in output space; every member costs a tower at inference.
 
-    No official code exists. Logits are averaged, as the ensembles of Wortsman et al.; four members
-    at most, as Lipsum-FT (arXiv 2404.00860) reports them. An ensemble of one is that classifier.
+    There is no official code. Logits are averaged, as in the ensembles of Wortsman et al. At most
+    four members are kept, as in Lipsum-FT (arXiv 2404.00860). An ensemble of one is that
+    classifier.
     """
 
     name = "greedy-ensemble"
@@ -32,19 +33,19 @@ class GreedyEnsemble(Interpolator):
     mixes_weights = False
 
     class Params(GreedyParams):
-        """The knobs of greedy selection, and of an ensemble."""
+        """The settings of greedy selection and of an ensemble."""
 
         max_members: Annotated[int, Field(ge=2), Sensible(2, 8)] = 4
-        """Most members that are kept; predicting costs as many times what one run costs."""
+        """The most members to keep; prediction takes this many times the work of one run."""
         average: Average = "logits"
-        """What is averaged: `logits`, where a sure member weighs more, or `probabilities`."""
+        """Average of `logits`, where a sure member weighs more, or of `probabilities`."""
 
     params: Params
 
     def steps(
         self, members: Sequence[Member], clip: ClipModel, task: FewShotTask
     ) -> Generator[Event, None, Combination]:
-        """Every member looks at the held-out images once; the rest is arithmetic on logits."""
+        """Every member sees the held-out images once; the rest is arithmetic on logits."""
         held_out = HeldOut(clip, task, self.params.choose_on)
         outputs = [held_out.logits(member.load()) for member in members]
         accuracies = [accuracy(logits, held_out.labels) for logits in outputs]
@@ -57,7 +58,7 @@ class GreedyEnsemble(Interpolator):
 
 
 class _Outputs:
-    """Members that are tried by averaging their logits `(N, C)`."""
+    """Tries members by averaging their logits `(N, C)`."""
 
     def __init__(self, outputs: Sequence[Tensor], labels: Tensor, average: Average) -> None:
         self._outputs, self._labels, self._average = outputs, labels, average

@@ -1,4 +1,4 @@
-"""Greedy soup: the mean of the weights that help each other on validation images."""
+"""Greedy soup: averages the weights of runs that help each other on validation images."""
 
 from collections.abc import Generator, Sequence
 
@@ -14,7 +14,7 @@ from core.models.clip import ClipModel
 class GreedySoup(Interpolator):
     """Recipe 1 of the paper; the default accepts as the official code does (>), not as printed (≥).
 
-    Members count equally: the soup is their mean, whichever way they joined.
+    All members count equally: the soup is their mean, in whatever order they joined.
     """
 
     name = "greedy-soup"
@@ -29,7 +29,7 @@ class GreedySoup(Interpolator):
     def steps(
         self, members: Sequence[Member], clip: ClipModel, task: FewShotTask
     ) -> Generator[Event, None, Combination]:
-        """One candidate an event."""
+        """One candidate per event."""
         held_out = HeldOut(clip, task, self.params.choose_on)
         accuracies = [held_out.accuracy_of(member) for member in members]
         pool = _Weights(members, clip, held_out)
@@ -39,7 +39,7 @@ class GreedySoup(Interpolator):
 
 
 class _Weights(Pot):
-    """Members that are tried by averaging their weights."""
+    """Tries members by averaging their weights."""
 
     def __init__(self, members: Sequence[Member], clip: ClipModel, held_out: HeldOut) -> None:
         super().__init__(members, clip)

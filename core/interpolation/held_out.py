@@ -1,4 +1,4 @@
-"""The images that a combination is chosen on: validation, or test when it is asked to cheat."""
+"""The images that a combination is chosen on: validation images, or test images as an oracle."""
 
 from typing import Literal
 
@@ -16,15 +16,16 @@ ChooseOn = Literal["val", "oracle"]
 
 
 class ChoosingParams(Params):
-    """The knob of everything that chooses."""
+    """The setting of all interpolators that choose."""
 
     choose_on: ChooseOn = "val"
-    """Images that the choice is made on: validation. `oracle` looks at the test images, as some
-    papers did: the record says so, and test accuracy then means nothing. For comparison only."""
+    """Images that the choice is made on: validation. `oracle` uses the test images, as some papers
+    did. The record says so, and test accuracy then means nothing. For comparison only.
+    """
 
 
 class HeldOut:
-    """Accuracy of candidates on one set of images."""
+    """The accuracy of candidates on one set of images."""
 
     def __init__(self, clip: ClipModel, task: FewShotTask, choose_on: ChooseOn) -> None:
         self.items = task.test if choose_on == "oracle" else task.val
@@ -32,22 +33,24 @@ class HeldOut:
         self._clip, self._root, self._choose_on = clip, task.root, choose_on
 
     def logits(self, classifier: Predictor) -> Tensor:
-        """`(N, C)` on the CPU."""
+        """The logits `(N, C)` on the CPU."""
         return classifier.outputs_of(self._clip, self._root, self.items)[1]
 
     def accuracy(self, classifier: Predictor) -> float:
-        """Fraction that the classifier gets right."""
+        """The fraction of images that the classifier gets right."""
         return accuracy(self.logits(classifier), self.labels)
 
     def accuracy_of(self, member: Member) -> float:
-        """The member's known accuracy where it was measured on these images, else measured now."""
+        """The member's accuracy: the known one if it was measured on these images, else measured
+        now.
+        """
         if self._choose_on == "val" and member.accuracy is not None:
             return member.accuracy
         return self.accuracy(member.load())
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:
-    """Share of `(N, C)` logits whose largest is the label `(N,)`."""
+    """The share of `(N, C)` logits whose largest entry is the label `(N,)`."""
     return int((logits.argmax(1) == labels).sum()) / len(labels)
 
 

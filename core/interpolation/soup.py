@@ -1,4 +1,4 @@
-"""The running mean of weights that both soups are made in."""
+"""The running mean of weights, which both soups use."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,8 +16,8 @@ State = Mapping[str, Tensor]
 def stir_in(soup: State, member: State, count: int, out: State) -> None:
     """`out ← soup·k/(k+1) + member/(k+1)` for a soup of `count` = k members, in place.
 
-    Model soups, arXiv 2203.05482, Recipe 1. As soup + (member − soup)/(k+1), so that equal members
-    stay equal to the bit. Running statistics are averaged, integer buffers are the soup's.
+    Model soups, arXiv 2203.05482, Recipe 1. Computed as soup + (member − soup)/(k+1), so equal
+    members stay equal to the bit. Running statistics are averaged; integer buffers are the soup's.
     """
     for name, tensor in soup.items():
         if tensor.is_floating_point():
@@ -27,8 +27,8 @@ def stir_in(soup: State, member: State, count: int, out: State) -> None:
 
 
 class Pot:
-    """A soup, and a scratch copy that the next candidate is tried in: two classifiers and the one
-    being read, whatever the size of the pool. A tower that all members share is not copied.
+    """A soup, and a scratch copy for the next candidate. It holds two classifiers and the one being
+    read, for a pool of any size. A tower that all members share is not copied.
     """
 
     soup: Classifier
@@ -40,13 +40,13 @@ class Pot:
         self._count = 0
 
     def start(self, index: int) -> None:
-        """A soup of this member alone."""
+        """Start a soup with this member alone."""
         self.soup = copied(self._members[index].load(), self._shared)
         self._scratch = None
         self._count = 1
 
     def stir(self, index: int) -> None:
-        """Add a member for good."""
+        """Add a member permanently."""
         self._write(index, self.soup)
         self._count += 1
 

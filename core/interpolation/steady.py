@@ -1,16 +1,17 @@
 """Steady mixing: an α for every image. Our own method.
 
-One α trades accuracy at home against accuracy elsewhere; a decision for each image need not. A gate
-on the early statistics of the frozen tower (`core.models.gates`) says how familiar an image is. A
-familiar one is answered by the WiSE mixture, an unfamiliar one by zero-shot, unless validation
-shows that the base model is so weak that the tuned one is the better guess everywhere:
+One α trades accuracy at home against accuracy elsewhere; a decision for each image does not have
+to. A gate on the early statistics of the frozen tower (`core.models.gates`) says how familiar an
+image is. The WiSE mixture answers a familiar image, zero-shot an unfamiliar one. There is one
+exception: validation can show that the base model is so weak that the fine-tuned model is the
+better guess everywhere.
 
-    p(x) = (1 − v)·softmax(z₀(x)/T₀) + v·softmax(z_α(x)/T_α),   v = g(x) + (1 − g(x))·w.
+p(x) = (1 − v)·softmax(z₀(x)/T₀) + v·softmax(z_α(x)/T_α),   v = g(x) + (1 − g(x))·w.
 
-Relatives: VRF (arXiv 2411.06966) also weighs two models by a distance to training images, but of
-last-layer features; DaWin (arXiv 2410.03782) by the entropy of their answers; Gram matrices of a
-network's layers detect unfamiliar images in arXiv 1912.12510. The numbers behind every constant
-here: docs/benchmark.md.
+Related work: VRF (arXiv 2411.06966) also weights two models by a distance to training images, but
+uses last-layer features. DaWin (arXiv 2410.03782) uses the entropy of their answers. Gram matrices
+of a network's layers detect unfamiliar images in arXiv 1912.12510. The numbers behind every
+constant here: docs/benchmark.md.
 """
 
 import json
@@ -48,42 +49,46 @@ from core.models.vrf import VrfEnsemble
 HeldOutOn = Literal["train", "val"]
 
 NEIGHBOURS = 5
-"""Training images whose mean distance counts."""
+"""Number of nearest training images whose mean distance counts."""
 ACCEPTED = 0.95
-"""Share of the images held out that count as familiar."""
+"""Share of the held-out images that count as familiar."""
 LITTLE, MUCH = 0.25, 0.45
-"""How much likelier (nats an image) the tuned classifier must find validation images before it has
-any part in unfamiliar ones, and from where on those are its alone."""
+"""Gains of the fine-tuned classifier on validation images, in nats of log-likelihood per image.
+Below the first it has no part in answers to unfamiliar images; from the second on it answers them
+alone.
+"""
 FEWEST = 4
-"""Training images below which no distance means anything."""
+"""Fewest training images with which a distance means anything."""
 
 
 @dataclass(frozen=True)
 class SteadyMix:
-    """A gate with what it decides about: how a run mixes zero-shot and tuned, image by image."""
+    """A gate and its settings: how a run mixes zero-shot and fine-tuned classifier, image by
+    image.
+    """
 
     gate: Gate
     unfamiliar: float
-    """w: the share of the tuned classifier in the answer to an unfamiliar image."""
+    """w: the share of the fine-tuned classifier in the answer to an unfamiliar image."""
     temperatures: Mapping[float, float]
-    """T by α; α 0 is zero-shot. Empty without validation images: T is 1 then."""
+    """T by α; α 0 is zero-shot. Empty without validation images: then T is 1."""
     fingerprint: str
-    """Of the model whose tower the gate reads."""
+    """The fingerprint of the model whose tower the gate reads."""
     evidence: float | None = None
-    """What w was decided by."""
+    """The number that decided w."""
     calibrated_on: int = 0
-    """Images that the gate's threshold was set on."""
+    """The number of images that set the gate's threshold."""
 
     def share(self, familiarity: Tensor) -> Tensor:
         """v `(N,)` from g `(N,)`."""
         return tuned_share(familiarity, self.unfamiliar)
 
     def temperature(self, alpha: float) -> float:
-        """T at any α: on the line between the two nearest that were fitted."""
+        """T at any α: linear between the two nearest fitted values."""
         return between_points(self.temperatures, alpha)
 
     def calibrated(self, alpha: float, logits: Tensor, labels: Tensor) -> "SteadyMix":
-        """The same with T at α, fitted to the logits `(N, C)` of validation images."""
+        """The same mix with T at α, fitted to the logits `(N, C)` of validation images."""
         temperature = fit_temperature(logits.numpy(), labels.numpy())
         return replace(self, temperatures={**self.temperatures, alpha: temperature})
 
@@ -95,7 +100,7 @@ class SteadyMix:
     def classifier(
         self, zero_shot: Classifier, mixed: Classifier, alpha: float, hard: bool = False
     ) -> SteadyClassifier:
-        """The classifier of zero-shot and of the WiSE mixture at α."""
+        """The steady classifier of zero-shot and the WiSE mixture at α."""
         temperatures = (self.temperature(0.0), self.temperature(alpha))
         return SteadyClassifier(zero_shot, mixed, self.gate, self.unfamiliar, temperatures, hard)
 
@@ -113,7 +118,7 @@ class SteadyMix:
 
     @classmethod
     def read(cls, path: Path, clip: ClipModel) -> "SteadyMix":
-        """Read back; a `UserError` when the file is missing, damaged or of another model."""
+        """Read it back. A `UserError` if the file is missing, damaged or of another model."""
         try:
             with safe_open(path, "pt") as file:
                 told: dict[str, Any] = file.metadata()
@@ -141,7 +146,7 @@ class SteadyMix:
 
 
 def why_no_gate(classifier: Classifier | Ensemble, clip: ClipModel, task: FewShotTask) -> str:
-    """Why a run cannot be steady, as a sentence; empty when it can."""
+    """The reason why a run cannot be steady, as a sentence; empty if it can."""
     if isinstance(classifier, VrfEnsemble):
         return (
             "VRF has no gate: it weighs zero-shot and the fine-tuned classifier image by image "
@@ -171,7 +176,7 @@ def why_no_gate(classifier: Classifier | Ensemble, clip: ClipModel, task: FewSho
 
 
 def fit_gate(clip: ClipModel, task: FewShotTask) -> tuple[Gate, int]:
-    """The gate of a task, and how many images its threshold was set on."""
+    """The gate of a task, and the number of images that set its threshold."""
     train = clip.early_statistics(task.root, task.train)
     val = clip.early_statistics(task.root, task.val) if task.val else train[:0]
     gate, held_out = gate_on(train, val, early_layers(clip.model.visual))
@@ -185,15 +190,15 @@ def gate_on(
     neighbours: int = NEIGHBOURS,
     held_out: Collection[HeldOutOn] = ("train", "val"),
 ) -> tuple[Gate, int]:
-    """The gate from early statistics `(M, S)` of training and `(N, S)` of validation images, and
-    how many images its threshold was set on.
+    """The gate, and the number of images that set its threshold, from early statistics `(M, S)` of
+    training and `(N, S)` of validation images.
 
-    a is the distance below which 95 % of the images held out lie: validation images, and each
-    training image as seen from the others, since validation alone can be a handful. b is half
-    their interquartile range.
+    a is the distance below which 95 % of the held-out images lie. Held out are validation images,
+    and each training image compared with the other training images, because there may be only a
+    handful of validation images. b is half their interquartile range.
     """
     mean, spread = train.mean(0), train.std(0, correction=0)
-    # A channel that is the same in all training images must not decide alone.
+    # Without a floor, a channel that is the same in all training images would decide alone.
     std = spread + 0.01 * spread.mean() + 1e-6
     bank = (train - mean) / std
     found = []
@@ -211,11 +216,11 @@ def gate_on(
 def trust_in_tuned(zero_shot: Tensor, tuned: Tensor, labels: Tensor) -> tuple[float, float | None]:
     """(w, its evidence) from the logits `(N, C)` of both on the N validation images.
 
-    The evidence is how much likelier the tuned classifier finds them after temperature scaling, in
-    nats an image, less one standard error. A base model that knows the classes leaves little to
-    win, and stays the safer place for an image that looks strange; one that hardly does is no safe
-    place, wherever the image comes from. w rises evenly from `LITTLE` to `MUCH`. (0, None) for
-    fewer than two images.
+    The evidence is the gain in log-likelihood of the fine-tuned classifier after temperature
+    scaling, in nats per image, minus one standard error. If the base model knows the classes, there
+    is little to gain, and it stays the safer choice for an image that looks strange. If it hardly
+    knows them, it is not safe for any image. w rises linearly from `LITTLE` to `MUCH`. (0, None)
+    for fewer than two images.
     """
     if len(labels) < 2:
         return 0.0, None
@@ -225,7 +230,7 @@ def trust_in_tuned(zero_shot: Tensor, tuned: Tensor, labels: Tensor) -> tuple[fl
 
 
 def between_points(points: Mapping[float, float], at: float) -> float:
-    """The value on the line between the two nearest points; 1 where there are none."""
+    """The value on the line between the two nearest points; 1 if there are no points."""
     if not points:
         return 1.0
     below = max((x for x in points if x <= at), default=min(points))
@@ -237,6 +242,6 @@ def between_points(points: Mapping[float, float], at: float) -> float:
 
 
 def _log_likelihoods(logits: Tensor, labels: Tensor) -> Tensor:
-    """(N,) of the true classes, after temperature scaling."""
+    """The log-likelihoods (N,) of the true classes, after temperature scaling."""
     temperature = fit_temperature(logits.numpy(), labels.numpy())
     return -F.cross_entropy(logits.double() / temperature, labels, reduction="none")

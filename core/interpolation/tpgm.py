@@ -1,4 +1,4 @@
-"""TPGM: how far every tensor may stay from zero-shot is learnt on validation images."""
+"""TPGM: learns on validation images how far every tensor may move from zero-shot."""
 
 import math
 from collections.abc import Generator, Iterator, Sequence
@@ -20,14 +20,14 @@ from core.models.clip import ClipModel
 from core.params import Sensible
 
 TINY = 1e-8
-"""Smallest radius, and what is added to a norm before it divides, as in the official code."""
+"""Smallest radius, also added to a norm before dividing, as in the official code."""
 
 Norm = Literal["l2", "mars"]
 
 
 def norms(delta: Tensor, norm: Norm) -> Tensor:
-    """‖Δ‖ to divide a radius by. `l2`: of the whole tensor, a scalar. `mars`: the L1 norm of every
-    row, `(rows, 1, …)`, and of a vector or a scalar the L1 norm of it all.
+    """The ‖Δ‖ that a radius is divided by. `l2`: of the whole tensor, a scalar. `mars`: the L1 norm
+    of every row, `(rows, 1, …)`; of a vector or a scalar, its L1 norm.
     """
     if norm == "l2":
         return delta.norm()
@@ -38,18 +38,19 @@ def norms(delta: Tensor, norm: Norm) -> Tensor:
 def project(start: Tensor, tuned: Tensor, radius: Tensor, distance: Tensor) -> Tensor:
     """θ̃ = θ⁰ + clamp(γ/(‖Δ‖ + 1e-8), 0, 1)·Δ: no row is further from θ⁰ than its radius γ.
 
-    TPGM, arXiv 2303.10720, with `distance` = `norms(Δ)`. The gradient with respect to γ is 0
-    where the clamp is saturated. From 1 on, θ̃ is θ to the bit.
+    TPGM, arXiv 2303.10720, with `distance` = `norms(Δ)`. The gradient with respect to γ is 0 where
+    the clamp is saturated. If the ratio is 1 or more, θ̃ is θ to the bit.
     """
     return torch.lerp(start, tuned, F.hardtanh(radius / (distance + TINY), 0.0, 1.0))
 
 
 class Tpgm(Interpolator):
-    """Post hoc: only the radii γ, one scalar a tensor, follow the cross entropy of held-out images.
+    """Trains only the radii γ, one scalar per tensor, on the cross entropy of held-out images.
 
     Follows the official code: radii start at half the smallest norm, are clipped to [1e-8, largest
-    norm] before use, and tensors are projected once at the end. It fits the split that is reported;
-    here that is validation. Buffers have no radius and tensors that did not move need none.
+    norm] before use, and tensors are projected once at the end. The official code fits the split
+    that it reports; ours fits validation. Buffers have no radius, and tensors that did not move
+    need none.
     """
 
     name = "tpgm"
@@ -58,28 +59,33 @@ class Tpgm(Interpolator):
     summary = "Pulls every layer back towards zero-shot just as far as validation images ask for."
 
     class Params(ChoosingParams):
-        """How radii are measured and fitted."""
+        """The settings for measuring and fitting radii."""
 
         norm: Norm = "l2"
-        """What a radius measures: `l2`, the length of a whole tensor's change, as the authors ran
-        CLIP; `mars`, the summed change of each of its rows, as they ran ResNets."""
+        """Meaning of a radius: `l2`, the length of a whole tensor's change, as in the authors' CLIP
+        runs; `mars`, the summed change of each row, as in their ResNet runs.
+        """
         steps: Annotated[int, Field(ge=0), Sensible(50, 400)] = 200
-        """Steps of Adam on the radii."""
+        """Number of Adam steps on the radii."""
         lr: Annotated[float, Field(gt=0), Sensible(1e-3, 1e-1, log=True)] = 1e-2
-        """Adam's rate, in the units of the radii."""
+        """Adam's learning rate, in the units of the radii."""
         batch_size: Annotated[int, Field(ge=1), Sensible(16, 256, log=True)] = 64
-        """Held-out images in a step."""
+        """Held-out images per step."""
         start_ratio: Annotated[float, Field(ge=0, le=1), Sensible(0, 1)] = 0.5
-        """Radii at the start, as a share of the smallest norm; 0.5 begins at WiSE-FT's middle."""
+        """Radii at the start, as a share of the smallest norm; 0.5 starts in the middle of
+        WiSE-FT's line.
+        """
         project_head: bool = True
-        """Give the class head radii too; off leaves it as tuned, as the authors ran ResNets."""
+        """Give the class head radii too; off leaves it fine-tuned, as in the authors' ResNet
+        runs.
+        """
 
     params: Params
 
     def steps(
         self, members: Sequence[Member], clip: ClipModel, task: FewShotTask
     ) -> Generator[Event, None, Combination]:
-        """One step of Adam an event."""
+        """One Adam step per event."""
         zero_shot, classifier = members[0].zero_shot, _copy(members[0].load(), clip)
         held_out = HeldOut(clip, task, self.params.choose_on)
         radii = Radii(zero_shot, classifier, self.params)
@@ -106,12 +112,12 @@ class Tpgm(Interpolator):
         return Combination(classifier, (ratio,), {"mean_ratio": ratio})
 
     def regulariser(self, radii: "Radii") -> dict[str, Tensor]:
-        """Terms beside the cross entropy."""
+        """Terms in addition to the cross entropy."""
         return {}
 
 
 class Radii:
-    """One trainable radius for every tensor that moved, between the two ends of a run."""
+    """One trainable radius for every tensor that moved between the two ends of a run."""
 
     def __init__(self, zero_shot: Classifier, tuned: Classifier, params: Tpgm.Params) -> None:
         ends = dict(zero_shot.named_parameters())
@@ -130,7 +136,7 @@ class Radii:
             raise UserError("tpgm: this run moved no weights that could be projected.")
 
     def check_gradients(self) -> None:
-        """A `UserError` when the loss cannot tell how far a tensor should go."""
+        """Raises a `UserError` if the loss cannot tell how far a tensor should go."""
         for name, radius in self.radii.items():
             if radius.grad is None:
                 raise UserError(
@@ -140,12 +146,12 @@ class Radii:
 
     @torch.no_grad()
     def clip(self) -> None:
-        """Radii into [1e-8, largest norm], in place."""
+        """Clip the radii to [1e-8, largest norm], in place."""
         for name, radius in self.radii.items():
             radius.clamp_(min=TINY).clamp_(max=self.distance[name].max())
 
     def projected(self) -> dict[str, Tensor]:
-        """The projected tensors by name; gradients flow to the radii alone."""
+        """The projected tensors by name; gradients flow only to the radii."""
         return {
             name: project(self._start[name], self._tuned[name], radius, self.distance[name])
             for name, radius in self.radii.items()
@@ -163,7 +169,9 @@ class Radii:
 
 
 def shuffled(count: int, size: int, seed: int) -> Iterator[Tensor]:
-    """Batches of positions without end, pass after pass in a new order; the last may be short."""
+    """Endless batches of positions, each pass in a new order; the last batch of a pass may be
+    short.
+    """
     generator = torch.Generator().manual_seed(seed)
     while True:
         yield from torch.split(torch.randperm(count, generator=generator), size)

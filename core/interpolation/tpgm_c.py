@@ -1,4 +1,4 @@
-"""TPGM-C: TPGM whose radii are also pulled towards zero-shot."""
+"""TPGM-C: TPGM with an additional pull of the radii towards zero-shot."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -14,11 +14,12 @@ Form = Literal["relative", "l2"]
 
 
 def radius_penalty(radii: Sequence[Tensor], largest: Sequence[Tensor], form: Form) -> Tensor:
-    """How far the radii let the weights go; scalars γᵢ and the largest norm of each tensor.
+    """The penalty on scalar radii γᵢ, given the largest norm of each tensor.
 
-    `relative`: mean of (γᵢ/‖Δᵢ‖)², free of the scale of a tensor, from 0 (zero-shot) to 1 (tuned).
-    `l2`: Σγᵢ². The released code of TPGM (arXiv 2303.10720) has no regulariser; both are our
-    reading. Under `mars` ‖Δᵢ‖ is the largest of its rows, so that the penalty stays within [0, 1].
+    `relative`: mean of (γᵢ/‖Δᵢ‖)², independent of a tensor's scale, from 0 (zero-shot) to 1
+    (fine-tuned). `l2`: Σγᵢ². The released code of TPGM (arXiv 2303.10720) has no regulariser; both
+    are our reading. With `mars`, ‖Δᵢ‖ is the largest of its rows, so the penalty stays within [0,
+    1].
     """
     gammas = torch.stack(list(radii))
     if form == "l2":
@@ -35,14 +36,17 @@ class TpgmC(Tpgm):
     summary = "TPGM with a pull towards zero-shot, for more robustness at some accuracy (our form)."
 
     class Params(Tpgm.Params):
-        """TPGM's knobs and the regulariser's."""
+        """The settings of TPGM and of the regulariser."""
 
         mu: Annotated[float, Field(ge=0), Sensible(0.1, 5, log=True)] = 0.5
         """Weight of the pull towards zero-shot; 0 is TPGM. The published sweep is 0.1 to 5; the
-        default is ours."""
+        default is ours.
+        """
         regulariser: Form = "relative"
-        """What is pulled: `relative`, the mean squared share of its change that a tensor keeps;
-        `l2`, the sum of squared radii. The authors did not release theirs: both are our reading."""
+        """Quantity that is penalised: `relative`, the mean squared share of its change that a
+        tensor keeps; `l2`, the sum of squared radii. The authors did not release theirs: both are
+        our reading.
+        """
 
     params: Params
 

@@ -1,4 +1,6 @@
-"""VRF: zero-shot and tuned answers, weighed by how near an image is to what tuning repaired."""
+"""VRF: mixes zero-shot and fine-tuned answers by an image's distance to images that fine-tuning
+repaired.
+"""
 
 from collections.abc import Generator, Sequence
 from itertools import product
@@ -22,7 +24,7 @@ from core.params import Sensible
 from core.results.records import ChosenOn
 
 IMAGENET = 1_281_167
-"""Training images of ImageNet, on which the published share of neighbours was set."""
+"""Number of training images of ImageNet, for which the published share of neighbours was set."""
 GRID_A = tuple(round(0.25 * i, 2) for i in range(1, 9))
 GRID_B = (0.1, 0.2, 0.4, 0.6, 0.8)
 REPAIRED_NOTHING = (
@@ -31,32 +33,36 @@ REPAIRED_NOTHING = (
 )
 
 Pair = tuple[Tensor, Tensor]
-"""Something of zero-shot and of the tuned classifier."""
+"""A value of zero-shot and one of the fine-tuned classifier."""
 
 
 def repaired(zero_shot: Tensor, tuned: Tensor, labels: Tensor) -> Tensor:
-    """(N,) whether zero-shot is wrong and the tuned classifier right, from logits `(N, C)`."""
+    """True where zero-shot is wrong and the fine-tuned classifier right: (N,), from logits `(N,
+    C)`.
+    """
     return (zero_shot.argmax(1) != labels) & (tuned.argmax(1) == labels)
 
 
 def neighbours_among(failures: int) -> int:
-    """k: 1000 of ImageNet's training images, the same share of the M failures, and at least 1."""
+    """k: the share that 1000 is of ImageNet's training images, applied to M failures; at least
+    1.
+    """
     return max(1, round(1000 * failures / IMAGENET))
 
 
 class Vrf(Interpolator):
     """Variance reduction fine-tuning, arXiv 2411.06966; nothing is trained.
 
-    The zero-shot failure set is what the tuned classifier gets right and zero-shot wrong among the
-    training images; Z `(M, D)` are the tuned tower's unit features of their evaluation views. The
-    tuned classifier's weight falls with the squared distance to the k-th nearest of Z
-    (`tuned_weights`), and probabilities are mixed.
+    The zero-shot failure set contains the training images that the fine-tuned classifier gets right
+    and zero-shot gets wrong. Z `(M, D)` are the fine-tuned tower's unit features of their
+    evaluation views. The weight of the fine-tuned classifier falls with the squared distance to the
+    k-th nearest row of Z (`tuned_weights`), and probabilities are mixed.
 
-    Where we differ from the official code: its k is 1000·M/N for N training images, more than there
-    are in Z when N is under 1000; ours is the same share of Z as on ImageNet, so 1 for a few shots.
-    It fits the temperatures to the images that it reports, so that mean confidence equals accuracy;
-    ours are the likeliest on validation images, and 1 without any. With M = 0 it fails; ours weighs
-    both alike and says so. Its a and b are constants, and here the default.
+    Differences from the official code: its k is 1000·M/N for N training images, which is more than
+    Z has if N is under 1000. Ours is the same share of Z as on ImageNet, so 1 for a few shots. It
+    fits the temperatures to the images that it reports, so that mean confidence equals accuracy.
+    Ours are the likeliest on validation images, and 1 without any. With M = 0 it fails; ours
+    weights both equally and says so. Its a and b are constants, which are the defaults here.
     """
 
     name = "vrf"
@@ -69,20 +75,21 @@ class Vrf(Interpolator):
     mixes_weights = False
 
     class Params(BaseParams):
-        """How the weight of the run falls with the distance."""
+        """The settings of the fall of the run's weight with the distance."""
 
         a: Annotated[float, Field(ge=0, le=4), Sensible(0.25, 2)] = 1.5
-        """Squared distance (0 to 4) at which the run and zero-shot have an equal say."""
+        """Squared distance (0 to 4) at which the run and zero-shot have equal weight."""
         b: Annotated[float, Field(gt=0), Sensible(0.1, 1)] = 0.6
-        """Over how much squared distance the run's weight falls."""
+        """Range of squared distance over which the run's weight falls."""
         fit: Literal["published", "validation"] = "published"
-        """`published`: a and b as they are given, by default the authors' constants. `validation`:
-        those with the best validation accuracy, of equals the likeliest."""
+        """`published`: a and b as given, by default the authors' constants. `validation`: the a and
+        b with the best validation accuracy; among equals the likeliest.
+        """
 
     params: Params
 
     def check(self, members: Sequence[Member], task: FewShotTask) -> None:
-        """As `Interpolator` says; validation images are needed only where a and b are fitted."""
+        """See `Interpolator`; validation images are needed only if a and b are fitted."""
         self.check_count(len(members))
         if self.params.fit == "validation" and not task.val:
             raise UserError(
@@ -92,13 +99,15 @@ class Vrf(Interpolator):
 
     @property
     def chosen_on(self) -> ChosenOn:
-        """The temperatures at least; `Combination.chosen_on` says when there were no images."""
+        """The images that fit at least the temperatures; `Combination.chosen_on` says if there were
+        none.
+        """
         return "val"
 
     def steps(
         self, members: Sequence[Member], clip: ClipModel, task: FewShotTask
     ) -> Generator[Event, None, Combination]:
-        """An event for each end on the training images, and one for validation."""
+        """One event for each end on the training images, and one for validation."""
         zero_shot, tuned = members[0].zero_shot, members[0].load()
         labels = torch.tensor([item.label for item in task.train])
         before = zero_shot.outputs_of(clip, task.root, task.train)[1]
@@ -129,13 +138,13 @@ class Vrf(Interpolator):
             "temperature_of_zero_shot": temperatures[0],
             "temperature_of_the_run": temperatures[1],
         }
-        # Of the images at hand: those that nothing was trained on, where there are any.
+        # Use images that nothing was trained on, if there are any.
         share = float(classifier.weights(features).mean())
         return Combination(classifier, (share,), facts, "val" if task.val else "nothing")
 
 
 def fitted_temperatures(logits: Pair, labels: Tensor) -> tuple[float, float]:
-    """T₀ and T₁, the likeliest for the labels `(N,)` of logits `(N, C)` of both."""
+    """T₀ and T₁, the likeliest for the labels `(N,)` given the logits `(N, C)` of both."""
     first, second = (fit_temperature(z.numpy(), labels.numpy()) for z in logits)
     return first, second
 
@@ -143,7 +152,8 @@ def fitted_temperatures(logits: Pair, labels: Tensor) -> tuple[float, float]:
 def best_curve(
     distances: Tensor, logits: Pair, temperatures: tuple[float, float], labels: Tensor
 ) -> tuple[float, float]:
-    """a and b of the grid with the highest accuracy on N images; then the likelier, the smaller.
+    """The a and b of the grid with the highest accuracy on N images; among equals the likelier,
+    then the smaller.
 
     `distances` `(N,)`, `logits` `(N, C)` of both and `labels` `(N,)`. The grid is ours.
     """

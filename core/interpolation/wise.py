@@ -1,4 +1,4 @@
-"""WiSE-FT: mix the weights of the zero-shot and of the fine-tuned classifier."""
+"""WiSE-FT: mixes the weights of the zero-shot and the fine-tuned classifier."""
 
 from collections.abc import Generator, Mapping, Sequence
 from typing import Annotated, Literal
@@ -28,7 +28,7 @@ def mix(
     """θ_α = (1−α)·θ₀ + α·θ₁ over tower, projection and head. WiSE-FT, arXiv 2109.01903, Eq. 1.
 
     Exact at both ends: α = 0 gives θ₀ and α = 1 gives θ₁ to the bit. Integer buffers are copied
-    from θ₀, running statistics are mixed. Tensors that both `fishers` know are weighted by them.
+    from θ₀, running statistics are mixed. Tensors that both `fishers` contain are weighted by them.
     """
     if zero_shot.keys() != tuned.keys():
         odd = sorted(zero_shot.keys() ^ tuned.keys())
@@ -46,7 +46,7 @@ def mix(
 
 
 class WiseMixer:
-    """The classifier at any α, held in one scratch copy that every call overwrites.
+    """The classifier at any α, in one scratch copy that every call overwrites.
 
     A tower that both ends share is not copied: only their heads are mixed.
     """
@@ -74,13 +74,15 @@ class WiseMixer:
 
 
 class Ends:
-    """Zero-shot and an ensemble, which has no weights to mix: nothing lies between the two."""
+    """Zero-shot and an ensemble. An ensemble has no weights to mix, so nothing lies between the
+    two.
+    """
 
     def __init__(self, zero_shot: Classifier, ensemble: Ensemble) -> None:
         self._ends: dict[float, Classifier | Ensemble] = {0.0: zero_shot, 1.0: ensemble}
 
     def at(self, alpha: float) -> Classifier | Ensemble:
-        """One of the two ends; a `UserError` for what would lie between them."""
+        """One of the two ends; a `UserError` for any α between them."""
         if alpha not in self._ends:
             raise UserError(
                 f"alpha: this run is an ensemble, whose members have no common weights to mix, got "
@@ -90,14 +92,14 @@ class Ends:
 
 
 def between(zero_shot: Classifier, tuned: Classifier | Ensemble) -> WiseMixer | Ends:
-    """What gives the classifier at any α there is."""
+    """The source of classifiers at every possible α."""
     if isinstance(tuned, Ensemble):
         return Ends(zero_shot, tuned)
     return WiseMixer(zero_shot, tuned)
 
 
 class Wise(Interpolator):
-    """θ_α at the α with the best validation accuracy; of equals the one with the lowest NLL."""
+    """θ_α at the α with the best validation accuracy; among equals the one with the lowest NLL."""
 
     name = "wise"
     title = "WiSE-FT"
@@ -105,22 +107,25 @@ class Wise(Interpolator):
     summary = "Mixes a run's weights with zero-shot's: most of the gain, much less forgetting."
 
     class Params(ChoosingParams):
-        """Which mixture."""
+        """The settings of the mixture."""
 
         alpha: Annotated[float, Field(ge=0, le=1), Sensible(0, 1)] | None = None
-        """Mixing weight: 0 is zero-shot, 1 the run. Empty: the best on the images chosen on."""
+        """Mixing weight: 0 is zero-shot, 1 the run. Empty: the best on the images that the choice
+        is made on.
+        """
         points: Annotated[int, Field(ge=2), Sensible(11, 101)] = 21
-        """How many mixing weights from 0 to 1 are tried when alpha is empty."""
+        """Number of mixing weights from 0 to 1 that are tried if alpha is empty."""
         weighting: Literal["plain", "fisher"] = "plain"
-        """`plain`: every weight is mixed by alpha. `fisher`: weights that one end is surer about,
-        by its diagonal Fisher information on the training shots, lean to that end."""
+        """`plain`: alpha mixes all weights equally. `fisher`: each weight leans to the end that is
+        surer about it, by the diagonal Fisher information on the training shots.
+        """
 
     params: Params
 
     def steps(
         self, members: Sequence[Member], clip: ClipModel, task: FewShotTask
     ) -> Generator[Event, None, Combination]:
-        """One α of the grid an event."""
+        """One α of the grid per event."""
         zero_shot, tuned = members[0].zero_shot, members[0].load()
         mixer = WiseMixer(zero_shot, tuned, self._fishers(zero_shot, tuned, clip, task))
         alpha = self.params.alpha
@@ -131,7 +136,7 @@ class Wise(Interpolator):
 
     @property
     def chosen_on(self) -> ChosenOn:
-        """Nothing is chosen where α is given."""
+        """No images if α is given: then nothing is chosen."""
         return super().chosen_on if self.params.alpha is None else "nothing"
 
     def _fishers(

@@ -1,1 +1,3 @@
-"""Training: the one loop, its optimiser and schedule, and the frozen views it may compare with."""
+"""Training: the training loop, its optimiser and schedule, and the frozen views that a loss may
+compare with.
+"""

@@ -1,4 +1,4 @@
-"""`Brake`: how somebody in another thread ends a training early, at the next step's end."""
+"""`Brake`: lets another thread end a training early, after the current step."""
 
 from typing import Literal
 
@@ -6,17 +6,19 @@ Wish = Literal["pause", "stop"]
 
 
 class Paused(Exception):
-    """The training was kept in a checkpoint and ended; a later run of it goes on from there."""
+    """The training was saved in a checkpoint and ended; a later attempt continues from there."""
 
 
 class Brake:
-    """`pause`: keep where it is and raise `Paused`. `stop`: let what was trained be the result."""
+    """`pause`: save the state and raise `Paused`. `stop`: end, with the weights so far as the
+    result.
+    """
 
     def __init__(self) -> None:
         self.pulled: Wish | None = None
         self.holds = False
-        """Whether a training is running that will look at it."""
+        """True while a training runs that will look at the brake."""
 
     def pull(self, wish: Wish) -> None:
-        """Ask for it; a second wish replaces the first."""
+        """Request an early end; a second request replaces the first."""
         self.pulled = wish

@@ -1,5 +1,5 @@
-"""What cache methods share: their knobs, keys averaged over views, and scales chosen on validation
-images.
+"""The common parts of cache methods: settings, keys averaged over views, and scales chosen on
+validation images.
 """
 
 from collections.abc import Generator
@@ -18,55 +18,61 @@ from core.models.clip import ClipModel, unit
 from core.models.transforms import Augmentation
 from core.params import Sensible
 from core.training.frozen import FrozenViews
-from core.training.scale_search import Found, Ties, best_scales
+from core.training.scale_search import GridPoint, Ties, best_scales
 
 GRID_START = 0.1
-"""Where the grids of α and β begin; their ends are not reached. As in Tip-Adapter's code."""
+"""The start of the grids of α and β. The grids do not include their ends. As in Tip-Adapter's
+code.
+"""
 
 
 class CacheParams(BackboneParams):
-    """Knobs of a cache of training images. Defaults are those published for ImageNet."""
+    """The settings of a cache of training images. Defaults are those published for ImageNet."""
 
     views: Annotated[int, Field(ge=1), Sensible(1, 20)] = 10
-    """Augmented views of every training image that its key is the average of."""
+    """Number of augmented views per training image. The key of an image is their average."""
     crop_min: Annotated[float, Field(gt=0, le=1), Sensible(0.08, 1)] = 0.5
-    """Smallest share of the image's area that a random crop keeps; 1 crops nothing away."""
+    """Smallest share of the image's area that a random crop keeps; 1 does not crop."""
     flip: bool = True
     """Mirror every second view at random."""
     init_alpha: Annotated[float, Field(ge=0), Sensible(0.5, 10)] = 1.17
-    """Weight of the cache (α) until it is searched, and where there are no validation images.
-    Published: 1.17 to 3 for most data sets, 5 for aircraft, 10 for flowers."""
+    """Weight of the cache (α) before the search, and without validation images. Published: 1.17 to
+    3 for most data sets, 5 for aircraft, 10 for flowers.
+    """
     init_beta: Annotated[float, Field(gt=0), Sensible(0.5, 10)] = 1.0
-    """How sharply the cache prefers near images (β) until it is searched."""
+    """Sharpness (β) before the search: how strongly the cache prefers similar images."""
     alpha_end: Annotated[float, Field(gt=GRID_START), Sensible(1, 50)] = 3.0
-    """Where the search for α ends; it begins at 0.1. Published: 3 to 13 for most data sets, 30 for
-    aircraft, 50 for flowers."""
+    """End of the search for α, which starts at 0.1. Published: 3 to 13 for most data sets, 30 for
+    aircraft, 50 for flowers.
+    """
     beta_end: Annotated[float, Field(gt=GRID_START), Sensible(1, 50)] = 7.0
-    """Where the search for β ends; it begins at 0.1. Published: 7 to 13 for most data sets, 20 for
-    cars, 30 for aircraft, 50 for flowers."""
+    """End of the search for β, which starts at 0.1. Published: 7 to 13 for most data sets, 20 for
+    cars, 30 for aircraft, 50 for flowers.
+    """
     alpha_steps: Annotated[int, Field(ge=1), Sensible(5, 40)] = 20
-    """Values of α that are tried with every β."""
+    """Number of values of α that are tried with every β."""
     beta_steps: Annotated[int, Field(ge=1), Sensible(20, 400)] = 200
-    """Values of β that are tried."""
+    """Number of values of β that are tried."""
     ties: Ties = "likelier"
-    """Which scales win among those that get equally many validation images right: the `likelier`,
-    with the lower negative log-likelihood there, or the `first` of the grid, as published. With few
-    images many tie, and coming first says nothing for them."""
+    """Tie-break between scales that get equally many validation images right. `likelier`: the lower
+    negative log-likelihood on these images wins. `first`: the first in the grid wins, as published.
+    With few images many scales tie, and the order in the grid carries no information.
+    """
 
     @property
     def augmentation(self) -> Augmentation:
-        """How views are drawn."""
+        """The augmentation of training views."""
         return Augmentation(self.crop_min, self.flip)
 
 
 def cache_keys(
     clip: ClipModel, task: FewShotTask, params: CacheParams
 ) -> Generator[Event, None, Tensor]:
-    """Unit `(N, D)`: for every training image the direction of its mean over views 0, 1, ….
+    """Unit keys `(N, D)`: for every training image the direction of its mean over views 0, 1, ….
 
-    Tip-Adapter's and APE's official code average raw features, so that a view with long features
-    counts for more. Ours averages unit ones, which other methods have cached already; on the
-    demo data the two directions have a cosine of 0.9999 on average and 0.9996 at least.
+    The official code of Tip-Adapter and APE averages raw features, so a view with long features
+    counts more. Ours averages unit features, which other methods have cached already. On the demo
+    data the two directions have a cosine of 0.9999 on average and at least 0.9996.
     """
     frozen = FrozenViews(clip, task, params.augmentation)
     total = torch.zeros(len(task.train), clip.embed_dim)
@@ -77,13 +83,13 @@ def cache_keys(
 
 
 def one_hot_labels(task: FewShotTask) -> Tensor:
-    """`(N, C)` in fp32: what every training image votes for."""
+    """The votes of the training images: `(N, C)` in fp32."""
     labels = torch.tensor([item.label for item in task.train])
     return torch.nn.functional.one_hot(labels, len(task.classes)).float()
 
 
 def grid(end: float, steps: int, start: float = GRID_START) -> list[float]:
-    """`start` + i·(`end` − `start`)/`steps` for i from 0: the end is not reached."""
+    """`start` + i·(`end` − `start`)/`steps` for i from 0; `end` itself is not included."""
     return [start + i * (end - start) / steps for i in range(steps)]
 
 
@@ -92,7 +98,7 @@ def choose_scales(
 ) -> Generator[Event, None, None]:
     """Set α and β of the classifier's cache to the best of their grid on the validation images.
 
-    Without validation images the initial values stay, and it is said.
+    Without validation images the initial values stay, and an event says so.
     """
     head = classifier.head
     assert isinstance(head, CacheHead)
@@ -109,13 +115,13 @@ def choose_scales(
 
 
 def scales(params: CacheParams) -> tuple[list[float], list[float]]:
-    """The values of β and of α that are tried."""
+    """The values of β and of α to try."""
     betas = grid(params.beta_end, params.beta_steps)
     return betas, grid(params.alpha_end, params.alpha_steps)
 
 
 def unsearched(params: CacheParams) -> str:
-    """What is said where there is nothing to search on."""
+    """The message for a task without images to search on."""
     return (
         f"No validation images: α stays {params.init_alpha:g} and β {params.init_beta:g}, "
         "where the best of a grid would be taken."
@@ -130,7 +136,7 @@ def search(
     task: FewShotTask,
     values: Tensor,
     params: CacheParams,
-) -> Found:
+) -> GridPoint:
     """`best_scales` of a head on the task's validation images; `values` are (G, N, C)."""
     features = clip.features_of(classifier, task.root, task.val).to(classifier.mean.device)
     labels = torch.tensor([item.label for item in task.val], device=features.device)

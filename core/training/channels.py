@@ -1,4 +1,6 @@
-"""APE's channel criterion: which channels of CLIP's features tell these classes apart."""
+"""APE's channel criterion: selects the channels of CLIP's features that tell these classes
+apart.
+"""
 
 import torch
 from torch import Tensor
@@ -7,12 +9,12 @@ from torch import Tensor
 def similarity(
     prototypes: Tensor, images: Tensor | None = None, labels: Tensor | None = None
 ) -> Tensor:
-    """`(D,)`: per channel the mean product between members of different classes.
+    """The mean product between members of different classes, for every channel: `(D,)`.
 
     Members of a class are its prototype, a row of (C, D), and its images (N, D) with labels (N,),
-    where given. APE, arXiv 2304.01195, in closed form, Σ_{i≠j} s_i·s_j = (Σ s_i)² − Σ s_i²
-    with s_i the sum of a class's members, where the official code loops over all pairs of members;
-    so it holds for classes of unequal size as well.
+    if given. APE, arXiv 2304.01195, in closed form: Σ_{i≠j} s_i·s_j = (Σ s_i)² − Σ s_i² with s_i
+    the sum of a class's members. The official code loops over all pairs of members. The closed form
+    also holds for classes of unequal size.
     """
     sums = prototypes.double().clone()  # (C, D)
     counts = torch.ones(len(prototypes), dtype=torch.float64, device=prototypes.device)

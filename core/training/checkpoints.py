@@ -1,4 +1,5 @@
-"""Checkpoints on disk: a folder of its own for each, published whole, verified before it is used.
+"""Checkpoints on disk: each has its own folder, appears complete or not at all, and is verified
+before use.
 
 `RUN/attempts/<attempt>/checkpoints/<phase>-<step>/` holds the tensors as safetensors, the position
 as JSON, and `SHA256SUMS` over both. Nothing is pickled.
@@ -27,55 +28,56 @@ from core.training.brake import Brake
 
 KEPT = 2
 LARGEST_SHARE = 0.02
-"""Of the time, that writing checkpoints at the ends of epochs may take."""
+"""The largest share of the time that checkpoints at the ends of epochs may take."""
 TENSORS, POSITION, SUMS = "tensors.safetensors", "position.json", "SHA256SUMS"
 GIB = 1 << 30
 
 
 @dataclass(frozen=True)
 class Keeping:
-    """How a run is kept so that it can go on."""
+    """Settings for the checkpoints of a run."""
 
     attempt: int | None = None
-    """Number of the attempt, higher than any before; None counts on from the folder."""
+    """Number of the attempt, higher than any before; None takes the next number in the folder."""
     reserve_bytes: int = 2 * GIB
-    """Free space without which nothing starts; three checkpoints must fit too."""
+    """Free disk space that a run needs to start; three checkpoints must fit as well."""
     least_seconds: float = 5.0
-    """An epoch that ends sooner after the last checkpoint gets none; nor does one that ends before
-    50 times what writing took, so that keeping costs at most 2 % of the time."""
+    """Shortest time between two checkpoints at epoch ends. An epoch that ends within 50 times the
+    duration of the last write gets none either, so checkpoints cost at most 2 % of the time.
+    """
     most_seconds: float = 300.0
-    """In epochs that last longer there are checkpoints on the way."""
+    """Longest time without a checkpoint: longer epochs get checkpoints in between."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a training is, beside its tensors."""
+    """The position of a training: all of its state except the tensors."""
 
     phase: int = 0
     step: int = 0
-    """Steps that are done."""
+    """Steps done."""
     rate_halvings: int = 0
-    """How often it went back with half the learning rate."""
+    """Number of times that the training went back with half the learning rate."""
     parts: int = 1
-    """In how many parts a batch is computed."""
+    """Number of parts in which a batch is computed."""
     best: float = -1.0
-    """Validation accuracy of the weights in the checkpoint that are the best so far."""
+    """Validation accuracy of the best weights so far, which the checkpoint holds."""
     log_bytes: int = 0
     """Length of the run's log."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """What the run had spent, by what on."""
+    """Seconds that the run has spent, by activity."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One that was found whole."""
+    """A checkpoint that was found complete."""
 
     position: Position
     state: Mapping[str, Tensor]
 
 
 class Damaged(Exception):
-    """A checkpoint that is not what was written; says in what way."""
+    """A checkpoint differs from what was written; the message says how."""
 
 
 class Checkpoints:
@@ -88,13 +90,13 @@ class Checkpoints:
         keeping: Keeping | None = None,
         brake: Brake | None = None,
     ) -> None:
-        """Checkpoints of another config are removed: the folder's run is this one now."""
+        """Removes checkpoints of another config: the folder now belongs to this run."""
         keeping = keeping or Keeping()
         self.brake = brake or Brake()
         self.seconds: dict[str, float] = {}
-        """What this attempt has spent so far: told by whoever measures it."""
+        """Seconds that this attempt has spent so far; the caller who measures them sets it."""
         self.spent_before: Mapping[str, float] = {}
-        """What the attempts had spent that this one goes on from."""
+        """Seconds spent by the earlier attempts that this one continues."""
         self._folder = folder
         self._keeping = keeping
         self._config = _digest(config.model_dump(mode="json"))
@@ -113,10 +115,10 @@ class Checkpoints:
             if _told_config(each.path) not in (self._config, None):
                 discard_folder(each.path)
         self.may_resume = bool(folder.checkpoints())
-        """Whether there may be a checkpoint to go on from, and nobody has looked yet."""
+        """True if there may be a checkpoint to continue from that nobody has looked for yet."""
 
     def require_room(self, state_bytes: int = 0) -> None:
-        """Raise `DiskFull` unless the reserve and three checkpoints of that size are free."""
+        """Raise `DiskFull` unless the reserve and three checkpoints of that size fit."""
         needed = max(self._keeping.reserve_bytes, 3 * state_bytes)
         free = shutil.disk_usage(self._folder.path).free
         if free < needed:
@@ -126,8 +128,8 @@ class Checkpoints:
             )
 
     def next_phase(self, made_of: str) -> tuple[int, Checkpoint | None]:
-        """Number of the training that begins now, from 0, and the checkpoint that the run goes on
-        from: of this phase, or of a later one when this one is over.
+        """The number of the training that begins now, from 0, and the checkpoint to continue from.
+        The checkpoint is of this phase, or of a later one if this phase is over.
         """
         self._phase += 1
         if self._phase == 0:
@@ -138,8 +140,8 @@ class Checkpoints:
         return self._phase, found
 
     def newest(self, made_of: str) -> Checkpoint | None:
-        """The newest that is whole and was made of the same images and model. Those that are not
-        are removed, and complained about.
+        """The newest complete checkpoint made from the same images and model. All others that are
+        found on the way are removed, with a complaint.
         """
         self.settle()
         self.may_resume = False
@@ -153,13 +155,13 @@ class Checkpoints:
         return None
 
     def complaints(self) -> list[str]:
-        """A sentence for each checkpoint that was skipped since the last call."""
+        """One sentence for each checkpoint that was skipped since the last call."""
         said, self._complaints = self._complaints, []
         return said
 
     def is_due(self, epoch_ended: bool) -> bool:
-        """Whether it is time for the next: at the end of an epoch, unless they would come so often
-        that they cost too much, and in long epochs on the way.
+        """True if it is time for a checkpoint: at the end of an epoch, unless checkpoints would
+        cost too much time, and within long epochs.
         """
         since = time.monotonic() - self._written
         if since >= self._keeping.most_seconds:
@@ -169,7 +171,7 @@ class Checkpoints:
         return epoch_ended and since >= least and not busy
 
     def save(self, position: Position, state: dict[str, Tensor], made_of: str) -> None:
-        """Write a checkpoint beside the training. What goes wrong is raised by the next call."""
+        """Write a checkpoint while training goes on. The next call raises any error of this one."""
         self.settle()
         log = self._folder.events_path
         said = log.stat().st_size if log.exists() else 0
@@ -181,24 +183,26 @@ class Checkpoints:
         self._written = time.monotonic()
 
     def settle(self) -> None:
-        """Wait until what was saved lies on the disk."""
+        """Wait until the last checkpoint is on the disk."""
         pending, self._pending = self._pending, None
         if pending:
             pending.result()
 
     def close(self) -> None:
-        """End the thread. An error of the last write is of no interest any more."""
+        """End the thread, and ignore an error of the last write."""
         self._writer.shutdown(wait=True)
 
     def clear(self) -> None:
-        """Remove all: the run is finished, whatever became of the last write."""
+        """Remove all checkpoints: the run is finished, so an error of the last write no longer
+        matters.
+        """
         self.close()
         shutil.rmtree(self._folder.attempts_path, ignore_errors=True)
 
     def _write(self, position: Position, state: dict[str, Tensor], made_of: str) -> None:
         started = time.monotonic()
         if self._folder.events_path.exists():
-            sync(self._folder.events_path)  # the log is never shorter than a checkpoint says
+            sync(self._folder.events_path)  # the log is never shorter than the checkpoint says
         told = {"config": self._config, "made_of": made_of, **asdict(position)}
 
         def write(folder: Path) -> None:
@@ -209,7 +213,7 @@ class Checkpoints:
 
         name = f"{position.phase}-{position.step:08d}"
         path = self._folder.attempts_path / str(self._attempt) / "checkpoints" / name
-        if path.exists():  # of the same step, before the training went back
+        if path.exists():  # from before the training went back
             discard_folder(path)
         publish_folder(path, write)
         for old in self._folder.checkpoints()[KEPT:]:
@@ -232,7 +236,7 @@ class Checkpoints:
 
 
 def _verify(folder: Path) -> None:
-    """Raise `Damaged` unless both files are what their checksums say."""
+    """Raise `Damaged` unless both files match their checksums."""
     if not (folder / SUMS).exists():
         raise Damaged("its checksums are missing")
     sums = (folder / SUMS).read_text("utf-8").splitlines()
@@ -242,7 +246,7 @@ def _verify(folder: Path) -> None:
 
 
 def _told_config(folder: Path) -> Any:
-    """Digest of the config that it was made with; None when it cannot be read."""
+    """The digest of the config that the checkpoints were made with; None if it cannot be read."""
     try:
         return json.loads((folder / POSITION).read_text("utf-8")).get("config")
     except (OSError, ValueError, AttributeError):

@@ -1,4 +1,6 @@
-"""What an image costs a model on this device: a few passes, from which runs are estimated."""
+"""Measures what an image costs a model on this device, in a few passes; run times are estimated
+from it.
+"""
 
 import time
 from collections.abc import Callable
@@ -13,11 +15,13 @@ from core.results.estimate import Footprint
 
 BATCH = 8
 REPEATS = 3
-"""The fastest of them counts: what else the machine does only ever slows down."""
+"""Number of timed passes. The fastest counts, because other programs can only slow a pass down."""
 
 
 def measure_footprint(clip: ClipModel) -> Footprint:
-    """Seconds and bytes at the precision that `auto` means here. Black images; changes nothing."""
+    """Seconds and bytes at the precision that `auto` chooses here. Uses black images; changes
+    nothing.
+    """
     classifier = clip.classifier(torch.eye(2, clip.embed_dim))
     classifier.tower.requires_grad_(True)  # it is a copy
     images = clip.blank().repeat(BATCH, 1, 1, 1)
@@ -41,7 +45,7 @@ def _fastest(work: Callable[[], object]) -> float:
 
 
 def _kept_bytes(classifier: Classifier, images: Tensor) -> int:
-    """Of all tensors that autograd saves, each storage once, weights left out."""
+    """The bytes of all tensors that autograd saves, each storage once, without the weights."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in classifier.parameters()}
     kept: dict[int, int] = {}
 
@@ -52,6 +56,6 @@ def _kept_bytes(classifier: Classifier, images: Tensor) -> int:
         return tensor
 
     with saved_tensors_hooks(note, lambda tensor: tensor):
-        logits = classifier(images)  # alive until all are counted: else addresses are used again
+        logits = classifier(images)  # kept until all are counted: freed addresses are reused
     del logits
     return sum(kept.values())

@@ -1,5 +1,5 @@
-"""Zero-shot features of the very views a method trains on: computed once, reused by every later
-run.
+"""Zero-shot features of exactly the views that a method trains on: computed once, reused by later
+runs.
 """
 
 from typing import Any
@@ -14,11 +14,10 @@ from core.models.transforms import Augmentation
 
 
 class FrozenViews:
-    """Unit features `(N, D)` of all training images in their view number `v`, by the untouched
-    tower.
+    """Unit features `(N, D)` of all training images in view number `v`, from the unchanged tower.
 
-    Computed in the order of the images and in batches of a fixed size, so that a value depends
-    neither on the training batch it is used in nor on whether it came from the cache.
+    They are computed in the order of the images and in batches of a fixed size. So a value depends
+    neither on the training batch that uses it nor on whether it came from the cache.
     """
 
     def __init__(self, clip: ClipModel, task: FewShotTask, augmentation: Augmentation) -> None:
@@ -35,7 +34,7 @@ class FrozenViews:
         return self._held[1]
 
     def key(self, number: int) -> dict[str, Any]:
-        """What the features of view `number` are cached by."""
+        """The cache key of the features of view `number`."""
         return self._clip.key(
             "training view",
             self._task.train,

@@ -1,4 +1,6 @@
-"""`Keeper`: what makes a training go on after a fault. Resumes it, keeps it, takes it back."""
+"""`Keeper`: lets a training continue after a fault: it resumes, saves and takes the training
+back.
+"""
 
 import hashlib
 import math
@@ -20,11 +22,15 @@ if TYPE_CHECKING:
     from core.training.loop import BestEpoch, Trainable
 
 MOST_HALVINGS = 2
-"""A training that diverges once more, at a quarter of its learning rate, is given up."""
+"""The most times that a training goes back. One that diverges again at a quarter of its rate is
+given up.
+"""
 
 
 class Keeper:
-    """One training and its checkpoints. Without a place for these it only says what is wrong."""
+    """One training and its checkpoints. Without a place for checkpoints it only reports
+    problems.
+    """
 
     def __init__(
         self,
@@ -44,35 +50,40 @@ class Keeper:
 
     @property
     def wish(self) -> Wish | None:
-        """How somebody wants the training to end early."""
+        """The requested early end, if any."""
         return self._store.brake.pulled if self._store else None
 
     def begin(self) -> Generator[Event, None, Position]:
-        """Where the training starts: at its checkpoint, at its end when it is over, or at zero."""
+        """The start of the training: its checkpoint, its end if it is over, or step zero."""
         if self._store is None:
             return Position()
         self._store.brake.holds = True
         phase, found = self._store.next_phase(self._made_of)
+        # A later phase has a checkpoint, so this one is over; that phase restores everything.
         if found and found.position.phase > phase:
             return Position(phase, self._schedule.steps)
         if found:
             return (yield from self._go_on(found))
         yield from self._complain()
         start = Position(phase)
+        # A training that diverges in its first epoch also needs a checkpoint to go back to.
         self._save(start, starting=True)
         return start
 
     def after(self, now: Position, epoch_ended: bool) -> Generator[Event, None, Position]:
-        """Look at the training between two steps and keep it when that is due. Returns where it
-        goes on, which is earlier when its weights are broken; raises `Paused` when asked to.
+        """Check the training between two steps, and save it when that is due. Returns the position
+        to continue from, which is an earlier one if the weights are broken. Raises `Paused` if a
+        pause was requested.
         """
         last = now.step == self._schedule.steps
         due = self._store is not None and (self._store.is_due(epoch_ended) or bool(self.wish))
+        # Before every save, so that no checkpoint holds broken weights.
         if (last or due) and not self._is_finite():
             return (yield from self.go_back(now, f"weights are not finite after step {now.step}"))
         if due:
             self._save(now)
         if self._store and self.wish == "pause" and not last:
+            # The process ends after a pause: the checkpoint must be on the disk by then.
             self._store.settle()
             raise Paused
         if self.wish == "stop" and not last:
@@ -81,8 +92,8 @@ class Keeper:
         return now
 
     def go_back(self, now: Position, problem: str) -> Generator[Event, None, Position]:
-        """To the last checkpoint with half the learning rate; a `UserError` when that was tried
-        often enough, or there is none.
+        """Return to the last checkpoint with half the learning rate. A `UserError` if there is
+        none, or if that was tried often enough.
         """
         store, phase = self._store, now.phase
         found = None
@@ -100,10 +111,11 @@ class Keeper:
             f"The {problem}. Training went back to step {back.step}, with "
             f"{2**-halvings:g} of the learning rate."
         )
+        # The parts stay as they are now: a batch that did not fit would not fit again.
         return replace(back, rate_halvings=halvings, parts=now.parts)
 
     def end(self) -> None:
-        """From here on the brake is looked at by nobody."""
+        """Stop watching the brake."""
         if self._store:
             self._store.brake.holds = False
 
@@ -124,7 +136,7 @@ class Keeper:
         return position
 
     def _complain(self) -> Generator[Event, None, None]:
-        """Say which checkpoints were skipped."""
+        """Report the checkpoints that were skipped."""
         assert self._store
         for sentence in self._store.complaints():
             yield Warned(sentence)
@@ -143,7 +155,9 @@ class Keeper:
 
 
 def _made_of(method: "Trainable") -> str:
-    """What a training stands on beside its config: a digest of the model and the images."""
+    """A digest of the model and the images, which a training depends on in addition to its
+    config.
+    """
     digest = hashlib.sha256(method.clip.identity.encode())
     for item in (*method.task.train, *method.task.val):
         digest.update(item.sha256.encode())

@@ -1,4 +1,4 @@
-"""The linear probe: logistic regression on unit features, without moving the tower."""
+"""The linear probe: logistic regression on unit features; the tower does not change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,14 @@ STRENGTHS = (-7.0, 2.0)
 MOST_STRENGTHS = 100
 FEWEST_STRENGTHS = 10
 FULL_GRID_PRODUCTS = 100_000_000
-"""Up to this many N·C·D the grid has its hundred points, about two seconds of two cores; beyond
-it is thinned in proportion, to ten at least."""
+"""Limit of N·C·D for the full grid of a hundred points, about two seconds on two cores. Beyond the
+limit the grid shrinks in proportion, down to ten points.
+"""
 ITERATIONS = 200
 DEFAULT_STRENGTH = 0.1
-"""C where nothing can be measured. Ours: the published recipe has no such case. On the demo data
-its validation accuracy is within four points of the best C's at 1, 4 and 16 shots (three seeds)."""
+"""C if nothing can be measured. Ours: the published recipe has no such case. On the demo data its
+validation accuracy is within four points of the best C's at 1, 4 and 16 shots (three seeds).
+"""
 NO_VALIDATION = (
     f"No validation images: the linear probe's C is {DEFAULT_STRENGTH:g} instead of the best of "
     "its grid."
@@ -33,12 +35,12 @@ NO_VALIDATION = (
 
 @dataclass(frozen=True)
 class Probe:
-    """Logits f̂·weightᵀ + bias of unit features; `strength` is the C that was taken."""
+    """Logits f̂·weightᵀ + bias of unit features; `strength` is the C that was chosen."""
 
     weight: Tensor
     """`(C, D)` in fp32."""
     bias: Tensor | None
-    """`(C,)`, or None when it was fitted without."""
+    """`(C,)`, or None if it was fitted without a bias."""
     strength: float
 
 
@@ -51,13 +53,15 @@ def fit_probe(
 ) -> Probe:
     """L2-regularised multinomial logistic regression on features (N, D) with labels (N,).
 
-    The recipe of LP-FT's official code (Kumar et al. 2022, arXiv 2202.10054): features minus one
-    scalar mean, over one scalar standard deviation, both of the whole training matrix; C over
-    logspace(−7, 2, 100) from small to large, each fit starting where the last one stopped, at most
-    200 iterations; the first C of the best validation accuracy wins; the scaling is folded back,
-    W' = W/s and b' = b − (m/s)·W·1. Classes that no image shows get zero rows. Ours: without an
-    intercept the mean is not taken off (there is nothing to fold it into), without validation
-    (features, labels) C is `DEFAULT_STRENGTH`, and a grid that would take minutes is thinned.
+    The recipe of LP-FT's official code (Kumar et al. 2022, arXiv 2202.10054). Features are
+    standardised by one scalar mean and one scalar standard deviation of the whole training matrix.
+    C runs over logspace(−7, 2, 100) from small to large; each fit starts where the last one stopped
+    and takes at most 200 iterations. The first C with the best validation accuracy wins. Then the
+    scaling is folded back: W' = W/s and b' = b − (m/s)·W·1. Classes without images get zero rows.
+
+    Ours: without an intercept the mean is not subtracted (there is nothing to fold it into).
+    Without validation (features, labels), C is `DEFAULT_STRENGTH`. A grid that would take minutes
+    is thinned.
     """
     mean = float(features.double().mean()) if intercept else 0.0
     std = float(features.double().std(correction=0)) or 1.0
@@ -82,18 +86,18 @@ def fit_probe(
 
 
 def strengths(products: int) -> list[float]:
-    """The C's to try, from small to large, for a fit of N·C·D = `products`."""
+    """The values of C to try, from small to large, for a fit of N·C·D = `products`."""
     share = min(1.0, FULL_GRID_PRODUCTS / products)
     count = max(FEWEST_STRENGTHS, round(MOST_STRENGTHS * share))
     return [float(c) for c in np.logspace(*STRENGTHS, count)]
 
 
 def probed_head(clip: ClipModel, task: FewShotTask, fold_scale: bool) -> LinearHead:
-    """The head that the probe gives on the task's training images (evaluation views), chosen on its
+    """The head that the probe fits to the task's training images (evaluation views), chosen on its
     validation images.
 
-    A folded head takes weight and bias as they are; a unit head is fitted without a bias and
-    carries weight/τ, so that its logits are the probe's too.
+    A folded head takes weight and bias as they are. A unit head is fitted without a bias and holds
+    weight/τ, so its logits are the probe's too.
     """
 
     def measured(items: Sequence[Item]) -> tuple[Tensor, Tensor]:
@@ -118,8 +122,8 @@ def _folded_back(
     strength: float,
     intercept: bool,
 ) -> Probe:
-    """The probe on features as they are, with a row for every class."""
-    if len(present) == 2:  # one row is fitted for two classes: half of it for each
+    """The probe for unscaled features, with a row for every class."""
+    if len(present) == 2:  # two classes share one fitted row: half of it for each
         rows, offsets = np.vstack([-rows, rows]) / 2, np.concatenate([-offsets, offsets]) / 2
     weight = torch.zeros(classes, rows.shape[1], dtype=torch.float64)
     bias = torch.zeros(classes, dtype=torch.float64)

@@ -1,7 +1,8 @@
-"""Multinomial logistic regression: scikit-learn's objective and solver, on PyTorch's products.
+"""Multinomial logistic regression: scikit-learn's objective and solver with PyTorch's matrix
+products.
 
-The same function is minimised by the same L-BFGS-B with the same stopping rule, so coefficients
-are those of `sklearn.linear_model.LogisticRegression` up to rounding.
+The same L-BFGS-B with the same stopping rule minimises the same function. So the coefficients are
+those of `sklearn.linear_model.LogisticRegression` up to rounding.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 TOLERANCE = 1e-4
-"""Largest entry of the gradient at which a fit is done; scikit-learn's default."""
+"""Largest entry of the gradient at which a fit ends; scikit-learn's default."""
 
 
 class Logistic:
@@ -29,7 +30,7 @@ class Logistic:
     def fit(
         self, strength: float, iterations: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """W and b for the inverse penalty C = `strength`, from where the last fit stopped."""
+        """W and b for the inverse penalty C = `strength`; starts where the last fit stopped."""
         penalty = 1 / (strength * len(self._points))
         options = {
             "maxiter": iterations,
@@ -37,7 +38,7 @@ class Logistic:
             "gtol": TOLERANCE,
             "ftol": 64 * np.finfo(float).eps,
         }
-        # The solver's own threads would spin where PyTorch's want to work: four times as slow.
+        # The solver's own threads would spin while PyTorch's need the cores: four times as slow.
         with threadpool_limits(1, user_api="blas"):
             self._found = minimize(
                 self._objective,
@@ -70,7 +71,9 @@ class Logistic:
         return float(loss), slope
 
     def _parts(self, found: Tensor) -> tuple[Tensor, Tensor]:
-        """Views of W and b, which stand one after the other; without an intercept b is zero."""
+        """Views of W and b, which are stored one after the other; without an intercept b is
+        zero.
+        """
         size = self._rows * self._points.shape[1]
         bias = found[size:] if self._intercept else found.new_zeros(self._rows)
         return found[:size].view(self._rows, -1), bias

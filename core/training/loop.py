@@ -1,4 +1,4 @@
-"""The training loop: the only one. It trains any `Trainable` and says what it does in events."""
+"""The training loop, the only one: trains any `Trainable` and reports its progress as events."""
 
 import copy
 import math
@@ -27,49 +27,49 @@ from core.training.usage import Usage
 
 @dataclass(frozen=True)
 class Batch:
-    """What a loss sees."""
+    """The input of a loss."""
 
     images: Tensor
-    """`(B, 3, n, n)` uint8 training views; `(0,)` for a method that does not look at pixels."""
+    """Training views `(B, 3, n, n)` uint8; `(0,)` for a method that does not look at pixels."""
     labels: Tensor
     """`(B,)` class indices."""
     index: Tensor
     """`(B,)` positions in the task's training images."""
     view: int
-    """Number of the view that all of these images are in (the epoch)."""
+    """Number of the view of all these images (the epoch)."""
 
 
 class Trainable(Protocol):
-    """What the loop needs of a method."""
+    """The interface of a method that the loop needs."""
 
     clip: ClipModel
     task: FewShotTask
 
     @property
     def params(self) -> LoopParams:
-        """Its knobs, nothing left empty."""
+        """The method's settings, all filled in."""
 
     @property
     def classifier(self) -> Classifier:
-        """The live one, as it stands between two steps."""
+        """The current classifier, between two steps."""
 
     @property
     def looks_at_pixels(self) -> bool:
-        """Whether the loss needs the images, or only their number and view."""
+        """True if the loss needs the images, not only their index and view."""
 
     @property
     def splits_batches(self) -> bool:
-        """Whether the loss is the mean of what it says of each image by itself."""
+        """True if the loss is a mean of one term per image."""
 
     @property
     def checkpoints(self) -> Checkpoints | None:
-        """Where the training is kept; None keeps nothing."""
+        """The checkpoints of the training; None saves none."""
 
     def parameters(self) -> list[nn.Parameter]:
-        """What the optimiser may move."""
+        """The parameters that the optimiser may change."""
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the loss by name, as they enter the sum."""
+        """The terms of the loss by name; the loss is their sum."""
 
     def after_step(self, step: int, steps: int) -> None:
         """Called after every optimiser step (EMA and the like)."""
@@ -79,8 +79,8 @@ def train(method: Trainable) -> Generator[Event, None, None]:
     """Train `method.classifier` in place. Closing the generator cancels between two steps.
 
     The same method, task and device give the same weights: the order of the images is drawn from
-    the seed and the views from (seed, image, epoch). So a training that goes on from one of the
-    method's checkpoints ends where an undisturbed one does.
+    the seed, and the views from (seed, image, epoch). So a training that continues from one of the
+    method's checkpoints ends with the same weights as an uninterrupted one.
     """
     params, task = method.params, method.task
     trainable = method.parameters()
@@ -95,6 +95,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
     usage = Usage(method.classifier.precision.device)
     while now.step < steps and not keeper.wish:
         epoch, done = divmod(now.step, per_epoch)
+        # The frozen tower may look at all images first: the worker must not call that a hang.
         yield Measuring(now.step)
         for batch in _batches(method, epoch, done):
             started = time.perf_counter()
@@ -105,6 +106,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
             loss, terms = yield from memory.backward(batch, now.step + 1)
             norm = clip_gradients(trainable, params.clip_norm)
             if problem := _problem(loss, norm):
+                # The order of the images depends on the epoch: going back needs new batches.
                 now = yield from keeper.go_back(now, f"{problem} at step {now.step + 1}")
                 break
             crash_at("mid-epoch")
@@ -131,6 +133,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
                 busy=usage.busy,
             )
             kept = yield from keeper.after(now, epoch_ended=now.step % per_epoch == 0)
+            # The keeper returns another position only when it went back.
             if kept is not now or keeper.wish:
                 now = kept
                 break
@@ -140,7 +143,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
 
 
 def _problem(loss: float, norm: float) -> str:
-    """Why the step must not be taken; empty when all is well."""
+    """The reason not to take the step; empty if all is well."""
     if not math.isfinite(loss):
         return f"loss became {loss}"
     return "" if math.isfinite(norm) else f"gradient of the loss became {norm}"
@@ -148,7 +151,7 @@ def _problem(loss: float, norm: float) -> str:
 
 def _batches(method: Trainable, epoch: int, done: int) -> Iterator[Batch]:
     """All training images once, in an order drawn from (seed, epoch), without the first `done`
-    batches; the next batch is drawn ahead.
+    batches. The next batch is prepared while the current one is used.
     """
     task, params = method.task, method.params
     generator = torch.Generator().manual_seed(task.seed * 1_000_003 + epoch)
@@ -164,6 +167,7 @@ def _batches(method: Trainable, epoch: int, done: int) -> Iterator[Batch]:
             views = pixels.training(items, params.augmentation, task.seed, epoch)
         return Batch(views.to(device), labels[index].to(device), index.to(device), epoch)
 
+    # One thread, so that images are decoded while the device computes, one batch ahead.
     with ThreadPoolExecutor(max_workers=1) as ahead:
         chunks = torch.split(order, params.batch_size)[done:]
         pending = ahead.submit(draw, chunks[0])
@@ -175,8 +179,8 @@ def _batches(method: Trainable, epoch: int, done: int) -> Iterator[Batch]:
 
 
 class BestEpoch:
-    """Remembers the weights of the epoch with the highest validation accuracy; the first of equals
-    wins.
+    """Keeps the weights of the epoch with the highest validation accuracy; among equals the
+    first.
     """
 
     def __init__(self, method: Trainable) -> None:
@@ -190,17 +194,20 @@ class BestEpoch:
         self.weights: dict[str, Tensor] = {}
 
     def look(self) -> None:
-        """Measure the classifier on the validation images; keep a copy when it is best."""
+        """Measure the classifier on the validation images; keep a copy of its weights if it is the
+        best.
+        """
         classifier, task = self._method.classifier, self._method.task
         features = self._method.clip.features_of(classifier, task.root, task.val)
         logits = classifier.logits_from(features)
         labels = torch.tensor([item.label for item in task.val])
         accuracy = (logits.argmax(1) == labels).float().mean().item()
+        # The state dict holds references, and the next step changes them in place.
         if accuracy > self.accuracy:
             self.accuracy = accuracy
             self.weights = copy.deepcopy(classifier.state_dict())
 
     def restore(self) -> None:
-        """Put the best weights back; those of now stay when no epoch was measured."""
+        """Restore the best weights; without a measured epoch the current weights stay."""
         if self.weights:
             self._method.classifier.load_state_dict(self.weights)

@@ -1,4 +1,4 @@
-"""The gradient of a batch, computed in parts when memory is too small for all of it at once."""
+"""Computes the gradient of a batch, in parts when the memory is too small for the whole batch."""
 
 from collections.abc import Generator
 from dataclasses import replace
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from core.training.loop import Batch, Trainable
 
 MOST_PARTS = 16
-"""A batch is halved at most four times."""
+"""The most parts of a batch: it is halved at most four times."""
 
 
 class Accumulator:
-    """Adds a batch's gradients up over `parts` of it: the same step with a fraction of the memory.
+    """Adds up a batch's gradients over `parts` of it: the same step with a fraction of the memory.
 
-    Losses are means over the batch, so a part counts by its share of the images. Every part sees
-    the same random draws: what a batch shares, such as random texts, its parts share.
+    Losses are means over the batch, so each part is weighted by its share of the images. Every part
+    sees the same random draws: what the images of a batch share, such as random texts, all parts
+    share.
     """
 
     def __init__(self, method: "Trainable", trainable: list[nn.Parameter], parts: int) -> None:
@@ -36,8 +37,8 @@ class Accumulator:
     def backward(
         self, batch: "Batch", step: int
     ) -> Generator[Event, None, tuple[float, dict[str, float]]]:
-        """Fill the gradients; returns the loss and its terms by name. Says it when memory runs out
-        and halves the parts; a `UserError` when that does not help or is not allowed.
+        """Fill the gradients; returns the loss and its terms by name. When memory runs out it
+        halves the parts and reports that; a `UserError` if that does not help or is not allowed.
         """
         draws = [generator.get_state() for generator in self._draws]
         while True:
@@ -46,7 +47,8 @@ class Accumulator:
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-            # Out of the `except`: the error's frames hold the tensors that filled the memory.
+            # After the `except`, not inside it: the error's frames hold the tensors that filled the
+            # memory.
             self._forget()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
@@ -70,7 +72,7 @@ class Accumulator:
         return total, sums
 
     def _halve(self, size: int, step: int) -> Warned:
-        """What to say about it."""
+        """Halve the parts; returns the warning."""
         lower = f"Lower batch_size (a batch has {size} images), or choose a smaller model."
         if not self._method.splits_batches:
             raise UserError(

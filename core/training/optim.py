@@ -28,9 +28,9 @@ def make_optimizer(
 
 
 def clip_gradients(trainable: Sequence[nn.Parameter], longest: float) -> float:
-    """Shorten the gradients to `longest` (0: leave them); returns their length before.
+    """Shorten the gradients to at most `longest` (0: no limit); returns their length before.
 
-    To the bit what `nn.utils.clip_grad_norm_` does, which multiplies short ones by 1.
+    Equal to `nn.utils.clip_grad_norm_` to the bit, which also multiplies short gradients by 1.
     """
     gradients = [weight.grad for weight in trainable if weight.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
@@ -41,7 +41,7 @@ def clip_gradients(trainable: Sequence[nn.Parameter], longest: float) -> float:
 
 
 class Schedule:
-    """The learning rate of every step, counted from 0, for a run of `images` training images."""
+    """The learning rate of every step, counted from 0, for a run with `images` training images."""
 
     def __init__(self, params: LoopParams, images: int) -> None:
         assert params.lr is not None, "params.resolved(clip) fills it"

@@ -1,4 +1,4 @@
-"""The search of cache methods for α, β and γ: a grid of scales, measured on some images."""
+"""Searches α, β and γ of cache methods: a grid of scales, measured on given images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 
 CHUNK_FLOATS = 1 << 22
-"""Size of the largest array of the search: small enough for a processor's cache and any memory."""
+"""Size of the largest array of the search: small enough for a processor's cache and for any
+memory.
+"""
 
 Ties = Literal["likelier", "first"]
 
 
 @dataclass(frozen=True)
-class Found:
-    """The best point of a grid, and how many images it gets right."""
+class GridPoint:
+    """The best point of a grid, and the number of images that it gets right."""
 
     beta: float
     alpha: float
@@ -33,12 +35,13 @@ def best_scales(
     betas: Sequence[float],
     alphas: Sequence[float],
     ties: Ties,
-) -> Found:
+) -> GridPoint:
     """The (β, α, γ) whose logits + α·exp(−β(1 − affinity))·values_γ get the most images right.
 
-    Logits (B, C), affinity (B, N), values (G, N, C) with one class a key, labels (B,); α ascends.
-    Of equals `first` takes the first, β changing slowest and γ fastest, as a strict > in the
-    official nested loops does; `likelier` takes the one with the lowest NLL of the images.
+    Logits (B, C), affinity (B, N), values (G, N, C) with one class per key, labels (B,); α must
+    ascend. Tie-break: `first` takes the first point, where β changes slowest and γ fastest, like
+    the strict > in the official nested loops. `likelier` takes the point with the lowest NLL of the
+    images.
     """
     hits = grid_hits(logits, affinity, values, labels, betas, alphas)
     best = (hits == hits.max()).nonzero()  # (P, 3)
@@ -47,7 +50,7 @@ def best_scales(
         nll = grid_nll(logits, affinity, values, labels, betas, alphas, best)
         winner = int(nll.argmin())
     beta, alpha, which = best[winner].tolist()
-    return Found(betas[beta], alphas[alpha], which, int(hits.max()))
+    return GridPoint(betas[beta], alphas[alpha], which, int(hits.max()))
 
 
 def grid_hits(
@@ -58,12 +61,12 @@ def grid_hits(
     betas: Sequence[float],
     alphas: Sequence[float],
 ) -> Tensor:
-    """`(len(betas), len(alphas), G)`: how many images each point of the grid gets right. `alphas`
-    ascend.
+    """The number of images that each point of the grid gets right: `(len(betas), len(alphas), G)`.
+    `alphas` ascend.
 
-    For one image and one (β, γ) every other class allows an interval of α, since logits are linear
-    in α; the image is right where all of them overlap. So no α needs logits of its own. A class
-    that shares the highest logit counts as right.
+    Logits are linear in α. So for one image and one (β, γ), every other class allows an interval of
+    α, and the image is right where all intervals overlap. No α needs logits of its own. The right
+    class counts as found if it shares the highest logit.
     """
     members, weights = _by_class(values)  # (C, K), (C, K, G)
     classes, per_class, choices = weights.shape
@@ -97,8 +100,8 @@ def grid_nll(
     alphas: Sequence[float],
     points: Tensor,
 ) -> Tensor:
-    """`(P,)`: mean negative log-likelihood (nats) of the images at some points of the grid, given
-    by their positions (β, α, γ) `(P, 3)`.
+    """The mean negative log-likelihood (nats) of the images at some points of the grid: `(P,)`, for
+    positions (β, α, γ) `(P, 3)`.
     """
     total = torch.zeros(len(points), dtype=torch.float64, device=logits.device)
     pairs, member = torch.unique(points[:, [0, 2]], dim=0, return_inverse=True)  # of β and γ
@@ -117,7 +120,7 @@ def grid_nll(
 
 def _interval(ahead: Tensor, rise: Tensor) -> tuple[Tensor, Tensor]:
     """The α from `low` to `high` for which ahead + α·rise ≤ 0 in every class (the first dimension);
-    `low` > `high` where there is none.
+    `low` > `high` if there is none.
     """
     bound = -ahead / rise
     low = torch.where(rise < 0, bound, -torch.inf).amax(0)
@@ -127,8 +130,8 @@ def _interval(ahead: Tensor, rise: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _by_class(values: Tensor) -> tuple[Tensor, Tensor]:
-    """For every class the positions of its keys (C, K) and their weights (C, K, G); a class with
-    fewer keys than K repeats key 0 with weight 0.
+    """For every class the positions of its keys (C, K) and their weights (C, K, G). A class with
+    fewer than K keys repeats key 0 with weight 0.
     """
     choices, keys, classes = values.shape
     label = values[0].abs().argmax(1)  # (N,)

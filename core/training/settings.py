@@ -1,4 +1,4 @@
-"""The knobs that every method trained by gradients shares."""
+"""The settings that all methods trained by gradients share."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,15 +12,15 @@ SMALL_TOWER = 20_000_000
 
 
 def default_lr(clip: ClipModel) -> float:
-    """1e-5, the published value for CLIP's own towers; 3e-5 under 20 M parameters, the
-    middle of what validation takes for our methods (docs/benchmark.md).
+    """1e-5, the published value for CLIP's own towers; 3e-5 under 20 M parameters, the middle of
+    the values that validation chooses for our methods (docs/benchmark.md).
     """
     count = sum(parameter.numel() for parameter in clip.model.visual.parameters())
     return 3e-5 if count < SMALL_TOWER else 1e-5
 
 
 class LoopParams(Params):
-    """How the loop trains, whatever it trains. The defaults are ours, for few-shot work; published
+    """The settings of the training loop. The defaults are ours, for few-shot work; published
     recipes differ by paper and are presets.
     """
 
@@ -29,8 +29,9 @@ class LoopParams(Params):
     lr: Annotated[float, Field(gt=0), Sensible(1e-6, 1e-2, log=True)] | None = None
     """Peak learning rate. Empty: 1e-5, or 3e-5 for image towers under 20 million parameters."""
     lr_batch: Annotated[int, Field(ge=1), Sensible(8, 512, log=True)] | None = None
-    """Batch size that the learning rate is meant for: it is scaled in proportion when a batch has
-    fewer images. Empty: not scaled."""
+    """Batch size that the learning rate belongs to: a batch with fewer images scales the rate down
+    in proportion. Empty: no scaling.
+    """
     batch_size: Annotated[int, Field(ge=1), Sensible(8, 512, log=True)] = 64
     """Images per optimiser step."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
@@ -41,56 +42,66 @@ class LoopParams(Params):
     """AdamW's ε, which damps steps along small gradients."""
     schedule: Literal["cosine", "cosine-from-zero", "cosine-by-epoch", "constant"] = "cosine"
     """Learning rate after the warm-up: half a cosine to 0, step by step. `cosine-from-zero`: the
-    first step has rate 0, as Lipsum-FT ran; `cosine-by-epoch`: as CoOp ran, first epoch at 1e-5."""
+    first step has rate 0, as in Lipsum-FT. `cosine-by-epoch`: changes once per epoch, with 1e-5 in
+    the first epoch, as in CoOp.
+    """
     warmup: Annotated[float, Field(ge=0, lt=1), Sensible(0, 0.3)] = 0.1
-    """Share of the steps in which the learning rate rises from 0 before its cosine fall."""
+    """Share of the steps in which the learning rate rises from 0 before it falls."""
     clip_norm: Annotated[float, Field(ge=0), Sensible(0, 5)] = 1.0
-    """Longest gradient of a step; 0 leaves gradients as they are."""
+    """Longest gradient of a step: longer ones are shortened to it. 0: no limit."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1), Sensible(0, 0.2)] = 0.0
-    """Share of the target spread evenly over all classes."""
+    """Share of the target that is spread evenly over all classes."""
     crop_min: Annotated[float, Field(gt=0, le=1), Sensible(0.08, 1)] = 0.5
-    """Smallest share of the image's area that a random crop keeps; 1 crops nothing away."""
+    """Smallest share of the image's area that a random crop keeps; 1 does not crop."""
     flip: bool = True
     """Mirror every second training image at random."""
     keep: Literal["last", "best"] = "last"
-    """Weights to keep: of the last epoch, or of the epoch with the best validation accuracy."""
+    """Weights to keep: those of the last epoch, or of the epoch with the best validation
+    accuracy.
+    """
 
     def resolved(self, clip: ClipModel) -> Self:
-        """The same knobs with those left empty filled in for this model."""
+        """The same settings, with the empty ones filled in for this model."""
         return self if self.lr else self.model_copy(update={"lr": default_lr(clip)})
 
     @property
     def augmentation(self) -> Augmentation:
-        """How training views are drawn."""
+        """The augmentation of training views."""
         return Augmentation(self.crop_min, self.flip)
 
 
 class TowerParams(LoopParams):
-    """The loop's knobs, and those of a method that moves the image tower."""
+    """The settings of the loop and of the image tower, for a method that trains the tower."""
 
     lora_rank: Annotated[int, Field(ge=0), Sensible(0, 64)] = 0
-    """Train low-rank adapters (LoRA) of this rank instead of the tower's own weights; they are
-    merged into them at the end. 0: off. An empty learning rate is ten times as high with LoRA."""
+    """Rank of low-rank adapters (LoRA) that are trained instead of the tower's own weights and
+    merged into them at the end. 0: no adapters. An empty learning rate becomes ten times higher
+    with LoRA.
+    """
     lora_alpha: Annotated[float, Field(gt=0), Sensible(1, 64, log=True)] = 16.0
-    """LoRA's scale: the adapters' product counts alpha/rank times. Without LoRA it does nothing."""
+    """LoRA's scale: the adapters' product is multiplied by alpha/rank. It has no effect without
+    LoRA.
+    """
     recompute: bool = False
-    """Compute the image tower's blocks again on the way back instead of keeping what they gave
-    (gradient checkpointing): the same weights with a fraction of the memory, in a third more
-    time."""
+    """Gradient checkpointing: the backward pass computes the activations of the image tower's
+    blocks again, so they need not stay in memory. The weights are the same; training needs a
+    fraction of the memory and a third more time.
+    """
 
     def resolved(self, clip: ClipModel) -> Self:
-        """Adapters start at zero and want larger steps than trained weights."""
+        """Adapters start at zero and need larger steps than trained weights."""
         if self.lr is None and self.lora_rank:
             return self.model_copy(update={"lr": 10 * default_lr(clip)})
         return super().resolved(clip)
 
 
 class TrainingParams(TowerParams):
-    """The knobs of a method that moves the image tower under a class head."""
+    """The settings of a method that trains the image tower under a class head."""
 
     train_head: bool = True
     """Train the class head too; off keeps the zero-shot head."""
     fold_scale: bool = False
-    """Carry CLIP's temperature inside the head's weights and add a bias (WiSE-FT, FLYP, FD-Align)
-    instead of unit weights under a fixed temperature (Lipsum-FT). Same zero-shot logits, different
-    training."""
+    """Put CLIP's temperature into the head's weights and add a bias (WiSE-FT, FLYP, FD-Align),
+    instead of unit weights under a fixed temperature (Lipsum-FT). The zero-shot logits are the
+    same; training differs.
+    """

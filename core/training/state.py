@@ -1,8 +1,8 @@
-"""What a training remembers from one step to the next, as named tensors.
+"""The state that a training carries from one step to the next, as named tensors.
 
-A method need not list it: every module, tensor and random generator among its attributes counts,
-also inside lists and inside the method's own kinds of parts (`core.methods`). What is CLIP's does
-not: nobody trains it. Numbers that change while training belong into tensors.
+A method need not list it. Every module, tensor and random generator among its attributes counts,
+also inside lists and inside objects of the method's own classes (`core.methods`). CLIP's own
+tensors do not count: nothing trains them. Numbers that change during training must be tensors.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,22 +19,24 @@ OWN_PARTS = "core.methods"
 
 
 class Owner(Protocol):
-    """Whose state it is."""
+    """The object whose state is saved."""
 
     clip: ClipModel
 
 
 class Remembers(Protocol):
-    """A selection of weights that grows while training."""
+    """A choice of weights that grows during training."""
 
     weights: dict[str, Tensor]
 
 
 def parts(method: Owner) -> dict[str, Part]:
-    """Tensors (each once, under the first of its names) and generators that `method` holds."""
+    """The tensors (each once, under its first name) and generators that `method` holds."""
+    # By identity: a tower that a method shares with CLIP is loaded with the model.
     known = {id(tensor) for tensor in method.clip.model.state_dict(keep_vars=True).values()}
     found = {}
     for name, part in _walk(method, "", set()):
+        # Inference tensors are skipped: nothing can train them or copy into them.
         if id(part) not in known and not (isinstance(part, Tensor) and part.is_inference()):
             known.add(id(part))
             found[name] = part
@@ -44,17 +46,18 @@ def parts(method: Owner) -> dict[str, Part]:
 def snapshot(
     method: Owner, optimizer: torch.optim.Optimizer, best: Remembers | None
 ) -> dict[str, Tensor]:
-    """Copies on the CPU of all that `restore` needs."""
+    """Copies on the CPU of everything that `restore` needs."""
     state = {
         f"method.{name}": part.get_state() if isinstance(part, torch.Generator) else part
         for name, part in parts(method).items()
     }
     for index, moments in optimizer.state_dict()["state"].items():
         for name, value in moments.items():
-            if value is not None:  # SGD's momentum before its first step
+            if value is not None:  # SGD has no momentum before its first step
                 state[f"optimizer.{index}.{name}"] = value
     for name, weight in (best.weights if best else {}).items():
         state[f"best.{name}"] = weight
+    # A copy, because a thread writes it while training goes on; contiguous, for safetensors.
     plain = torch.contiguous_format
     return {name: t.detach().cpu().clone(memory_format=plain) for name, t in state.items()}
 
@@ -65,7 +68,9 @@ def restore(
     optimizer: torch.optim.Optimizer,
     best: Remembers | None,
 ) -> None:
-    """Put a snapshot back in place. A `UserError`, and nothing changed, when it does not fit."""
+    """Write a snapshot back in place. If it does not fit, it raises a `UserError` and changes
+    nothing.
+    """
     found, saved = parts(method), _below("method.", state)
     if not _fits(found, saved):
         raise UserError(
@@ -88,7 +93,7 @@ def _restore_moments(optimizer: torch.optim.Optimizer, saved: Mapping[str, Tenso
     moments: dict[int, dict[str, Tensor]] = {}
     for key, value in saved.items():
         index, name = int(key.split(".")[0]), key.split(".")[1]
-        if value.shape == weights[index].shape:  # laid out in memory as the weight is
+        if value.shape == weights[index].shape:  # use the memory layout of the weight
             value = torch.empty_like(weights[index], dtype=value.dtype).copy_(value)
         moments.setdefault(index, {})[name] = value
     groups = optimizer.state_dict()["param_groups"]

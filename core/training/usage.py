@@ -1,4 +1,4 @@
-"""How much of its device a run uses: the memory it holds, and how busy it keeps the device."""
+"""Measures a run's use of its device: the memory it holds, and how busy the device is."""
 
 import os
 import time
@@ -7,11 +7,13 @@ import psutil
 import torch
 
 FRESH_SECONDS = 1.0
-"""Asking costs up to a millisecond: no more often than people can read."""
+"""Shortest time between two readings. A reading takes up to a millisecond, and people read no
+faster.
+"""
 
 
 class Usage:
-    """The last reading of a device; `read` renews it when it is older than a second."""
+    """The last reading of a device; `read` renews it after a second."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -21,8 +23,9 @@ class Usage:
         self._worked = time.process_time()
         self.memory_bytes = 0
         self.busy: float | None = None
-        """From 0 to 1: of all cores by this process, or of the GPU by everybody; None where it
-        cannot be told (NVIDIA's reading needs the package nvidia-ml-py)."""
+        """Share from 0 to 1: of all cores by this process, or of the GPU by all processes. None if
+        unknown (NVIDIA's reading needs the package nvidia-ml-py).
+        """
 
     def read(self) -> None:
         """Renew the reading if it is due."""
