@@ -56,7 +56,7 @@ class Tpgm(Interpolator):
     name = "tpgm"
     title = "TPGM"
     paper = "Tian et al. 2023, arXiv 2303.10720"
-    summary = "Pulls every layer back towards zero-shot just as far as validation images ask for."
+    summary = "Pulls every layer back towards zero-shot as far as the validation images require."
 
     class Params(ChoosingParams):
         """The settings for measuring and fitting radii."""

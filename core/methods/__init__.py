@@ -1,5 +1,5 @@
-"""Methods: one file, one method. Every module here that defines a `Method` with a name is found by
-itself.
+"""Methods: one file, one method. Every module here that defines a `Method` with a name is found
+automatically.
 """
 
 import importlib
@@ -38,7 +38,7 @@ def find(name: str) -> type[Method]:
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """Every method with its paper and its knobs, as JSON."""
+    """Every method with its paper and its settings, as JSON."""
     return [
         {
             "name": method.name,

@@ -1,4 +1,4 @@
-"""APE: Tip-Adapter on the channels that matter, with images weighted by how odd they are."""
+"""APE: Tip-Adapter on selected channels, with more weight for images that zero-shot gets wrong."""
 
 from collections.abc import Generator
 from typing import Annotated, ClassVar
@@ -33,19 +33,20 @@ def divergence(keys: Tensor, prototypes: Tensor, values: Tensor) -> Tensor:
     values (N, C), without a temperature.
 
     APE, arXiv 2304.01195, as the official code computes it: base 2, 1e-6 added under the logarithm.
-    It is larger for an image that the zero-shot head reads wrong.
+    It is larger for an image that the zero-shot head classifies wrongly.
     """
     shares = torch.softmax(keys @ prototypes.T, dim=1)
     return (values * torch.log2((values + GUARD) / (shares + GUARD))).sum(1)
 
 
 class APE(Method):
-    """Logits τ·f̂Wᵀ + α·exp(−β(1 − f̂'K'ᵀ))·(V ⊙ exp(γ·d)); ' means refined channels, made unit.
+    """Logits τ·f̂Wᵀ + α·exp(−β(1 − f̂'K'ᵀ))·(V ⊙ exp(γ·d)); ' means selected channels, made unit
+    again.
 
     Zhu et al. 2023, arXiv 2304.01195. The official code writes 100 for τ, averages raw features
-    into keys, and reads the classes from GPT-3 sentences (CuPL) beside the templates; ours takes
-    the model's τ, averages unit features, and has the run's templates alone, so numbers on the
-    paper's data are lower. Its search looks at ImageNet's test split; ours at validation.
+    into keys, and adds GPT-3 sentences (CuPL) about the classes to the templates. Ours takes the
+    model's τ, averages unit features, and uses only the run's templates, so numbers on the paper's
+    data are lower. The official search uses ImageNet's test split; ours uses validation.
     """
 
     name = "ape"
@@ -65,26 +66,30 @@ class APE(Method):
     """The official run on ImageNet."""
 
     class Params(CacheParams):
-        """The cache's knobs, and which channels and images count."""
+        """The settings of the cache, and of the choice of channels and the weights of images."""
 
         ratio: Annotated[float, Field(gt=0, le=1), Sensible(0.3, 0.9)] = 0.7
         """Share of the feature's channels that the cache compares. Published: 0.39 (DTD) to 0.78
-        (Caltech, SUN, pets), 0.49 for ImageNet."""
+        (Caltech, SUN, pets), 0.49 for ImageNet.
+        """
         similarity_share: Annotated[float, Field(ge=0, le=1), Sensible(0.1, 0.9)] = 0.7
-        """Weight of small similarity between classes in choosing channels; the rest goes to large
-        variance over classes. Published: 0.7, from 0.1 (aircraft) to 0.9 (EuroSAT)."""
+        """Channels are chosen for low similarity between classes and high variance over classes.
+        This is the weight of low similarity; the rest goes to high variance. Published: 0.7, from
+        0.1 (aircraft) to 0.9 (EuroSAT).
+        """
         init_gamma: Annotated[float, Field(ge=0), Sensible(0, 1)] = 0.1
-        """How much more an image counts that CLIP reads wrong (γ), where there are no validation
-        images."""
+        """Extra weight of images that CLIP gets wrong (γ), without validation images."""
         gamma_end: Annotated[float, Field(gt=0), Sensible(0.5, 2)] = 1.0
-        """Where the search for γ ends; it begins at 0. Published: 1, EuroSAT and UCF 1.5."""
+        """End of the search for γ, which starts at 0. Published: 1; 1.5 for EuroSAT and UCF."""
         gamma_steps: Annotated[int, Field(ge=1), Sensible(1, 20)] = 20
-        """Values of γ that are tried with every α and β. Published: 20, 5 for ImageNet."""
+        """Number of values of γ that are tried with every α and β. Published: 20; 5 for
+        ImageNet.
+        """
 
     params: Params
 
     def fit(self) -> Generator[Event, None, Classifier]:
-        """Build the cache, refine its channels, then search."""
+        """Build the cache, select its channels, then search."""
         params, task = self.params, self.task
         prototypes = self.zero_shot_prototypes()
         clip = plug_in(self.clip, params.backbone)

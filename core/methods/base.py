@@ -1,4 +1,4 @@
-"""What a method is: `fit` turns a few-shot task into a classifier, and says so in events."""
+"""The base classes of methods: `fit` turns a few-shot task into a classifier and reports events."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
@@ -24,29 +24,30 @@ FAMILIES = ("baseline", "fine-tuning", "features", "prompts")
 
 
 class Method(ABC):
-    """One way to get from zero-shot CLIP and a handful of images to a classifier.
+    """A way to turn zero-shot CLIP and a handful of images into a classifier.
 
-    `classifier` is the live one: whoever drives `fit` may measure it between two events.
+    `classifier` is the current one: the caller of `fit` may measure it between two events.
     """
 
     name: ClassVar[str]
-    """Id, as the papers write it, lower-case with hyphens."""
+    """The id as the papers write it, lower-case with hyphens."""
     title: ClassVar[str]
-    """Name for people."""
+    """The display name."""
     paper: ClassVar[str]
-    """Where it comes from: authors, year, arXiv id."""
+    """The source: authors, year, arXiv id."""
     summary: ClassVar[str]
     """One plain sentence: what it does and what it is good for."""
     family: ClassVar[str]
-    """One of `FAMILIES`, for whoever lists methods."""
+    """One of `FAMILIES`, for lists of methods."""
     Params: ClassVar[type[BaseParams]] = BaseParams
     paper_preset: ClassVar[Mapping[str, Any]] = {}
-    """The knobs as its authors ran it, where that differs from our defaults (`--preset paper`)."""
+    """The settings of its authors, if they differ from our defaults (`--preset paper`)."""
 
     classifier: Classifier
     checkpoints: Checkpoints | None = None
-    """Where trainings are kept, so that a later `fit` goes on from there: set by whoever runs it.
-    What is kept are the modules, tensors and random generators that the method holds."""
+    """The checkpoints of its trainings, from which a later `fit` continues; set by the caller. They
+    hold the modules, tensors and random generators of the method.
+    """
 
     def __init__(self, params: Any, clip: ClipModel, task: FewShotTask) -> None:
         self.check(params, task.templates)
@@ -56,8 +57,8 @@ class Method(ABC):
 
     @classmethod
     def check(cls, params: Any, templates: Sequence[str]) -> tuple[str, ...]:
-        """What to know before a run with these knobs and prompts, in sentences; a `UserError` where
-        they leave the method nothing to do.
+        """Sentences to know before a run with these settings and prompts. A `UserError` if they
+        leave the method nothing to do.
         """
         return ()
 
@@ -66,44 +67,45 @@ class Method(ABC):
         """Run to the end. Closing the generator cancels."""
 
     def zero_shot_prototypes(self) -> Tensor:
-        """Unit `(C, D)` on the CPU: the class prototypes of the task's prompts."""
+        """The class prototypes of the task's prompts: unit `(C, D)` on the CPU."""
         return class_prototypes(self.clip, self.task.names, self.task.templates)
 
 
 class LoopMethod(Method):
-    """A method that the training loop runs: it makes a classifier, names what moves, and has a
-    loss.
+    """A method that uses the training loop: it builds a classifier, names the parameters to train,
+    and has a loss.
     """
 
     family = "features"
     Params: ClassVar[type[BaseParams]] = LoopParams
     params: LoopParams
     looks_at_pixels: ClassVar[bool] = False
-    """Off: the loss reads the frozen tower's features by the batch's index and view alone."""
+    """False if the loss reads the frozen tower's features by the batch's index and view alone."""
     splits_batches: bool = True
-    """Whether the loss is the mean of what it says of each image by itself (and of terms that know
-    no images), so that it may be computed for one part of the batch after the other."""
+    """True if the loss is a mean of one term per image (plus terms without images), so that it can
+    be computed in parts of the batch.
+    """
 
     def __init__(self, params: LoopParams, clip: ClipModel, task: FewShotTask) -> None:
         super().__init__(params.resolved(clip), clip, task)
 
     @abstractmethod
     def setup(self) -> None:
-        """Make `self.classifier`, where training starts."""
+        """Set `self.classifier`, the starting point of training."""
 
     @abstractmethod
     def parameters(self) -> list[nn.Parameter]:
-        """What the optimiser may move."""
+        """The parameters that the optimiser may change."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Terms of the loss by name, each a scalar, as they enter the sum."""
+        """The terms of the loss by name, each a scalar; the loss is their sum."""
 
     def after_step(self, step: int, steps: int) -> None:
         """Hook after every optimiser step; `step` counts from 0."""
 
     def finish(self) -> Classifier:
-        """What `fit` returns."""
+        """The result of `fit`."""
         return self.classifier
 
     def fit(self) -> Generator[Event, None, Classifier]:
@@ -113,19 +115,19 @@ class LoopMethod(Method):
         return self.finish()
 
     def cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Batch mean of the cross entropy (nats) over the classes that are trained on."""
+        """The batch mean of the cross entropy (nats) over the trained classes."""
         if self.task.unseen:
             seen = torch.tensor(self.task.seen, device=labels.device)
             logits, labels = logits[:, seen], torch.searchsorted(seen, labels)
         return F.cross_entropy(logits, labels, label_smoothing=self.params.label_smoothing)
 
     def of_seen(self, by_class: Tensor) -> Tensor:
-        """The columns of the classes that are trained on, of something `(N, C)`."""
+        """The columns of the trained classes in a tensor `(N, C)`."""
         return by_class[:, list(self.task.seen)] if self.task.unseen else by_class
 
 
 class TowerMethod(LoopMethod):
-    """A method that moves the image tower: all of its weights, or LoRA adapters in it."""
+    """A method that trains the image tower: all of its weights, or LoRA adapters in it."""
 
     family = "fine-tuning"
     Params: ClassVar[type[BaseParams]] = TowerParams
@@ -133,7 +135,7 @@ class TowerMethod(LoopMethod):
     looks_at_pixels = True
 
     def adapted(self, classifier: Classifier) -> Classifier:
-        """The same classifier, with LoRA adapters in its tower where `lora_rank` asks for them."""
+        """The same classifier, with LoRA adapters in its tower if `lora_rank` asks for them."""
         params, pixels = self.params, self.clip.blank()
         if params.lora_rank and not has_adapters(classifier.tower):
             look = lambda: classifier.features(pixels)  # noqa: E731
@@ -142,9 +144,11 @@ class TowerMethod(LoopMethod):
         return classifier
 
     def fit(self) -> Generator[Event, None, Classifier]:
-        """Set up, train, finish. Adapters become plain weights at the end, and when cancelled."""
+        """Set up, train, finish. Adapters are merged into plain weights at the end, also after a
+        cancel.
+        """
         self.setup()
-        self.adapted(self.classifier)  # where `setup` made a classifier of its own
+        self.adapted(self.classifier)  # if `setup` built its own classifier
         if self.params.recompute and not recompute(self.classifier.tower, True):
             yield Warned(f"recompute: {self.clip.name} has no blocks that can be computed again.")
         try:
@@ -157,15 +161,15 @@ class TowerMethod(LoopMethod):
 
 
 class GradientMethod(TowerMethod):
-    """A method that moves the image tower under a class head. Only `loss` is required; the other
-    hooks have the usual answer.
+    """A method that trains the image tower under a class head. Only `loss` is required; the other
+    hooks have defaults.
     """
 
     Params: ClassVar[type[BaseParams]] = TrainingParams
     params: TrainingParams
 
     def __init__(self, params: TrainingParams, clip: ClipModel, task: FewShotTask) -> None:
-        if task.unseen:  # the rows of seen classes would outgrow those that nothing pulls
+        if task.unseen:  # else rows of seen classes outgrow the untrained rows
             params = params.model_copy(update={"train_head": False})
         super().__init__(params, clip, task)
 
@@ -175,11 +179,11 @@ class GradientMethod(TowerMethod):
         self.classifier = self.adapted(self.clip.classifier(prototypes, self.params.fold_scale))
 
     def parameters(self) -> list[nn.Parameter]:
-        """What trains in `classifier`."""
+        """The parameters of `classifier` that train."""
         return self.trainable(self.classifier)
 
     def trainable(self, classifier: Classifier) -> list[nn.Parameter]:
-        """The image tower or its adapters, and the head when `train_head` is on."""
+        """The image tower or its adapters, and the head if `train_head` is on."""
         only_adapters(classifier.tower.requires_grad_(True))
         classifier.head.requires_grad_(self.params.train_head)
         return [p for p in classifier.parameters() if p.requires_grad]

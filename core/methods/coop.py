@@ -1,4 +1,4 @@
-"""CoOp: learn the context words of the prompt, with both towers frozen."""
+"""CoOp: learns the context words of the prompt, with both towers frozen."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -17,35 +17,35 @@ from core.training.settings import LoopParams
 
 PUBLISHED_VECTORS = 16
 STANDARD_DEVIATION = 0.02
-"""Of the random context vectors, as CLIP's own token embeddings were drawn."""
+"""Standard deviation of random context vectors, as CLIP's own token embeddings were drawn."""
 
 
 def prompt_logits(features: Tensor, prototypes: Tensor, tau: float) -> Tensor:
     """τ·f̂Pᵀ `(B, C)` of unit features `(B, D)` and the unit prompts `(C, D)` of all classes.
 
-    Zhou et al., arXiv 2109.01134, Eq. 3, with the learnt prompts in place of written ones.
+    Zhou et al., arXiv 2109.01134, Eq. 3, with learnt prompts instead of written ones.
     """
     return tau * features @ prototypes.T
 
 
 class CoOp(LoopMethod):
-    """L = CE through the frozen text tower: [v₁]…[v_n] class., where only the v move.
+    """L = CE through the frozen text tower: [v₁]…[v_n] class., where only the v train.
 
-    What it returns is a linear head of the learnt prompts' features. SGD has Nesterov momentum
-    here and plain momentum in the official code.
+    The result is a linear head of the learnt prompts' features. SGD has Nesterov momentum here and
+    plain momentum in the official code.
     """
 
     name = "coop"
     family = "prompts"
     title = "CoOp"
     paper = "Zhou et al. 2022, arXiv 2109.01134"
-    summary = "Learns the words around the class name; the towers stay as they are."
+    summary = "Learns the words around the class name; the towers do not change."
 
     paper_preset: ClassVar = {"epochs": 200, "clip_norm": 0.0, "crop_min": 0.08}
     """For 16 or 8 shots; 100 epochs for 4 or 2, 50 for 1 and on ImageNet."""
 
     class Params(LoopParams):
-        """CoOp's knobs beside those of the loop."""
+        """The settings of CoOp in addition to those of the loop."""
 
         epochs: Annotated[int, Field(ge=1), Sensible(2, 200, log=True)] = 50
         """Passes over the training images."""
@@ -62,19 +62,22 @@ class CoOp(LoopMethod):
         )
         """`cosine-by-epoch`: half a cosine, epoch by epoch, the first one at 1e-5, as published."""
         context: Literal["random", "a photo of a"] = "random"
-        """Where the context starts: random vectors, or the four words."""
+        """Start of the context: random vectors, or these four words."""
         vectors: Annotated[int, Field(ge=1), Sensible(1, 16)] | None = None
-        """Context vectors of a random start. Empty: the published 16, or as many as the text tower
-        has room for beside the longest class name."""
+        """Number of context vectors with a random start. Empty: the published 16, or as many as the
+        text tower can take together with the longest class name.
+        """
         position: Literal["end", "middle", "front"] = "end"
-        """Where the class name stands: after the context, in its middle, or before it."""
+        """Position of the class name: after the context, in its middle, or before it."""
         class_specific: bool = False
-        """A context for each class instead of one for all. Classes without images keep theirs."""
+        """Learn one context per class instead of one for all. Classes without images keep the
+        starting context.
+        """
 
     params: Params
 
     def setup(self) -> None:
-        """The context where it starts, a head of its prompts, and the frozen tower's features."""
+        """Create the initial context, a head of its prompts, and the frozen tower's features."""
         context = self._first_context()
         vectors, names = context.shape[-2], self.task.names
         self.params = self.params.model_copy(update={"vectors": vectors})
@@ -87,7 +90,9 @@ class CoOp(LoopMethod):
 
     @property
     def classifier(self) -> Classifier:  # type: ignore[override]  # read by others, set by nobody
-        """The live one: its head is made anew when it is asked for and the context has moved."""
+        """The current classifier: its head is recomputed when it is used after the context has
+        changed.
+        """
         if self._stale:
             with torch.no_grad():
                 self._head.weight.copy_(self.prompts.encode(self.context))
@@ -106,11 +111,11 @@ class CoOp(LoopMethod):
         return {"class": self.cross_entropy(logits, batch.labels)}
 
     def after_step(self, step: int, steps: int) -> None:
-        """The context has moved."""
+        """Note that the context has changed."""
         self._stale = True
 
     def _first_context(self) -> Tensor:
-        """`(n, W)`, or `(C, n, W)` when each class has its own."""
+        """`(n, W)`, or `(C, n, W)` if each class has its own context."""
         copies = [len(self.task.names)] if self.params.class_specific else []
         words = word_vectors(self.clip, "a photo of a")
         if self.params.context != "random":

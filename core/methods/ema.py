@@ -1,4 +1,4 @@
-"""EMA: plain fine-tuning, and the moving average of its weights is what is kept."""
+"""EMA: plain fine-tuning that keeps the moving average of its weights."""
 
 import copy
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ def average(mean: Iterable[Tensor], weights: Iterable[Tensor], decay: float) -> 
 
 
 def default_decay(steps: int) -> float:
-    """1 − 10/T: the average reaches back a tenth of the run, whatever its length; 0 for T ≤ 10."""
+    """1 − 10/T: the average covers the last tenth of the run, whatever its length; 0 for T ≤ 10."""
     return max(0.0, 1 - 10 / steps)
 
 
@@ -35,31 +35,35 @@ class EMA(GradientMethod):
     """θ̄_t = λ·θ̄_{t−1} + (1 − λ)·θ_t after every step, θ̄₀ = θ₀; θ follows FT's cross entropy.
 
     Polyak averaging with exponential weights, a baseline of Lipsum-FT (arXiv 2404.00860).
-    `classifier` is θ̄ from the first step on: it is what is measured on the way, what `keep=best`
-    chooses among, and what `fit` returns. θ itself is `online`. With LoRA the factors of the
-    adapters are averaged, each by itself, and not their products.
+    `classifier` is θ̄ from the first step on: it is measured during training, `keep=best` chooses
+    among its states, and `fit` returns it. θ itself is `online`. With LoRA, the factors of the
+    adapters are averaged separately, not their products.
     """
 
     name = "ema"
     title = "EMA"
     paper = "Nam et al. 2024 (Lipsum-FT), arXiv 2404.00860"
-    summary = "Averages the weights along plain fine-tuning, so that no single step decides."
+    summary = "Averages the weights over plain fine-tuning, so that no single step decides."
 
     paper_preset: ClassVar = LIPSUM_FT
-    """As Lipsum-FT ran it; the decay it used, one for each data set, is not known to us."""
+    """As in Lipsum-FT's comparison; the decays used there, one per data set, are not known to
+    us.
+    """
 
     class Params(TrainingParams):
-        """The decay beside the loop's knobs."""
+        """The decay and the settings of the loop."""
 
         decay: Annotated[float, Field(ge=0, lt=1), Sensible(0.5, 0.9999)] | None = None
         """Share of the average that a step keeps (λ); 0 is plain fine-tuning. Empty: 1 − 10/steps,
-        which is ours, since the published values are not known to us. Values such as 0.999, 0.9995
-        and 0.9999 are for runs of many thousand steps: in a short one they return the start."""
+        which is ours, because the published values are not known to us. Values such as 0.999,
+        0.9995 and 0.9999 are for runs of many thousand steps: in a short run they return the
+        starting weights.
+        """
 
     params: Params
 
     def setup(self) -> None:
-        """Make the weights that train and their average; fill in the decay for the run's length."""
+        """Create the training weights and their average; fill in the decay for the run's length."""
         super().setup()
         self.online = self.classifier
         self.classifier = copy.deepcopy(self.online).requires_grad_(False)
@@ -68,7 +72,7 @@ class EMA(GradientMethod):
             self.params = self.params.model_copy(update={"decay": default_decay(steps)})
 
     def parameters(self) -> list[nn.Parameter]:
-        """What trains, of θ and not of its average."""
+        """The parameters of θ that train, not those of its average."""
         return self.trainable(self.online)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -77,7 +81,7 @@ class EMA(GradientMethod):
         return {"class": self.cross_entropy(self.online.head(features), batch.labels)}
 
     def after_step(self, step: int, steps: int) -> None:
-        """Move the average."""
+        """Update the average."""
         decay = self.params.decay
         assert decay is not None, "setup fills it"
         average(self.classifier.parameters(), self.online.parameters(), decay)

@@ -1,4 +1,4 @@
-"""FD-Align: fine-tune while the image's distribution over spurious prototypes stays what it was."""
+"""FD-Align: fine-tunes while the image's distribution over spurious prototypes stays as it was."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -27,10 +27,10 @@ Reduction = Literal["mean-over-prototypes", "batch-mean"]
 def spurious_loss(
     tuned: Tensor, frozen: Tensor, prototypes: Tensor, direction: Direction, reduction: Reduction
 ) -> Tensor:
-    """Divergence between the spurious distributions of the tuned and of the frozen tower.
+    """Divergence between the spurious distributions of the fine-tuned and of the frozen tower.
 
-    P(x; f) = softmax_k(f̂(x)·p_k) over prototypes (K, D) that carry τ; features are unit (B, D).
-    FD-Align, arXiv 2310.15105, Eq. 5. `code` is KL(P₀‖P_t), what the official code computes;
+    P(x; f) = softmax_k(f̂(x)·p_k) over prototypes (K, D) that include τ; features are unit (B, D).
+    FD-Align, arXiv 2310.15105, Eq. 5. `code` is KL(P₀‖P_t), which the official code computes;
     `paper` is KL(P_t‖P₀). The official code also averages over the K prototypes (torch's default
     reduction), which divides by K as well.
     """
@@ -47,7 +47,7 @@ class FDAlign(GradientMethod):
     name = "fd-align"
     title = "FD-Align"
     paper = "Song et al. 2023, arXiv 2310.15105"
-    summary = "Keeps what the image says besides its class (style, background) as CLIP saw it."
+    summary = "Keeps how CLIP sees an image apart from its class, such as its style and background."
 
     paper_preset: ClassVar = {
         "optimizer": "sgd",
@@ -67,42 +67,48 @@ class FDAlign(GradientMethod):
     """The official few-shot runs on ImageNet; other data sets had rates from 5e-6 to 5e-4."""
 
     class Params(TrainingParams):
-        """FD-Align's knobs beside those of the loop."""
+        """The settings of FD-Align in addition to those of the loop."""
 
         train_head: bool = False
         """Train the class head too. The paper keeps it fixed; the official code trains it."""
         head: Literal["zero-shot", "lp"] = "zero-shot"
-        """Class head to start from: `zero-shot` as the paper says; `lp` fits a linear probe first,
-        an option of the official code (which fits it by SGD; ours is the logistic regression of
-        LP-FT)."""
-        spurious_weight: Annotated[float, Field(ge=0), Sensible(1, 1000, log=True)] = 20.0
-        """Weight of the spurious loss (β); 0 is plain fine-tuning. The published 20, whatever the
-        model's temperature."""
-        direction: Direction = "code"
-        """`code`: KL(P₀‖P_t), what the authors ran. `paper`: KL(P_t‖P₀), what they printed."""
-        reduction: Reduction = "mean-over-prototypes"
-        """`mean-over-prototypes`: as the authors ran it, divided by the number of prototypes too;
-        the published weight belongs to it. `batch-mean`: as they printed it."""
-        prototypes: Literal["openai-80", "tip-7", "dataset"] = "openai-80"
-        """Templates that the spurious prototypes are made of; `dataset` takes the run's own
-        prompts.
+        """Class head to start from: `zero-shot` as in the paper; `lp` fits a linear probe first, an
+        option of the official code (which fits it by SGD; ours is the logistic regression of
+        LP-FT).
         """
+        spurious_weight: Annotated[float, Field(ge=0), Sensible(1, 1000, log=True)] = 20.0
+        """Weight of the spurious loss (β); 0 is plain fine-tuning. The default is the published 20,
+        for any temperature of the model.
+        """
+        direction: Direction = "code"
+        """Direction of the divergence. `code`: KL(P₀‖P_t), as in the official code. `paper`:
+        KL(P_t‖P₀), as in the paper's text.
+        """
+        reduction: Reduction = "mean-over-prototypes"
+        """`mean-over-prototypes`: as in the official code, also divided by the number of
+        prototypes; the published weight belongs to it. `batch-mean`: as in the paper's text.
+        """
+        prototypes: Literal["openai-80", "tip-7", "dataset"] = "openai-80"
+        """Templates for the spurious prototypes; `dataset` uses the run's own prompts."""
         excluded_templates: tuple[str, ...] = ()
-        """Templates to leave out before the correction, word for word, such as
-        `["itap of a {}."]`."""
+        """Templates to leave out before the correction, word for word, such as `["itap of a
+        {}."]`.
+        """
         correction: Literal["full", "outliers", "clusters", "off"] = "full"
         """Spurious prototype correction: drop outliers and merge clusters, one of the two, or
         neither.
         """
         kept_prototypes: Annotated[int, Field(ge=2), Sensible(10, 80)] = 60
-        """Templates that survive the isolation forest (at most 75 % of them); without effect on
-        `clusters`."""
+        """Number of templates that the isolation forest keeps (at most 75 % of them); no effect on
+        `clusters`.
+        """
         centres: Annotated[int, Field(ge=2), Sensible(5, 40)] = 20
-        """Cluster centres that k-means makes of the survivors (at most one for each); without
-        effect on `outliers`."""
+        """Number of cluster centres into which k-means merges the kept templates (at most one for
+        each); no effect on `outliers`.
+        """
 
         def templates_for(self, own: Sequence[str]) -> tuple[str, ...]:
-            """The templates that the spurious prototypes are made of, of a run with its `own`."""
+            """The templates of the spurious prototypes, for a run with its `own` templates."""
             templates = resolve_templates(self.prototypes, own)
             if not self.excluded_templates:
                 return templates
@@ -110,7 +116,9 @@ class FDAlign(GradientMethod):
 
         @model_validator(mode="after")
         def _checked(self) -> Self:
-            """Templates of a named set are known before there is data."""
+            """Checks `excluded_templates` early: the templates of a named set are known before
+            there is data.
+            """
             if self.prototypes in TEMPLATE_SETS and self.excluded_templates:
                 named = TEMPLATE_SETS[self.prototypes]
                 without(named, self.excluded_templates, "excluded_templates")
@@ -120,7 +128,7 @@ class FDAlign(GradientMethod):
 
     @classmethod
     def check(cls, params: Any, templates: Sequence[str]) -> tuple[str, ...]:
-        """Refuses prompts that are one context: any image's distribution over it is 1."""
+        """Refuses prompts with only one context: any image's distribution over it is 1."""
         count = len(set(params.templates_for(templates)))
         if count < 2 and params.spurious_weight:
             raise UserError(
@@ -141,7 +149,9 @@ class FDAlign(GradientMethod):
         return ()
 
     def setup(self) -> None:
-        """Make the classifier, the frozen views and the spurious prototypes (K, D) that carry τ."""
+        """Create the classifier, the frozen views and the spurious prototypes (K, D) that include
+        τ.
+        """
         if self.params.head == "lp":
             head = probed_head(self.clip, self.task, self.params.fold_scale)
             self.classifier = self.clip.with_copied_tower(head)
@@ -167,8 +177,8 @@ class FDAlign(GradientMethod):
 def spurious_prototypes(
     clip: ClipModel, task: FewShotTask, params: FDAlign.Params
 ) -> SpuriousPrototypes:
-    """Unit context prototypes of the training classes, corrected as `params` say and seeded by the
-    task.
+    """The unit context prototypes of the training classes, corrected as `params` say, with the
+    task's seed.
     """
     contexts = contexts_of(clip, task, params.templates_for(task.templates))
     if params.correction == "off":

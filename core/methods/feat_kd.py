@@ -1,4 +1,4 @@
-"""FeatKD: fine-tune while the image features stay near those of the frozen tower."""
+"""FeatKD: fine-tunes while the image features stay near those of the frozen tower."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -23,27 +23,29 @@ class FeatKD(GradientMethod):
     """L = CE + λ·‖f̂_θ(x) − f̂_θ₀(x)‖² on the same views.
 
     A baseline of Lipsum-FT (arXiv 2404.00860), which does not say whether features are normalised.
-    Ours are unit, the ones that every head and text of CLIP compares; raw features are not offered.
+    Ours are unit features, which every head and text of CLIP compares; raw features are not
+    offered.
     """
 
     name = "feat-kd"
     title = "FeatKD"
     paper = "Nam et al. 2024 (Lipsum-FT), arXiv 2404.00860"
-    summary = "Keeps each image's features near what CLIP computed, in every direction alike."
+    summary = "Keeps each image's features near those of zero-shot CLIP, equally in all directions."
 
     paper_preset: ClassVar = LIPSUM_FT
-    """As Lipsum-FT ran it; the weight it used is not known to us."""
+    """As in Lipsum-FT's comparison; the weight used there is not known to us."""
 
     class Params(TrainingParams):
-        """The weight beside the loop's knobs."""
+        """The weight and the settings of the loop."""
 
         feature_weight: Annotated[float, Field(ge=0), Sensible(1, 100, log=True)] | None = None
         """Weight λ of the distance between old and new features; 0 is plain fine-tuning. Empty:
-        τ/10 of the model's temperature τ, so 10 for CLIP's 100: the labels pull on the features in
-        proportion to τ. This is ours, since the published value is not known to us."""
+        τ/10 for a model with temperature τ, so 10 for CLIP's 100, because the labels pull on the
+        features in proportion to τ. This is ours: the published value is not known to us.
+        """
 
         def resolved(self, clip: ClipModel) -> Self:
-            """Fill in the weight for the model's temperature as well."""
+            """Fill in the settings, and the weight for the model's temperature."""
             params = super().resolved(clip)
             if params.feature_weight is not None:
                 return params
@@ -52,7 +54,7 @@ class FeatKD(GradientMethod):
     params: Params
 
     def setup(self) -> None:
-        """Make the classifier and the frozen views."""
+        """Create the classifier and the frozen views."""
         super().setup()
         self.frozen = FrozenViews(self.clip, self.task, self.params.augmentation)
 

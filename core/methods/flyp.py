@@ -1,4 +1,4 @@
-"""FLYP: fine-tune like you pretrain, with the contrastive loss and both towers."""
+"""FLYP: fine-tunes as CLIP was pretrained, with the contrastive loss and both towers."""
 
 import math
 from collections.abc import Sequence
@@ -28,10 +28,10 @@ def contrastive_loss(
     """½·[CE(S) + CE(Sᵀ)], S = τ·f̂ĝᵀ `(B, B)` of unit images and unit captions `(B, D)`.
 
     Goyal et al., arXiv 2212.00638, Eq. 2. The paper prints the sum over the batch of both
-    directions without τ; the official code, which the learning rates belong to, takes batch means,
-    halves their sum and has τ. We follow the code. Captions of the same class (`labels` `(B,)`)
-    are `negatives` like all others there; the paper's ablations leave them out (`masked`) or share
-    the target among them (`soft-targets`).
+    directions without τ. The official code, to which the learning rates belong, takes batch means,
+    halves their sum and includes τ. We follow the code. There, captions of the same class (`labels`
+    `(B,)`) are `negatives` like all others; the paper's ablations leave them out (`masked`) or
+    share the target among them (`soft-targets`).
     """
     logits = scale * images @ captions.T
     same = labels[:, None] == labels[None, :]
@@ -46,11 +46,11 @@ def contrastive_loss(
 class FLYP(TowerMethod):
     """L = contrastive loss of every image and one caption of its class, on both towers and τ.
 
-    The caption's template is drawn uniformly for every image and step; the official code shuffles
-    all (image, template) pairs, which draws templates alike and images nearly with replacement.
-    The class head is not trained: it is what the tuned text tower reads from all prompts. τ stays
-    within [1, 100] as in CLIP's training; the official code does not clamp it. An image alone in
-    its batch has nothing to contrast with and a loss of 0.
+    The caption's template is drawn uniformly for every image and step. The official code shuffles
+    all (image, template) pairs, which draws templates in the same way, and images nearly with
+    replacement. The class head is not trained: the fine-tuned text tower computes it from all
+    prompts. τ stays within [1, 100] as in CLIP's training; the official code does not limit it. An
+    image that is alone in its batch has nothing to contrast with and a loss of 0.
     """
 
     name = "flyp"
@@ -71,26 +71,30 @@ class FLYP(TowerMethod):
     The warm-up of 500 steps is longer than a few-shot run and is kept at a tenth of the steps."""
 
     class Params(TowerParams):
-        """FLYP's knobs beside those of the loop."""
+        """The settings of FLYP in addition to those of the loop."""
 
         loss: Literal["contrastive", "cross-entropy"] = "contrastive"
         """`contrastive`: images against the captions of the batch. `cross-entropy`: images against
-        one caption of every class, drawn anew each step (the paper's ablation)."""
+        one caption of every class, drawn again at each step (the paper's ablation).
+        """
         collisions: Literal["negatives", "masked", "soft-targets"] = "negatives"
-        """Captions of the image's own class in the batch: `negatives` like any other, as
-        published, `masked` out of the loss, or `soft-targets` that share the image's target."""
+        """Captions of the image's own class in the batch: `negatives` like any other, as published;
+        `masked` out of the loss; or `soft-targets` that share the image's target.
+        """
         captions: Literal["sampled", "single"] = "sampled"
-        """`sampled`: one of the run's templates drawn for every image. `single`: always "a photo of
-        a …" (the paper's ablation). The head reads all templates in both."""
+        """`sampled`: one of the run's templates, drawn for every image. `single`: always "a photo
+        of a …" (the paper's ablation). The head reads all templates in both cases.
+        """
         text: Literal["tuned", "frozen"] = "tuned"
-        """Train the text tower as well, or keep CLIP's. The temperature is trained in both
-        (but not with LoRA, which trains adapters only)."""
+        """Fine-tune the text tower too (`tuned`), or keep CLIP's (`frozen`). Both train the
+        temperature, except with LoRA, which trains adapters only.
+        """
 
     params: Params
 
     @classmethod
     def check(cls, params: Any, templates: Sequence[str]) -> tuple[str, ...]:
-        """Warns of batches of one image."""
+        """Warns about batches of one image."""
         if params.loss != "contrastive" or params.batch_size > 1:
             return ()
         return (
@@ -100,11 +104,11 @@ class FLYP(TowerMethod):
 
     @property
     def splits_batches(self) -> bool:  # type: ignore[override]  # read by others, set by nobody
-        """Not where the images of a batch are each other's negatives."""
+        """False if the images of a batch are each other's negatives."""
         return self.params.loss != "contrastive"
 
     def setup(self) -> None:
-        """Copies of both towers, all prompts, and the seeded draw of captions."""
+        """Create copies of both towers, all prompts, and the seeded draw of captions."""
         templates = self.task.templates, SINGLE
         both = [self.clip.tokens(prompts_for(self.task.names, each)) for each in templates]
         self.head = TextHead.over(self.clip, both[0])
@@ -121,7 +125,7 @@ class FLYP(TowerMethod):
         return [p for p in self.classifier.parameters() if p.requires_grad]
 
     def adapted(self, classifier: Classifier) -> Classifier:
-        """With LoRA adapters in both towers where `lora_rank` asks for them."""
+        """The same classifier, with LoRA adapters in both towers if `lora_rank` asks for them."""
         params, head = self.params, self.head
         if params.lora_rank and params.text == "tuned" and not has_adapters(head):
             look = lambda: head.encode(head.tokens[0, :1])  # noqa: E731
@@ -129,7 +133,9 @@ class FLYP(TowerMethod):
         return super().adapted(classifier)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Contrastive against the batch's captions, or cross entropy against one for each class."""
+        """The contrastive loss against the batch's captions, or cross entropy against one caption
+        per class.
+        """
         images = self.classifier.features(batch.images)  # (B, D)
         if self.params.loss == "cross-entropy":
             captions = self._captions(torch.arange(len(self.task.classes)))  # (C, D)

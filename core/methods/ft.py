@@ -9,7 +9,7 @@ from core.training.loop import Batch
 
 
 class FineTuning(GradientMethod):
-    """Tower and head follow the cross entropy of the labelled images; the text tower is not used.
+    """Trains tower and head by cross entropy on the labelled images; the text tower is not used.
 
     Initialised with the zero-shot head (Wortsman et al., arXiv 2109.01903 §3). Cross entropy is the
     batch mean.
@@ -18,7 +18,7 @@ class FineTuning(GradientMethod):
     name = "ft"
     title = "Fine-tuning (FT)"
     paper = "Wortsman et al. 2022 (WiSE-FT), arXiv 2109.01903"
-    summary = "Plain fine-tuning from the zero-shot head: nothing holds it back, so mixing has to."
+    summary = "Plain fine-tuning from the zero-shot head: only mixing protects its robustness."
 
     paper_preset: ClassVar = {
         "lr": 3e-5,

@@ -1,8 +1,8 @@
-"""Text guidance: the tuned tower says to a set of texts what the frozen one says.
+"""Text guidance: the fine-tuned tower keeps the frozen tower's similarities to a set of texts.
 
 CAR-FT and Lipsum-FT are two cells of one grid (Lipsum-FT, arXiv 2404.00860, Tables 3 and 9): fixed
-or random texts, compared by a divergence or by squares. This is the grid; the methods are defaults
-in it.
+or random texts, compared by a divergence or by squares. This module is the grid; the methods are
+defaults in it.
 """
 
 import hashlib
@@ -28,7 +28,9 @@ from core.training.loop import Batch
 from core.training.settings import TrainingParams
 
 LARGE_TEXT_TOWER = 20_000_000
-"""Weights. Below it a tower reads random texts in the time that a cache takes to be asked."""
+"""Weights of a large text tower. A smaller one reads random texts as fast as a cache returns
+them.
+"""
 
 Distance = Literal["kld", "mse"]
 Direction = Literal["frozen-tuned", "tuned-frozen"]
@@ -43,13 +45,13 @@ def divergence(first: Tensor, second: Tensor) -> Tensor:
 def guidance_loss(
     tuned: Tensor, frozen: Tensor, texts: Tensor, distance: Distance, direction: Direction
 ) -> Tensor:
-    """How far the tuned tower's answers to the texts are from the frozen tower's.
+    """Distance between the fine-tuned and the frozen tower's logits over the texts.
 
-    Features are unit `(B, D)`, texts `(M, D)` carry τ; v(x) = f̂(x)·textsᵀ are the answers (B, M).
+    Features are unit `(B, D)`, texts `(M, D)` include τ; v(x) = f̂(x)·textsᵀ are the logits (B, M).
     `mse`: R̂ = 1/(2M)·‖v_θ − v_θ₀‖², batch mean (Lipsum-FT, Eq. 7; its text prints plain inner
-    products, its code multiplies them by τ, and so do we). Linear in the features, hence computed
-    from their difference. `kld`: KL over the softmax of v, batch mean and not divided by M
-    (CAR-FT, arXiv 2211.16175); `direction` names what comes first.
+    products, its code multiplies them by τ, and so do we). It is linear in the features, so it is
+    computed from their difference. `kld`: KL over the softmax of v, batch mean, not divided by M
+    (CAR-FT, arXiv 2211.16175); `direction` names the first distribution.
     """
     if distance == "mse":
         gap = (tuned - frozen) @ texts.T  # (B, M)
@@ -61,39 +63,46 @@ def guidance_loss(
 
 
 class GuidanceParams(TrainingParams):
-    """The grid's knobs beside those of the loop; a method's defaults pick its cell."""
+    """The settings of the grid in addition to those of the loop; a method's defaults select its
+    cell.
+    """
 
     guidance: Literal["fixed", "random"]
-    """`fixed`: what the templates say whatever the class, one text a template. `random`: new texts
-    of random tokens at every step."""
+    """`fixed`: the templates averaged over the classes, one text per template. `random`: new texts
+    of random tokens at every step.
+    """
     distance: Distance
-    """`kld`: divergence between the two distributions over the texts. `mse`: half the mean square
-    of the differences in what is said to each text."""
+    """`kld`: divergence between the two distributions over the texts. `mse`: half the mean squared
+    difference of the logits over the texts.
+    """
     direction: Direction = "frozen-tuned"
-    """Which distribution comes first in the divergence: KL(P₀‖P_t) as in distillation, or
-    KL(P_t‖P₀). Without effect on `mse`."""
+    """First distribution in the divergence: KL(P₀‖P_t) as in distillation (`frozen-tuned`), or
+    KL(P_t‖P₀). No effect on `mse`.
+    """
     guidance_weight: Annotated[float, Field(ge=0), Sensible(0.1, 100, log=True)] = 1.0
-    """Weight λ of the guidance; 0 is plain fine-tuning. 1 is Lipsum-FT's; what CAR-FT used is not
-    known to us. The guidance grows with the square of the model's temperature τ, so one that is
-    softer than CLIP (τ under 100) is held more loosely: raise it there if it forgets."""
+    """Weight λ of the guidance; 0 is plain fine-tuning. 1 is Lipsum-FT's value; CAR-FT's is not
+    known to us. The guidance grows with the square of the model's temperature τ. So it holds a
+    model with τ below CLIP's 100 less tightly: raise the weight there if the model forgets.
+    """
     contexts: Literal["openai-80", "tip-7", "dataset"] = "openai-80"
-    """Templates that the fixed texts are made of; `dataset` takes the run's own prompts."""
+    """Templates for the fixed texts; `dataset` uses the run's own prompts."""
     random_texts: Annotated[int, Field(ge=1), Sensible(10, 320, log=True)] = 80
-    """How many random texts a step (M). Published results hardly depend on it."""
+    """Number of random texts per step (M). Published results hardly depend on it."""
     text_length: Annotated[int, Field(ge=1), Sensible(1, 32, log=True)] = 8
-    """Tokens in a random text (L), start and end not counted. Published results are best at 4 to
-    8."""
+    """Number of tokens in a random text (L), without start and end. Published results are best at 4
+    to 8.
+    """
 
 
 class GuidedMethod(GradientMethod):
-    """L = CE + the guidance that the grid's cell in `params` asks for."""
+    """L = CE + the guidance of the grid's cell that `params` select."""
 
     Params: ClassVar[type[BaseParams]] = GuidanceParams
     params: GuidanceParams
 
     @classmethod
     def check(cls, params: Any, templates: Sequence[str]) -> tuple[str, ...]:
-        """Refuses a divergence over one text: any image's distribution over it is 1."""
+        """Refuses a divergence over only one text: any image's distribution over it is 1."""
         if params.distance == "mse" or not params.guidance_weight:
             return ()
         if params.guidance == "random":
@@ -110,12 +119,12 @@ class GuidedMethod(GradientMethod):
         return ()
 
     def setup(self) -> None:
-        """Make the classifier, and the texts that hold it."""
+        """Create the classifier and the texts of the guidance."""
         super().setup()
         self.guidance = TextGuidance(self.clip, self.task, self.params)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Cross entropy, and the distance from the frozen tower's answers on the same views."""
+        """Cross entropy, and the distance from the frozen tower's logits on the same views."""
         tuned = self.classifier.features(batch.images)  # (B, D)
         return {
             "class": self.cross_entropy(self.classifier.head(tuned), batch.labels),
@@ -124,7 +133,7 @@ class GuidedMethod(GradientMethod):
 
 
 class TextGuidance:
-    """The term of the loss that the grid's cell in `params` asks for."""
+    """The guidance term of the loss, for the grid's cell that `params` select."""
 
     def __init__(self, clip: ClipModel, task: FewShotTask, params: GuidanceParams) -> None:
         self._clip = clip
@@ -132,7 +141,7 @@ class TextGuidance:
         self._frozen = FrozenViews(clip, task, params.augmentation)
         if params.guidance == "random":
             self._vocabulary = vocabulary(clip)
-            # A negative seed: no other stream of the run starts at it.
+            # A negative seed: no other random stream of the run starts with it.
             self._generator = torch.Generator().manual_seed(-1 - task.seed)
             weights = sum(w.numel() for w in clip.model.parameters())
             weights -= sum(w.numel() for w in clip.model.visual.parameters())
@@ -142,8 +151,8 @@ class TextGuidance:
             self._fixed = self._scaled(contexts_of(clip, task, templates))
 
     def term(self, tuned: Tensor, batch: Batch) -> Tensor:
-        """λ · guidance loss of the tuned features `(B, D)` of a batch, against the frozen tower on
-        the same views.
+        """λ · guidance loss of the fine-tuned features `(B, D)` of a batch, against the frozen
+        tower on the same views.
         """
         params = self._params
         frozen = self._frozen.view(batch.view)[batch.index]  # (B, D)
@@ -151,7 +160,7 @@ class TextGuidance:
         return params.guidance_weight * loss
 
     def texts(self) -> Tensor:
-        """`(M, D)` texts that carry τ; random ones are drawn anew by every call."""
+        """Texts `(M, D)` that include τ; every call draws new random ones."""
         if self._params.guidance == "fixed":
             return self._fixed
         count, length = self._params.random_texts, self._params.text_length
@@ -159,8 +168,8 @@ class TextGuidance:
         return self._scaled(self._read(tokens))
 
     def _read(self, tokens: Tensor) -> Tensor:
-        """Unit features of random texts. A seed draws the same ones in every run, so what a large
-        tower makes of them is kept for the next run: 160 kB a step.
+        """The unit features of random texts. A seed draws the same texts in every run, so the
+        features from a large tower are cached for the next run: 160 kB per step.
         """
 
         def compute() -> Tensor:

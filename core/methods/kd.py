@@ -1,4 +1,4 @@
-"""KD: fine-tune while the class probabilities stay near those of zero-shot CLIP."""
+"""KD: fine-tunes while the class probabilities stay near those of zero-shot CLIP."""
 
 from typing import Annotated, ClassVar
 
@@ -18,17 +18,17 @@ from core.training.settings import TrainingParams
 def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """τ_d²·KL(softmax(z₀/τ_d)‖softmax(z_θ/τ_d)), batch mean, of class logits `(B, C)`.
 
-    Hinton et al., arXiv 1503.02531 §2: τ_d² keeps the gradient's size while τ_d softens.
+    Hinton et al., arXiv 1503.02531 §2: τ_d² keeps the gradient's size when τ_d softens.
     """
     return temperature**2 * divergence(teacher / temperature, student / temperature)
 
 
 class KD(GradientMethod):
-    """L = CE + λ·τ_d²·KL(teacher‖student) over the classes that are trained on.
+    """L = CE + λ·τ_d²·KL(teacher‖student) over the trained classes.
 
     The teacher is zero-shot CLIP, frozen tower and zero-shot head, on the same views; the student
-    starts as its copy. A baseline of Lipsum-FT (arXiv 2404.00860). Hinton et al. weigh the terms
-    as (1 − λ) and λ; here cross entropy keeps weight 1. The logits of both carry CLIP's own τ.
+    starts as its copy. A baseline of Lipsum-FT (arXiv 2404.00860). Hinton et al. weight the terms
+    by (1 − λ) and λ; here cross entropy keeps weight 1. The logits of both include CLIP's own τ.
     """
 
     name = "kd"
@@ -37,23 +37,25 @@ class KD(GradientMethod):
     summary = "Learns from the labels and from zero-shot CLIP's own class probabilities at once."
 
     paper_preset: ClassVar = LIPSUM_FT
-    """As Lipsum-FT ran it; the weight and temperature it used are not known to us."""
+    """As in Lipsum-FT's comparison; the weight and temperature used there are not known to us."""
 
     class Params(TrainingParams):
-        """The teacher beside the loop's knobs."""
+        """The settings of the teacher and of the loop."""
 
         distillation_weight: Annotated[float, Field(ge=0), Sensible(0.1, 10, log=True)] = 1.0
-        """Weight λ of the teacher; 0 is plain fine-tuning. The default is ours, since the published
-        value is not known to us. It needs no scaling for a model's own temperature: labels and
-        teacher speak about the same logits."""
+        """Weight λ of the teacher; 0 is plain fine-tuning. The default is ours, because the
+        published value is not known to us. It needs no scaling for a model's temperature: labels
+        and teacher act on the same logits.
+        """
         distillation_temperature: Annotated[float, Field(gt=0), Sensible(1, 10)] = 1.0
-        """Softens teacher and student alike (τ_d), so that the unlikely classes count more; 1 as
-        CLIP is."""
+        """Softens the probabilities of teacher and student (τ_d), so that unlikely classes count
+        more; 1 leaves them as they are.
+        """
 
     params: Params
 
     def setup(self) -> None:
-        """Make the classifier, the frozen views and the teacher's head."""
+        """Create the classifier, the frozen views and the teacher's head."""
         super().setup()
         self.frozen = FrozenViews(self.clip, self.task, self.params.augmentation)
         head = LinearHead(self.zero_shot_prototypes(), self.clip.logit_scale).requires_grad_(False)

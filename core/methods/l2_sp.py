@@ -1,4 +1,4 @@
-"""L2-SP: fine-tune while the weights stay near where they started."""
+"""L2-SP: fine-tunes while the weights stay near their starting point."""
 
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
@@ -25,36 +25,42 @@ def spring(weights: Iterable[Tensor], start: Iterable[Tensor], form: Form) -> Te
 
 
 class L2SP(GradientMethod):
-    """L = CE + (λ/2)·‖θ − θ₀‖² over everything that trains, zero-shot head included.
+    """L = CE + (λ/2)·‖θ − θ₀‖² over everything that trains, including the zero-shot head.
 
-    Li et al., arXiv 1802.01483; they pull a new head to zero, which here has a start of its
-    own. `form=kumar` is the code of Kumar et al. (arXiv 2202.10054): λ·‖θ − θ₀‖² without the ½, on
-    the tower alone. With LoRA the spring holds what the adapters add to the weights.
+    Li et al., arXiv 1802.01483. They pull a new head towards zero; here the head is pulled towards
+    its own start. `form=kumar` is the code of Kumar et al. (arXiv 2202.10054): λ·‖θ − θ₀‖² without
+    the ½, on the tower alone. With LoRA the penalty applies to the adapters' change of the weights.
     """
 
     name = "l2-sp"
     title = "L2-SP"
     paper = "Li et al. 2018, arXiv 1802.01483"
-    summary = "Holds every weight near its start by a spring: simple, and close to plain FT."
+    summary = (
+        "Penalises the distance of all weights from their start: simple, and close to plain FT."
+    )
 
     paper_preset: ClassVar = LIPSUM_FT
-    """As Lipsum-FT ran it; the weight it used is not known to us, and its results equal FT's within
-    noise."""
+    """As in Lipsum-FT's comparison; the weight used there is not known to us, and its results equal
+    FT's within noise.
+    """
 
     class Params(TrainingParams):
-        """The spring beside the loop's knobs."""
+        """The settings of the penalty and of the loop."""
 
         l2_weight: Annotated[float, Field(ge=0), Sensible(1e-4, 10, log=True)] = 0.01
-        """Strength λ of the spring; 0 is plain fine-tuning. The default is ours: Kumar et al. ran
-        0.01 (and tried 0.0001 to 1); what Lipsum-FT's authors used is not known to us."""
+        """Weight λ of the squared distance to the start; 0 is plain fine-tuning. The default is
+        ours: Kumar et al. used 0.01 (and tried 0.0001 to 1); the value of Lipsum-FT's authors is
+        not known to us.
+        """
         form: Form = "half"
         """`half`: λ/2 times the squared distance of everything that trains. `kumar`: λ times the
-        squared distance of the image tower, without the ½ and without the head."""
+        squared distance of the image tower, without the ½ and without the head.
+        """
 
     params: Params
 
     def setup(self) -> None:
-        """Make the classifier, and remember where its weights start."""
+        """Create the classifier, and store the starting weights."""
         super().setup()
         self.parameters()
         held = self.classifier if self.params.form == "half" else self.classifier.tower
@@ -64,9 +70,9 @@ class L2SP(GradientMethod):
         self.start = [p.detach().clone() for p in self.held]
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Cross entropy over `(B, C)` logits, and the spring."""
+        """Cross entropy over `(B, C)` logits, and the penalty."""
         features = self.classifier.features(batch.images)  # (B, D)
-        moved = added(self.classifier.tower)  # none without LoRA; with it the tower's own rest
+        moved = added(self.classifier.tower)  # the adapters' change; empty without LoRA
         start = [*self.start, *map(torch.zeros_like, moved)]
         pull = spring([*self.held, *moved], start, self.params.form)
         return {

@@ -1,4 +1,4 @@
-"""LP: a linear probe by logistic regression; the tower stays as it is."""
+"""LP: a linear probe by logistic regression; the tower does not change."""
 
 from collections.abc import Generator
 
@@ -10,10 +10,10 @@ from core.training.linear_probe import NO_VALIDATION, probed_head
 
 
 class LinearProbe(Method):
-    """L2-regularised logistic regression on unit image features, its C chosen on validation.
+    """L2-regularised logistic regression on unit image features, with C chosen on validation.
 
-    The recipe of LP-FT's official code; see `core.training.linear_probe.fit_probe` for it and for
-    what is ours. Images are seen in their evaluation view.
+    The recipe of LP-FT's official code; `core.training.linear_probe.fit_probe` describes it and our
+    changes. Images are used in their evaluation view.
     """
 
     name = "lp"
@@ -23,16 +23,17 @@ class LinearProbe(Method):
     summary = "Fits only the class head, by logistic regression on CLIP's features: seconds."
 
     class Params(BackboneParams):
-        """What the probe stands on, and the form of its head."""
+        """The settings of the probe's features and of the form of its head."""
 
         fold_scale: bool = True
-        """Fit a bias and carry CLIP's temperature inside the weights, as published. Off: weights
-        under a fixed temperature and no bias (Lipsum-FT's head)."""
+        """Fit a bias and put CLIP's temperature into the weights, as published. Off: weights under
+        a fixed temperature and no bias (Lipsum-FT's head).
+        """
 
     params: Params
 
     def fit(self) -> Generator[Event, None, Classifier]:
-        """Fit the head at once: there are no steps."""
+        """Fit the head at once, without steps."""
         clip = plug_in(self.clip, self.params.backbone)
         if not self.task.val:
             yield Warned(NO_VALIDATION)

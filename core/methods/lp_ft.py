@@ -1,4 +1,4 @@
-"""LP-FT: fit the head first, then fine-tune tower and head from there."""
+"""LP-FT: fits the head first, then fine-tunes tower and head from there."""
 
 from typing import ClassVar
 
@@ -11,22 +11,22 @@ from core.training.loop import Batch
 
 
 class LinearProbeThenFineTuning(GradientMethod):
-    """Cross entropy from a linear probe's head instead of the zero-shot one.
+    """Cross entropy from a linear probe's head instead of the zero-shot head.
 
-    Kumar et al. 2022, arXiv 2202.10054: a head that fits already distorts features less. For
-    CLIP, whose zero-shot head is a better start, Lipsum-FT measured it below plain FT on OOD data
-    (arXiv 2404.00860, Table 4). Mixing weights run from the zero-shot head, which is not where this
-    method began.
+    Kumar et al. 2022, arXiv 2202.10054: a head that already fits distorts features less. For CLIP,
+    whose zero-shot head is a better start, Lipsum-FT measured it below plain FT on OOD data (arXiv
+    2404.00860, Table 4). Mixing weights start from the zero-shot head, which is not the starting
+    point of this method.
     """
 
     name = "lp-ft"
     family = "baseline"
     title = "LP-FT"
     paper = "Kumar et al. 2022, arXiv 2202.10054"
-    summary = "Fits the class head first, then fine-tunes all: meant to move the features less."
+    summary = "Fits the class head first, then fine-tunes all: meant to change the features less."
 
     paper_preset: ClassVar = LIPSUM_FT
-    """How Lipsum-FT ran it on CLIP; LP-FT's authors swept the learning rate."""
+    """As in Lipsum-FT's comparison on CLIP; LP-FT's authors searched the learning rate."""
 
     def setup(self) -> None:
         """Start from a copy of CLIP's tower and the probe's head."""

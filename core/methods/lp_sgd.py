@@ -15,11 +15,11 @@ from core.training.loop import Batch
 from core.training.settings import LoopParams
 
 PUBLISHED_LR = 2.0
-"""Median of FD-Align's 16-shot rates for a folded head (0.5 to 20 by data set)."""
+"""Median of FD-Align's 16-shot learning rates for a folded head (0.5 to 20 by data set)."""
 
 
 class LinearProbeSGD(LoopMethod):
-    """Cross entropy moves the zero-shot head over frozen features of every epoch's views.
+    """Cross entropy trains the zero-shot head on frozen features of every epoch's views.
 
     FD-Align, arXiv 2310.15105, official code: SGD on a folded head at rates from 0.5 to 300.
     """
@@ -35,32 +35,35 @@ class LinearProbeSGD(LoopMethod):
     UCF 30–3."""
 
     class Params(BackboneParams, LoopParams):
-        """The loop's knobs, with the values that belong to this probe."""
+        """The settings of the loop, with defaults for this probe."""
 
         lr: Annotated[float, Field(gt=0), Sensible(0.001, 300, log=True)] | None = None
         """Peak learning rate. Empty: 2, the median of the published 16-shot rates (0.5 for
-        ImageNet, up to 300 for one EuroSAT shot); a unit head gets it divided by τ²."""
+        ImageNet, up to 300 for EuroSAT with one shot); a unit head gets it divided by τ².
+        """
         epochs: Annotated[int, Field(ge=1), Sensible(2, 200, log=True)] = 60
         """Passes over the training images."""
         lr_batch: Annotated[int, Field(ge=1), Sensible(8, 512, log=True)] | None = 256
-        """Batch size that the learning rate is meant for: it is scaled in proportion when a batch
-        has fewer images. Empty: not scaled."""
+        """Batch size that the learning rate belongs to: a batch with fewer images scales the rate
+        down in proportion. Empty: no scaling.
+        """
         batch_size: Annotated[int, Field(ge=1), Sensible(8, 512, log=True)] = 256
         """Images per optimiser step."""
         optimizer: Literal["adamw", "sgd"] = "sgd"
-        """SGD with Nesterov momentum 0.9 as published, or AdamW (which wants other rates)."""
+        """SGD with Nesterov momentum 0.9 as published, or AdamW (which needs other rates)."""
         weight_decay: Annotated[float, Field(ge=0), Sensible(0, 0.2)] = 5e-4
         """L2 penalty (SGD) or decoupled weight decay (AdamW)."""
         warmup: Annotated[float, Field(ge=0, lt=1), Sensible(0, 0.3)] = 0.0
-        """Share of the steps in which the learning rate rises from 0 before its cosine fall."""
+        """Share of the steps in which the learning rate rises from 0 before it falls."""
         clip_norm: Annotated[float, Field(ge=0), Sensible(0, 5)] = 0.0
-        """Longest gradient of a step; 0 leaves gradients as they are."""
+        """Longest gradient of a step: longer ones are shortened to it. 0: no limit."""
         fold_scale: bool = True
-        """Carry CLIP's temperature inside the head's weights and add a bias, as published. Off:
-        unit weights under a fixed temperature."""
+        """Put CLIP's temperature into the head's weights and add a bias, as published. Off: unit
+        weights under a fixed temperature.
+        """
 
         def resolved(self, clip: ClipModel) -> Self:
-            """Fill in the learning rate for the head's convention."""
+            """Fill in the settings, and the learning rate for the head's convention."""
             if self.lr:
                 return self
             lr = PUBLISHED_LR / (1.0 if self.fold_scale else clip.logit_scale**2)
@@ -69,7 +72,7 @@ class LinearProbeSGD(LoopMethod):
     params: Params
 
     def setup(self) -> None:
-        """Start from the zero-shot head over the tower that the run stands on."""
+        """Start from the zero-shot head on the run's tower."""
         prototypes = self.zero_shot_prototypes()
         self.clip = plug_in(self.clip, self.params.backbone)
         self.frozen = FrozenViews(self.clip, self.task, self.params.augmentation)
@@ -81,6 +84,6 @@ class LinearProbeSGD(LoopMethod):
         return list(self.classifier.head.parameters())
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Cross entropy of frozen features (B, D) of the batch's views."""
+        """Cross entropy on frozen features (B, D) of the batch's views."""
         features = self.frozen.view(batch.view)[batch.index]
         return {"class": self.cross_entropy(self.classifier.head(features), batch.labels)}

@@ -1,4 +1,4 @@
-"""Scratch-FT: fine-tuning from a head of zeros, as if CLIP had no text tower."""
+"""Scratch-FT: fine-tunes from a head of zeros, as if CLIP had no text tower."""
 
 from typing import ClassVar
 
@@ -15,26 +15,26 @@ from core.training.settings import TrainingParams
 
 
 class ScratchFT(GradientMethod):
-    """Cross entropy (batch mean) with a head W = 0, the rest as FT.
+    """Cross entropy (batch mean) with a head W = 0; everything else as in FT.
 
     A baseline of Lipsum-FT, arXiv 2404.00860, Table 4. Every class is equally likely at the start,
-    so the first gradient reaches the head only; the tower moves from the second step on. Mixing
-    weights still run from the zero-shot head, which is not where this method began.
+    so the first gradient reaches the head only; the tower trains from the second step on. Mixing
+    weights still start from the zero-shot head, which is not the starting point of this method.
     """
 
     name = "scratch-ft"
     family = "baseline"
     title = "Scratch-FT"
     paper = "Nam et al. 2024 (Lipsum-FT), arXiv 2404.00860"
-    summary = "Fine-tuning from an empty head: shows what the zero-shot head is worth."
+    summary = "Fine-tuning from a head of zeros: shows how much the zero-shot head contributes."
 
     paper_preset: ClassVar = LIPSUM_FT
 
     class Params(TrainingParams):
-        """The loop's knobs; the head cannot be frozen."""
+        """The settings of the loop; the head cannot be frozen."""
 
         train_head: bool = True
-        """Always on here: a head of zeros that does not train teaches nothing."""
+        """Always on here: with an untrained head of zeros nothing would train."""
 
         @field_validator("train_head")
         @classmethod
@@ -45,7 +45,8 @@ class ScratchFT(GradientMethod):
 
     def __init__(self, params: Params, clip: ClipModel, task: FewShotTask) -> None:
         super().__init__(params, clip, task)
-        # Not fixed where classes have no images: those keep rows of zeros, as nothing is known.
+        # The head also trains if classes have no images: their rows stay zero, because nothing is
+        # known.
         self.params = self.params.model_copy(update={"train_head": True})
 
     def setup(self) -> None:

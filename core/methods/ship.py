@@ -1,4 +1,4 @@
-"""SHIP: imagine features of the classes that have no images, and learn CoOp's prompts from both."""
+"""SHIP: generates features of classes without images, and learns CoOp's prompts from both."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -31,37 +31,39 @@ def autoencoder_loss(
 
 
 class SHIP(CoOp):
-    """First an autoencoder of the real features, then CoOp on them and as many imagined ones.
+    """Trains an autoencoder on the real features, then CoOp on them and as many generated ones.
 
-    Imagined features are drawn anew for every batch, their classes uniformly among the unseen ones,
-    and the cross entropy is over all classes. The official code makes its set once, measures seen
-    and unseen classes in separate label spaces, and picks its weights on test images; here they
-    compete with each other and nothing is picked.
+    Generated features are drawn again for every batch, their classes uniformly among the unseen
+    ones, and the cross entropy is over all classes. The official code generates its set once,
+    measures seen and unseen classes in separate label spaces, and picks its weights on test images.
+    Here all classes compete with each other, and nothing is picked.
     """
 
     name = "ship"
     family = "prompts"
     title = "SHIP"
     paper = "Wang et al. 2023, arXiv 2307.07397"
-    summary = "Imagines image features for classes without images, then learns prompts from both."
+    summary = (
+        "Generates features for classes without images, then learns prompts from all features."
+    )
 
     paper_preset: ClassVar = {"clip_norm": 0.0}
-    splits_batches = False  # every image of a batch has an imagined one of its own beside it
+    splits_batches = False  # every image of a batch is paired with a generated one
 
     class Params(CoOp.Params):
-        """SHIP's knobs beside CoOp's."""
+        """The settings of SHIP in addition to those of CoOp."""
 
         context: Literal["random", "a photo of a"] = "a photo of a"
-        """Where the context starts: random vectors, or the four words as published."""
+        """Start of the context: random vectors, or these four words, as published."""
         generator_epochs: Annotated[int, Field(ge=1), Sensible(5, 200, log=True)] = 50
-        """Passes over the training images that teach the generator of features."""
+        """Passes over the training images that train the feature generator."""
         generator_lr: Annotated[float, Field(gt=0), Sensible(1e-4, 1e-2, log=True)] = 1e-3
         """Learning rate of the generator (AdamW, half a cosine to 0)."""
 
     params: Params
 
     def setup(self) -> None:
-        """CoOp's parts, and a generator that knows nothing yet."""
+        """Create CoOp's parts and an untrained generator."""
         super().setup()
         self.draws = torch.Generator().manual_seed(self.task.seed)
         self.generator = FeatureGenerator(self.clip, self.task.names, self.draws)
@@ -69,19 +71,19 @@ class SHIP(CoOp):
         self.unseen = torch.tensor(sorted(unseen), device=self.clip.precision.device)
 
     def fit(self) -> Generator[Event, None, Classifier]:
-        """Teach the generator, then the prompts; steps and epochs are counted through."""
+        """Train the generator, then the prompts; steps and epochs are counted over both."""
         if not self.task.unseen:
             yield Warned("Every class has images, so SHIP has nothing to imagine and is CoOp.")
             return (yield from super().fit())
         self.setup()
         first, second = self.params.generator_epochs, self.params.epochs
-        yield from _counted(train(_Imagination(self)), 0, first + second)
+        yield from _counted(train(_GeneratorTraining(self)), 0, first + second)
         self.generator.requires_grad_(False)
         yield from _counted(train(self), first, first + second)
         return self.finish()
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Cross entropy over real features and as many imagined ones, all classes competing."""
+        """Cross entropy over real features and as many generated ones; all classes compete."""
         if not self.task.unseen:
             return super().loss(batch)
         real = self.frozen.view(batch.view)[batch.index]  # (B, D)
@@ -94,7 +96,7 @@ class SHIP(CoOp):
 
     @torch.no_grad()
     def imagine(self, labels: Tensor) -> Tensor:
-        """Unit features `(B, D)` of images that do not exist, of the classes `labels` (B,)."""
+        """Generated unit features `(B, D)` of the classes `labels` (B,)."""
         return self.generator(self.noise(len(labels)), labels)
 
     def noise(self, count: int) -> Tensor:
@@ -107,11 +109,11 @@ class SHIP(CoOp):
         return self.unseen[which.to(self.unseen.device)]
 
 
-class _Imagination:
-    """The generator of a `SHIP`, for the training loop."""
+class _GeneratorTraining:
+    """The training of a `SHIP`'s generator, for the training loop."""
 
     looks_at_pixels = False
-    splits_batches = False  # nor has every part of a batch noise of its own
+    splits_batches = False  # parts of a batch would share one draw of noise
 
     def __init__(self, method: SHIP) -> None:
         asked = method.params
@@ -123,15 +125,15 @@ class _Imagination:
 
     @property
     def classifier(self) -> Classifier:
-        """Does not move in this phase."""
+        """The classifier, which does not change in this phase."""
         return self._method.classifier
 
     def parameters(self) -> list[nn.Parameter]:
-        """Encoder, generator and the context that it shifts."""
+        """The encoder, the generator and the context that it shifts."""
         return list(self._method.generator.parameters())
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Real features through z and the frozen text tower, back to themselves."""
+        """Loss of reconstructing real features through z and the frozen text tower."""
         features = self._method.frozen.view(batch.view)[batch.index]  # (B, D)
         mean, log_variance = self._method.generator.encode(features)
         z = mean + self._method.noise(len(features)) * (0.5 * log_variance).exp()
@@ -139,11 +141,11 @@ class _Imagination:
         return autoencoder_loss(generated, features, mean, log_variance)
 
     def after_step(self, step: int, steps: int) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 def _counted(events: Iterator[Event], before: int, epochs: int) -> Iterator[Event]:
-    """The steps of one phase as part of `epochs` in all, `before` of which have passed."""
+    """The steps of one phase as part of `epochs` in total, `before` of which are done."""
     for event in events:
         if isinstance(event, Step | Resumed):
             a_epoch = event.steps // event.epochs

@@ -1,4 +1,4 @@
-"""Tip-Adapter: a cache of the training images beside the zero-shot head; nothing is trained."""
+"""Tip-Adapter: adds a cache of the training images to the zero-shot head; nothing is trained."""
 
 from collections.abc import Generator
 from typing import ClassVar
@@ -16,7 +16,7 @@ class TipAdapter(Method):
 
     Zhang et al. 2021, arXiv 2111.03930. The official code writes 100 for τ and averages raw
     features into keys; ours takes the model's τ and averages unit features. It used the templates
-    that are called tip-7 here, or one a data set.
+    that are called tip-7 here, or one template for a data set.
     """
 
     name = "tip-adapter"

@@ -1,4 +1,4 @@
-"""Tip-Adapter-F: Tip-Adapter whose keys are trained."""
+"""Tip-Adapter-F: Tip-Adapter with trained keys."""
 
 from typing import Annotated, ClassVar
 
@@ -11,16 +11,16 @@ from core.params import Sensible
 
 
 class TipAdapterF(TrainedCache):
-    """Cross entropy moves the keys under the initial α and β, which are searched afterwards.
+    """Cross entropy trains the keys under the initial α and β, which are searched afterwards.
 
     Zhang et al. 2021, arXiv 2111.03930: prototypes and values stay, keys are not normalised again.
-    The official code picks epoch, α and β on the test images; ours on validation.
+    The official code picks epoch, α and β on the test images; ours picks them on validation.
     """
 
     name = "tip-adapter-f"
     title = "Tip-Adapter-F"
     paper = "Zhang et al. 2021, arXiv 2111.03930"
-    summary = "Tip-Adapter whose stored image features are fine-tuned; CLIP itself stays as it is."
+    summary = "Tip-Adapter that fine-tunes its stored image features; CLIP itself does not change."
 
     paper_preset: ClassVar = {"keep": "best", "ties": "first"}
     """The official run on ImageNet, with its epoch chosen on validation; EuroSAT had 100 epochs."""

@@ -1,5 +1,5 @@
-"""What Tip-Adapter-F and APE-T share: a cache that is built, trained on frozen features, then
-searched.
+"""The common part of Tip-Adapter-F and APE-T: builds a cache, trains it on frozen features, then
+searches.
 """
 
 from abc import abstractmethod
@@ -22,20 +22,22 @@ from core.training.settings import LoopParams
 
 
 class TrainedCacheParams(CacheParams, LoopParams):
-    """Knobs of the cache and of the loop; the defaults are what both methods published."""
+    """The settings of the cache and of the loop; the defaults are those that both methods
+    published.
+    """
 
     lr: Annotated[float, Field(gt=0), Sensible(1e-5, 1e-2, log=True)] | None = 1e-3
     """Peak learning rate."""
     batch_size: Annotated[int, Field(ge=1), Sensible(8, 512, log=True)] = 256
     """Images per optimiser step."""
     warmup: Annotated[float, Field(ge=0, lt=1), Sensible(0, 0.3)] = 0.0
-    """Share of the steps in which the learning rate rises from 0 before its cosine fall."""
+    """Share of the steps in which the learning rate rises from 0 before it falls."""
     clip_norm: Annotated[float, Field(ge=0), Sensible(0, 5)] = 0.0
-    """Longest gradient of a step; 0 leaves gradients as they are."""
+    """Longest gradient of a step: longer ones are shortened to it. 0: no limit."""
 
 
 class TrainedCache(LoopMethod):
-    """Cross entropy of the cache's logits moves some of its tensors under the initial α and β."""
+    """Cross entropy of the cache's logits trains some of its tensors under the initial α and β."""
 
     Params = TrainedCacheParams
     params: TrainedCacheParams
@@ -51,7 +53,7 @@ class TrainedCache(LoopMethod):
         return classifier
 
     def setup(self) -> None:
-        """Make the classifier over the untouched tower, and the views that it trains on."""
+        """Create the classifier on the unchanged tower, and the views that it trains on."""
         self.frozen = FrozenViews(self.clip, self.task, self.params.augmentation)
         self.head = self.start(self.prototypes, self.keys, one_hot_labels(self.task))
         self.classifier = self.clip.with_head(self.head)
@@ -62,16 +64,16 @@ class TrainedCache(LoopMethod):
 
     @abstractmethod
     def trained(self) -> list[nn.Parameter]:
-        """The head's tensors that train."""
+        """The tensors of the head that train."""
 
     def parameters(self) -> list[nn.Parameter]:
-        """What `trained` names."""
+        """The tensors that `trained` names."""
         self.classifier.requires_grad_(False)
         for parameter in self.trained():
             parameter.requires_grad_(True)
         return self.trained()
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Cross entropy of frozen features (B, D) of the batch's views."""
+        """Cross entropy on frozen features (B, D) of the batch's views."""
         features = self.frozen.view(batch.view)[batch.index]
         return {"class": self.cross_entropy(self.head(features), batch.labels)}

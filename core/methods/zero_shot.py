@@ -1,4 +1,4 @@
-"""Zero-shot: CLIP as it came. The line that every other method is measured against."""
+"""Zero-shot: CLIP without training. Every other method is compared with it."""
 
 from collections.abc import Generator
 
@@ -15,7 +15,7 @@ class ZeroShot(Method):
     family = "baseline"
     title = "Zero-shot CLIP"
     paper = "Radford et al. 2021, arXiv 2103.00020"
-    summary = "No training: CLIP reads the class names. The line to beat without losing robustness."
+    summary = "No training: CLIP reads the class names. The baseline for accuracy and robustness."
 
     def fit(self) -> Generator[Event, None, Classifier]:
         """Return the zero-shot classifier."""
