@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3,$(she
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: studio test test-browser test-finished check bench screenshots clean
+.PHONY: studio test test-browser test-finished check bench-methods bench-speed bench-faults screenshots clean
 
 studio: $(READY) ## open the studio with its worker on http://127.0.0.1:7860
 	$(BIN)/evenkeel up
@@ -24,8 +24,14 @@ check: $(READY) ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY) ## every method and ablation of docs/benchmark.md (many hours on two cores; resumes)
-	$(BIN)/evenkeel bench methods
+bench-methods: $(READY) ## every method and ablation of docs/benchmark.md (many hours on two cores; resumes); options in ARGS
+	$(BIN)/python -m tests.bench.methods $(ARGS)
+
+bench-speed: $(READY) ## the figures of docs/speed.md on this machine (half an hour); options in ARGS
+	$(BIN)/python -m tests.bench.speed $(ARGS)
+
+bench-faults: $(READY) ## runs under random faults, as in docs/reliability.md (15 minutes); options in ARGS
+	$(BIN)/python -m tests.bench.faults $(ARGS)
 
 screenshots: $(READY) ## pictures of every place, into docs/screenshots
 	$(BIN)/python -m docs.screenshots docs/screenshots

@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("core", "jobs", "studio")
 FORBIDDEN = {
-    "core": {"jobs", "studio", "gradio", "huey", "plotly"},
-    "jobs": {"studio", "gradio", "plotly"},
-    "studio": set(),
+    "core": {"jobs", "studio", "gradio", "huey", "plotly", "tests", "docs"},
+    "jobs": {"studio", "gradio", "plotly", "tests", "docs"},
+    "studio": {"tests", "docs"},  # neither is installed
 }
 LAYERS = (
     {"params", "errors", "rounding", "printing", "spelling", "embedded", "durable", "crash"},
@@ -23,7 +23,7 @@ LAYERS = (
     {"training"},
     {"methods", "interpolation"},
     {"evaluation", "export"},
-    {"run", "benchmark"},
+    {"run"},
 )
 TORCH_FREE = ("core.params", "core.events", "core.results", "core.data", "jobs", "studio")
 """What a page imports; all modules of a package. Torch comes in with the evaluator only."""
@@ -31,9 +31,7 @@ NOT_FOR_A_PAGE = (
     "jobs.evaluator.server",
     "jobs.evaluator.service",
     "jobs.ledger.migrations",  # run by Alembic only
-    "jobs.soak",
     "studio.__main__",
-    "studio.benchmark",
 )
 
 
@@ -82,8 +80,8 @@ def test_neither_queue_nor_studio_knows_a_method_by_name():
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant) and node.value in names
     }
-    # Whose knobs stand for all in the printed guide, and whose first step is timed.
-    assert known == {("guide.py", "ft"), ("response.py", "ft")}
+    # Whose knobs stand for all in the printed guide.
+    assert known == {("guide.py", "ft")}
 
 
 def test_no_module_is_named_after_the_standard_library():

@@ -15,9 +15,9 @@ SOURCES = [
     path
     for package in ("core", "jobs", "studio")
     for path in (ROOT / package).rglob("*.py")
-    if "benchmark" not in path.parts and "bench" not in path.parts and "readers" not in path.parts
+    if "readers" not in path.parts
 ]
-"""All but the published tables, and the little programs that leave with an export."""
+"""All but the little programs that leave with an export."""
 STRAY = {
     "percent by a format": r":[+,]?\.\d%",
     "a share times 100 in a format": r"\{[^{}]*\b100 \*[^{}]*:[^{}]*f\}",

@@ -15,7 +15,6 @@ import typer
 from core.errors import UserError
 from core.printing import print_anything
 from studio.cli import (
-    bench,
     catalogue,
     combining,
     comparing,
@@ -53,7 +52,6 @@ for part in (
     protocols,
     queued,
     upkeep,
-    bench,
 ):
     app.add_typer(part.app)
 
@@ -65,12 +63,17 @@ def _help(context: typer.Context) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and exit."""
+    """Run one command of `evenkeel` and exit."""
+    run(app, "evenkeel", arguments)
+
+
+def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command of `app`, which is started as `name`, and exit."""
     print_anything()
     if arguments is None:  # a process of its own: what was imported stays, so nobody need look
         gc.freeze()  # through it for what can go
     try:
-        code = app(args=arguments, prog_name="evenkeel", standalone_mode=False)
+        code = app(args=arguments, prog_name=name, standalone_mode=False)
     except UserError as error:
         hint = f" The option: --{error.setting.replace('_', '-')}." if error.setting else ""
         _complain(str(error) + hint)

@@ -84,7 +84,7 @@ def benchmarks() -> tuple[Benchmark, ...]:
 
 
 def read(payload: Mapping[str, Any]) -> tuple[Benchmark, ...]:
-    """From what `evenkeel bench methods` writes, of this version or the one before."""
+    """From what `python -m tests.bench.methods` writes, of this version or the one before."""
     costs = _step_seconds(payload)
     return tuple(
         Benchmark(

@@ -20,7 +20,7 @@ def allowance() -> float:
     """
     import torch  # seconds, which only those few tests pay that are held to a limit
 
-    from core.benchmark.speed.machine import multiply_rate
+    from tests.bench.speed.machine import multiply_rate
 
     rate = max(multiply_rate(torch.device("cpu"), torch.float32) for _ in range(3))
     return max(1.0, GOAL_FLOPS / rate)

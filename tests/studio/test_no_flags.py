@@ -14,7 +14,6 @@ FLAG = re.compile(r"(?<![\w<!-])--[a-z]")
 BEFORE_ANY_PAGE = {
     "studio/train/same_run.py": "the run as a command, which the page shows as that",
     "studio/train/guide.py": "the guide to the methods, a page of the docs",
-    "studio/visits.py": "a command's own words",
     "studio/people/visitors.py": "refuses to start",
     "jobs/worker/supervise.py": "refuses to start",
 }
@@ -44,7 +43,7 @@ def shown():
     for package in ("core", "jobs", "studio"):
         for path in sorted((ROOT / package).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
-            parts = {"cli", "benchmark", "doctor", "soak"} & set(path.parts)
+            parts = {"cli", "doctor"} & set(path.parts)
             if not parts and name not in BEFORE_ANY_PAGE and name not in OF_PROCESSES:
                 yield path
 

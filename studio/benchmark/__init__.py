@@ -1,1 +1,0 @@
-"""What only the page, the worker and the command line can measure of themselves."""

@@ -1,0 +1,42 @@
+"""What the machine can do: its matrix products a second, which no training step can beat."""
+
+import os
+import platform
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from core.run.environment import device_name
+from tests.bench.speed.timing import seconds
+
+SHAPE = (1600, 768, 3072)
+"""Tokens of a batch of 32, width and inner width of ViT-B/32: what a step multiplies most."""
+
+DTYPES = (torch.float32, torch.bfloat16)
+"""What a tower computes in (see `core.models.precision`)."""
+
+
+def facts(device: torch.device) -> dict[str, Any]:
+    """What a table of figures must name."""
+    return {
+        "device": device_name(device),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def multiply_rate(device: torch.device, dtype: torch.dtype, at_least: float = 0.3) -> float:
+    """FLOP/s of a matrix product as a transformer's layer asks for it, over `at_least` seconds."""
+    tokens, width, inner = SHAPE if device.type == "cpu" else tuple(8 * n for n in SHAPE)
+    x = torch.randn(tokens, width, device=device).to(dtype)
+    weight = torch.randn(inner, width, device=device).to(dtype)
+    products, took = 0, 0.0
+    with torch.inference_mode():
+        F.linear(x, weight)
+        while took < at_least:
+            took += seconds(lambda: [F.linear(x, weight) for _ in range(4)])
+            products += 4
+    return products * 2 * tokens * width * inner / took
