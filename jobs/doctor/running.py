@@ -14,6 +14,7 @@ from core.errors import UserError
 from jobs.doctor.found import Found, address, ok, warn
 from jobs.doctor.store import TIMEOUT_SECONDS
 from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
+from jobs.evaluator.questions import Health
 from jobs.ledger.owner import is_gone
 from jobs.ledger.schema import job as table
 from jobs.settings import Settings
@@ -64,7 +65,8 @@ def page(settings: Settings, processes: Sequence[Alive]) -> Found:
 def evaluator(settings: Settings, processes: Sequence[Alive]) -> Found:
     """Whether it answers."""
     try:
-        return ok(f"Process {EvaluatorClient(settings, TIMEOUT_SECONDS).health()['pid']} answers.")
+        health = EvaluatorClient(settings, TIMEOUT_SECONDS).ask(Health())
+        return ok(f"Process {health.pid} answers.")
     except EvaluatorUnavailable as error:
         pids = [str(process.pid) for process in processes if process.role == "evaluator"]
         if pids:

@@ -1,16 +1,15 @@
 """Asking the evaluator. Imports no torch; every mistake of a user comes back as a `UserError`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from core.errors import UserError
-from core.results.estimate import Footprint
-from core.results.records import Mixing
 from jobs.evaluator.catalogue import catalogue_path
+from jobs.evaluator.questions import A, Catalogue, Check, CheckCombination, Question
 from jobs.settings import Settings
 
 _STARTING = (
@@ -37,15 +36,23 @@ def checked_socket(settings: Settings) -> Path:
 
 
 class EvaluatorClient:
-    """One method for each thing the evaluator can do. Safe to use from any thread."""
+    """Asks the questions of `jobs.evaluator.questions`. Safe to use from any thread."""
 
     def __init__(self, settings: Settings, timeout_seconds: float = 600.0) -> None:
         self._settings = settings
         self._timeout = httpx.Timeout(timeout_seconds, connect=2.0)
 
-    def health(self) -> dict[str, Any]:
-        """`{"ready": true, "pid"}` as soon as it can answer the rest."""
-        return self._get("/health")
+    def ask(self, question: Question[A]) -> A:
+        """The answer to a question.
+
+        Raises `EvaluatorUnavailable` when nobody answers, and `UserError` with the evaluator's own
+        sentence for a mistake in what was asked.
+        """
+        response = self._send(f"/{question.name()}", question.model_dump_json().encode())
+        if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+            raise UserError(response.json()["error"])
+        response.raise_for_status()
+        return question.decode(response.content)
 
     def catalogue(self) -> dict[str, Any]:
         """Methods, models and knobs; at once when this home has them from before."""
@@ -53,81 +60,18 @@ class EvaluatorClient:
         try:
             catalogue: dict[str, Any] = json.loads(kept.read_text("utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
-            return self._get("/catalogue")
+            return self.ask(Catalogue())
         return catalogue
 
     def check(self, config: dict[str, Any]) -> dict[str, Any]:
         """The config with every knob of its method spelled out."""
-        answer: dict[str, Any] = self._post("/check", {"config": config})["config"]
-        return answer
+        return self.ask(Check(config=config))
 
     def check_combination(self, method: str, run_ids: Sequence[str]) -> dict[str, Any]:
         """The config of a combination of finished runs, which fit each other."""
-        question = {"method": method, "runs": list(run_ids)}
-        answer: dict[str, Any] = self._post("/check-combination", question)["config"]
-        return answer
+        return self.ask(CheckCombination(method=method, run_ids=tuple(run_ids)))
 
-    def zero_shot(
-        self,
-        data: Path,
-        model: str = "embedded",
-        templates: str | Sequence[str] = "dataset",
-        names: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        """What plain CLIP scores on every image of a data set, or would under other class names."""
-        asked = {"names": dict(names)} if names else {}
-        return self._post("/zero-shot", {**_about(data, model, templates), **asked})
-
-    def shots(self, data: Path, model: str, templates: str | Sequence[str]) -> dict[str, Any]:
-        """The shots curve of plain CLIP on a data set, and what to label next."""
-        return self._post("/shots", _about(data, model, templates))
-
-    def cross_validate(
-        self, data: Path, model: str, templates: str | Sequence[str], method: str
-    ) -> dict[str, Any]:
-        """A method on frozen features, measured over all images in folds."""
-        return self._post("/cross-validate", {**_about(data, model, templates), "method": method})
-
-    def prototypes(self, data: Path, model: str, templates: str | Sequence[str]) -> dict[str, Any]:
-        """Where the spurious prototypes of some prompts lie before any training."""
-        return self._post("/prototypes", _about(data, model, templates))
-
-    def footprint(self, model: str) -> Footprint:
-        """What an image costs a model on this device."""
-        return Footprint(**self._post("/footprint", {"model": model}))
-
-    def measure(self, run_id: str, mixing: Mixing) -> dict[str, Any]:
-        """A finished run under any mixing on all of its domains; kept in the run's folder."""
-        return self._post("/measure", _under(run_id, mixing))
-
-    def inspect(self, run_id: str, mixing: Mixing) -> dict[str, Any]:
-        """What a finished run says of every image it measured, at its ends and under a mixing."""
-        return self._post("/inspect", _under(run_id, mixing))
-
-    def feature_space(self, run_id: str, alpha: float) -> dict[str, Any]:
-        """Where the images of a finished run lie for zero-shot CLIP and at α."""
-        return self._post("/feature-space", _under(run_id, Mixing.wise(alpha)))
-
-    def correct_templates(self, run_id: str, excluded: Sequence[str] | None) -> dict[str, Any]:
-        """The spurious prototypes of a finished run, and without the excluded templates."""
-        asked = None if excluded is None else list(excluded)
-        return self._post("/correct-templates", {"run": run_id, "excluded": asked})
-
-    def predict(self, run_id: str, mixing: Mixing, image: Path) -> dict[str, Any]:
-        """What zero-shot, the mixing and the tuned model say about one image."""
-        return self._post("/predict", {**_under(run_id, mixing), "image": str(image)})
-
-    def export(self, run_id: str, mixing: Mixing, format: str = "open_clip") -> dict[str, Any]:
-        """Write a finished run under a mixing for another program."""
-        return self._post("/export", {**_under(run_id, mixing), "format": format})
-
-    def _get(self, route: str) -> dict[str, Any]:
-        return self._ask("GET", route, None)
-
-    def _post(self, route: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._ask("POST", route, body)
-
-    def _ask(self, verb: str, route: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _send(self, route: str, body: bytes) -> httpx.Response:
         socket = checked_socket(self._settings)
         if not socket.exists():  # httpcore would leave its own end open for the garbage collector
             raise EvaluatorUnavailable(_STARTING)
@@ -138,25 +82,12 @@ class EvaluatorClient:
                 base_url="http://evaluator",
                 timeout=self._timeout,
             ) as client:
-                response = client.request(verb, route, json=body)
+                return client.post(
+                    route, content=body, headers={"content-type": "application/json"}
+                )
         except httpx.TimeoutException:
             raise EvaluatorUnavailable(
                 f"The evaluator did not answer within {self._timeout.read:g} seconds. Try again."
             ) from None
         except httpx.TransportError:
             raise EvaluatorUnavailable(_STARTING) from None
-        if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-            raise UserError(response.json()["error"])
-        response.raise_for_status()
-        answer: dict[str, Any] = response.json()
-        return answer
-
-
-def _about(data: Path, model: str, templates: str | Sequence[str]) -> dict[str, Any]:
-    """A question about a data set as a model sees it, with a template set or one's own."""
-    prompts = templates if isinstance(templates, str) else list(templates)
-    return {"data": str(data), "model": model, "templates": prompts}
-
-
-def _under(run_id: str, mixing: Mixing) -> dict[str, Any]:
-    return {"run": run_id, "mixing": mixing.model_dump()}

@@ -2,17 +2,16 @@
 
 import hashlib
 import json
+import os
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from pydantic import BaseModel
 from torch import nn
 
 import core
@@ -31,9 +30,13 @@ from core.models.array_cache import ArrayCache
 from core.models.clip import ClipModel
 from core.models.names import absolute, files_of
 from core.models.precision import choose_device, choose_precision
+from core.results.correction import Correction
+from core.results.estimate import Footprint
 from core.results.formats import DOCUMENTS, FORMATS
-from core.results.records import Mixing, RunConfig, write_json
+from core.results.inspection import Inspection
+from core.results.records import RunConfig, write_json
 from core.results.runs import RunFolder
+from core.results.space import FeatureSpace
 from core.results.standing import FINE_TUNED, ZERO_SHOT
 from core.run import combine, pipeline
 from core.run.cross_validation import USUAL, cross_validate, is_quick
@@ -43,6 +46,8 @@ from core.run.protocols import Encoder, measure_shots
 from core.run.prototypes import preview_prototypes
 from core.run.zero_shot import measure_zero_shot, named
 from core.training.footprint import measure_footprint
+from jobs.evaluator import questions as q
+from jobs.evaluator.questions import A, Question
 from jobs.evaluator.shelf import Shelf
 from jobs.naming import with_run_folders
 from jobs.settings import Settings
@@ -57,18 +62,46 @@ SHOTS = 1
 """The same for the shots curve."""
 
 
+Handler = Callable[[Any, Any], A]
+HANDLERS: dict[type[Question[Any]], Handler[Any]] = {}
+"""What answers each question: a method of `Evaluator`."""
+
+
+def answers(kind: type[Question[A]]) -> Callable[[Handler[A]], Handler[A]]:
+    """Mark a method of `Evaluator` as what answers questions of a kind."""
+
+    def register(handler: Handler[A]) -> Handler[A]:
+        if kind in HANDLERS:
+            raise TypeError(f"{kind.__name__} has two handlers.")
+        HANDLERS[kind] = handler
+        return handler
+
+    return register
+
+
 class Evaluator:
-    """Answers with JSON. Every mistake of a user is a `UserError`."""
+    """Answers the questions, one method each. Every mistake of a user is a `UserError`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._models: Shelf[ClipModel] = Shelf(MODELS_KEPT)
         self._runs: Shelf[FinishedRun] = Shelf(RUNS_KEPT)
-        self._looks: Shelf[dict[str, Any]] = Shelf(LOOKS_KEPT)
-        self._zero_shots: Shelf[dict[str, Any]] = Shelf(ANSWERS_KEPT)
-        self._shots: Shelf[dict[str, Any]] = Shelf(ANSWERS_KEPT)
+        self._looks: Shelf[Any] = Shelf(LOOKS_KEPT)
+        self._zero_shots: Shelf[Any] = Shelf(ANSWERS_KEPT)
+        self._shots: Shelf[Any] = Shelf(ANSWERS_KEPT)
 
-    def catalogue(self) -> dict[str, Any]:
+    def answer(self, question: Question[A]) -> A:
+        """The answer to any question."""
+        answered: A = HANDLERS[type(question)](self, question)
+        return answered
+
+    @answers(q.Health)
+    def health(self, _question: q.Health) -> q.Ready:
+        """It can answer as soon as it is there."""
+        return q.Ready(os.getpid())
+
+    @answers(q.Catalogue)
+    def catalogue(self, _question: q.Catalogue) -> dict[str, Any]:
         """Every method and model with its knobs, the template sets, and the device there is."""
         return {
             "methods": methods(),
@@ -80,9 +113,10 @@ class Evaluator:
             "device": describe_device(),
         }
 
-    def check(self, config: dict[str, Any]) -> dict[str, Any]:
+    @answers(q.Check)
+    def check(self, question: q.Check) -> dict[str, Any]:
         """The config with every knob of its method spelled out."""
-        asked = RunConfig.parse(config, "run")
+        asked = RunConfig.parse(question.config, "run")
         asked = asked.model_copy(update={"model": absolute(asked.model)})
         knobs = find(asked.method).Params.knobs()
         asked = with_run_folders(asked, knobs, self._settings)
@@ -95,61 +129,53 @@ class Evaluator:
             return None
         return open_dataset(data, self._settings.cache).templates
 
-    def check_combination(self, method: str, runs: Sequence[str]) -> dict[str, Any]:
+    @answers(q.CheckCombination)
+    def check_combination(self, question: q.CheckCombination) -> dict[str, Any]:
         """The config of a combination of finished runs, which fit each other."""
-        folders = [self._run_folder(run).path for run in runs]
-        return combine.ask(method, folders, {}).model_dump(mode="json")
+        folders = [self._run_folder(run_id).path for run_id in question.run_ids]
+        return combine.ask(question.method, folders, {}).model_dump(mode="json")
 
-    def zero_shot(
-        self,
-        data: Path,
-        model: str,
-        templates: str | tuple[str, ...],
-        names: dict[str, str] | None = None,
-    ) -> dict[str, Any]:
+    @answers(q.MeasureZeroShot)
+    def zero_shot(self, question: q.MeasureZeroShot) -> dict[str, Any]:
         """What plain CLIP scores on every image of a data set, or would under other class `names`.
 
         The same question is answered once.
         """
-        dataset = named(open_dataset(data, self._settings.cache), names or {})
-        prompts = resolve_templates(templates, dataset.templates)
-        key = _fingerprint(dataset, model, prompts)
+        data, model, templates = question.data, question.model, question.templates
+        names, cache = question.names or {}, self._settings.cache
+        dataset = named(open_dataset(data, cache), names)
+        key = _fingerprint(dataset, model, resolve_templates(templates, dataset.templates))
 
         def score() -> dict[str, Any]:
             with self._model(model) as clip:
-                return measure_zero_shot(data, model, templates, self._settings.cache, clip, names)
+                return measure_zero_shot(data, model, templates, cache, clip, names)
 
-        kept = self._settings.cache / f"zero-shot-{key}.json"
-        with self._zero_shots.borrow(key, lambda: _read_or_make(kept, score)) as answer:
-            return answer
+        return self._once(self._zero_shots, f"zero-shot-{key}", question, score)
 
-    def shots(self, data: Path, model: str, templates: str | tuple[str, ...]) -> dict[str, Any]:
+    @answers(q.MeasureShots)
+    def shots(self, question: q.MeasureShots) -> dict[str, Any]:
         """The shots curve of plain CLIP on a data set, and what to label next.
 
         The same question is answered once.
         """
-        dataset = open_dataset(data, self._settings.cache)
-        key = _fingerprint(dataset, model, resolve_templates(templates, dataset.templates))
+        data, model, templates = question.data, question.model, question.templates
 
         def measure() -> dict[str, Any]:
             with self._model(model) as clip:
                 encoder = Encoder(model, clip, clip.frozen)
                 return measure_shots(encoder, data, ShotsPlan(), self._settings.cache, templates)
 
-        kept = self._settings.cache / f"shots-{SHOTS}-{key}.json"
-        with self._shots.borrow(key, lambda: _read_or_make(kept, measure)) as answer:
-            return answer
+        key = f"shots-{SHOTS}-{self._key(question)}"
+        return self._once(self._shots, key, question, measure)
 
-    def cross_validate(
-        self, data: Path, model: str, templates: str | tuple[str, ...], method: str
-    ) -> dict[str, Any]:
+    @answers(q.CrossValidate)
+    def cross_validate(self, question: q.CrossValidate) -> dict[str, Any]:
         """A method on frozen features, measured over all images in folds.
 
         The same question is answered once.
         """
-        dataset = open_dataset(data, self._settings.cache)
-        asked = _fingerprint(dataset, model, resolve_templates(templates, dataset.templates))
-        key = f"folds-{method}-{asked}"
+        data, model, templates = question.data, question.model, question.templates
+        method = question.method
 
         def measure() -> dict[str, Any]:
             with self._model(model) as clip:
@@ -157,56 +183,64 @@ class Evaluator:
                     data, method, model, templates, cache=self._settings.cache, clip=clip
                 )
 
-        kept = self._settings.cache / f"{key}.json"
-        with self._shots.borrow(key, lambda: _read_or_make(kept, measure)) as answer:
-            return answer
+        key = f"folds-{method}-{self._key(question)}"
+        return self._once(self._shots, key, question, measure)
 
-    def prototypes(
-        self, data: Path, model: str, templates: str | tuple[str, ...]
-    ) -> dict[str, Any]:
+    @answers(q.PreviewPrototypes)
+    def prototypes(self, question: q.PreviewPrototypes) -> dict[str, Any]:
         """Where the spurious prototypes of some prompts lie before any training."""
-        with self._model(model) as clip:
-            return preview_prototypes(clip, data, templates, self._settings.cache)
+        with self._model(question.model) as clip:
+            return preview_prototypes(clip, question.data, question.templates, self._settings.cache)
 
-    def footprint(self, model: str) -> dict[str, Any]:
+    @answers(q.MeasureFootprint)
+    def footprint(self, question: q.MeasureFootprint) -> Footprint:
         """What an image costs a model on this device; measured once for the model as it is."""
-        with self._model(model) as clip:
-            question = f"{clip.fingerprint} {clip.precision.describe()} {describe_device()}"
-            key = hashlib.sha256(question.encode()).hexdigest()[:32]
+        with self._model(question.model) as clip:
+            asked = f"{clip.fingerprint} {clip.precision.describe()} {describe_device()}"
+            key = hashlib.sha256(asked.encode()).hexdigest()[:32]
             kept = self._settings.cache / f"footprint-{key}.json"
-            return _read_or_make(kept, lambda: asdict(measure_footprint(clip)))
+            return _read_or_make(kept, question, lambda: measure_footprint(clip))
 
-    def measure(self, run: str, mixing: Mixing) -> dict[str, Any]:
+    @answers(q.Measure)
+    def measure(self, question: q.Measure) -> dict[str, Any]:
         """A finished run under any mixing on all of its domains, and against zero-shot; kept in
         the run's folder.
         """
+        run_id, mixing = question.run_id, question.mixing
         started = time.perf_counter()
-        with self._runs.borrow(run, lambda: self._open(run)) as finished:
+        with self._run(run_id) as finished:
             found = finished.measure_by_hand(mixing)
         seconds = round(time.perf_counter() - started, 3)
         return {**found.model_dump(mode="json"), "alpha": mixing.alpha, "seconds": seconds}
 
-    def inspect(self, run: str, mixing: Mixing) -> dict[str, Any]:
+    @answers(q.Inspect)
+    def inspect(self, question: q.Inspect) -> Inspection:
         """What a finished run says of every image it measured, at its ends and under a mixing."""
-        question = [mixing.model_dump()]
-        return self._look(run, "inspection", question, lambda opened: opened.inspect(mixing))
+        mixing = question.mixing
+        asked = [mixing.model_dump()]
+        return self._look(question, "inspection", asked, lambda run: run.inspect(mixing))
 
-    def feature_space(self, run: str, alpha: float) -> dict[str, Any]:
+    @answers(q.MapFeatures)
+    def feature_space(self, question: q.MapFeatures) -> FeatureSpace:
         """Where the images of a finished run lie for zero-shot CLIP and at α."""
-        return self._look(run, "space", [alpha], lambda opened: opened.feature_space(alpha))
+        alpha = question.alpha
+        return self._look(question, "space", [alpha], lambda run: run.feature_space(alpha))
 
-    def correct_templates(self, run: str, excluded: Sequence[str] | None) -> dict[str, Any]:
+    @answers(q.CorrectTemplates)
+    def correct_templates(self, question: q.CorrectTemplates) -> Correction:
         """The spurious prototypes of a finished run, and without the excluded templates."""
-        asked = None if excluded is None else sorted(excluded)
-        return self._look(run, "templates", [asked], lambda r: r.correct_templates(asked))
+        asked = None if question.excluded is None else sorted(question.excluded)
+        return self._look(question, "templates", [asked], lambda run: run.correct_templates(asked))
 
-    def predict(self, run: str, mixing: Mixing, image: Path) -> dict[str, Any]:
+    @answers(q.Predict)
+    def predict(self, question: q.Predict) -> dict[str, Any]:
         """What zero-shot, the mixing and the tuned model say about one image; how familiar it is,
         and where the mixed weights looked.
         """
+        mixing, image = question.mixing, question.image
         columns = dict.fromkeys((ZERO_SHOT, mixing, FINE_TUNED))
         names = {ZERO_SHOT: "zero-shot", FINE_TUNED: "fine-tuned"}
-        with self._runs.borrow(run, lambda: self._open(run)) as finished:
+        with self._run(question.run_id) as finished:
             answers = {how: finished.predict([image], how)[0] for how in columns}
             look = finished.look(image, mixing.alpha)
         gate = {name: answers[mixing][name] for name in ("familiarity", "tuned_share")}
@@ -219,17 +253,19 @@ class Evaluator:
             ],
         }
 
-    def export(self, run: str, mixing: Mixing, format: str) -> dict[str, Any]:
+    @answers(q.Export)
+    def export(self, question: q.Export) -> dict[str, Any]:
         """Write a finished run for another program: a folder, and one file to download."""
+        run_id, mixing, format = question.run_id, question.mixing, question.format
         if format not in FORMATS:
             raise unknown("format", format, FORMATS)
         steady = "-steady" if mixing.kind == "steady" and format in DOCUMENTS else ""
-        name = f"{run}-{format}-alpha-{mixing.alpha:g}{steady}"
-        out = self._settings.home / "exports" / run / name
+        name = f"{run_id}-{format}-alpha-{mixing.alpha:g}{steady}"
+        out = self._settings.home / "exports" / run_id / name
         if format in DOCUMENTS:
-            exported = write_document(format, self._run_folder(run), mixing, out)
+            exported = write_document(format, self._run_folder(run_id), mixing, out)
         else:
-            with self._runs.borrow(run, lambda: self._open(run)) as finished:
+            with self._run(run_id) as finished:
                 exported = finished.export(format, mixing, out)
         packed = _pack(out)
         return {
@@ -241,20 +277,34 @@ class Evaluator:
         }
 
     def _look(
-        self, run: str, what: str, question: list[Any], ask: Callable[[FinishedRun], BaseModel]
-    ) -> dict[str, Any]:
+        self, question: q.OfRun[A], what: str, asked: list[Any], ask: Callable[[FinishedRun], A]
+    ) -> A:
         """The answer of a finished run, kept: the same question is answered once."""
-        record = self._run_folder(run).record().model_dump_json()
-        told = json.dumps([LOOK, core.__version__, record, question])
+        record = self._run_folder(question.run_id).record().model_dump_json()
+        told = json.dumps([LOOK, core.__version__, record, asked])
         key = f"{what}-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
-        def look() -> dict[str, Any]:
-            with self._runs.borrow(run, lambda: self._open(run)) as finished:
-                return ask(finished).model_dump(mode="json")
+        def look() -> A:
+            with self._run(question.run_id) as finished:
+                return ask(finished)
 
+        return self._once(self._looks, key, question, look)
+
+    def _once(self, shelf: Shelf[Any], key: str, question: Question[A], make: Callable[[], A]) -> A:
+        """The answer under a key: from memory, from its file in the cache, or made now."""
         kept = self._settings.cache / f"{key}.json"
-        with self._looks.borrow(key, lambda: _read_or_make(kept, look)) as answer:
-            return answer
+        with shelf.borrow(key, lambda: _read_or_make(kept, question, make)) as answer:
+            found: A = answer
+            return found
+
+    def _key(self, question: q.OfData[Any]) -> str:
+        """Of everything that an answer about a data set depends on."""
+        dataset = open_dataset(question.data, self._settings.cache)
+        prompts = resolve_templates(question.templates, dataset.templates)
+        return _fingerprint(dataset, question.model, prompts)
+
+    def _run(self, run_id: str) -> AbstractContextManager[FinishedRun]:
+        return self._runs.borrow(run_id, lambda: self._open(run_id))
 
     def _model(self, model: str) -> AbstractContextManager[ClipModel]:
         """The model, loaded; again when its files have changed."""
@@ -309,12 +359,11 @@ def _fingerprint(dataset: Dataset, model: str, templates: tuple[str, ...]) -> st
     return hashlib.sha256(json.dumps(question).encode()).hexdigest()[:32]
 
 
-def _read_or_make(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _read_or_make(path: Path, question: Question[A], make: Callable[[], A]) -> A:
     if path.exists():
-        answer: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return answer
+        return question.decode(path.read_bytes())
     answer = make()
-    write_json(path, answer)
+    write_json(path, question.to_json(answer))
     return answer
 
 

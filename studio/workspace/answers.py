@@ -1,6 +1,6 @@
 """What a visitor asks that takes a while: answered in the background, and remembered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +9,23 @@ from core.data.health import Finding, HealthReport, check
 from core.data.health.mislabels import mislabels
 from core.data.health.names import unseen_by
 from core.errors import UserError, unknown
-from core.results.correction import Correction
 from core.results.formats import FORMATS
-from core.results.inspection import Inspection
 from core.results.records import Mixing
-from core.results.space import FeatureSpace
+from jobs.evaluator.questions import (
+    A,
+    CorrectTemplates,
+    CrossValidate,
+    Export,
+    Inspect,
+    MapFeatures,
+    Measure,
+    MeasureFootprint,
+    MeasureShots,
+    MeasureZeroShot,
+    Predict,
+    PreviewPrototypes,
+    Question,
+)
 from studio.workspace import words
 from studio.workspace.background import Answer
 
@@ -45,18 +57,17 @@ class Answers:
         key, path = self.zero_shot_key(data_id), self.mine.data.path(data_id)
         if templates is not None:
             key = (*key[:4], templates)
-        evaluator = self.mine.studio.evaluator
-        return self._ask(key, lambda: evaluator.zero_shot(path, model=key[3], templates=key[4]))
+        return self._ask(key, MeasureZeroShot(data=path, model=key[3], templates=key[4]))
 
     def zero_shot_named(self, data_id: str, names: Mapping[str, str]) -> Answer:
         """The same with these names for some class folders."""
         dataset = self.mine.data.open(data_id).dataset
         if names.items() <= dict(zip(dataset.classes, dataset.names, strict=True)).items():
             return self.zero_shot(data_id)
-        path, evaluator = self.mine.data.path(data_id), self.mine.studio.evaluator
+        path, model, templates = self.mine.data.path(data_id), *self.zero_shot_key(data_id)[3:]
         key = (*self.zero_shot_key(data_id), tuple(sorted(names.items())))
         return self._ask(
-            key, lambda: evaluator.zero_shot(path, model=key[3], templates=key[4], names=names)
+            key, MeasureZeroShot(data=path, model=model, templates=templates, names=dict(names))
         )
 
     def gains_by_names(self, data_id: str) -> dict[str, tuple[Answer, Answer]]:
@@ -92,8 +103,7 @@ class Answers:
         key = ("prototypes", data_id, self.mine.data.open(data_id).version, model, templates)
         if not wanted:
             return self.mine.studio.background.known(key) or Answer("waiting")
-        evaluator = self.mine.studio.evaluator
-        return self._ask(key, lambda: evaluator.prototypes(path, model, templates))
+        return self._ask(key, PreviewPrototypes(data=path, model=model, templates=templates))
 
     def shots(self, data_id: str, config: Mapping[str, Any], wanted: bool = False) -> Answer | None:
         """The shots curve without training, with the model and prompts of a run's config.
@@ -105,8 +115,7 @@ class Answers:
         key = ("shots", data_id, opened.version, model, templates)
         if not wanted:
             return self._known(key)
-        evaluator = self.mine.studio.evaluator
-        return self._ask_again(key, lambda: evaluator.shots(path, model, templates))
+        return self._ask_again(key, MeasureShots(data=path, model=model, templates=templates))
 
     def cross_validated(self, data_id: str, method: str, wanted: bool = False) -> Answer | None:
         """A method on frozen features, measured over all images with the model and prompts of the
@@ -118,9 +127,8 @@ class Answers:
         key = ("folds", data_id, opened.version, model, templates, method)
         if not wanted:
             return self._known(key)
-        evaluator = self.mine.studio.evaluator
         return self._ask_again(
-            key, lambda: evaluator.cross_validate(path, model, templates, method)
+            key, CrossValidate(data=path, model=model, templates=templates, method=method)
         )
 
     def footprint(self, data_id: str, wanted: bool) -> Answer:
@@ -132,15 +140,14 @@ class Answers:
         key = ("footprint", model)
         if not wanted:
             return self.mine.studio.background.known(key) or Answer("waiting")
-        return self._ask(key, lambda: self.mine.studio.evaluator.footprint(model))
+        return self._ask(key, MeasureFootprint(model=model))
 
     def health(self, data_id: str) -> Answer:
         """The findings about a data set: every image is decoded, which takes a while."""
         opened = self.mine.data.open(data_id)
-        return self._ask(
+        return self._work(
             ("health", data_id, opened.version),
             lambda: check(opened.dataset, self.mine.studio.uploads.glance),
-            here=True,
         )
 
     def findings(self, data_id: str) -> tuple[Finding, ...]:
@@ -160,9 +167,9 @@ class Answers:
         self.mine.runs.folder(run_id)
         if kind not in FORMATS:
             raise unknown("format", kind, FORMATS)
-        evaluator, mixing = self.mine.studio.evaluator, self.mine.runs.to_export(run_id, kind)
+        mixing = self.mine.runs.to_export(run_id, kind)
         key = ("export", run_id, mixing, kind)
-        return self._ask_again(key, lambda: evaluator.export(run_id, mixing, kind))
+        return self._ask_again(key, Export(run_id=run_id, mixing=mixing, format=kind))
 
     def exported(self, run_id: str) -> dict[str, Answer]:
         """The answers of `export` by format, as far as they were asked for."""
@@ -176,10 +183,8 @@ class Answers:
 
     def inspect(self, run_id: str) -> Answer:
         """A run under the chosen mixing, image by image; one that failed is asked again."""
-        evaluator, key = self.mine.studio.evaluator, self._inspection(run_id)
-        return self._ask_again(
-            key, lambda: Inspection.model_validate(evaluator.inspect(run_id, key[-1]))
-        )
+        key = self._inspection(run_id)
+        return self._ask_again(key, Inspect(run_id=run_id, mixing=key[-1]))
 
     def inspected(self, run_id: str) -> Answer | None:
         """The answer of `inspect`, if it was ever asked for."""
@@ -187,10 +192,8 @@ class Answers:
 
     def map_features(self, run_id: str) -> Answer:
         """The feature space of a run at the chosen α; one that failed is asked again."""
-        evaluator, key = self.mine.studio.evaluator, self._map(run_id)
-        return self._ask_again(
-            key, lambda: FeatureSpace.model_validate(evaluator.feature_space(run_id, key[-1]))
-        )
+        key = self._map(run_id)
+        return self._ask_again(key, MapFeatures(run_id=run_id, alpha=key[-1]))
 
     def mapped(self, run_id: str) -> Answer | None:
         """The answer of `map_features`, if it was ever asked for."""
@@ -201,10 +204,8 @@ class Answers:
         None excludes what the run did.
         """
         self.mine.runs.folder(run_id)
-        evaluator = self.mine.studio.evaluator
         return self._ask_again(
-            ("templates", run_id, excluded),
-            lambda: Correction.model_validate(evaluator.correct_templates(run_id, excluded)),
+            ("templates", run_id, excluded), CorrectTemplates(run_id=run_id, excluded=excluded)
         )
 
     def corrected(self, run_id: str, excluded: Excluded) -> Answer | None:
@@ -229,7 +230,7 @@ class Answers:
 
             return compare_runs(folders)
 
-        return self._ask(_comparison(run_ids), compare, here=True)
+        return self._work(_comparison(run_ids), compare)
 
     def compare_again(self, run_ids: Sequence[str]) -> None:
         """Forget a comparison that failed."""
@@ -241,10 +242,7 @@ class Answers:
         """A run under a mixing, which becomes the chosen one."""
         self.mine.runs.folder(run_id)
         self.mine.runs.choose(run_id, mixing, chosen_on)
-        evaluator = self.mine.studio.evaluator
-        return self.mine.studio.background.patiently(
-            lambda: evaluator.measure(run_id, mixing), patience_seconds
-        )
+        return self._ask_now(Measure(run_id=run_id, mixing=mixing), patience_seconds)
 
     def predict(self, run_id: str, file_id: str, patience_seconds: float) -> dict[str, Any]:
         """What zero-shot, the chosen mixing and the tuned weights say about a photo just sent."""
@@ -261,10 +259,8 @@ class Answers:
 
     def _predicted(self, run_id: str, image: Path, patience_seconds: float) -> dict[str, Any]:
         self.mine.runs.folder(run_id)
-        mixing, evaluator = self.mine.runs.mixing(run_id), self.mine.studio.evaluator
-        return self.mine.studio.background.patiently(
-            lambda: evaluator.predict(run_id, mixing, image), patience_seconds
-        )
+        mixing = self.mine.runs.mixing(run_id)
+        return self._ask_now(Predict(run_id=run_id, mixing=mixing, image=image), patience_seconds)
 
     def _inspection(self, run_id: str) -> tuple[str, str, Mixing]:
         """The key of a look at every image under the chosen mixing."""
@@ -276,19 +272,32 @@ class Answers:
         self.mine.runs.folder(run_id)
         return ("space", run_id, self.mine.runs.mixing(run_id).alpha)
 
-    def _known(self, key: Any) -> Answer | None:
+    def _known(self, key: Hashable) -> Answer | None:
         known = self.mine.studio.background.known(key)
         return self._answer(known) if known else None
 
-    def _ask_again(self, key: Any, question: Any) -> Answer:
+    def _ask_again(self, key: Hashable, question: Question[Any]) -> Answer:
         """As `_ask`, but what failed is forgotten first."""
         known = self.mine.studio.background.known(key)
         if known and known.state == "failed":
             self.mine.studio.background.forget(key)
         return self._ask(key, question)
 
-    def _ask(self, key: Any, question: Any, here: bool = False) -> Answer:
-        return self._answer(self.mine.studio.background.ask(key, question, here))
+    def _ask(self, key: Hashable, question: Question[Any]) -> Answer:
+        """The evaluator's answer as far as it is known."""
+        evaluator = self.mine.studio.evaluator
+        return self._answer(self.mine.studio.background.ask(key, lambda: evaluator.ask(question)))
+
+    def _ask_now(self, question: Question[A], patience_seconds: float) -> A:
+        """The evaluator's answer, waited for."""
+        evaluator = self.mine.studio.evaluator
+        return self.mine.studio.background.patiently(
+            lambda: evaluator.ask(question), patience_seconds
+        )
+
+    def _work(self, key: Hashable, work: Callable[[], Any]) -> Answer:
+        """What this process works out itself, as far as it is known."""
+        return self._answer(self.mine.studio.background.ask(key, work, here=True))
 
     def _answer(self, answer: Answer) -> Answer:
         return replace(answer, error=self.mine.spoken(answer.error)) if answer.error else answer

@@ -28,10 +28,20 @@ from core.evaluation.inspection import inspect
 from core.events import Evaluated, Stage, Warned
 from core.methods import catalogue as methods
 from core.models import zoo
-from core.results.inspection import COLUMNS
+from core.results.inspection import COLUMNS, Inspection
 from core.results.records import RunConfig, RunRecord, Selection
 from core.results.runs import EventLog
 from core.run.pipeline import complete
+from jobs.evaluator.questions import (
+    A,
+    Inspect,
+    Measure,
+    MeasureShots,
+    MeasureZeroShot,
+    Predict,
+    PreviewPrototypes,
+    Question,
+)
 from jobs.ledger import Ledger
 from jobs.ledger.workspaces import Workspaces
 from jobs.settings import Settings
@@ -47,7 +57,7 @@ class Evaluator:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.asked: list[tuple[Any, ...]] = []
+        self.asked: list[Question[Any]] = []
 
     def catalogue(self) -> dict[str, Any]:
         device = {"name": "a processor", "kind": "cpu", "bf16": False}
@@ -57,45 +67,36 @@ class Evaluator:
     def check(self, config: dict[str, Any]) -> dict[str, Any]:
         return complete(RunConfig.parse(config, "run")).model_dump(mode="json")
 
-    def zero_shot(self, *asked: Any, **more: Any) -> dict[str, Any]:
-        return {"evaluation": ZERO.model_dump(mode="json"), "hits": {}, "id_per_class": {}}
-
-    def prototypes(self, *asked: Any) -> dict[str, Any]:
-        return {"templates": [], "centres": [], "trail": []}
-
-    def shots(self, *asked: Any) -> dict[str, Any]:
-        self.asked.append(asked)
-        found = {"encoder": "embedded", "plan": {"seeds": 1}, "sizes": {}, "domains": {}}
-        return {**found, "advice": []}
-
-    def measure(self, run_id: str, alpha: float) -> dict[str, Any]:
-        self.asked.append((run_id, alpha))
-        return {"evaluation": TUNED.model_dump(mode="json"), "seconds": 0.1}
-
-    def inspect(self, run_id: str, alpha: float) -> dict[str, Any]:
-        """All of a run's first training image: what it says does not matter here."""
-        self.asked.append((run_id, alpha))
-        data = open_dataset(Path(self.settings.run_folder(run_id).config().data))
-        measured = {"test": data.domains[0].items[:1]}
-        answers = {column: {"test": np.array([[1.0, 0.0]])} for column in COLUMNS}
-        found = inspect(alpha, (data.classes, data.names), measured, answers)
-        return found.model_dump(mode="json")
-
-    def feature_space(self, *asked: Any) -> dict[str, Any]:
-        raise AssertionError("not asked for in these tests")
-
-    def correct_templates(self, *asked: Any) -> dict[str, Any]:
-        raise AssertionError("not asked for in these tests")
-
-    def predict(self, run_id: str, alpha: float, image: Path) -> dict[str, Any]:
-        self.asked.append((run_id, image))
-        return {"columns": []}
-
     def check_combination(self, *asked: Any) -> dict[str, Any]:
         raise AssertionError("not asked for in these tests")
 
-    def export(self, *asked: Any) -> dict[str, Any]:
-        raise AssertionError("not asked for in these tests")
+    def ask(self, question: Question[A]) -> A:
+        match question:
+            case MeasureZeroShot():
+                return {"evaluation": ZERO.model_dump(mode="json"), "hits": {}, "id_per_class": {}}
+            case PreviewPrototypes():
+                return {"templates": [], "centres": [], "trail": []}
+            case MeasureShots():
+                self.asked.append(question)
+                found = {"encoder": "embedded", "plan": {"seeds": 1}, "sizes": {}, "domains": {}}
+                return {**found, "advice": []}
+            case Measure():
+                self.asked.append(question)
+                return {"evaluation": TUNED.model_dump(mode="json"), "seconds": 0.1}
+            case Inspect():
+                self.asked.append(question)
+                return self.inspect(question)
+            case Predict():
+                self.asked.append(question)
+                return {"columns": []}
+        raise AssertionError(f"{question.name()} is not asked for in these tests")
+
+    def inspect(self, question: Inspect) -> Inspection:
+        """All of a run's first training image: what it says does not matter here."""
+        data = open_dataset(Path(self.settings.run_folder(question.run_id).config().data))
+        measured = {"test": data.domains[0].items[:1]}
+        answers = {column: {"test": np.array([[1.0, 0.0]])} for column in COLUMNS}
+        return inspect(question.mixing, (data.classes, data.names), measured, answers)
 
 
 @dataclass

@@ -1,18 +1,38 @@
 """A real evaluator process, asked over its socket."""
 
 import json
+import math
 import socket
+import struct
 import subprocess
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from core.errors import UserError
+from core.results.estimate import Footprint
 from core.results.records import Mixing
 from core.results.runs import RunFolder
 from jobs.evaluator import server
 from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
+from jobs.evaluator.questions import (
+    QUESTIONS,
+    CorrectTemplates,
+    Export,
+    Health,
+    Inspect,
+    MapFeatures,
+    Measure,
+    MeasureFootprint,
+    MeasureShots,
+    MeasureZeroShot,
+    Predict,
+    PreviewPrototypes,
+    answer_type,
+)
 from jobs.evaluator.shelf import Shelf
 from jobs.process.interpreter import command, environment
 from jobs.settings import Settings
@@ -38,7 +58,7 @@ def evaluator(home):
 
     def answers() -> bool:
         try:
-            return client.health()["ready"]
+            return client.ask(Health()).pid == process.pid
         except EvaluatorUnavailable:
             return False
 
@@ -50,13 +70,13 @@ def evaluator(home):
 
 def test_without_an_evaluator_the_client_says_so(settings):
     with pytest.raises(EvaluatorUnavailable, match="starting or not running"):
-        EvaluatorClient(settings).health()
+        EvaluatorClient(settings).ask(Health())
 
 
 def test_a_socket_path_that_no_system_allows_is_a_sentence(tmp_path):
     deep = Settings(home=tmp_path / ("x" * 120))
     with pytest.raises(EvaluatorUnavailable, match="Choose a shorter folder"):
-        EvaluatorClient(deep).health()
+        EvaluatorClient(deep).ask(Health())
 
 
 def test_a_combination_is_checked_before_it_is_queued(evaluator):
@@ -115,20 +135,22 @@ def test_a_mistake_comes_back_as_the_same_sentence(evaluator, config, change, se
 
 
 def test_zero_shot_measures_every_image_and_is_kept(evaluator, home, config):
-    answer = evaluator.zero_shot(config.data, model=config.model, templates=["a photo of a {}."])
+    asked = MeasureZeroShot(data=config.data, model=config.model, templates=("a photo of a {}.",))
+    answer = evaluator.ask(asked)
     domains = answer["evaluation"]["domains"]
     assert set(domains) == {"train", "val", "test", "ood/night", "ood/grey"}
     assert domains["train"]["n"] == 18
     assert all(n == 14 for _, n in answer["id_per_class"].values())
     kept = [json.loads(p.read_text("utf-8")) for p in home.cache.glob("zero-shot-*.json")]
     assert kept == [answer]
-    again = evaluator.zero_shot(config.data, model=config.model, templates=["a photo of a {}."])
+    again = evaluator.ask(asked)
     assert again == answer
 
 
 def test_other_names_are_tried_on_the_same_images(evaluator, config):
     def ask(names=None):
-        return evaluator.zero_shot(config.data, config.model, ["a photo of a {}."], names)
+        about = {"data": config.data, "model": config.model, "names": names}
+        return evaluator.ask(MeasureZeroShot(**about, templates=("a photo of a {}.",)))
 
     plain, tried = ask(), ask({"red_fox": "a thing"})
     assert dict(zip(tried["folders"], tried["classes"], strict=True))["red_fox"] == "a thing"
@@ -144,17 +166,23 @@ def test_other_names_are_tried_on_the_same_images(evaluator, config):
 
 def test_prompts_are_measured_and_placed_before_any_training(evaluator, config):
     prompts = ["a photo of a {}.", "a drawing of a {}.", "art of the {}."]
-    found = evaluator.prototypes(config.data, config.model, prompts)
+
+    def ask(templates):
+        return evaluator.ask(
+            PreviewPrototypes(data=config.data, model=config.model, templates=templates)
+        )
+
+    found = ask(prompts)
     assert [row["text"] for row in found["templates"]] == prompts
     assert sum(row["kept"] for row in found["templates"]) == 2, "three quarters at most"
     [look] = found["trail"]
     assert (look["epoch"], len(look["points"]), len(look["classes"])) == (0, 18, 3)
     with pytest.raises(UserError, match="exactly once"):
-        evaluator.prototypes(config.data, config.model, ["a photo", "art of the {}."])
+        ask(["a photo", "art of the {}."])
 
 
 def test_the_shots_curve_is_kept(evaluator, home, config):
-    found = evaluator.shots(config.data, config.model, "dataset")
+    found = evaluator.ask(MeasureShots(data=config.data, model=config.model))
     assert {row["name"] for row in found["advice"]} == {"otter", "snow owl", "red_fox"}
     [kept] = home.cache.glob("shots-*.json")
     assert json.loads(kept.read_text("utf-8")) == found
@@ -163,7 +191,9 @@ def test_the_shots_curve_is_kept(evaluator, home, config):
 def test_a_run_is_measured_at_the_ends_as_its_record_says(evaluator, home):
     record = RunFolder(home.run_folder("a-run").path).record()
     for alpha, label in ((0.0, "zero-shot"), (1.0, "fine-tuned")):
-        measured = evaluator.measure("a-run", Mixing.wise(alpha))["evaluation"]["domains"]
+        measured = evaluator.ask(Measure(run_id="a-run", mixing=Mixing.wise(alpha)))["evaluation"][
+            "domains"
+        ]
         recorded = record.evaluations[label].domains
         assert {n: s["correct"] for n, s in measured.items()} == {
             n: s.correct for n, s in recorded.items()
@@ -175,54 +205,56 @@ def test_what_a_person_sets_by_hand_is_measured_as_the_run_measured_its_own(eval
     record = folder.record()
     for mixing, label in ((record.mixing, "recommended"), (Mixing.wise(1.0), "fine-tuned")):
         for _ in range(2):  # what is the same at every α is kept from the first
-            evaluator.measure("a-run", mixing)
+            evaluator.ask(Measure(run_id="a-run", mixing=mixing))
         found = next(one for one in folder.by_hand() if one.mixing == mixing)
         assert found.changes == record.changes[label]
         assert found.evaluation == record.evaluations[label]
 
 
 def test_a_run_is_inspected_image_by_image_once(evaluator, home):
-    said = evaluator.inspect("a-run", Mixing.wise(0.3))
+    said = evaluator.ask(Inspect(run_id="a-run", mixing=Mixing.wise(0.3)))
     record = RunFolder(home.run_folder("a-run").path).record()
     for column, label in (("zero-shot", "zero-shot"), ("fine-tuned", "fine-tuned")):
         for name, score in record.evaluations[label].domains.items():
-            domain = said["domains"][name]
-            predicted = domain["answers"][column]["predicted"]
-            hits = sum(p == t for p, t in zip(predicted, domain["labels"], strict=True))
-            assert (hits, len(domain["sha256"])) == (score.correct, score.n)
-            assert domain["answers"][column]["plain"]["ece"] == pytest.approx(score.ece, abs=1e-6)
-    assert set(said["temperatures"]) == {"zero-shot", "alpha", "fine-tuned"}
+            domain = said.domains[name]
+            predicted = domain.answers[column].predicted
+            hits = sum(p == t for p, t in zip(predicted, domain.labels, strict=True))
+            assert (hits, len(domain.sha256)) == (score.correct, score.n)
+            assert domain.answers[column].plain.ece == pytest.approx(score.ece, abs=1e-6)
+    assert set(said.temperatures) == {"zero-shot", "alpha", "fine-tuned"}
     kept = list(home.cache.glob("inspection-*.json"))
-    assert [json.loads(p.read_text("utf-8")) for p in kept] == [said]
-    assert evaluator.inspect("a-run", Mixing.wise(0.3)) == said
+    assert [json.loads(p.read_text("utf-8")) for p in kept] == [said.model_dump(mode="json")]
+    assert evaluator.ask(Inspect(run_id="a-run", mixing=Mixing.wise(0.3))) == said
     with pytest.raises(UserError, match="alpha must be from 0"):
-        evaluator.inspect("a-run", Mixing.wise(1.5))
+        evaluator.ask(Inspect(run_id="a-run", mixing=Mixing.wise(1.5)))
 
 
 def test_the_feature_space_of_a_run_is_mapped_once(evaluator, home):
-    said = evaluator.feature_space("a-run", 0.3)
-    assert said["measured"] == len(said["labels"]) == len(said["places"]["tsne"]["alpha"])
+    said = evaluator.ask(MapFeatures(run_id="a-run", alpha=0.3))
+    assert said.measured == len(said.labels) == len(said.places["tsne"]["alpha"])
     kept = list(home.cache.glob("space-*.json"))
-    assert [json.loads(p.read_text("utf-8")) for p in kept] == [said]
-    assert evaluator.feature_space("a-run", 0.3) == said
-    evaluator.feature_space("a-run", 0.4)
+    assert [json.loads(p.read_text("utf-8")) for p in kept] == [said.model_dump(mode="json")]
+    assert evaluator.ask(MapFeatures(run_id="a-run", alpha=0.3)) == said
+    evaluator.ask(MapFeatures(run_id="a-run", alpha=0.4))
     assert len(list(home.cache.glob("space-*.json"))) == 2, "the control: another α, another look"
 
 
 def test_templates_are_corrected_again_without_those_that_are_excluded(evaluator):
-    as_it_was = evaluator.correct_templates("a-run", None)
-    assert as_it_was["after"] is None
-    odd = as_it_was["templates"][:2]
-    again = evaluator.correct_templates("a-run", odd)
-    assert again["before"] == as_it_was["before"]
-    assert sorted(again["after"]["excluded"]) == sorted(odd)
+    as_it_was = evaluator.ask(CorrectTemplates(run_id="a-run", excluded=None))
+    assert as_it_was.after is None
+    odd = as_it_was.templates[:2]
+    again = evaluator.ask(CorrectTemplates(run_id="a-run", excluded=odd))
+    assert again.before == as_it_was.before
+    assert sorted(again.after.excluded) == sorted(odd)
     with pytest.raises(UserError, match="excluded_templates: there is no 'a picture'"):
-        evaluator.correct_templates("a-run", ["a picture"])
+        evaluator.ask(CorrectTemplates(run_id="a-run", excluded=["a picture"]))
 
 
 def test_a_photo_is_classified_in_three_columns(evaluator, config):
     image = next(Path(config.data).glob("test/otter/*"))
-    columns = evaluator.predict("a-run", Mixing.wise(0.3), image)["columns"]
+    columns = evaluator.ask(Predict(run_id="a-run", mixing=Mixing.wise(0.3), image=image))[
+        "columns"
+    ]
     assert [column["label"] for column in columns] == ["zero-shot", "α = 0.3", "fine-tuned"]
     for column in columns:
         assert sum(guess["probability"] for guess in column["top"]) == pytest.approx(1, abs=1e-4)
@@ -230,15 +262,17 @@ def test_a_photo_is_classified_in_three_columns(evaluator, config):
 
 def test_a_steady_answer_says_how_familiar_the_photo_looks_and_who_answers(evaluator, config):
     image = next(Path(config.data).glob("train/otter/*"))
-    said = evaluator.predict("a-run", Mixing.steady(0.3), image)
+    said = evaluator.ask(Predict(run_id="a-run", mixing=Mixing.steady(0.3), image=image))
     assert [column["label"] for column in said["columns"]][1] == "α = 0.3, steady"
     assert 0 <= said["gate"]["familiarity"] <= said["gate"]["tuned_share"] <= 1
-    assert evaluator.predict("a-run", Mixing.wise(0.3), image)["gate"] is None
+    assert (
+        evaluator.ask(Predict(run_id="a-run", mixing=Mixing.wise(0.3), image=image))["gate"] is None
+    )
 
 
 def test_a_photo_is_told_how_familiar_it_is_and_where_the_model_looked(evaluator, config):
     known = next(Path(config.data).glob("train/otter/*"))
-    said = evaluator.predict("a-run", Mixing.wise(0.3), known)
+    said = evaluator.ask(Predict(run_id="a-run", mixing=Mixing.wise(0.3), image=known))
     assert said["familiarity"]["similarity"] <= 1 + 1e-6
     assert -1 <= said["familiarity"]["threshold"] <= 1
     lower = said["familiarity"]["similarity"] < said["familiarity"]["threshold"]
@@ -249,7 +283,7 @@ def test_a_photo_is_told_how_familiar_it_is_and_where_the_model_looked(evaluator
 
 
 def test_an_export_is_verified_and_packed(evaluator):
-    exported = evaluator.export("a-run", Mixing.wise(0.3), "open_clip")
+    exported = evaluator.ask(Export(run_id="a-run", mixing=Mixing.wise(0.3), format="open_clip"))
     assert exported["verified"], exported["check"]
     assert Path(exported["path"]).stat().st_size == exported["size_bytes"]
     assert {one["output"] for one in exported["differences"]} == {
@@ -260,7 +294,9 @@ def test_an_export_is_verified_and_packed(evaluator):
 
 
 def test_an_export_with_folders_in_it_is_packed_whole(evaluator):
-    exported = evaluator.export("a-run", Mixing.steady(0.5), "steady-open_clip")
+    exported = evaluator.ask(
+        Export(run_id="a-run", mixing=Mixing.steady(0.5), format="steady-open_clip")
+    )
     assert exported["verified"], exported["check"]
     name = "a-run-steady-open_clip-alpha-0.5"
     assert Path(exported["path"]).name == f"{name}.zip"
@@ -272,14 +308,14 @@ def test_an_export_with_folders_in_it_is_packed_whole(evaluator):
 
 
 def test_a_document_of_one_file_is_downloaded_as_that_file(evaluator):
-    exported = evaluator.export("a-run", Mixing.wise(0.5), "report")
+    exported = evaluator.ask(Export(run_id="a-run", mixing=Mixing.wise(0.5), format="report"))
     assert Path(exported["path"]).name == "a-run-report-alpha-0.5.html"
     assert "<svg" in Path(exported["path"]).read_text("utf-8")
     assert not exported["verified"]
 
 
 def test_a_snippet_names_the_file_that_is_downloaded(evaluator):
-    exported = evaluator.export("a-run", Mixing.wise(0.5), "onnx")
+    exported = evaluator.ask(Export(run_id="a-run", mixing=Mixing.wise(0.5), format="onnx"))
     assert Path(exported["path"]).name == "a-run-onnx-alpha-0.5.onnx"
     assert f'InferenceSession("{exported["path"]}")' in exported["snippet"]
 
@@ -288,14 +324,62 @@ def test_a_snippet_names_the_file_that_is_downloaded(evaluator):
 def test_an_unknown_format_is_refused_before_anything_is_written(evaluator, home, format):
     before = sorted(home.home.rglob("exports/**"))
     with pytest.raises(UserError, match="format: there is no"):
-        evaluator.export("a-run", Mixing.wise(0.5), format)
+        evaluator.ask(Export(run_id="a-run", mixing=Mixing.wise(0.5), format=format))
     assert sorted(home.home.rglob("exports/**")) == before
 
 
 @pytest.mark.parametrize("run", ["../a-run", "no-such-run", ".", ""])
 def test_only_runs_of_this_home_are_opened(evaluator, run):
     with pytest.raises(UserError, match="run: there is no"):
-        evaluator.measure(run, Mixing.wise(0.5))
+        evaluator.ask(Measure(run_id=run, mixing=Mixing.wise(0.5)))
+
+
+def test_every_question_has_exactly_one_handler():
+    from jobs.evaluator import service
+
+    assert set(QUESTIONS) == set(service.HANDLERS)
+    assert len({question.name() for question in QUESTIONS}) == len(QUESTIONS)
+    for question, handler in service.HANDLERS.items():
+        assert vars(service.Evaluator)[handler.__name__] is handler
+        asked, answered = handler.__annotations__.values()
+        assert (asked, TypeAdapter(answered).core_schema) == (
+            question,
+            answer_type(question).core_schema,
+        )
+    with pytest.raises(TypeError, match="Measure has two handlers"):
+        service.answers(Measure)(lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"mixin": 1}, "measure: unknown field: there is no 'mixin'. Did you mean 'mixing'"),
+        ({"run_id": 3}, "measure: run_id must be a valid string, got 3"),
+        ({"mixing": {"kind": "wise", "alpha": 2}}, "mixing.alpha must be less than or equal to 1"),
+        ({"mixing": None}, "measure: mixing must be "),
+    ],
+)
+def test_a_question_with_a_wrong_field_is_refused_with_a_sentence(evaluator, change, sentence):
+    good = Measure(run_id="a-run", mixing=Mixing.wise(0.5))
+    assert Measure.read(good.model_dump_json().encode()) == good
+    body = json.dumps({**good.model_dump(), **change}).encode()
+    answer = evaluator._send("/measure", body)
+    assert answer.status_code == 422
+    assert sentence in answer.json()["error"]
+
+
+def test_a_question_that_is_cut_off_is_refused_with_a_sentence(evaluator):
+    answer = evaluator._send("/measure", b'{"run_id": "a-')
+    assert (answer.status_code, answer.json()["error"][:22]) == (422, "measure: Invalid JSON:")
+
+
+def test_numbers_survive_the_wire_bit_for_bit():
+    odd = [0.1 + 0.2, 5e-324, -0.0, 1 / 3, math.inf, math.nan, 1e308, float(np.float32(0.1))]
+    for number in odd:
+        asked = Footprint(number, number, 2**53 + 1, 0)
+        there = MeasureFootprint.decode(MeasureFootprint.encode(asked))
+        assert struct.pack("d", there.step_seconds) == struct.pack("d", number)
+        assert there.activation_bytes == 2**53 + 1
 
 
 def test_the_shelf_makes_each_value_once_and_forgets_the_oldest():

@@ -23,6 +23,7 @@ from core.results.records import (
     WisePoint,
 )
 from core.results.runs import EventLog, RunFolder
+from jobs.evaluator.questions import A, Question
 from jobs.settings import Settings
 from studio.people.visitors import OWNER
 from studio.workspace import Workspace
@@ -88,6 +89,16 @@ def studio(tmp_path: Path) -> Studio:
     uploads = settings.home / "tmp" / "uploads"
     uploads.mkdir(parents=True)
     return Studio.over(settings, uploads)
+
+
+def stand_in(studio: Studio, kind: type[Question[A]], answer: Callable[[Any], A]) -> None:
+    """From now on `answer` answers questions of a kind in the evaluator's place."""
+    others = studio.evaluator.ask
+
+    def ask(question: Question[Any]) -> Any:
+        return answer(question) if isinstance(question, kind) else others(question)
+
+    studio.evaluator.ask = ask  # type: ignore[method-assign]
 
 
 @pytest.fixture

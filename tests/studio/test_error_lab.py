@@ -10,12 +10,13 @@ from core.errors import UserError
 from core.evaluation.inspection import inspect
 from core.results.inspection import COLUMNS
 from core.results.records import Mixing
+from jobs.evaluator.questions import Inspect
 from studio.lab.errors import MOST_CLASSES, chosen, error_lab
 from studio.lab.page import LabPage
 from studio.people.visitors import Visitor
 from studio.workspace import Workspace
 from studio.workspace.session import Place, Session
-from tests.studio.conftest import NASTY
+from tests.studio.conftest import NASTY, stand_in
 
 SHAS = [f"{i:064x}" for i in range(4)]
 NAMES = ["red fox", NASTY]
@@ -113,15 +114,13 @@ def in_a_thread(build):
 
 def test_the_page_offers_to_look_then_shows_what_was_found(studio, mine, run, page, inspection):
     asked = []
-    studio.evaluator.inspect = lambda *question: (
-        asked.append(question) or inspection.model_dump(mode="json")
-    )
+    stand_in(studio, Inspect, lambda question: asked.append(question) or inspection)
     session = Session(mine, Place(run=run.run_id, tab="lab"))
     assert 'data-do="inspect"' in drawn(page, session)
     page.inspect(session, {})
     page.inspect(session, {})
     studio.background.finish()
-    assert asked == [(run.run_id, Mixing.wise(0.3))], "asked once"
+    assert asked == [Inspect(run_id=run.run_id, mixing=Mixing.wise(0.3))], "asked once"
     assert counts(drawn(page, session))
     page.show_errors(session, {"column": "fine-tuned", "other": "x"})
     assert session.errors == {"column": "fine-tuned"}
@@ -132,7 +131,7 @@ def test_what_failed_is_said_and_asked_again(studio, mine, run, page):
     def fail(*_question):
         raise UserError("data: it has moved.")
 
-    studio.evaluator.inspect = fail
+    stand_in(studio, Inspect, fail)
     session = Session(mine, Place(run=run.run_id, tab="lab"))
     page.inspect(session, {})
     studio.background.finish()

@@ -12,10 +12,12 @@ import pytest
 from core.errors import UserError
 from core.results.formats import FORMATS, STEADY
 from core.results.records import Mixing
+from jobs.evaluator.questions import Export
 from studio.export import words as export_words
 from studio.export.page import ExportPage
 from studio.workspace import words as workspace_words
 from studio.workspace.session import Place, Session
+from tests.studio.conftest import stand_in
 
 
 @dataclass
@@ -26,8 +28,9 @@ class Builder:
     asked: list = field(default_factory=list)
     fails: bool = False
 
-    def export(self, run_id, mixing, kind):
-        self.asked.append((run_id, mixing, kind))
+    def export(self, question):
+        run_id, kind = question.run_id, question.format
+        self.asked.append((run_id, question.mixing, kind))
         if self.fails:
             raise UserError(f"export: logits 5.0e-01 (allowed 2e-03), see {self.home}/exports/x")
         folder = self.home / "exports" / run_id
@@ -46,9 +49,9 @@ class Builder:
 
 
 @pytest.fixture
-def builder(studio, monkeypatch):
+def builder(studio):
     made = Builder(studio.settings.home)
-    monkeypatch.setattr(studio.evaluator, "export", made.export, raising=False)
+    stand_in(studio, Export, made.export)
     return made
 
 

@@ -5,8 +5,10 @@ import pytest
 from core.errors import UserError
 from core.results.records import RunConfig
 from core.results.standing import FINE_TUNED
+from jobs.evaluator.questions import Predict
 from studio.people.visitors import Visitor
 from studio.workspace import Workspace
+from tests.studio.conftest import stand_in
 
 
 @pytest.fixture
@@ -23,17 +25,17 @@ def seen(studio, mine, images):
 @pytest.fixture
 def asked(studio):
     questions = []
-    studio.evaluator.predict = lambda *question: questions.append(question) or {"columns": []}
+    stand_in(studio, Predict, lambda question: questions.append(question) or {"columns": []})
     return questions
 
 
 def test_the_evaluator_is_asked_about_the_file_itself(mine, seen, asked):
     run_id, sha256 = seen
     assert mine.answers.look_closer(run_id, sha256, 5.0) == {"columns": []}
-    [(run, mixing, image)] = asked
-    assert (run, mixing) == (run_id, FINE_TUNED)
-    assert image == mine.data.image(mine.runs.data_of_run(run_id), sha256)
-    assert image.is_file()
+    [question] = asked
+    assert (question.run_id, question.mixing) == (run_id, FINE_TUNED)
+    assert question.image == mine.data.image(mine.runs.data_of_run(run_id), sha256)
+    assert question.image.is_file()
 
 
 @pytest.mark.parametrize("sha256", ["0" * 64, "../../evenkeel.db", ""])

@@ -5,10 +5,12 @@ import pytest
 from core.errors import UserError
 from core.results.records import Mixing
 from core.results.standing import FINE_TUNED
+from jobs.evaluator.questions import Measure
 from studio.export import words
 from studio.frame.markup import mixture
 from studio.people.visitors import Visitor
 from studio.workspace import Workspace
+from tests.studio.conftest import stand_in
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def test_an_encoder_has_the_alpha_for_one_set_of_weights_unless_one_was_set(mine
 
 def test_a_measured_mixing_is_the_chosen_one(studio, mine, steady_run):
     asked = []
-    studio.evaluator.measure = lambda *question: asked.append(question) or {}
+    stand_in(studio, Measure, lambda question: asked.append(question) or {})
     mine.answers.measure(steady_run, Mixing.steady(0.42), 5.0)
-    assert asked == [(steady_run, Mixing.steady(0.42))]
+    assert asked == [Measure(run_id=steady_run, mixing=Mixing.steady(0.42))]
     assert mine.runs.mixing(steady_run) == Mixing.steady(0.42)

@@ -6,11 +6,12 @@ import pytest
 
 from core.methods import catalogue as methods
 from core.results.records import RunConfig
+from jobs.evaluator.questions import MeasureZeroShot, PreviewPrototypes
 from studio.people.visitors import Visitor
 from studio.train.prompting import FILLED, STARTER, Prompting, filled
 from studio.workspace import Workspace
 from studio.workspace.session import Place, Session
-from tests.studio.conftest import NASTY, TUNED, ZERO
+from tests.studio.conftest import NASTY, TUNED, ZERO, stand_in
 
 SETS = {"tip-7": ["itap of a {}.", "art of the {}."]}
 CATALOGUE = {"methods": methods(), "run_knobs": RunConfig.knobs(), "templates": SETS}
@@ -21,18 +22,18 @@ def asked(studio):
     """What the evaluator was asked, as (what, templates)."""
     found = []
 
-    def zero_shot(_path, model, templates):
-        found.append(("zero-shot", templates))
-        measured = ZERO if templates == "dataset" else TUNED
+    def zero_shot(question):
+        found.append(("zero-shot", question.templates))
+        measured = ZERO if question.templates == "dataset" else TUNED
         return {"evaluation": measured.model_dump(mode="json")}
 
-    def prototypes(_path, _model, templates):
-        found.append(("prototypes", templates))
+    def prototypes(question):
+        found.append(("prototypes", question.templates))
         return {"templates": [], "centres": [], "trail": []}
 
     studio.evaluator.catalogue = lambda: CATALOGUE
-    studio.evaluator.zero_shot = zero_shot
-    studio.evaluator.prototypes = prototypes
+    stand_in(studio, MeasureZeroShot, zero_shot)
+    stand_in(studio, PreviewPrototypes, prototypes)
     return found
 
 

@@ -9,6 +9,7 @@ from core.data.dataset import Dataset, IngestReport
 from core.errors import UserError
 from core.results.by_shots import of_runs, zero_shot
 from core.results.records import RunConfig
+from jobs.evaluator.questions import MeasureShots
 from studio.lab import words
 from studio.lab.advice import advice, told
 from studio.lab.shots import ShotsCurve
@@ -16,7 +17,7 @@ from studio.lab.shots_chart import shots_chart
 from studio.people.visitors import Visitor
 from studio.workspace import Workspace
 from studio.workspace.session import Place, Session
-from tests.studio.conftest import NASTY
+from tests.studio.conftest import NASTY, stand_in
 
 
 def gain(mean, low, high):
@@ -159,7 +160,7 @@ def test_the_curve_is_measured_once_somebody_asks_with_the_runs_model_and_prompt
 ):
     asked = []
     studio.evaluator.catalogue = dict
-    studio.evaluator.shots = lambda *question: asked.append(question) or curve()
+    stand_in(studio, MeasureShots, lambda question: asked.append(question) or curve())
     session = Session(mine, Place(run=shelved, tab="lab"))
     page = ShotsCurve(studio)
     assert 'data-do="measure-shots"' in page.draw_advice(session)
@@ -167,7 +168,7 @@ def test_the_curve_is_measured_once_somebody_asks_with_the_runs_model_and_prompt
     page.measure(session, {})
     while studio.background.waiting:
         time.sleep(0.01)
-    assert [question[1:] for question in asked] == [("embedded", "dataset")]
+    assert [(one.model, one.templates) for one in asked] == [("embedded", "dataset")]
     assert page.key(session) != before
     assert re.search("What to label next", page.draw_advice(session))
     names = [line["name"] for line in page.draw_chart(session)["figure"]["data"]]

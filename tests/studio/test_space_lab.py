@@ -9,6 +9,7 @@ from core.data.dataset import Item
 from core.errors import UserError
 from core.evaluation.space import map_features
 from core.results.space import ENDS
+from jobs.evaluator.questions import MapFeatures
 from studio.lab.page import LabPage
 from studio.lab.space import SpacePanel
 from studio.lab.space_chart import MOST_NAMED, space_chart
@@ -16,7 +17,7 @@ from studio.lab.space_head import chosen, space_lab
 from studio.people.visitors import Visitor
 from studio.workspace import Workspace
 from studio.workspace.session import Place, Session
-from tests.studio.conftest import NASTY
+from tests.studio.conftest import NASTY, stand_in
 from tests.studio.test_error_lab import in_a_thread
 
 
@@ -127,16 +128,14 @@ def drawn(panel, session):
 
 def test_the_panel_offers_to_map_then_shows_the_map_of_the_chosen_alpha(studio, mine, run, panel):
     asked = []
-    studio.evaluator.feature_space = lambda *question: (
-        asked.append(question) or made().model_dump(mode="json")
-    )
+    stand_in(studio, MapFeatures, lambda question: asked.append(question) or made())
     session = Session(mine, Place(run=run.run_id, tab="lab"))
     before = panel.views[0].depends(session)
     assert 'data-do="map-features"' in drawn(panel, session)[0]
     panel.map_features(session, {})
     panel.map_features(session, {})
     studio.background.finish()
-    assert asked == [(run.run_id, 0.3)], "asked once"
+    assert asked == [MapFeatures(run_id=run.run_id, alpha=0.3)], "asked once"
     head, row, *charts = drawn(panel, session)
     assert "α = 0.3" in head
     assert row["visible"]
@@ -153,7 +152,7 @@ def test_what_failed_is_said_and_can_be_asked_again(studio, mine, run, panel):
     def fail(*_question):
         raise UserError("it is an ensemble of several encoders.")
 
-    studio.evaluator.feature_space = fail
+    stand_in(studio, MapFeatures, fail)
     session = Session(mine, Place(run=run.run_id, tab="lab"))
     panel.map_features(session, {})
     studio.background.finish()

@@ -9,6 +9,7 @@ import pytest
 from core.errors import UserError
 from core.results.correction import Correction, TemplateClusters
 from core.results.records import RunConfig
+from jobs.evaluator.questions import CorrectTemplates
 from studio.lab.prototypes import PrototypesPanel
 from studio.lab.templates_chart import centres_of, templates_chart, uses_of
 from studio.lab.templates_head import chosen, template_choice, template_summary, unticked
@@ -16,7 +17,7 @@ from studio.people.visitors import Visitor
 from studio.train.same_run import as_typed, config_of
 from studio.workspace import Workspace
 from studio.workspace.session import Place, Session
-from tests.studio.conftest import NASTY
+from tests.studio.conftest import NASTY, stand_in
 from tests.studio.test_error_lab import in_a_thread
 
 TEMPLATES = ["a {}.", "art of a {}.", "a sketch, of a {}.", f"a {NASTY} {{}}."]
@@ -135,11 +136,11 @@ def asked(studio):
     """What the evaluator was asked; it answers with the estimates above."""
     questions = []
 
-    def answer(run_id, excluded):
-        questions.append(excluded)
-        return made(AFTER if excluded else None).model_dump(mode="json")
+    def answer(question):
+        questions.append(question.excluded)
+        return made(AFTER if question.excluded else None)
 
-    studio.evaluator.correct_templates = answer
+    stand_in(studio, CorrectTemplates, answer)
     return questions
 
 
@@ -215,7 +216,7 @@ def test_what_failed_is_said_beside_the_choice(studio, panel, session, asked):
     def fail(*_question):
         raise UserError("data: it has moved.")
 
-    studio.evaluator.correct_templates = fail
+    stand_in(studio, CorrectTemplates, fail)
     panel.estimate(session, form("a {}."))
     settle(session)
     assert "it has moved" in drawn(panel, session)[3]
