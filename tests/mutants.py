@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -30,7 +32,10 @@ class Mutant:
         return f"{self.module}: {self.old} -> {self.new}"
 
     def survives(self, **fixtures: Any) -> bool:
-        """Whether the test passes on the mutated module, given the fixtures that it names."""
+        """True if the test passes on the mutated module, given the fixtures that it names.
+
+        Only an assertion catches a mutant: a lie that crashes proves nothing about the test.
+        """
         lie = self._mutated()
         seen = vars(sys.modules[self.test.__module__])
         told = {name: vars(lie)[name] for name, value in seen.items() if self._owns(value, name)}
@@ -38,7 +43,7 @@ class Mutant:
         try:
             with patch.dict(self.test.__globals__, told):
                 self.test(**fixtures)
-        except Exception:
+        except (AssertionError, pytest.fail.Exception):  # the latter where `raises` saw nothing
             return False
         return True
 

@@ -45,7 +45,7 @@ def imported(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
 
 
@@ -56,6 +56,14 @@ def test_imports_never_go_back(package):
         assert not roots & FORBIDDEN[package], path
 
 
+def test_an_import_is_seen_however_it_is_written(tmp_path):
+    ways = ("import core.data", "from core.data import names", "from core import data")
+    for way in ways:
+        path = tmp_path / "one.py"
+        path.write_text(way)
+        assert "core.data" in imported(path), way
+
+
 def test_inside_core_imports_go_to_the_left():
     rank = {name: index for index, layer in enumerate(LAYERS) for name in layer}
     for path in sources("core"):
@@ -64,8 +72,8 @@ def test_inside_core_imports_go_to_the_left():
             continue
         assert part in rank, f"{part} has no place in the layers"
         for name in imported(path):
-            if name.startswith("core."):
-                other = name.split(".")[1]
+            other = name.split(".")[1] if name.startswith("core.") else ""
+            if other in rank:  # a name of `core` itself, such as `__version__`, is none
                 assert rank[other] <= rank[part], f"{path} imports {name}"
 
 
@@ -86,9 +94,10 @@ def test_neither_queue_nor_studio_knows_a_method_by_name():
 
 def test_no_module_is_named_after_the_standard_library():
     for package in PACKAGES:
-        for path in sources(package):
-            if path.parent == ROOT / package:
-                assert path.stem not in sys.stdlib_module_names - {"__init__", "__main__"}, path
+        top = [path for path in sources(package) if path.parent == ROOT / package]
+        assert ROOT / package / "__init__.py" in top
+        for path in top:
+            assert path.stem not in sys.stdlib_module_names - {"__init__", "__main__"}, path
 
 
 def brought_by(module, *others):

@@ -4,7 +4,7 @@ import time
 
 from tests.browser.pages import see
 from tests.browser.running import running_studio
-from tests.browser.timing import soonest
+from tests.browser.timing import usual
 
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 
@@ -23,7 +23,7 @@ def test_a_studio_is_up_and_usable_within_six_seconds(tmp_path_factory, chromium
             page.close()
         return took
 
-    assert soonest(6.0, start) < 6.0
+    assert usual(start, 3) < 6.0
 
 
 def test_the_page_is_painted_within_one_and_a_half_seconds(open_page):
@@ -36,4 +36,4 @@ def test_the_page_is_painted_within_one_and_a_half_seconds(open_page):
         page.wait_for_function(f"({PAINT}) > 0")
         return page.evaluate(PAINT) / 1000
 
-    assert soonest(1.5, paint) < 1.5
+    assert usual(paint) < 1.5

@@ -9,7 +9,7 @@ import zipfile
 
 from tests.browser.pages import see
 from tests.browser.running import ROOT
-from tests.browser.timing import allowance, soonest
+from tests.browser.timing import allowance, usual
 
 TRAINS = r"/step \d+ of/.test(document.querySelector('.ek-run')?.innerText)"
 LOADS = """
@@ -96,7 +96,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     assert page.evaluate(GONE) == 0, "a tick replaced a chart"
 
     page.wait_for_function(TRAINS, timeout=120_000)
-    assert soonest(2.0, lambda: refreshed(page, method)) < 2.0
+    assert usual(lambda: refreshed(page, method)) < 2.0
     assert f"run={run}" in page.url
     assert "tab=live" in page.url
     see(page, ".ek-run .ek-pill-done", timeout=300_000)
@@ -107,7 +107,7 @@ def test_demo_to_checkpoint_within_three_minutes(open_page, studio, tmp_path):
     reach(page, page.locator("[data-part=slider]"))
     page.keyboard.press("Home")
     page.wait_for_function("document.querySelector('[data-part=alpha]').textContent === '0.00'")
-    exact = soonest(SOON_SECONDS, lambda: moved(page), 3)  # at the first the run is read
+    exact = usual(lambda: moved(page), 3)
     assert "by hand" in page.inner_text("[data-part=badge]")
     assert page.evaluate(EXACT)
 

@@ -121,6 +121,7 @@ def test_an_attention_that_is_asked_for_its_weights_gives_them():
     x = torch.randn(2, 6, 8)
     for given in ((x, x, x), (x[:, :1], x, x)):
         expected, found = (net(*given, need_weights=True) for net in (slow, fast))
+        assert found[1] is not None
         assert torch.equal(found[1], expected[1])
         assert torch.equal(found[0], expected[0])
 

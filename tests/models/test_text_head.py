@@ -180,7 +180,7 @@ MUTANTS = [
     Mutant(
         "core.models.prototypes",
         "torch.split(rows, TEXT_BATCH)",
-        "(rows[:TEXT_BATCH],)",
+        "torch.split(rows.flip(0), TEXT_BATCH)",
         test_features_of_prompts_are_unit_and_come_class_by_class,
     ),
     Mutant(

@@ -56,7 +56,7 @@ MUTANTS = [
     Mutant(
         "core.results.calibration",
         "1, bins).astype",
-        "0, bins).astype",
+        "1, bins - 1).astype",
         test_a_confidence_of_zero_and_of_one_have_a_bin,
     ),
     Mutant(

@@ -92,8 +92,8 @@ def test_a_kind_that_was_not_measured_has_no_half():
 MUTANTS = [
     Mutant(
         "core.results.halves",
-        "grid.of(kind, alpha, domain).hits[~chooses]",
-        "grid.of(kind, alpha, domain).hits[chooses]",
+        "hits[~chooses]\n    after = grid.of(kind, alpha, domain).hits[~chooses]",
+        "hits[chooses]\n    after = grid.of(kind, alpha, domain).hits[chooses]",
         test_alpha_is_chosen_on_the_even_half_and_reported_on_the_odd_one,
     ),
     Mutant(

@@ -123,7 +123,9 @@ def predictions(classes: str, **domains: str) -> Predictions:
 def test_images_are_matched_by_hash_and_class_name_whatever_their_order():
     first = predictions("ab", test="a1+ a2+ a3- b1-")
     second = predictions("ba", test="b1+ a2- a1+ a9+")  # other class numbers, another order
-    found = pair(first, second)["test"]
+    paired = pair(first, second)
+    assert "test" in paired
+    found = paired["test"]
     assert (found.both, found.only_first, found.only_second, found.neither) == (1, 1, 1, 0)
 
 

@@ -8,6 +8,7 @@ from core.models.zoo import load
 from core.results.estimate import OVERHEAD_SECONDS, Footprint, RunSize
 from core.results.estimate import estimated_bytes as bytes_of
 from core.results.estimate import estimated_seconds as seconds_of
+from core.training import footprint
 from core.training.footprint import _kept_bytes, measure_footprint
 
 FOOTPRINT = Footprint(forward_seconds=0.01, step_seconds=0.03, activation_bytes=1000, parameters=50)
@@ -50,8 +51,21 @@ def test_a_footprint_is_measured_and_leaves_the_model_as_it_was(tiny_model):
     clip = load(str(tiny_model))
     before = {name: tensor.clone() for name, tensor in clip.model.state_dict().items()}
     found = measure_footprint(clip)
-    assert 0 < found.forward_seconds < found.step_seconds
+    assert found.forward_seconds > 0
+    assert found.step_seconds > 0
     assert found.parameters == sum(p.numel() for p in clip.model.visual.parameters())
     assert found.activation_bytes > 3 * 32 * 32 * 4, "more than the image itself"
     assert all(torch.equal(before[name], t) for name, t in clip.model.state_dict().items())
     assert all(parameter.grad is None for parameter in clip.model.parameters())
+
+
+def test_seconds_are_those_of_one_image_with_and_without_its_gradient(tiny_model, monkeypatch):
+    def fastest(work):
+        work()
+        return 2.4 if torch.is_grad_enabled() else 0.8
+
+    monkeypatch.setattr(footprint, "_fastest", fastest)
+    found = measure_footprint(load(str(tiny_model)))
+    assert footprint.BATCH == 8
+    assert found.forward_seconds == pytest.approx(0.1)
+    assert found.step_seconds == pytest.approx(0.3)
