@@ -18,6 +18,7 @@ from core.export.pictures import verify_snippet
 from core.export.snippets import PHOTO, UPRIGHT, resized
 from core.export.source import Source
 from core.export.verify import Arrays, needs, verify
+from core.models import attention
 from core.models.fast import make_plain
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MODEL = "model.onnx"
 OPSET = 18
+MOST_IMAGES = 1 << 31
+"""In one call. Without a limit PyTorch 2.6 fixes the number of images to that of the example."""
 TOLERANCES = {"image features": 2e-5, "logits": 2e-3, "logits one by one": 2e-3}
 """Of unit features, and of logits, which are features times a temperature of about 100."""
 
@@ -64,6 +67,7 @@ class Graph(nn.Module):
         super().__init__()
         self.tower = classifier.tower
         make_plain(self.tower)
+        attention.go_direct(self.tower)  # PyTorch 2.6 cannot write `nn.MultiheadAttention` as ONNX
         linear = classifier.head.exported()
         self.head = classifier.head
         if set(linear) <= {"weight", "bias"}:
@@ -103,7 +107,7 @@ def write_graph(
             dynamo=True,
             input_names=["images"],
             output_names=list(outputs),
-            dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1)}},
+            dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1, max=MOST_IMAGES)}},
             opset_version=OPSET,
             verbose=False,
         )
