@@ -1,1 +1,1 @@
-"""From a folder or a zip to a checked data set of domains, and from that to a few-shot task."""
+"""Reads a folder or a zip into a checked data set of domains, and makes few-shot tasks of it."""

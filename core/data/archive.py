@@ -1,6 +1,6 @@
-"""Zips from strangers, unpacked by our own rules: nothing outside, nothing huge, no halves.
+"""Unpacks untrusted zips safely: no path outside of the folder, no huge output, no partial result.
 
-A file that is wrong is left out by name; a zip that is wrong as a whole is refused.
+A bad file in the zip is left out and named; a zip that is bad as a whole is refused.
 """
 
 import json
@@ -25,9 +25,10 @@ from core.durable import file_sha256
 from core.errors import UserError, printable
 
 MAX_RATIO = 100
-"""Unpacked to packed size, judged from 64 MiB on: a few drawings in BMP rightly pack better."""
+"""Limit of unpacked to packed size. Checked above 64 MiB only, because a few BMP drawings may be
+packed better."""
 MAX_DIRECTORY_BYTES = 8 * 1024**2
-"""Of the table of contents, which `zipfile` turns into objects before we see the first name."""
+"""Limit of the table of contents: `zipfile` reads all of it before we see the first name."""
 
 _RATIO_FROM_BYTES = 64 * 1024**2
 _LONGEST_NAME_BYTES = 255
@@ -39,30 +40,31 @@ _END64, _END64_BYTES = b"PK\x06\x06", 56
 _LOCATOR, _LOCATOR_BYTES = b"PK\x06\x07", 20
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError)
 _DAMAGED_NAME = ".damaged.json"
-"""Beside what was unpacked: the files that could not be, so that nobody tries again."""
+"""Next to the unpacked files: the list of damaged files, so that they are not tried again."""
 
 
 @dataclass(frozen=True)
-class Unpacked:
-    """A zip on disk. Only images, labels and `dataset.yaml` were written; `paths` has all."""
+class UnpackedZip:
+    """An unpacked zip. Only images, label files and `dataset.yaml` are written to disk."""
 
     folder: Path
     paths: tuple[str, ...]
+    """All files in the zip that are not refused, also those that were not written."""
     refused: tuple[tuple[str, str], ...] = ()
-    """(name, reason) of every file that was left out for what it is; not among `paths`."""
+    """(name, reason) of every bad file that was left out; not in `paths`."""
     note: str | None = None
-    """How the names were read, where that is a guess."""
+    """A sentence about the guessed encoding of names; None without a guess."""
     encoding: str = ""
-    """The encoding that was guessed; empty where none was."""
+    """The guessed encoding; empty without a guess."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person has to know of it."""
+        """The warnings for the user."""
         return (*([self.note] if self.note else []), *left_out(self.refused))
 
 
 @dataclass(frozen=True)
-class _Member:
+class _ZipMember:
     path: str
     info: zipfile.ZipInfo
 
@@ -82,12 +84,12 @@ class _Member:
 
 def unpack(
     path: Path, workspace: Path, limits: Limits | None = None, names: str | None = None
-) -> Unpacked:
-    """The zip's files under `workspace/<sha256 of the zip>`; what is there already is used again.
+) -> UnpackedZip:
+    """Unpacks a zip to `workspace/<sha256 of the zip>`, unless it is there already.
 
-    `names` is the encoding of the names that declare none; by default it is guessed.
-    Raises `UserError` for a zip that is damaged, too large or hostile as a whole, or of which no
-    file is left, and leaves nothing behind then.
+    `names` is the encoding of names that declare none; by default it is guessed.
+    Raises `UserError` for a zip that is damaged, too large or hostile as a whole, or without any
+    usable file. Then nothing is left on disk.
     """
     limits = limits or Limits()
     with open(path, "rb") as file:
@@ -104,26 +106,26 @@ def unpack(
                 refused += damaged.items()
                 if refused and not any(m.wanted and m.path not in damaged for m in members):
                     shutil.rmtree(folder, ignore_errors=True)
-                    raise _Refused(f"'{refused[0][0]}': {refused[0][1]}")
-        except _TooLarge as reason:
+                    raise _ZipRefused(f"'{refused[0][0]}': {refused[0][1]}")
+        except _ZipTooLarge as reason:
             raise UserError(
                 f"'{path.name}' was not unpacked: {reason}. Leave some out, or give the folder."
             ) from None
-        except _Refused as reason:
+        except _ZipRefused as reason:
             raise _refusal(path.name, str(reason)) from None
         except _DAMAGE as error:
             raise _refusal(path.name, f"it is damaged ({_said(error)})") from None
     paths = tuple(member.path for member in members if member.path not in damaged)
     guessed = named.encoding if named.note else ""
-    return Unpacked(folder, paths, tuple(refused), named.note, guessed)
+    return UnpackedZip(folder, paths, tuple(refused), named.note, guessed)
 
 
-class _Refused(Exception):
-    """A reason not to unpack."""
+class _ZipRefused(Exception):
+    """The reason why a file in the zip, or the whole zip, is refused."""
 
 
-class _TooLarge(_Refused):
-    """More than is taken, though nothing may be wrong with it."""
+class _ZipTooLarge(_ZipRefused):
+    """The zip is over a limit, but may be a correct file."""
 
 
 def _refusal(name: str, reason: str) -> UserError:
@@ -135,40 +137,43 @@ def _said(error: Exception) -> str:
 
 
 def _check_directory(file: IO[bytes], limits: Limits) -> None:
-    """Bound the table of contents before `zipfile` reads all of it into memory."""
+    """Checks the size of the table of contents before `zipfile` reads all of it into memory."""
     size = file.seek(0, 2)
     start = max(0, size - _END_BYTES - _LONGEST_COMMENT - _LOCATOR_BYTES)
     file.seek(start)
     tail = file.read()
     end = tail.rfind(_END)
     if end < 0 or len(tail) - end < _END_BYTES:
-        raise _Refused("it is not a whole zip file; the upload or download may have stopped early")
+        raise _ZipRefused(
+            "it is not a whole zip file; the upload or download may have stopped early"
+        )
     (directory_bytes,) = struct.unpack_from("<L", tail, end + 12)
     if tail[:end][-_LOCATOR_BYTES:].startswith(_LOCATOR):
         directory_bytes = _zip64_directory_bytes(file, start + end - _LOCATOR_BYTES)
     if directory_bytes > MAX_DIRECTORY_BYTES:
-        raise _TooLarge(f"it lists far more than the {limits.images} images that are taken")
+        raise _ZipTooLarge(f"it lists far more than the {limits.images} images that are taken")
     file.seek(0)
 
 
 def _zip64_directory_bytes(file: IO[bytes], locator: int) -> int:
-    """From the larger end record of a zip64, which lies right before its locator.
+    """The size of the table of contents in a zip64, from the record directly before the locator.
 
-    Where the locator says otherwise, versions of `zipfile` read different tables.
+    If the locator points elsewhere, versions of `zipfile` would read different tables, so it is
+    refused.
     """
     file.seek(max(0, locator - _END64_BYTES))
     record = file.read(_END64_BYTES)
     (at,) = struct.unpack("<8xQ4x", file.read(_LOCATOR_BYTES))
     if not record.startswith(_END64) or at != locator - _END64_BYTES:
-        raise _Refused("it is damaged (its zip64 record is not where it says)")
+        raise _ZipRefused("it is damaged (its zip64 record is not where it says)")
     return int(struct.unpack_from("<Q", record, 40)[0])
 
 
 def _members(
     archive: zipfile.ZipFile, named: ZipNames
-) -> tuple[list[_Member], list[tuple[str, str]]]:
-    """Every file (and empty folder) in the zip that may be unpacked, and the others with why."""
-    members: list[_Member] = []
+) -> tuple[list[_ZipMember], list[tuple[str, str]]]:
+    """(files and empty folders that may be unpacked, (name, reason) of all others)."""
+    members: list[_ZipMember] = []
     refused: list[tuple[str, str]] = []
     seen: set[str] = set()
     for info in archive.infolist():
@@ -177,40 +182,40 @@ def _members(
             _check_kind(info)
             path = _safe_path(name)
             if path in seen and not path.endswith("/"):
-                raise _Refused("it is in the zip twice; the first one is used")
-        except _Refused as reason:
+                raise _ZipRefused("it is in the zip twice; the first one is used")
+        except _ZipRefused as reason:
             refused.append((_shown(name), str(reason)))
             continue
         seen.add(path)
-        members.append(_Member(path, info))
+        members.append(_ZipMember(path, info))
     inside = {parent for member in members for parent in _parents(member.path)}
     refused += [(m.path, "it is a file and a folder at once") for m in members if m.path in inside]
     return [m for m in members if m.path and m.path.rstrip("/") not in inside], refused
 
 
 def _shown(name: str) -> str:
-    """A name that was refused, fit to be shown."""
+    """The name of a refused file, made safe and short enough to show."""
     shown = printable(name)
     return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
 
 
 def _safe_path(name: str) -> str:
     """The name as a relative POSIX path; a folder ends in `/`, the root itself is `""`."""
-    # Old Windows tools write backslashes.
+    # Old Windows tools write backslashes between folders.
     posix = name.replace("\\", "/")
     parts = [part for part in posix.split("/") if part not in ("", ".")]
     if posix.startswith("/") or re.match(r"[A-Za-z]:", posix) or ".." in parts:
-        raise _Refused("it points outside of the archive")
+        raise _ZipRefused("it points outside of the archive")
     if any(ord(character) < 32 or ord(character) == 127 for character in posix):
-        raise _Refused("it has control characters in its name")
+        raise _ZipRefused("it has control characters in its name")
     path = "/".join(parts)
     try:
         too_long = any(len(part.encode()) > _LONGEST_NAME_BYTES for part in parts)
         too_long = too_long or len(path.encode()) > _LONGEST_PATH_BYTES
     except UnicodeEncodeError:
-        raise _Refused("its name is no text") from None
+        raise _ZipRefused("its name is no text") from None
     if too_long:
-        raise _Refused("its name is too long")
+        raise _ZipRefused("its name is too long")
     return f"{path}/" if path and posix.endswith("/") else path
 
 
@@ -221,43 +226,48 @@ def _parents(path: str) -> Iterable[str]:
 
 def _check_kind(info: zipfile.ZipInfo) -> None:
     if info.flag_bits & _ENCRYPTED:
-        raise _Refused("it is encrypted, and there is no way to give a password")
+        raise _ZipRefused("it is encrypted, and there is no way to give a password")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise _Refused("it is a link or a device, not a file")
-    # The other methods of `zipfile` inflate a whole chunk at once, however large it becomes.
+        raise _ZipRefused("it is a link or a device, not a file")
+    # For other methods, `zipfile` unpacks a whole chunk at once, with no limit on its size.
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _Refused("it is packed in a way other than the usual one (deflate)")
+        raise _ZipRefused("it is packed in a way other than the usual one (deflate)")
 
 
 def _check_overlap(infos: Iterable[zipfile.ZipInfo], named: ZipNames) -> None:
-    """Members that share bytes are how a small zip holds petabytes."""
+    """Refuses entries that share bytes: with these, a small zip can unpack to petabytes."""
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < 0:
-            raise _Refused("its beginning is missing")
+            raise _ZipRefused("its beginning is missing")
         if info.header_offset < end:
-            raise _Refused(f"'{_shown(named[info])}' overlaps with another file in it")
+            raise _ZipRefused(f"'{_shown(named[info])}' overlaps with another file in it")
         end = info.header_offset + info.compress_size
 
 
-def _check_sizes(wanted: Sequence[_Member], limits: Limits) -> None:
+def _check_sizes(wanted: Sequence[_ZipMember], limits: Limits) -> None:
     images = sum(member.is_image for member in wanted)
     if images > limits.images:
-        raise _TooLarge(f"it holds {images} images, at most {limits.images} are taken")
+        raise _ZipTooLarge(f"it holds {images} images, at most {limits.images} are taken")
     size = sum(member.info.file_size for member in wanted)
     packed = sum(member.info.compress_size for member in wanted)
     if size > limits.kept_bytes:
         most = in_gib(limits.kept_bytes)
-        raise _TooLarge(f"it unpacks to {in_gib(size)}, at most {most} are taken")
+        raise _ZipTooLarge(f"it unpacks to {in_gib(size)}, at most {most} are taken")
     if size > _RATIO_FROM_BYTES and size > MAX_RATIO * packed:
-        raise _TooLarge(
+        raise _ZipTooLarge(
             f"it unpacks to {size // max(packed, 1)} times its size, more than {MAX_RATIO} times"
         )
 
 
-def _write(archive: zipfile.ZipFile, members: Sequence[_Member], folder: Path) -> Mapping[str, str]:
-    """Unpack beside `folder`, then rename: nobody ever sees a half. Returns what is damaged."""
+def _write(
+    archive: zipfile.ZipFile, members: Sequence[_ZipMember], folder: Path
+) -> Mapping[str, str]:
+    """Unpacks next to `folder`, then renames, so that nobody sees a partial folder.
+
+    Returns the damaged files with reasons.
+    """
     wanted = [member for member in members if member.wanted]
     known = _complete(folder, wanted)
     if known is not None:
@@ -281,8 +291,8 @@ def _write(archive: zipfile.ZipFile, members: Sequence[_Member], folder: Path) -
     return damaged
 
 
-def _write_member(archive: zipfile.ZipFile, member: _Member, folder: Path) -> str | None:
-    """Unpack one file, or say why it is not there."""
+def _write_member(archive: zipfile.ZipFile, member: _ZipMember, folder: Path) -> str | None:
+    """Unpacks one file. Returns the reason if that fails."""
     target = folder / member.path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -297,10 +307,9 @@ def _write_member(archive: zipfile.ZipFile, member: _Member, folder: Path) -> st
     return None
 
 
-def _complete(folder: Path, wanted: Iterable[_Member]) -> dict[str, str] | None:
-    """What is damaged, when all else is there at its full size: a power cut can leave empty files.
-
-    None when it has to be unpacked.
+def _complete(folder: Path, wanted: Iterable[_ZipMember]) -> dict[str, str] | None:
+    """The damaged files, if all others are there with their full size; None if the zip must be
+    unpacked. Sizes are checked because a power cut can leave empty files.
     """
     if not folder.is_dir():
         return None

@@ -1,6 +1,6 @@
-"""Uploads into a data set folder: names made safe, every image decoded and written anew.
+"""Puts uploads into a data set folder: safe names, every image decoded and written again.
 
-ROOT/train/<class>/*, val/…, test/…, ood/<domain>/<class>/* and dataset.yaml.
+The result is ROOT/train/<class>/*, val/…, test/…, ood/<domain>/<class>/* and dataset.yaml.
 """
 
 import os
@@ -16,42 +16,39 @@ from pathlib import Path
 from core.data.archive import unpack
 from core.data.dataset import IngestReport, Role, left_out
 from core.data.images import UnreadableImage
-from core.data.layout import Layout, Placed, Sidecars, read_layout, read_ood_layout
+from core.data.layout import Layout, PlacedImage, Sidecars, read_layout, read_ood_layout
 from core.data.limits import Limits, in_gib
 from core.data.names import SETTINGS_NAME, matching_class, nfc, safe_name, split_extension
 from core.data.prompts import display_name
-from core.data.reencode import Picture, reencode
+from core.data.reencode import ReencodedImage, reencode
 from core.data.settings import DatasetSettings
 from core.errors import UserError
 
 _THREADS = min(4, os.cpu_count() or 1)
 _SAME_FORMAT = {".png": {".png"}, ".jpg": {".jpg", ".jpeg", ".jpe", ".jfif"}}
 
-Bring = Callable[[Path, Path, str], Picture]
-"""Brings one image in: from where its bytes lie, to where the new file goes, and its name.
-
-Raises `UnreadableImage`.
-"""
+Bring = Callable[[Path, Path, str], ReencodedImage]
+"""Re-encodes one image: (uploaded file, new file, name for errors). Raises `UnreadableImage`."""
 
 
 @dataclass(frozen=True)
-class Handling:
-    """How an upload is brought in."""
+class UploadHandling:
+    """The limits, the re-encoder and the temporary folder of an upload."""
 
     limits: Limits = field(default_factory=Limits)
     bring: Bring = reencode
-    """In this process by default; the studio asks a process under limits."""
+    """Runs in this process by default; the studio uses a decoder process with limits."""
     workspace: Path | None = None
-    """Where unfinished things lie, on the disk of the data set; by default next to it."""
+    """Folder for unfinished files, on the disk of the data set; by default next to it."""
 
     def temporary(self, root: Path) -> tempfile.TemporaryDirectory[str]:
-        """A folder for what is not in its place yet."""
+        """A temporary folder for files that are not in their final place yet."""
         folder = self.workspace or root.parent
         folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder)
 
 
-_PLAIN = Handling()
+_PLAIN = UploadHandling()
 
 
 def place_files(
@@ -59,21 +56,23 @@ def place_files(
     root: Path,
     role: Role = "train",
     domain: str | None = None,
-    handling: Handling = _PLAIN,
+    handling: UploadHandling = _PLAIN,
 ) -> IngestReport:
-    """Bring uploaded files to where they belong under `root`, and say what was understood.
+    """Moves uploaded files to their places under `root`, and reports how they were read.
 
-    `files` are (path as the browser sent it, where the bytes lie). With role `train`, split and
-    `ood` folders in the drop are honoured. With `ood`, the dropped folder names the domain unless
+    `files` are (path as the browser sent it, stored file). With role `train`, split and `ood`
+    folders in the upload are respected. With `ood`, the uploaded folder names the domain unless
     `domain` does. A file that does not decode is left out, with the reason in `ignored`.
-    Raises `UserError` when nothing of the drop can be used.
+    Raises `UserError` if nothing in the upload can be used.
     """
     sources, refused = _safe_sources(files)
     known = _class_folders(root)
     layout = _read_drop(sources, role, domain, known)
     prefix = f"{layout.base}/" if layout.base else ""
     arrivals = [
-        _Arrival(prefix + place.path, _with_known_class(place, known), sources[prefix + place.path])
+        _UploadedImage(
+            prefix + place.path, _with_known_class(place, known), sources[prefix + place.path]
+        )
         for place in layout.placed
     ]
     _check_count(arrivals, handling.limits)
@@ -101,18 +100,19 @@ def place_zip(
     root: Path,
     role: Role = "train",
     domain: str | None = None,
-    handling: Handling = _PLAIN,
+    handling: UploadHandling = _PLAIN,
     sent_as: str = "",
 ) -> IngestReport:
-    """The same for a zip; its name without `.zip` counts as the dropped folder's. `sent_as` is
-    that name where the file at `path` has another.
+    """Does the same for a zip; its name without `.zip` is the name of the uploaded folder.
+
+    `sent_as` is the zip's original name if the file at `path` has another one.
     """
     name = Path(sent_as.replace("\\", "/")).stem or path.stem
     with handling.temporary(root) as workspace:
         unpacked = unpack(path, Path(workspace), handling.limits)
         files = [(f"{name}/{inner}", unpacked.folder / inner) for inner in unpacked.paths]
         report = place_files(files, root, role, domain, handling)
-    if unpacked.encoding:  # so that a person can still have the names read otherwise
+    if unpacked.encoding:  # stored, so that a person can choose another reading of the names later
         settings = DatasetSettings.read(root / SETTINGS_NAME)
         named = settings.model_copy(update={"zip_names": unpacked.encoding})
         named.write(root / SETTINGS_NAME)
@@ -124,11 +124,11 @@ def place_zip(
 
 
 @dataclass(frozen=True)
-class _Arrival:
-    """An uploaded image: its path in the drop, where it belongs, where its bytes lie."""
+class _UploadedImage:
+    """An uploaded image: its path in the upload, its place in the data set, its stored file."""
 
     path: str
-    place: Placed
+    place: PlacedImage
     source: Path
 
     @property
@@ -137,14 +137,14 @@ class _Arrival:
 
     @property
     def name(self) -> str:
-        # Folders inside a class become part of the name, and tell equal names apart.
+        # Folders inside a class become part of the name, so that equal names stay different.
         return safe_name(self.place.name.replace("/", "-"))
 
 
 def _safe_sources(
     files: Iterable[tuple[str, Path]],
 ) -> tuple[dict[str, Path], list[tuple[str, str]]]:
-    """Safe path to bytes, and the paths that are refused. What was distinct stays distinct."""
+    """(safe path to file, refused paths with reasons). Different paths stay different."""
     sources: dict[str, Path] = {}
     refused: list[tuple[str, str]] = []
     safe_of: dict[str, str] = {"": ""}
@@ -207,12 +207,12 @@ def _class_folders(root: Path) -> list[str]:
     return sorted(f.name for f in train.iterdir() if f.is_dir()) if train.is_dir() else []
 
 
-def _with_known_class(place: Placed, known: Sequence[str]) -> Placed:
-    """More images of a class that is there already go to its folder, however it is spelled."""
+def _with_known_class(place: PlacedImage, known: Sequence[str]) -> PlacedImage:
+    """The image with the spelling of an existing class, if its class differs only in spelling."""
     return replace(place, class_name=matching_class(place.class_name, known) or place.class_name)
 
 
-def _check_count(arrivals: Sequence[_Arrival], limits: Limits) -> None:
+def _check_count(arrivals: Sequence[_UploadedImage], limits: Limits) -> None:
     if len(arrivals) > limits.images:
         raise UserError(
             f"The upload holds {len(arrivals)} images, at most {limits.images} are taken. Leave "
@@ -221,28 +221,28 @@ def _check_count(arrivals: Sequence[_Arrival], limits: Limits) -> None:
 
 
 @dataclass(frozen=True)
-class _Brought:
-    """An image of ours that is not in its place yet."""
+class _StagedImage:
+    """A re-encoded image that is not in its final place yet."""
 
-    arrival: _Arrival
+    arrival: _UploadedImage
     file: Path
-    picture: Picture
+    picture: ReencodedImage
 
     @property
     def name(self) -> str:
-        """Its own name, ending as what it is now."""
+        """The name of the image, with the extension of its new format."""
         stem, extension = split_extension(self.arrival.name)
         kept = extension if extension.lower() in _SAME_FORMAT[self.picture.suffix] else None
         return stem + (kept or self.picture.suffix)
 
 
 def _bring_all(
-    arrivals: Sequence[_Arrival], staging: Path, handling: Handling
-) -> tuple[list[_Brought], list[tuple[str, str]]]:
-    """Every image that could be read, as a new file in `staging`, and the others with why."""
+    arrivals: Sequence[_UploadedImage], staging: Path, handling: UploadHandling
+) -> tuple[list[_StagedImage], list[tuple[str, str]]]:
+    """(images that could be read, as new files in `staging`; the others with reasons)."""
     most, written = handling.limits.kept_bytes, 0
 
-    def one(number: int, arrival: _Arrival) -> _Brought | str:
+    def one(number: int, arrival: _UploadedImage) -> _StagedImage | str:
         nonlocal written
         if written > most:
             return f"the images before it fill {in_gib(most)}, the most that is kept"
@@ -253,16 +253,16 @@ def _bring_all(
             file.unlink(missing_ok=True)
             return error.reason
         written += file.stat().st_size
-        return _Brought(arrival, file, picture)
+        return _StagedImage(arrival, file, picture)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         results = list(pool.map(one, count(), arrivals))
-    good = [result for result in results if isinstance(result, _Brought)]
+    good = [result for result in results if isinstance(result, _StagedImage)]
     pairs = zip(arrivals, results, strict=True)
     return good, [(a.path, result) for a, result in pairs if isinstance(result, str)]
 
 
-def _emptied(arrivals: Iterable[_Arrival], good: Iterable[_Brought]) -> list[str]:
+def _emptied(arrivals: Iterable[_UploadedImage], good: Iterable[_StagedImage]) -> list[str]:
     """A sentence for each class of which no image could be read."""
     wanted = dict.fromkeys(arrival.folder for arrival in arrivals)
     there = {each.arrival.folder for each in good}
@@ -274,7 +274,7 @@ def _emptied(arrivals: Iterable[_Arrival], good: Iterable[_Brought]) -> list[str
     ]
 
 
-def _first_frames(brought: Sequence[_Brought]) -> tuple[str, ...]:
+def _first_frames(brought: Sequence[_StagedImage]) -> tuple[str, ...]:
     several = [each.arrival.path for each in brought if each.picture.several]
     if not several:
         return ()
@@ -286,8 +286,8 @@ def _first_frames(brought: Sequence[_Brought]) -> tuple[str, ...]:
     )
 
 
-def _settle(brought: Iterable[_Brought], root: Path) -> list[tuple[str, str]]:
-    """Move the files to their places; those that are there already are returned with the reason."""
+def _settle(brought: Iterable[_StagedImage], root: Path) -> list[tuple[str, str]]:
+    """Moves the files to their places. Returns images that are there already, with the reason."""
     doubled = []
     names: dict[str, dict[str, str]] = {}
     for each in brought:
@@ -301,7 +301,7 @@ def _settle(brought: Iterable[_Brought], root: Path) -> list[tuple[str, str]]:
             name = _numbered(each.name, number)
             other = taken.get(name.casefold())
             if other is None:
-                each.file.rename(folder / name)  # whole, or not there: it is on the same disk
+                each.file.rename(folder / name)  # atomic, because it is on the same disk
                 taken[name.casefold()] = name
                 break
             if cmp(each.file, folder / other, shallow=False):
@@ -311,9 +311,9 @@ def _settle(brought: Iterable[_Brought], root: Path) -> list[tuple[str, str]]:
 
 
 def _update_settings(root: Path, layout: Layout, dropped: Path | None) -> tuple[str, ...]:
-    """Write `dataset.yaml`; what the drop's own one says is taken over, and what was there stays.
+    """Writes `dataset.yaml`: merges the settings that are there with those of the upload.
 
-    A class that nobody named is left to its folder's name, which is read each time.
+    A class without a name of its own is not listed: its folder's name is read each time.
     """
     folders = _class_folders(root)
     old = DatasetSettings.read(root / SETTINGS_NAME)
@@ -325,7 +325,7 @@ def _update_settings(root: Path, layout: Layout, dropped: Path | None) -> tuple[
         except UserError as error:
             problems = (f"The upload's {SETTINGS_NAME} was not used. {error}",)
     wrapper = layout.base.rpartition("/")[2]
-    if new.exclude or new.relabel:  # they name paths of the drop, and its files have new ones
+    if new.exclude or new.relabel:  # they name paths in the upload, and the files have new paths
         problems += (f"Which images the upload's {SETTINGS_NAME} excludes or moves was not used.",)
     labels = {folder: display_name(label) for folder, label in layout.names.items()}
     named = {**labels, **old.classes, **new.classes}

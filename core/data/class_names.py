@@ -1,7 +1,7 @@
-"""What class folders are called in prompts: their own words, and for codes the words they mean.
+"""Turns names of class folders into names for prompts; codes become the words they stand for.
 
-A name that CLIP's text tower cannot mean (`n02123045`, `001.Black_footed_Albatross`, `RedFox`) is
-read as words where that is safe: no two classes become one, and brand names stay as they are.
+CLIP's text tower cannot use names such as `n02123045`, `001.Black_footed_Albatross` or `RedFox`.
+They are read as words if that is safe: no two classes get the same name, and brand names stay.
 """
 
 import re
@@ -40,14 +40,14 @@ _BRANDS = frozenset((
     "tiktok", "tripadvisor", "typescript", "walmart", "westjet", "whatsapp", "wordpress",
     "youtube",
 ))  # fmt: skip
-"""Names of two words that are written as one."""
+"""Brand names that stay one word, such as YouTube."""
 
 
 def class_names(folders: Sequence[str], given: Sequence[str | None]) -> tuple[str, ...]:
-    """What each class is called: the name it is `given`, else the words of its folder.
+    """The name of each class: the `given` name, else the words of its folder.
 
-    Where two would get one name, those that can tell more, do: `crane (wading bird)`; else they
-    keep what their folders say.
+    If two classes would get the same name, longer names are tried: `crane (wading bird)`. If there
+    are none, both keep the names of their folders.
     """
     pairs = list(zip(folders, given, strict=True))
     counted = _counted([folder for folder, name in pairs if not name])
@@ -66,12 +66,12 @@ def class_names(folders: Sequence[str], given: Sequence[str | None]) -> tuple[st
 
 
 def _choices(folder: str, counted: bool) -> list[str]:
-    """What a folder may be called, the best first; what it says itself last."""
+    """Possible names of a folder, the best first; its own name is the last."""
     return list(dict.fromkeys((*_read(folder, counted), display_name(folder))))
 
 
 def _read(folder: str, counted: bool) -> list[str]:
-    """The words of a folder whose name is a code; none for any other."""
+    """Names for a folder whose name is a code; empty for any other."""
     text = folder.strip()
     if found := _WORDNET.fullmatch(text):
         own = found[2] and re.search(r"[^\W\d_]", found[2])
@@ -86,7 +86,7 @@ def _read(folder: str, counted: bool) -> list[str]:
 
 
 def _is_index(text: str, number: str, counted: bool) -> bool:
-    """Whether the number in front of a name counts the classes, and is no part of it."""
+    """True if the number in front of a name counts the classes and is not part of the name."""
     if text[0].isdigit():
         return counted or (len(number) > 1 and number[0] == "0")
     before = _GENERIC_NUMBER.match(text)
@@ -94,8 +94,10 @@ def _is_index(text: str, number: str, counted: bool) -> bool:
 
 
 def _counted(folders: Sequence[str]) -> bool:
-    """Whether numbers in front of the names count the classes: all have one, each another, and
-    they are written or run as an index does. `1 euro, 2 euro` and `2-door, 4-door` do not.
+    """True if the numbers in front of the names count the classes.
+
+    Then every name has a different number, and the numbers look like an index: with `.` or `)`,
+    with leading zeros, or running from 0 or 1. `1 euro, 2 euro` and `2-door, 4-door` are no index.
     """
     found = [_NUMBERED.fullmatch(folder.strip()) for folder in folders]
     matches = [match for match in found if match and match[0][0].isdigit()]
@@ -110,13 +112,13 @@ def _counted(folders: Sequence[str]) -> bool:
 
 
 def _spoken(text: str) -> str:
-    """A name with spaces between its words: `Annual_Crop`, `AnnualCrop` and `annualCrop`."""
+    """The name with spaces between its words: for `Annual_Crop`, `AnnualCrop`, `annualCrop`."""
     words = display_name(text)
     if not words.isalpha() or words.casefold() in _BRANDS:
         return words
     parts = _CAMEL.split(words)
     whole = all(len(part) > 2 or part.casefold() in _SHORT_WORDS for part in parts)
-    # With a shouted or short end it is a brand: OpenAI, EuroSAT, FedEx.
+    # A last part in capitals, or a short one, means a brand: OpenAI, EuroSAT, FedEx.
     brand = parts[-1].isupper() or len(parts[-1]) < 3 or parts[0] in _BRAND_STARTS
     if len(parts) < 2 or not whole or brand:
         return words

@@ -1,4 +1,4 @@
-"""What a person decides about a data set, written into its `dataset.yaml`; no image is touched."""
+"""Writes a person's decisions about a data set into its `dataset.yaml`; no image is changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,21 +12,21 @@ from core.results.records import GroupBy
 
 
 def exclude(dataset: Dataset, paths: Iterable[str]) -> None:
-    """Leave images out, until they are included again."""
+    """Leaves images out until they are included again."""
     known = _checked(dataset, paths)
     kept = _settings(dataset).exclude
     _write(dataset, exclude=tuple(dict.fromkeys((*kept, *known))))
 
 
 def include(dataset: Dataset, paths: Iterable[str] | None = None) -> None:
-    """Take back images that were left out; all of them without `paths`."""
+    """Includes images that were left out; all of them without `paths`."""
     back = None if paths is None else set(paths)
     kept = _settings(dataset).exclude if back is not None else ()
     _write(dataset, exclude=tuple(path for path in kept if path not in (back or ())))
 
 
 def move(dataset: Dataset, paths: Iterable[str], folder: str) -> None:
-    """Count images to the class of another folder."""
+    """Assigns images to the class of another folder."""
     if folder not in dataset.classes:
         raise unknown("class", folder, dataset.classes)
     moved = dict.fromkeys(_checked(dataset, paths), folder)
@@ -34,7 +34,7 @@ def move(dataset: Dataset, paths: Iterable[str], folder: str) -> None:
 
 
 def rename(dataset: Dataset, names: Mapping[str, str]) -> None:
-    """Call classes something else in prompts and on the page. Their folders keep their names."""
+    """Renames classes in prompts and on the page. Their folders keep their names."""
     spaced = {folder: " ".join(name.split()) for folder, name in names.items()}
     for folder, name in spaced.items():
         if folder not in dataset.classes:
@@ -47,13 +47,13 @@ def rename(dataset: Dataset, names: Mapping[str, str]) -> None:
 
 
 def use_templates(dataset: Dataset, templates: Sequence[str]) -> None:
-    """Give the data set prompts of its own; none for the default ones."""
+    """Gives the data set its own prompt templates; an empty list restores the default."""
     lines = tuple(line.strip() for line in templates if line.strip())
     _write(dataset, templates=checked_templates(lines) if lines else ())
 
 
 def group(dataset: Dataset, by: GroupBy) -> None:
-    """Say what images of one group have in common."""
+    """Sets the rule that groups images."""
     _write(dataset, group_by=by)
 
 

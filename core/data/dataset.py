@@ -1,4 +1,4 @@
-"""What a data set is: domains over the same classes, each with a role, and how it was read."""
+"""`Dataset`: domains over the same classes, each with a role, and a report of how it was read."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,8 @@ from core.results.records import GroupBy
 Role = Literal["train", "val", "test", "ood"]
 Side = Literal["train", "test", "val"]
 SHARES: Mapping[Side, int] = {"train": 2, "test": 1, "val": 1}
-"""How a class is split where nothing else is said; the first of equals is dealt to first."""
+"""The default parts of every class. Of sides that are equally short of images, the first in this
+order gets the next one."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Item:
     label: int
     """Index into the classes."""
     sha256: str
-    """Of the file's bytes, in hex: two items with equal hashes are the same image."""
+    """Hash of the file's bytes, in hex: two items with equal hashes are the same image."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,15 @@ class Domain:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """How a folder, a zip or an upload was read, in sentences that a user is shown."""
+    """The report on how a folder, zip or upload was read, as sentences for the user."""
 
     understood: tuple[str, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
-    """(path, reason). A path that ends in `/` is a folder with all that it holds."""
+    """(path, reason). A path that ends in `/` is a folder with everything in it."""
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        # A file may be called anything, a line end or a reversal of the text that follows included.
+        # A file name may contain line ends, or marks that reverse the text after them.
         for name in ("understood", "warnings"):
             object.__setattr__(self, name, tuple(map(printable, getattr(self, name))))
         ignored = tuple((printable(path), printable(reason)) for path, reason in self.ignored)
@@ -58,7 +59,7 @@ class IngestReport:
 
 
 def left_out(refused: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """One warning for files that look like images of the data set and cannot be used."""
+    """One warning for files that look like images of the data set but cannot be used."""
     if not refused:
         return ()
     path, reason = refused[0]
@@ -69,14 +70,14 @@ def left_out(refused: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Split:
-    """On which side the images of the train folder are, where val or test is cut from it."""
+    """The side of each image of the train folder, if val or test is cut from it."""
 
     sides: Mapping[str, Side] = field(default_factory=dict)
-    """SHA-256 of an image to its side. What is not listed was not there when this was decided."""
+    """SHA-256 of an image to its side. Images that came later are not listed."""
     shares: Mapping[Side, int] = field(default_factory=lambda: SHARES)
     """Parts of every class, such as 2 : 1 : 1."""
     group_by: GroupBy = "none"
-    """What was kept together."""
+    """The rule that kept images together."""
 
 
 @dataclass(frozen=True)
@@ -89,44 +90,44 @@ class Dataset:
     classes: tuple[str, ...]
     """Names of the class folders, sorted; an item's label is an index into them."""
     names: tuple[str, ...]
-    """What each class is called in a prompt, in the order of `classes`."""
+    """The name of each class in a prompt, in the order of `classes`."""
     templates: tuple[str, ...]
-    """The data set's own prompt templates; empty when it has none."""
+    """The data set's own prompt templates; empty if it has none."""
     allow_fewer: bool
-    """Whether a class with fewer images than shots gives all it has instead of an error."""
+    """True if a class with fewer images than shots uses all it has instead of an error."""
     domains: tuple[Domain, ...]
-    """`train` first, then `val` and `test` where they exist, then `ood/…` by name."""
+    """`train` first, then `val` and `test` if they exist, then `ood/…` by name."""
     report: IngestReport
     excluded: tuple[Item, ...] = ()
-    """Images that `dataset.yaml` leaves out. No domain holds them."""
+    """Images that `dataset.yaml` leaves out. No domain contains them."""
     group_by: GroupBy = "none"
-    """Which images belong together: a group is never split between train, val and test."""
+    """The rule that groups images: a group is never split between train, val and test."""
     split: Split = field(default_factory=Split)
-    """What was decided earlier about the images of `train`."""
+    """The stored split of the images of `train`."""
     own_names: tuple[str, ...] = ()
-    """What each class's folder says as it stands, where `names` may have read it as a code."""
+    """The name of each class folder, without the words that `names` may have read out of a code."""
     zip_names: str = ""
-    """The encoding that names in a zip were taken to have; empty where they said it."""
+    """The encoding that was guessed for names in a zip; empty if the zip declared it."""
     named_by_hand: frozenset[str] = frozenset()
     """Class folders that `dataset.yaml` names."""
     unreadable: tuple[tuple[str, str], ...] = ()
-    """(path, reason) of images that are left out since they cannot be read."""
+    """(path, reason) of images that are left out because they cannot be read."""
     notes: tuple[str, ...] = ()
-    """What a run on it has to say: warnings about images that it does not have."""
+    """Warnings about missing images; every run on this data set repeats them."""
 
     def domain(self, name: str) -> Domain:
-        """The domain called so, or a `UserError` that names those there are."""
+        """The domain of this name. The `UserError` for an unknown name lists the domains."""
         for domain in self.domains:
             if domain.name == name:
                 return domain
         raise unknown("domain", name, [domain.name for domain in self.domains])
 
     def items(self, name: str) -> tuple[Item, ...]:
-        """The images of a domain; none when the data set does not have it."""
+        """The images of a domain; empty if the data set does not have it."""
         return next((domain.items for domain in self.domains if domain.name == name), ())
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Images per domain and class folder. Every class is there, with 0 if need be."""
+        """Number of images per domain and class folder. Every class is listed, also with 0."""
         counted = {domain.name: Counter(i.label for i in domain.items) for domain in self.domains}
         return {
             name: {folder: labels[index] for index, folder in enumerate(self.classes)}

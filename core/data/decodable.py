@@ -1,4 +1,4 @@
-"""Which images of a data set decode. Each is decoded once for its bytes, and that is remembered."""
+"""Finds images that do not decode. Each is decoded once per content; the result is cached."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from core.data.images import UnreadableImage, in_one_sentence, open_image, rgb
 from core.data.limits import Limits
 
 _FORMAT = f"evenkeel decodable 1, Pillow {PIL.__version__}".encode()
-"""Another Pillow may read more, or less."""
+"""Includes Pillow's version, because another version may read more images, or fewer."""
 _THREADS = min(8, os.cpu_count() or 1)
 _AT_ONCE = 8
 
@@ -25,16 +25,16 @@ def unreadable(
     decode: bool = True,
     glances: dict[str, Glance] | None = None,
 ) -> dict[str, str]:
-    """Path to reason of the images below `root` that cannot be read. `hashes` are their SHA-256.
+    """Path to reason of the images below `root` that cannot be read. `hashes` is path to SHA-256.
 
-    In the file `kept`, if one is named, it is looked up and left for next time. Without `decode`
-    nothing is opened: only what is known already counts. With `glances`, which are by hash, all
-    images that can be read are looked at and their looks are put in there.
+    The file `kept`, if given, caches the result for the next call. Without `decode` no file is
+    opened, and only cached results are used. `glances`, if given, receives the summary of every
+    readable image, by hash.
     """
     known = read_kept(kept, _FORMAT) if kept else {}
     path_of = {sha256: path for path, sha256 in hashes.items()}
     still: dict[str, str] = {one: known[one] for one in path_of if one in known}
-    if glances is not None:
+    if glances is not None:  # readable images are opened again, because their summary is wanted
         still = {one: reason for one, reason in still.items() if reason}
     news = [one for one in path_of if one not in still] if decode else []
     found = dict(zip(news, _reasons(root, path_of, news, glances), strict=True))
@@ -45,7 +45,9 @@ def unreadable(
 
 
 def _lasting(found: Mapping[str, str], root: Path, path_of: Mapping[str, str]) -> Mapping[str, str]:
-    """What holds for the bytes and not only for today: a file may be back tomorrow."""
+    """The results that depend on the bytes alone. A missing or forbidden file may come back, so its
+    result is not cached.
+    """
 
     def to_blame(sha256: str) -> bool:
         path = root / path_of[sha256]
@@ -57,7 +59,7 @@ def _lasting(found: Mapping[str, str], root: Path, path_of: Mapping[str, str]) -
 def _reasons(
     root: Path, path_of: Mapping[str, str], news: Sequence[str], glances: dict[str, Glance] | None
 ) -> list[str]:
-    """Why each cannot be read; empty for those that can."""
+    """The reason why each image cannot be read; `""` for readable ones."""
 
     def reason(sha256: str) -> str:
         path = path_of[sha256]
@@ -70,7 +72,7 @@ def _reasons(
             return error.reason
         return ""
 
-    # Some at a time: of small images, handing one to a thread costs as much as decoding it.
+    # In blocks, because handing a single small image to a thread costs as much as decoding it.
     parts = [news[start : start + _AT_ONCE] for start in range(0, len(news), _AT_ONCE)]
     with ThreadPoolExecutor(_THREADS) as pool:
         return [one for part in pool.map(lambda part: [*map(reason, part)], parts) for one in part]
@@ -79,5 +81,5 @@ def _reasons(
 def _decode(path: Path, name: str) -> None:
     with in_one_sentence(path, name), open(path, "rb") as file:
         image = open_image(file, Limits())
-        image.draft(None, (1, 1))  # of a JPEG reads every bit, and leaves out the arithmetic
+        image.draft(None, (1, 1))  # reads all data of a JPEG but computes few pixels
         rgb(image)

@@ -1,4 +1,4 @@
-"""The embedded demo data, written as folders: emoji in five styles, one of them in-distribution."""
+"""Writes the embedded demo data as folders: emoji in five styles, one of them in-distribution."""
 
 import os
 import shutil
@@ -23,15 +23,15 @@ QUICK_CLASSES = (
     "vegetable",
     "weather",
 )
-"""Ten classes that are easily mistaken for one another: 117 shots at 16 a class."""
+"""Ten classes that are easily confused: 117 training images at 16 shots."""
 QUICK_STYLES = ("fluent-3d", "twemoji")
-"""One OOD style that the embedded model never saw, and one that it saw of other concepts."""
+"""One OOD style that the embedded model never saw, and one it saw with other concepts only."""
 
 
 def write_demo(folder: Path, full: bool = False) -> Path:
-    """Write the demo to `folder` and return it: ten classes, or with `full` all 27.
+    """Writes the demo to `folder` and returns the folder: ten classes, or all 27 with `full`.
 
-    An earlier demo there is replaced. Raises `UserError` when `folder` holds anything else.
+    An earlier demo in it is replaced. Raises `UserError` if `folder` holds anything else.
     """
     folder = Path(os.path.abspath(folder.expanduser()))
     source = demo_folder()
@@ -45,7 +45,7 @@ def write_demo(folder: Path, full: bool = False) -> Path:
             "Name another folder."
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside the target first, so that an earlier demo is only given up for a whole one.
+    # Written next to the target first, so that an earlier demo is only replaced by a complete one.
     partial = Path(tempfile.mkdtemp(prefix=".demo-", dir=folder.parent))
     try:
         for path in there:
@@ -65,7 +65,7 @@ def write_demo(folder: Path, full: bool = False) -> Path:
 
 
 def _is_quick(path: str) -> bool:
-    """Whether a file of the full demo is part of the quick one."""
+    """True if a file of the full demo is part of the quick demo."""
     parts = path.split("/")
     if len(parts) < 3:
         return True

@@ -1,4 +1,4 @@
-"""From a data set to a C-way K-shot task: which images teach, which choose, which measure."""
+"""Makes a C-way K-shot task of a data set: the images that train, validate and test."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from core.data.dataset import SHARES, Dataset, Item, Side
-from core.data.grouped import Groups, unused
+from core.data.grouped import ImageGroups, unused
 from core.data.prompts import resolve_templates
 from core.errors import UserError, unknown
 from core.results.records import GroupBy
@@ -17,28 +17,28 @@ from core.results.records import GroupBy
 
 @dataclass(frozen=True)
 class FewShotTask:
-    """K shots per class and what to measure on. No image is in two of train, val and test."""
+    """K shots per class, and the images to measure on. Train, val and test share no image."""
 
     root: Path
     """The folder that item paths are relative to."""
     classes: tuple[str, ...]
     names: tuple[str, ...]
     templates: tuple[str, ...]
-    """The data set's own, or openai-80 when it has none."""
+    """The data set's own templates, or openai-80 if it has none."""
     shots: int
     seed: int
     train: tuple[Item, ...]
-    """The shots, class by class, each class in the order it was drawn: fewer shots are a prefix."""
+    """The shots, class by class. Each class is in draw order, so fewer shots are a prefix."""
     val: tuple[Item, ...]
     test: tuple[Item, ...]
     ood: dict[str, tuple[Item, ...]] = field(default_factory=dict)
     """Domain (`ood/<name>`) to its images."""
     notes: tuple[str, ...] = ()
-    """What was left out or cut short, in sentences."""
+    """Sentences about images that were left out and classes that are short."""
     unseen: tuple[str, ...] = ()
     """Classes that have no training images on purpose (generalised zero-shot)."""
     group_by: GroupBy = "none"
-    """What was kept together."""
+    """The rule that kept images together."""
 
     @property
     def seen(self) -> tuple[int, ...]:
@@ -55,17 +55,17 @@ def sample_task(
     group_by: GroupBy | None = None,
     sides: Mapping[str, Side] | None = None,
 ) -> FewShotTask:
-    """Draw `shots` images per class by seed, and say what chooses and what measures.
+    """Draws `shots` images per class by seed, and assigns the images that validate and test.
 
-    With `sides` (SHA-256 to side, see `core.data.split`) the shots come from the training side, and
-    what is on the other sides stays there; only more shots than that side has take images from
-    them. Without, val and test are what the shots leave, where none are given.
+    With `sides` (SHA-256 to side, see `core.data.split`) the shots come from the training side.
+    Images on the other sides stay there, unless there are more shots than training images. Without
+    `sides`, the images that the shots leave become val and test, unless these are given as folders.
 
-    A class draws by (seed, class name, content), so neither more classes, nor more shots, nor
-    other file names change what comes first. `allow_fewer` and `group_by` None mean as the data set
-    says; of a group that images are kept together by, all are on one side whatever the shots are.
-    Classes named in `unseen` give no shots and no validation images, and are measured like the
-    others. Raises `UserError` when a class is short.
+    A class draws by (seed, class name, content). So more classes, more shots or other file names do
+    not change which images come first. `allow_fewer` and `group_by` None mean: as the data set
+    says. A group of images is always on one side, for any number of shots. Classes in `unseen` give
+    no shots and no validation images, and are measured like the others. Raises `UserError` if a
+    class has too few images.
     """
     if shots < 1:
         raise UserError(f"shots: at least 1 per class is needed, got {shots}.")
@@ -79,12 +79,14 @@ def sample_task(
         by_path = material.sides(seed, unseen)
     else:
         by_path = {i.path: sides[i.sha256] for order in drawn.values() for i in order}
-    portions = {name: _Portions.of(order, by_path) for name, order in drawn.items()}
+    portions = {name: _ClassSides.of(order, by_path) for name, order in drawn.items()}
     taught = {name: own for name, own in portions.items() if name not in unseen}
     grouped = bool(material.groups.keys)
     allowed = dataset.allow_fewer if allow_fewer is None else allow_fewer
     keeps_apart = bool(material.given_test or grouped)
+    # Groups never change sides. With fewer shots allowed, no image is taken from val or test.
     stays = grouped or (sides is not None and allowed)
+    # Without a test of its own, a class keeps one image to test on.
     usable = {
         name: len(own.train) if stays else own.count - (not keeps_apart)
         for name, own in taught.items()
@@ -92,7 +94,8 @@ def sample_task(
     counts = _shots_per_class(usable, portions, dataset, shots, allowed, notes)
     counts |= dict.fromkeys(unseen, 0)
     split = {name: own.taking(counts[name], material) for name, own in portions.items()}
-    # What a run does not train on must not choose for it either: it measures where test is cut.
+    # A class that is not trained on must not choose α or the epoch either, so its validation images
+    # become test images where test is cut from train.
     split |= {name: split[name].measuring(not material.given_test) for name in unseen}
     train = [item for own in split.values() for item in own.train]
     chosen_on = [i for i in material.given_val if dataset.classes[i.label] not in unseen]
@@ -123,15 +126,15 @@ def sample_task(
 
 @dataclass(frozen=True)
 class Material:
-    """What a task is made of: images that may teach, and those that are given to choose and measure
-    with. No image is in two of them.
+    """The images of a task: the pool to draw from, and the given validation and test images. No
+    image is in two of them.
     """
 
     pool: Mapping[str, list[Item]]
-    """By class folder."""
+    """Images of the train folder that may be used, by class folder."""
     given_val: list[Item]
     given_test: list[Item]
-    groups: Groups
+    groups: ImageGroups
 
     def sides(
         self,
@@ -140,14 +143,14 @@ class Material:
         shares: Mapping[Side, int] = SHARES,
         known: Mapping[str, Side] | None = None,
     ) -> dict[str, Side]:
-        """Path to side, as its group is dealt; empty where nothing is grouped."""
+        """Path to side, decided group by group; empty if images are not grouped."""
         given = bool(self.given_test), bool(self.given_val)
         return self.groups.sides(self.pool, seed, unseen, *given, shares, known)
 
 
 def material_of(dataset: Dataset, group_by: GroupBy | None, notes: list[str]) -> Material:
-    """The images of a data set by what they may be used for; what is left out goes to `notes`."""
-    groups = Groups.of(dataset, dataset.group_by if group_by is None else group_by)
+    """Sorts the images of a data set by use. Adds a note for images that are left out."""
+    groups = ImageGroups.of(dataset, dataset.group_by if group_by is None else group_by)
     given_test = [*dataset.items("test")]
     pool = _training_pool(dataset, notes)
     pool = {name: groups.apart_from(pool[name], given_test, name, notes) for name in pool}
@@ -158,17 +161,17 @@ def material_of(dataset: Dataset, group_by: GroupBy | None, notes: list[str]) ->
 
 
 @dataclass(frozen=True)
-class _Portions:
-    """The images of one class, in the order in which they are drawn."""
+class _ClassSides:
+    """The images of one class by side, each side in draw order."""
 
     train: list[Item]
     val: list[Item]
     test: list[Item]
     decided: bool
-    """Whether val and test are fixed, or what the shots leave."""
+    """True if val and test are fixed; False if they are the images that the shots leave."""
 
     @classmethod
-    def of(cls, order: Sequence[Item], sides: Mapping[str, Side]) -> "_Portions":
+    def of(cls, order: Sequence[Item], sides: Mapping[str, Side]) -> "_ClassSides":
         if not sides:
             return cls([*order], [], [], decided=False)
         by_side: dict[Side, list[Item]] = {"train": [], "val": [], "test": []}
@@ -180,13 +183,16 @@ class _Portions:
     def count(self) -> int:
         return len(self.train) + len(self.val) + len(self.test)
 
-    def measuring(self, cut: bool) -> "_Portions":
-        """With no image that chooses; where the test side is `cut`, those measure."""
+    def measuring(self, cut: bool) -> "_ClassSides":
+        """Without validation images. If the test side is `cut` from train, they join the test."""
         return replace(self, val=[], test=[*self.val, *self.test] if cut else self.test)
 
-    def taking(self, shots: int, given: Material) -> "_Portions":
-        """With so many shots. What they leave is halved between val and test, as far as these are
-        not given, and test gets the odd one. A side that was decided only gives away.
+    def taking(self, shots: int, given: Material) -> "_ClassSides":
+        """With this number of shots.
+
+        If nothing is decided yet, the rest is halved between val and test, unless these are given
+        as folders; test gets the odd image. If the sides are decided, extra shots come from val and
+        test, and no image is added to these.
         """
         if not self.decided:
             rest = self.train[shots:]
@@ -195,6 +201,7 @@ class _Portions:
             cut = len(rest) if given.given_test else len(rest) - n_test
             val = [] if given.given_val else rest[:cut]
             return replace(self, train=self.train[:shots], val=val, test=rest[cut:])
+        # Extra shots come from val and test. Of what is left, test keeps half, and the odd image.
         left = self.count - max(shots, len(self.train))
         n_val = min(len(self.val), left - min(len(self.test), (left + 1) // 2))
         from_val, from_test = len(self.val) - n_val, len(self.test) - (left - n_val)
@@ -208,7 +215,7 @@ class _Portions:
 
 
 def _unseen(dataset: Dataset, names: Sequence[str], notes: list[str]) -> tuple[str, ...]:
-    """The unseen classes in the order of the data set's, or a `UserError` for a wrong name."""
+    """The unseen classes in the order of the data set. Raises `UserError` for an unknown name."""
     for name in names:
         if name not in dataset.classes:
             raise unknown("unseen: class", name, dataset.classes)
@@ -225,7 +232,7 @@ def _unseen(dataset: Dataset, names: Sequence[str], notes: list[str]) -> tuple[s
 
 
 def _training_pool(dataset: Dataset, notes: list[str]) -> dict[str, list[Item]]:
-    """Images per class that may teach: no copies of what measures, and each only once."""
+    """Images per class that may train: each once, and none that is also in test or OOD."""
     measuring = {i.sha256 for d in dataset.domains if d.role in ("test", "ood") for i in d.items}
     items = dataset.items("train")
     clean = [item for item in items if item.sha256 not in measuring]
@@ -237,7 +244,7 @@ def _training_pool(dataset: Dataset, notes: list[str]) -> dict[str, list[Item]]:
     clear = [item for item in clean if len(labels[item.sha256]) == 1]
     _note(notes, len(clean) - len(clear), "training", "in two classes at once")
 
-    unique = {item.sha256: item for item in reversed(clear)}
+    unique = {item.sha256: item for item in reversed(clear)}  # reversed: the first copy stays
     _note(notes, len(clear) - len(unique), "training", "a copy of another one")
     pool: dict[str, list[Item]] = {name: [] for name in dataset.classes}
     for item in unique.values():
@@ -248,7 +255,7 @@ def _training_pool(dataset: Dataset, notes: list[str]) -> dict[str, list[Item]]:
 def _validation(
     dataset: Dataset, pool: dict[str, list[Item]], notes: list[str]
 ) -> tuple[Item, ...]:
-    """The given validation images that are nowhere else. Training keeps an image that both have."""
+    """The given validation images that are in no other domain. Training keeps an image of both."""
     elsewhere = {i.sha256 for d in dataset.domains if d.role != "val" for i in d.items}
     elsewhere |= {item.sha256 for items in pool.values() for item in items}
     given = dataset.items("val")
@@ -266,7 +273,11 @@ def _note(notes: list[str], count: int, kind: str, why: str) -> None:
 def drawn_order(
     pool: Mapping[str, list[Item]], classes: Sequence[str], seed: int
 ) -> dict[str, list[Item]]:
-    """Every class's images in the order in which they are drawn by a seed."""
+    """The images of every class in the order in which the seed draws them.
+
+    The order depends on content, not on paths or other classes, so it survives renamed files and
+    added classes.
+    """
     drawn = {}
     for name in classes:
         entropy = int.from_bytes(sha256(name.encode()).digest()[:8], "big")
@@ -278,13 +289,13 @@ def drawn_order(
 
 def _shots_per_class(
     usable: Mapping[str, int],
-    portions: Mapping[str, _Portions],
+    portions: Mapping[str, _ClassSides],
     dataset: Dataset,
     shots: int,
     allow_fewer: bool,
     notes: list[str],
 ) -> dict[str, int]:
-    """How many shots each class gives; a `UserError` when one is short and may not be."""
+    """The number of shots of each class. Raises `UserError` if a class is short and must not be."""
     short = {name: n for name, n in usable.items() if n < shots}
     if short:
         name = min(short, key=lambda name: short[name])

@@ -1,6 +1,6 @@
-"""What one look at an image's pixels tells without a model: its size, a tiny copy, its border.
+"""A summary of an image's pixels without a model: its size, a tiny copy, its border.
 
-Nobody looks at more than 64 pixels a side, so what is decoded is as small as the file allows.
+At most 64 pixels a side are needed, so the image is decoded as small as the file format allows.
 """
 
 from base64 import b64decode, b64encode
@@ -17,18 +17,18 @@ from core.data.limits import Limits
 
 Box = tuple[float, float, float, float]
 TINY = 16
-"""Side of the copy that images are compared by."""
+"""Side of the tiny copy by which images are compared, in pixels."""
 BORDER = 0.1
-"""The frame that counts as background, as a share of each side."""
+"""Width of the frame that counts as background, as a fraction of each side."""
 _FRAME_PIXELS = 64
 _ENOUGH = 2 * _FRAME_PIXELS
-"""Shorter side of what a look is taken at. From there on a tiny copy correlates above 0.9999 with
-that of the whole image, and no value of the border is 1 of 255 away."""
+"""Shorter side of the decoded image, at least. From this size on, the tiny copy correlates above
+0.9999 with that of the full image, and no border value differs by 1 of 255."""
 
 
 @dataclass(frozen=True)
 class Glance:
-    """Small enough to keep one of every image of a data set."""
+    """The summary of one image, small enough to keep for every image of a data set."""
 
     width: int
     height: int
@@ -43,7 +43,7 @@ class Glance:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Glance":
-        """Back from `to_json`."""
+        """Reads the result of `to_json`."""
         tiny, border = b64decode(values["tiny"]), tuple(values["border"])
         return cls(values["width"], values["height"], tiny, border)
 
@@ -54,9 +54,10 @@ class Glance:
 
 
 def look(path: Path | str, name: str, limits: Limits | None = None) -> Glance:
-    """One look at the image in a file. Raises `UnreadableImage`, for what `read_image` refuses.
+    """Summarises the image in a file. Raises `UnreadableImage` for a file `read_image` refuses.
 
-    A JPEG gives a smaller copy for less than the whole: every bit of it is read all the same.
+    A JPEG is decoded at a smaller size, which is faster. All of its data is still read, so damage
+    is found.
     """
     path = Path(path)
     with in_one_sentence(path, name), open(path, "rb") as file:
@@ -75,7 +76,7 @@ def look(path: Path | str, name: str, limits: Limits | None = None) -> Glance:
 
 
 def _reduced(image: Image.Image, box: Box) -> tuple[Image.Image, Box]:
-    """A copy of no more pixels than are looked at, and the part of it that `box` has become."""
+    """(the image reduced to about the size that is needed, `box` in its coordinates)."""
     factor = max(1, min(image.size) // _ENOUGH)
     left, top, right, bottom = box
     return image.reduce(factor), (left / factor, top / factor, right / factor, bottom / factor)

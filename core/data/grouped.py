@@ -1,4 +1,4 @@
-"""A split that keeps images of one group together: frames of a video never teach and measure."""
+"""Splits images group by group, so that frames of one video are never in both train and test."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,15 @@ from core.results.records import GroupBy
 
 
 @dataclass(frozen=True)
-class Groups:
-    """Which images of train, val and test belong together."""
+class ImageGroups:
+    """The groups of the images of train, val and test."""
 
     by: GroupBy
     keys: Mapping[str, str]
     """Path to group."""
 
     @classmethod
-    def of(cls, dataset: Dataset, by: GroupBy) -> "Groups":
+    def of(cls, dataset: Dataset, by: GroupBy) -> "ImageGroups":
         """The groups of a data set."""
         items = [item for role in ("train", "val", "test") for item in dataset.items(role)]
         keys = group_keys(items, dataset.classes, by, dataset.root) if by != "none" else {}
@@ -31,7 +31,7 @@ class Groups:
     def apart_from(
         self, items: Sequence[Item], others: Sequence[Item], kind: str, notes: list[str]
     ) -> list[Item]:
-        """The images that have no group in common with `others`."""
+        """The images whose group has no image in `others`. Adds a note for those left out."""
         taken = {self.keys[item.path] for item in others} if self.keys else set()
         kept = [item for item in items if self.keys.get(item.path) not in taken]
         if len(kept) < len(items):
@@ -52,18 +52,18 @@ class Groups:
         shares: Mapping[Side, int] = SHARES,
         known: Mapping[str, Side] | None = None,
     ) -> dict[str, Side]:
-        """On which side each image of `pool` (class to images) is; empty when nothing is grouped.
+        """The side of each image of `pool` (class to images), by path; empty if nothing is grouped.
 
-        Groups are dealt class by class, by default a half to train and a quarter each to a test and
-        a val that there is not; so the number of shots changes nothing. A group in `known` stays on
-        its side. Raises `UserError` when a class has too few groups.
+        Groups are assigned class by class: by default half to train, and a quarter each to test and
+        val unless these are given as folders. The number of shots has no effect. A group in `known`
+        stays on its side. Raises `UserError` if a class has too few groups.
         """
         if not self.keys:
             return {}
         there = {"train": False, "test": has_test, "val": has_val}
         shares = {name: share for name, share in shares.items() if share and not there[name]}
         side = {key: one for key, one in (known or {}).items() if one in shares}
-        # What is taught must have groups to learn from, so it is dealt to first.
+        # A group may span classes. Classes that train come first, so that they get training groups.
         for name in sorted(pool, key=lambda name: name in unseen):
             own = sorted({self.keys[item.path] for item in pool[name]})
             here = {k: v for k, v in shares.items() if k != "train" or name not in unseen}
@@ -104,6 +104,6 @@ class Groups:
 
 
 def unused(count: int) -> str:
-    """The note about images that only keep others company."""
+    """The note about images that are not used because their group gives the shots."""
     are = "1 image is" if count == 1 else f"{count} images are"
     return f"{are} neither taught nor measured: of the groups that give the shots."

@@ -1,4 +1,4 @@
-"""Which images belong together, such as the frames of a video: they must not be split apart."""
+"""Groups of related images, such as the frames of a video, that a split must not separate."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from core.data.names import is_ood_name, is_wrapper_name, same_name, split_of
 from core.results.records import GroupBy
 
 SECONDS_APART = 60
-"""Photos taken at most so long after one another belong together."""
+"""Photos taken at most this many seconds after the previous one belong together."""
 
 _EXIF, _TAKEN = 0x8769, 0x9003
 _LAST_NUMBER = re.compile(r"[\s_.-]*\d+\D*$")
@@ -23,9 +23,9 @@ _LAST_NUMBER = re.compile(r"[\s_.-]*\d+\D*$")
 def group_keys(
     items: Sequence[Item], classes: Sequence[str], by: GroupBy, root: Path
 ) -> dict[str, str]:
-    """The group of every image, by path. Equal keys belong together, whatever their class.
+    """The group of every image, by path. Images with equal keys belong together, across classes.
 
-    An image that says nothing is a group of its own.
+    An image without a prefix, folder or time is a group of its own.
     """
     if by == "time":
         return _by_time(items, root)
@@ -34,7 +34,7 @@ def group_keys(
 
 
 def source_of(path: str, class_folder: str) -> str:
-    """Where an image seems to come from: the folder inside its class, else its name's prefix."""
+    """The likely source of an image: the folder inside its class, else the prefix of its name."""
     return folder(path, class_folder) or prefix(path)
 
 
@@ -45,26 +45,26 @@ def prefix(path: str) -> str:
 
 
 def folder(path: str, class_folder: str) -> str:
-    """The folder an image lies in inside its class folder; empty for one that is directly there."""
+    """The folder of an image inside its class folder; empty if it lies directly in the class."""
     parent = PurePosixPath(path).parent.name
     above = same_name(parent, class_folder) or split_of(parent) or is_ood_name(parent)
     return "" if above or is_wrapper_name(parent) else parent
 
 
 def taken_at(path: Path) -> datetime | None:
-    """When a photo was taken, as its EXIF says; None when it does not."""
+    """The time a photo was taken, from its EXIF; None if it has none."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             said = image.getexif().get_ifd(_EXIF).get(_TAKEN, "")
         return datetime.strptime(str(said).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     except Exception:
-        # Broken metadata is common and raises almost anything.
+        # Broken metadata is common, and Pillow raises many kinds of errors for it.
         return None
 
 
 @lru_cache(maxsize=1 << 16)
 def _taken_at(_sha256: str, path: Path) -> datetime | None:
-    """The same, read once for the bytes of a file: a task is cut more than once."""
+    """The same, cached by the file's hash, because one data set is split several times."""
     return taken_at(path)
 
 

@@ -1,8 +1,8 @@
-"""Hashes of files. One that has not changed since it was hashed is not read again.
+"""Hashes of files. A file that has not changed since it was hashed is not read again.
 
-As git's index tells it: by size, time of change, and inode. Its limits are git's as well: what
-changes bytes and none of these is not seen, such as a disk that decays, or a program that writes
-through a mapping while we look. An edit that puts the old time back is seen by the inode's own.
+Like git's index, a change is detected by size, time of change and inode. The limits are git's too:
+a change of bytes that changes none of these is missed, such as a decaying disk, or a program that
+writes through a memory map. An edit that restores the old time is found by the inode's own time.
 """
 
 import contextlib
@@ -20,8 +20,8 @@ from core.durable import file_sha256
 
 _FORMAT = b"evenkeel hashes 1"
 YOUNG_SECONDS = 2.0
-"""The coarsest clock of a file system. A file that changed so shortly before it was hashed may
-change again without a trace: its hash is not kept."""
+"""The coarsest clock of a file system. A file that changed less than this before it was hashed may
+change again with the same time, so its hash is not kept."""
 _THREADS = 8
 _AT_ONCE = 32
 
@@ -30,16 +30,15 @@ Known = dict[str, tuple[State, str]]
 
 
 def place_of(folder: Path, workspace: Path, what: str = "hashes") -> Path:
-    """The file in which the hashes of a data set, or something else about it, are kept."""
+    """The cache file for the hashes of a data set, or for other facts about it."""
     return workspace / what / f"{sha256(os.fsencode(folder)).hexdigest()}.json"
 
 
 def hash_files(root: Path, paths: Sequence[str], kept: Path | None = None) -> list[str | None]:
-    """In hex the SHA-256 of each of the files below `root`; None for a file without bytes and for a
-    link that leads nowhere.
+    """The SHA-256 in hex of each file below `root`; None for an empty file or a broken link.
 
-    In the file `kept`, if one is named, hashes are looked up and left for next time. Whether that
-    works changes none of them: a damaged file counts for nothing.
+    The file `kept`, if given, caches hashes for the next call. It never changes the result: a
+    damaged cache is ignored.
     """
     known = _known(kept) if kept else {}
     began = time_ns()
@@ -74,7 +73,7 @@ def _is_old(state: State, now_ns: int) -> bool:
 
 
 def _hash_all(paths: Sequence[str]) -> Iterable[tuple[State, str] | None]:
-    # Many at a time: handing one small file to a thread costs more than reading it.
+    # In blocks, because handing a single small file to a thread costs more than reading it.
     parts = [paths[start : start + _AT_ONCE] for start in range(0, len(paths), _AT_ONCE)]
     with ThreadPoolExecutor(_THREADS) as pool:
         return [one for part in pool.map(lambda part: [*map(_hash, part)], parts) for one in part]
@@ -83,7 +82,8 @@ def _hash_all(paths: Sequence[str]) -> Iterable[tuple[State, str] | None]:
 def _hash(path: str) -> tuple[State, str] | None:
     try:
         with open(path, "rb", buffering=0) as file:
-            # Before the bytes: if they change meanwhile, the file is not in this state afterwards.
+            # The state is read before the bytes. If they change during hashing, the state of the
+            # file differs afterwards, and the kept hash is not used.
             state = _state(os.fstat(file.fileno()))
             digest = file_sha256(file)
             return (state, digest) if file.tell() else None
@@ -97,7 +97,7 @@ def _known(place: Path) -> Known:
 
 
 def read_kept(place: Path, format: bytes) -> dict[str, Any]:
-    """What `write_kept` left there in the same format, if it is whole; else nothing."""
+    """Reads a cache file of `write_kept`; empty if it is missing, damaged or of another format."""
     try:
         head, _, body = place.read_bytes().partition(b"\n")
     except OSError:
@@ -109,11 +109,11 @@ def read_kept(place: Path, format: bytes) -> dict[str, Any]:
 
 
 def write_kept(place: Path, format: bytes, known: Mapping[str, Any]) -> None:
-    """Keep this for later readers, all or nothing of it; where that cannot be, nothing."""
+    """Writes a cache file atomically. If it cannot be written, nothing happens."""
     body = json.dumps(known, ensure_ascii=True, separators=(",", ":")).encode()
     with contextlib.suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        # A name for each writer: threads of one process may write at the same time.
+        # A different name per writer, because threads of one process may write at the same time.
         handle, partial = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=place.parent)
         try:
             with open(handle, "wb") as file:

@@ -1,4 +1,4 @@
-"""One image file to RGB pixels, whatever it holds; or one sentence saying why not."""
+"""Reads an image file as RGB pixels, or says in one sentence why it cannot be read."""
 
 import errno
 import re
@@ -16,8 +16,8 @@ from core.data.png import without_long_texts
 from core.errors import UserError, printable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""What Pillow is allowed to try. MPO, the phones' JPEG, comes through JPEG; EPS would start a
-program."""
+"""Formats that Pillow may try. MPO, the JPEG of many phones, is covered by JPEG; EPS is not
+allowed, because it would start a program."""
 
 IMAGE_EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".gif"}
@@ -25,7 +25,7 @@ IMAGE_EXTENSIONS = frozenset(
 )
 
 MAX_ASPECT = 100
-"""A 1 x 50,000,000 strip is small until a resize makes its short side 224."""
+"""A 1 x 50,000,000 strip is small, but a resize of its short side to 224 would be huge."""
 
 _CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _PIXELS_AT_ONCE = 1 << 20
@@ -51,11 +51,11 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 ON_THE_SIDE = (5, 6, 7, 8)
-"""Orientations whose width is the height of what is seen."""
+"""EXIF orientations that swap width and height."""
 
 
 class UnreadableImage(UserError):
-    """A file that is no image we read. `name` and `reason` are its two halves."""
+    """A file cannot be read as an image. `name` and `reason` are the two halves of the sentence."""
 
     def __init__(self, name: str, reason: str) -> None:
         shown = printable(name)
@@ -65,16 +65,16 @@ class UnreadableImage(UserError):
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file is named like an image that we read."""
+    """True if the file name has the extension of an image format that we read."""
     return Path(name).suffix.lower() in IMAGE_EXTENSIONS
 
 
 def read_image(
     path: Path | str, name: str | None = None, limits: Limits | None = None
 ) -> Image.Image:
-    """The first frame in RGB: upright by its EXIF, transparency over white, 16 bits scaled to 8.
+    """Reads the first frame as RGB: turned upright by EXIF, white for transparency, 16 bits to 8.
 
-    `name` is what an error calls the file; by default its folder and name, never the full path.
+    `name` is the file's name in errors; by default its folder and name, never the full path.
     Raises `UnreadableImage`.
     """
     path = Path(path)
@@ -83,29 +83,31 @@ def read_image(
 
 
 def open_image(file: IO[bytes], limits: Limits) -> Image.Image:
-    """The image with its header read and found small enough; its pixels are decoded later."""
+    """Opens an image and checks its size by the header; the pixels are decoded later."""
     try:
         image = Image.open(without_long_texts(file), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         got = re.search(r"(\d+) pixels", str(error))
-        raise _Refused(_too_large(f"{got[1] if got else 'its'} pixels", limits.pixels)) from None
+        raise _ImageRefused(
+            _too_large(f"{got[1] if got else 'its'} pixels", limits.pixels)
+        ) from None
     _check_size(image.size, limits.pixels)
     return image
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """The pixels of an opened image as everything downstream sees them."""
+    """The pixels of an opened image in RGB, turned upright."""
     return upright(rgb(image), orientation(image))
 
 
 @contextmanager
 def in_one_sentence(path: Path, name: str) -> Iterator[None]:
-    """Whatever a decoder raises becomes an `UnreadableImage` that says why."""
+    """Turns every error of a decoder into an `UnreadableImage` with the reason."""
     try:
         _refuse_devices(path)
         yield
-    except (_Refused, UnidentifiedImageError) as error:
-        reason = str(error) if isinstance(error, _Refused) else _what_it_is(path)
+    except (_ImageRefused, UnidentifiedImageError) as error:
+        reason = str(error) if isinstance(error, _ImageRefused) else _what_it_is(path)
         raise UnreadableImage(name, reason) from None
     except FileNotFoundError:
         raise UnreadableImage(name, "there is no such file") from None
@@ -115,25 +117,25 @@ def in_one_sentence(path: Path, name: str) -> Iterator[None]:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
-            raise  # what was read is not to blame
-        # Decoders answer hostile bytes with almost anything: struct.error, SyntaxError, IndexError.
+            raise  # the disk is full: the image is not the problem
+        # Decoders raise many kinds of errors for hostile bytes: struct.error, SyntaxError, …
         reason = str(error).strip(" .").lower() or type(error).__name__
         raise UnreadableImage(name, f"the file is damaged ({reason})") from error
 
 
-class _Refused(Exception):
-    """A reason not to decode."""
+class _ImageRefused(Exception):
+    """The reason why an image is not decoded."""
 
 
 def _refuse_devices(path: Path) -> None:
-    """To open a pipe is to wait for whoever writes to it."""
+    """Refuses pipes and devices: opening a pipe would block until another process writes to it."""
     mode = path.stat().st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a folder says what it is itself
-        raise _Refused("it is a pipe, a socket or a device, not a file")
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder raises a clear error
+        raise _ImageRefused("it is a pipe, a socket or a device, not a file")
 
 
 def _what_it_is(path: Path) -> str:
-    """Why Pillow knows no image in there, by the file's first bytes."""
+    """The reason why Pillow finds no image in the file, from its first bytes."""
     with open(path, "rb") as file:
         head = file.read(512).lstrip()
     if not head:
@@ -152,13 +154,13 @@ def _too_large(got: str, most_pixels: int) -> str:
 def _check_size(size: tuple[int, int], most_pixels: int) -> None:
     width, height = size
     if width * height > most_pixels:
-        raise _Refused(_too_large(f"{width} x {height} pixels", most_pixels))
+        raise _ImageRefused(_too_large(f"{width} x {height} pixels", most_pixels))
     if max(size) > MAX_ASPECT * max(min(size), 1):
-        raise _Refused(f"{width} x {height} pixels are a strip, longer than {MAX_ASPECT} to 1")
+        raise _ImageRefused(f"{width} x {height} pixels are a strip, longer than {MAX_ASPECT} to 1")
 
 
 def rgb(image: Image.Image) -> Image.Image:
-    """An opened image in RGB, as it lies in the file: transparency over white, 16 bits scaled."""
+    """An opened image in RGB, not turned: transparency becomes white, 16 bits are scaled to 8."""
     image.load()
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
@@ -171,10 +173,10 @@ def rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Grey values in 0..255. Pillow's own conversion clips: a 16-bit photo would be white.
+    """Grey values in 0..255. Pillow's own conversion clips, so a 16-bit photo would be all white.
 
-    A 16-bit file says what white is. 32-bit integers and floats do not: white is then the first of
-    1 (floats), 255, 65535 and the brightest pixel that nothing exceeds.
+    In a 16-bit file white is 65535. For 32-bit integers and floats white is not defined: it is the
+    smallest of 1 (floats only), 255 and 65535 that no pixel exceeds, else the brightest pixel.
     """
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         white = 65535.0
@@ -190,21 +192,21 @@ def _to_8_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _parts(values: np.ndarray) -> Iterator[np.ndarray]:
-    """Some rows at a time: in one piece, 50 megapixels of floats would be there five times."""
+    """Blocks of rows. In one piece, 50 megapixels of floats would be in memory five times."""
     rows = max(1, _PIXELS_AT_ONCE // values.shape[1])
     return (values[top : top + rows] for top in range(0, len(values), rows))
 
 
 def orientation(image: Image.Image) -> int:
-    """How the picture has to be turned, as EXIF counts it: 1 is upright."""
+    """The EXIF orientation of an image; 1 is upright."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:
-        # Broken metadata is common and says nothing about the pixels, which have been decoded.
+        # Broken metadata is common. The pixels are decoded already, so the image is still good.
         return 1
 
 
 def upright(image: Image.Image, turned: int) -> Image.Image:
-    """The image as it is to be seen, `turned` as EXIF counts it."""
+    """The image turned upright; `turned` is its EXIF orientation."""
     turn = _UPRIGHT.get(turned)
     return image if turn is None else image.transpose(turn)

@@ -1,4 +1,7 @@
-"""Folder or zip to `Dataset`: found, understood, named and hashed, without what does not decode."""
+"""Opens a folder or a zip as a `Dataset`: lists, sorts, names and hashes its images.
+
+Images that do not decode are left out.
+"""
 
 import os
 import tempfile
@@ -9,7 +12,7 @@ from zipfile import is_zipfile
 
 import platformdirs
 
-from core.data.archive import Unpacked, unpack
+from core.data.archive import UnpackedZip, unpack
 from core.data.class_names import class_names
 from core.data.dataset import Dataset, Domain, IngestReport, Item, Role, left_out
 from core.data.decodable import unreadable
@@ -35,17 +38,17 @@ def open_dataset(
     glances: dict[str, Glance] | None = None,
     zip_names: str | None = None,
 ) -> Dataset:
-    """The data set in a folder or a zip, without the images that cannot be read: those are named.
+    """Opens the data set in a folder or a zip. Images that cannot be read are left out and named.
 
-    A zip is unpacked under `workspace` (by default the user's cache folder), once for its content.
-    With a `workspace`, it is kept in there which files have which hash and which images decode:
-    what did not change is not read again. Without `decode` no image is opened, and only what was
-    found damaged before is left out. Looks at all images are put into `glances`, by hash.
+    A zip is unpacked under `workspace` (by default the user's cache folder), once per content.
+    `workspace` also stores the hash of each file and the images that decode, so that unchanged
+    files are not read again. Without `decode` no image is opened, and only images already known to
+    be damaged are left out. `glances`, if given, receives a summary of every image, by hash.
     `zip_names` is the encoding of names in a zip that declare none; by default it is guessed.
-    The order of items is the natural one of their paths, the same on every file system.
-    Raises `UserError` when there is nothing to train on or `dataset.yaml` is wrong.
+    Items are in natural order of their paths, the same on every file system.
+    Raises `UserError` if there is nothing to train on or `dataset.yaml` is wrong.
     """
-    # Not resolved: a data set that is a link keeps the name that the user knows.
+    # Links are not resolved, so that a linked data set keeps the name that the user knows.
     absolute = Path(os.path.abspath(Path(path).expanduser()))
     try:
         found = _find(absolute, workspace, zip_names)
@@ -58,10 +61,10 @@ def open_dataset(
     raise UserError(f"There is no folder or zip at '{path}'. Check the path.")
 
 
-def unpack_to(path: Path, folder: Path, names: str | None = None) -> Unpacked:
-    """Unpack a zip as a new folder. `names` is the encoding of names that declare none.
+def unpack_to(path: Path, folder: Path, names: str | None = None) -> UnpackedZip:
+    """Unpacks a zip into a new folder. `names` is the encoding of names that declare none.
 
-    Raises `UserError` when the folder is there already or the zip cannot be unpacked.
+    Raises `UserError` if the folder exists already or the zip cannot be unpacked.
     """
     path, folder = path.expanduser(), folder.expanduser()
     if not path.is_file():
@@ -76,21 +79,21 @@ def unpack_to(path: Path, folder: Path, names: str | None = None) -> Unpacked:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What lies in a folder, or in one that a zip was unpacked to."""
+class _DataFiles:
+    """The files of a folder, or of the folder that a zip was unpacked to."""
 
     root: Path
     paths: Sequence[str]
     label: str
-    """What errors call it."""
+    """The name of the data in error messages."""
     title: str
     refused: Sequence[tuple[str, str]]
-    """(path, reason) of what is not among the paths."""
+    """(path, reason) of entries that are not in `paths`."""
     notes: tuple[str, ...]
     zip_names: str = ""
 
 
-def _find(path: Path, workspace: Path | None, zip_names: str | None) -> _Found | None:
+def _find(path: Path, workspace: Path | None, zip_names: str | None) -> _DataFiles | None:
     if path.is_dir():
         listing = list_folder(path)
         if listing.refused and not listing.files:
@@ -101,19 +104,21 @@ def _find(path: Path, workspace: Path | None, zip_names: str | None) -> _Found |
             for one, reason in listing.refused
             if reason == NOT_TEXT or stray_reason(one) is None
         ]
-        return _Found(path, listing.files, path.name, path.name, listing.refused, left_out(wanted))
+        return _DataFiles(
+            path, listing.files, path.name, path.name, listing.refused, left_out(wanted)
+        )
     if path.is_file() and (path.suffix.lower() == ".zip" or is_zipfile(path)):
         place = workspace or platformdirs.user_cache_path("evenkeel") / "unpacked"
         found = unpack(path, place, names=zip_names)
         names = (path.name, path.stem)
-        return _Found(
+        return _DataFiles(
             found.folder, found.paths, *names, found.refused, found.warnings, found.encoding
         )
     return None
 
 
 def _read(
-    found: _Found, workspace: Path | None, decode: bool, glances: dict[str, Glance] | None
+    found: _DataFiles, workspace: Path | None, decode: bool, glances: dict[str, Glance] | None
 ) -> Dataset:
     layout = read_layout(found.paths, found.label, sidecars=Sidecars.below(found.root))
     root = found.root / layout.base
@@ -185,7 +190,7 @@ def _why_empty(path: Path) -> str:
 
 
 def _unread(unread: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """One warning that names the images which cannot be read."""
+    """A warning that names the images that cannot be read."""
     if not unread:
         return ()
     if len(unread) == 1:
@@ -197,7 +202,7 @@ def _unread(unread: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def _not_there(settings: DatasetSettings, paths: set[str]) -> tuple[str, ...]:
-    """A warning for images that `dataset.yaml` speaks of and that are gone."""
+    """A warning about images that `dataset.yaml` names but that are missing."""
     gone = [path for path in (*settings.exclude, *settings.relabel) if path not in paths]
     if not gone:
         return ()

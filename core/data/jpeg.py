@@ -1,4 +1,4 @@
-"""A JPEG reduced to its picture, bit for bit: no metadata, no previews, nothing after its end."""
+"""Strips a JPEG to its picture data, bit for bit: no metadata, no previews, no trailing bytes."""
 
 import re
 import struct
@@ -9,14 +9,15 @@ _JFIF, _ADOBE = 0xE0, 0xEE
 _TABLES = {0xDB, 0xC4, 0xCC, 0xDD, 0xDC}
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""In a scan, 0xFF followed by 0 is a byte of the picture, and 0xD0 to 0xD7 are restarts."""
+"""The next marker after a scan. Inside it, 0xFF 0x00 is a byte of the picture, and 0xD0 to 0xD7 are
+restart markers."""
 
 
 def bare_jpeg(data: bytes, orientation: int = 1) -> bytes | None:
-    """The same picture in the same bits, with `orientation` as its only metadata.
+    """The same picture data, with `orientation` as its only metadata.
 
-    None when `data` is not a whole JPEG. What remains decodes to exactly the pixels of before:
-    re-encoding would cost quality as JPEG, and seven times the disk as PNG.
+    None if `data` is not a complete JPEG. The result decodes to exactly the same pixels.
+    Re-encoding would lose quality as JPEG, and need seven times the space as PNG.
     """
     if not data.startswith(b"\xff\xd8"):
         return None
@@ -31,7 +32,7 @@ def bare_jpeg(data: bytes, orientation: int = 1) -> bytes | None:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and bytes of every segment, a scan with all its picture data, up to the end."""
+    """(marker, bytes) of every segment up to the end; a scan includes its picture data."""
     at = 2
     while at + 4 <= len(data) + 2 and data[at : at + 1] == b"\xff":
         while data[at + 1 : at + 2] == b"\xff":

@@ -1,7 +1,7 @@
-"""The task of a run as it was: which image taught, chose and measured, kept in the run's folder.
+"""The task of a run, kept in its folder: the images that trained, validated and tested.
 
-A data set goes on changing after a run. Its images are found again by their SHA-256, so that what
-a run learned from is never called test, and what it was measured on stays what it is measured on.
+A data set may change after a run. The images are found again by SHA-256, so that a training image
+is never used as a test image later, and the test images stay the same.
 """
 
 import json
@@ -22,21 +22,24 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class KeptTask:
-    """A task with what its weights have seen. The task's items are as they were."""
+    """The task of a run, and all images that its weights have seen.
+
+    The items of the task have the paths from the time of the run.
+    """
 
     task: FewShotTask
     unused: frozenset[str]
-    """SHA-256 of the images that were there and had no part."""
+    """SHA-256 of images of the data set that the run did not use."""
     trained: frozenset[str]
-    """Images that the weights learned from, or those that they were made of."""
+    """Images that trained these weights, or the weights that they were made of."""
     chosen: frozenset[str]
-    """The same of images that chose."""
+    """Images that validated these weights, or the weights that they were made of."""
 
     @classmethod
     def of(
         cls, task: FewShotTask, dataset: Dataset, below: Iterable["KeptTask"] = ()
     ) -> "KeptTask":
-        """Of a new run; `below` are those whose weights it starts from."""
+        """The kept task of a new run. `below` are the runs whose weights it starts from."""
         below = tuple(below)
         trained = _hashes(task.train).union(*(kept.trained for kept in below))
         chosen = _hashes(task.val).union(*(kept.chosen for kept in below))
@@ -44,7 +47,7 @@ class KeptTask:
         return cls(task, frozenset(there - _hashes(_all(task))), trained, chosen)
 
     def now(self, task: FewShotTask, members: Sequence["KeptTask"]) -> "KeptTask":
-        """Of a combination, whose task is a part of this one."""
+        """The kept task of a combination, whose `task` is a part of this one."""
         unused = self.unused | (_hashes(_all(self.task)) - _hashes(_all(task)))
         trained = frozenset[str]().union(*(kept.trained for kept in members))
         chosen = frozenset[str]().union(*(kept.chosen for kept in members))
@@ -52,11 +55,11 @@ class KeptTask:
 
     @property
     def seen(self) -> frozenset[str]:
-        """Images that taught or chose: nothing honest can be measured on them."""
+        """Images that trained or validated: measuring on them would not be honest."""
         return self.trained | self.chosen
 
     def write(self, path: Path) -> None:
-        """Write `task.json` of a run, whole or not at all."""
+        """Writes `task.json` of a run atomically."""
         task = self.task
         payload = {
             "schema": SCHEMA,
@@ -72,7 +75,7 @@ class KeptTask:
 
     @classmethod
     def read(cls, path: Path) -> "KeptTask":
-        """Read back; a `UserError` when it is missing or damaged."""
+        """Reads `task.json`. Raises `UserError` if it is missing or damaged."""
         try:
             found = json.loads(path.read_text("utf-8"))
             if found["schema"] != SCHEMA:
@@ -101,9 +104,9 @@ class KeptTask:
             raise UserError(f"{path} is damaged ({error}). Train the run again.") from None
 
     def found_in(self, dataset: Dataset) -> FewShotTask:
-        """The task with its images where they lie now. What is gone and what came is noted.
+        """The task with the current paths of its images. Notes tell of removed and new images.
 
-        Raises `UserError` when the classes are others, or no test image is left.
+        Raises `UserError` if the classes have changed or no test image is left.
         """
         if dataset.classes != self.task.classes:
             raise UserError(_other_classes(self.task.classes, dataset))
@@ -134,17 +137,17 @@ class KeptTask:
         )
 
     def is_in(self, dataset: Dataset) -> bool:
-        """Whether these are the run's own images, wherever they lie: a folder moved or copied."""
+        """True if the data set has the run's own images, also if the folder was moved or copied."""
         there = {item.sha256 for domain in dataset.domains for item in domain.items}
         return dataset.classes == self.task.classes and not there.isdisjoint(
             _hashes(self.task.test)
         )
 
     def unseen_in(self, dataset: Dataset) -> FewShotTask:
-        """All of other data that the run has not seen, under the run's class numbers: its test
-        images if it has a test folder, else every in-distribution image.
+        """A task to measure on other data: all images that the run has not seen, with the run's
+        class numbers. In-distribution images are those of the test folder, else of train.
 
-        Raises `UserError` for a class that the run does not know, and when nothing is left.
+        Raises `UserError` for a class that the run does not know, or if no image is left.
         """
         classes = self.task.classes
         for name in dataset.classes:
@@ -177,7 +180,7 @@ class KeptTask:
 
 
 def kept_task(kept: KeptTask, data: Path, cache: Path | None) -> FewShotTask:
-    """The task of a run in its data as it is now. A `UserError` when the data is gone."""
+    """The task of a run with the current state of its data. Raises `UserError` if that is gone."""
     if not data.exists():
         raise UserError(
             f"data: {data} is where this run found its images, and it is not there any more. "
@@ -187,11 +190,11 @@ def kept_task(kept: KeptTask, data: Path, cache: Path | None) -> FewShotTask:
 
 
 def shared_task(first: FewShotTask, every: Sequence[KeptTask]) -> FewShotTask:
-    """The task of one run, without validation images that any run was trained on, and without test
-    images that any was trained on or chosen with.
+    """The task of one run without images that another run has used: validation images that any run
+    trained on, and test images that any run trained or validated on.
 
-    Runs whose split was drawn by different seeds have learned from each other's test images. A
-    `UserError` when classes differ or no test image is left.
+    Runs with different seeds may have trained on each other's test images. Raises `UserError` if
+    classes differ or no test image is left.
     """
     for other in every:
         if other.task.classes != first.classes:
@@ -240,7 +243,7 @@ def _hashes(items: Iterable[Item]) -> frozenset[str]:
 
 
 def _found(items: Sequence[Item], there: dict[str, list[Item]]) -> Iterable[Item]:
-    """Every image that is still there; of several copies the one at its old place."""
+    """The images that still exist; of several copies, the one at the old path."""
     for item in items:
         copies = there.get(item.sha256, ())
         if copies:

@@ -1,4 +1,4 @@
-"""How much one upload may cost: in bytes, images, pixels, memory and time."""
+"""Limits of one upload: bytes, images, pixels, memory and time."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ MIB, GIB = 1024**2, 1024**3
 
 @dataclass(frozen=True)
 class Limits:
-    """What a visitor's upload is held to. The defaults suit two cores and a shared disk."""
+    """The limits of a visitor's upload. The defaults suit two cores and a shared disk."""
 
     upload_bytes: int = GIB
-    """Of the files as they are sent."""
+    """Most bytes of the files as sent."""
     kept_bytes: int = 2 * GIB
-    """Of what is unpacked from one zip, and of what one upload leaves on the disk."""
+    """Most bytes that are unpacked from one zip, and that one upload leaves on the disk."""
     images: int = 20_000
     pixels: int = 50_000_000
-    """Of one image."""
+    """Most pixels of one image."""
     memory_bytes: int = 1536 * MIB
-    """Address space of a process that decodes, one image at a time."""
+    """Most address space of a decoder process, which has one image at a time."""
     seconds: float = 30.0
-    """For one image."""
+    """Most time to decode one image."""
 
 
 def in_gib(size_bytes: int) -> str:

@@ -1,4 +1,4 @@
-"""What lies in a folder: files to read, and what is named and left alone."""
+"""Lists the files in a folder; entries that are not read are named with a reason."""
 
 import os
 import stat
@@ -14,16 +14,16 @@ NOT_TEXT = "its name is not UTF-8; rename it"
 
 @dataclass
 class Listing:
-    """What lies below a folder, by relative POSIX path."""
+    """The entries below a folder, as relative POSIX paths."""
 
     files: list[str] = field(default_factory=list)
-    """Regular files, and links of images that lead nowhere; an empty folder ends in `/`."""
+    """Regular files, and broken links with an image's name; an empty folder ends in `/`."""
     refused: list[tuple[str, str]] = field(default_factory=list)
-    """(path, reason) of what is neither a file nor a folder, or cannot be named."""
+    """(path, reason) of entries that are neither file nor folder, or whose name is not text."""
 
     @property
     def everything(self) -> set[str]:
-        """The paths of both."""
+        """All paths, of files and of refused entries."""
         return {*self.files, *(path for path, _ in self.refused)}
 
 
@@ -33,10 +33,10 @@ def list_files(folder: Path) -> Iterator[str]:
 
 
 def list_folder(folder: Path) -> Listing:
-    """All that lies below `folder`.
+    """Lists everything below `folder`.
 
-    Links are followed, since data sets are often built of them, but never in a circle. Nothing is
-    opened: to open a pipe is to wait for whoever writes to it.
+    Links are followed, because data sets are often made of links, but never in a circle. No file is
+    opened: opening a pipe would block until another process writes to it.
     """
     folder = folder.resolve()
     found = Listing()
@@ -52,7 +52,7 @@ def list_folder(folder: Path) -> Listing:
             kind = _kind(entry)
             if (
                 kind == stat.S_IFLNK and is_image_name(path) and _is_text(path)
-            ):  # an image that is missing
+            ):  # listed, so that the image is later reported as missing
                 found.files.append(path)
             elif reason := _why_not(entry.name, kind):
                 end = "/" if stat.S_ISDIR(kind) else ""
@@ -70,9 +70,9 @@ def list_folder(folder: Path) -> Listing:
 
 
 def _kind(entry: os.DirEntry[str]) -> int:
-    """The file type, behind links; that of a link where it leads nowhere, 0 where in a circle."""
+    """The file type, links followed. A broken link is a link; a circle of links is 0."""
     try:
-        # What the folder itself says is enough for most entries, and asks the disk nothing.
+        # For most entries the folder itself has the type, so no further call to the disk is needed.
         if entry.is_file():
             return stat.S_IFREG
         return stat.S_IFDIR if entry.is_dir() else stat.S_IFMT(entry.stat().st_mode)
@@ -83,7 +83,7 @@ def _kind(entry: os.DirEntry[str]) -> int:
 
 
 def _why_not(name: str, kind: int) -> str | None:
-    """Why an entry is left alone; None for a file and a folder."""
+    """The reason why an entry is not read; None for a file or a folder."""
     if not _is_text(name):
         return NOT_TEXT
     if kind in (0, stat.S_IFLNK):

@@ -1,6 +1,6 @@
-"""Names that were written in one encoding and read in another: `caf├⌐`, and what they must be.
+"""Detects and repairs names that were written in one encoding and read in another: `caf├⌐`.
 
-One name is judged alone. Where a whole zip can be, `core.data.zipnames` does it better.
+Each name is judged alone. For all names of a zip together, `core.data.zipnames` is better.
 """
 
 import re
@@ -10,9 +10,9 @@ from itertools import pairwise
 from urllib.parse import unquote
 
 _SEEN = ("cp1252", "latin-1", "cp437", "cp850", "mac_roman", "cp1250", "cp1251", "cp866", "cp932")
-"""What UTF-8 is commonly taken for."""
+"""Encodings that UTF-8 is often misread as."""
 _MEANT = ("cp1252", "cp437", "cp850", "cp1251", "cp866", "cp932", "gbk", "cp949")
-"""What else is taken for the first of them."""
+"""Other encodings that are often misread as one of `_LATIN`."""
 _LATIN = ("cp437", "cp850", "cp1252", "latin-1")
 _DOS = ("cp437", "cp850")
 _ODD = re.compile(
@@ -22,21 +22,21 @@ _ODD = re.compile(
     "|[À-ÖØ-öø-ÿ]{3}"
     "|\\S[¿¡]"
 )
-"""What no name holds, and wrong readings do."""
+"""Characters that are in misread names and not in real ones."""
 _ESCAPED = re.compile("#U([0-9a-fA-F]{4})")
-"""How `unzip` writes a letter that its locale does not have."""
+"""The escape that `unzip` writes for a letter that its locale lacks."""
 _EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 _OTHER_SCRIPTS = ("LATIN", "GREEK", "CYRILLIC")
 
 
 def is_garbled(name: str) -> bool:
-    """Whether a name looks as if it was read in a wrong encoding."""
+    """True if a name looks as if it was read in a wrong encoding."""
     name = unicodedata.normalize("NFC", name)
     return bool(_ODD.search(name) or _mixes_scripts(name) or reading(name))
 
 
 def reading(name: str) -> str | None:
-    """What a garbled name must have been, where it decodes cleanly; None for any other name."""
+    """The original of a garbled name, if it decodes cleanly; None for any other name."""
     name = unicodedata.normalize("NFC", name)
     for text in _readings(name):
         if text != name and _is_clean(text):
@@ -53,7 +53,7 @@ def _readings(name: str) -> Iterator[str]:
         return
     for seen in _SEEN:
         text = _decoded(_bytes(name, seen), "utf-8")
-        # Two letters of East Asia are four bytes or more: in one alone chance may have its hand.
+        # A single East Asian letter may be chance. Two are four bytes or more, which is evidence.
         if text and (seen != "cp932" or sum(_script(letter) == "CJK" for letter in text) > 1):
             yield text
     kana = [_decoded(_bytes(name, seen), "cp932") for seen in _LATIN]
@@ -66,12 +66,12 @@ def _readings(name: str) -> Iterator[str]:
 
 
 def _bytes(name: str, seen: str) -> bytes | None:
-    """What a name was before somebody read it as `seen`; None where nobody can have."""
+    """The bytes that give this name when read as `seen`; None if there are none."""
     escaped = any("\udc80" <= letter <= "\udcff" for letter in name)
     try:
-        if escaped:  # Python could not read it, and kept the bytes
+        if escaped:  # Python could not decode the name and kept its bytes as surrogates
             return name.encode("utf-8", "surrogateescape")
-        if seen == "cp1252":  # Windows takes what it leaves undefined for control characters
+        if seen == "cp1252":  # Windows reads the undefined bytes of cp1252 as control characters
             return b"".join(
                 letter.encode("latin-1" if "\x80" <= letter <= "\x9f" else seen) for letter in name
             )
@@ -90,14 +90,14 @@ def _decoded(raw: bytes | None, encoding: str) -> str | None:
 
 
 def _is_clean(text: str) -> bool:
-    """Whether a text is made of letters of one script a word, and of what stands between them."""
+    """True if a text has only common letters and punctuation, and one script per word."""
     usual = all(_is_usual(c) or c in " _-.,'’()&+!/" for c in text)
     cases = any(a.islower() and b.isupper() and not b.isascii() for a, b in pairwise(text))
     return usual and not cases and not _ODD.search(text) and not _mixes_scripts(text)
 
 
 def _is_usual(letter: str) -> bool:
-    """A digit, or a letter that a living language writes."""
+    """True for a digit, or a letter that is used in a living language."""
     phonetic = "\u0250" <= letter <= "\u02ff"
     return (
         unicodedata.category(letter) in ("Lu", "Ll", "Lt", "Lo", "Mn", "Mc", "Nd") and not phonetic
@@ -114,8 +114,8 @@ def _is_kana(text: str) -> bool:
 
 
 def _mixes_scripts(name: str) -> bool:
-    """Whether one word holds letters of Latin, Greek and Cyrillic, or East Asian ones among
-    accented ones: no language writes so.
+    """True if a word mixes Latin, Greek and Cyrillic, or East Asian and accented letters. No
+    language does that.
     """
     for word in re.findall(r"[^\W\d_]+", name):
         word = word[1:] if "α" <= word[0] <= "ω" else word  # μm

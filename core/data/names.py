@@ -1,4 +1,4 @@
-"""What names alone say: an image or a stray file, a split, a class however it is spelled."""
+"""Rules for file and folder names: images, stray files, splits, spellings of a class."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ from core.data.images import is_image_name
 SETTINGS_NAME = "dataset.yaml"
 SPLIT_NAME = "split.json"
 OWN_FILES = (SETTINGS_NAME, SPLIT_NAME)
-"""What Evenkeel writes next to the images."""
+"""Files that Evenkeel writes next to the images."""
 
 _SPLITS: dict[str, Role] = {
     "train": "train",
@@ -27,7 +27,7 @@ _SPLITS: dict[str, Role] = {
 _SPLIT_WORDS = re.compile(
     rf"({'|'.join(_SPLITS)})(?: ?(?:set|split|data|dataset|images|imgs|part|x?\d+|x))*"
 )
-"""`train.X1`, `test_set`, `val2017`: a split in several parts, or with a word that adds nothing."""
+"""Names of splits in parts or with an extra word: `train.X1`, `test_set`, `val2017`."""
 _OOD = ("ood", "out of distribution")
 _WRAPPERS = frozenset({"images", "image", "imgs", "img", "jpegimages", "pictures", "pics", "jpg"})
 _MASKS = frozenset({"masks", "mask", "segmentation", "segmentations", "segmentationclass"})
@@ -42,9 +42,9 @@ _UNSEEN = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
     f"|(?<![{_JOINED}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINED}])"
 )
-"""Zero-width characters, soft hyphens and direction marks: two names look alike with them, and one
-reads otherwise than it is. Joiners stay where they change what is seen: in emoji, and in scripts
-from Arabic to those of India.
+"""Zero-width characters, soft hyphens and direction marks. With them two different names look the
+same, or a name is shown in another order. Joiners stay where they change the visible text: in emoji
+and in scripts from Arabic to those of India.
 """
 _OPERATING_SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 _OTHER_PICTURES = frozenset(
@@ -56,7 +56,7 @@ _DEEPEST = 32
 
 
 def stray_reason(path: str) -> str | None:
-    """Why a file is no image of the data set, judged by its path alone; None when it may be one."""
+    """The reason why a path is not an image of the data set; None if it may be one."""
     parts = path.split("/")
     name = parts[-1]
     extension = "." + name.rpartition(".")[2].lower() if "." in name else ""
@@ -80,21 +80,21 @@ def stray_reason(path: str) -> str | None:
 
 
 def natural_key(path: str) -> tuple[list[tuple[int, str]], str]:
-    """Sorts `img2` before `img10`, and the same on every file system."""
+    """A sort key that puts `img2` before `img10`, the same on every file system."""
     pieces = re.split(r"([0-9]+)", unicodedata.normalize("NFC", path).casefold())
     for i in range(1, len(pieces), 2):
         pieces[i] = pieces[i].lstrip("0")
-    # Every other piece is digits. They compare by length first, so that no int() has to read them.
+    # Every second piece is digits. Comparing by length first avoids int(), which limits its input.
     return [(len(piece) if i % 2 else 0, piece) for i, piece in enumerate(pieces)], path
 
 
 def same_name(a: str, b: str) -> bool:
-    """Whether two folder names differ only in case, accents' encoding, spaces, `_` and `-`."""
+    """True if two folder names differ only in case, encoding of accents, spaces, `_` and `-`."""
     return fold(a) == fold(b)
 
 
 def matching_class(name: str, classes: Sequence[str]) -> str | None:
-    """The class that a folder is named like: exactly, or up to case, spaces and underscores."""
+    """The class with the name of a folder: exactly, or up to case, spaces and underscores."""
     if nfc(name) in classes:
         return nfc(name)
     alike = [known for known in classes if same_name(known, name)]
@@ -103,28 +103,28 @@ def matching_class(name: str, classes: Sequence[str]) -> str | None:
 
 @lru_cache(maxsize=1 << 16)
 def split_of(name: str) -> Role | None:
-    """The split that a folder of this name holds: `Validation` is `val`."""
+    """The split of a folder with this name: `Validation` is `val`. None if it is no split."""
     match = _SPLIT_WORDS.fullmatch(" ".join(fold(name).replace(".", " ").split()))
     return _SPLITS[match[1]] if match else None
 
 
 def is_ood_name(name: str) -> bool:
-    """Whether a folder of this name holds OOD domains."""
+    """True if a folder of this name holds OOD domains."""
     return fold(name) in _OOD
 
 
 def is_wrapper_name(name: str) -> bool:
-    """Whether a folder of this name says only that images are in it."""
+    """True if the name only says that the folder holds images, such as `images`."""
     return fold(name) in _WRAPPERS
 
 
 def is_mask_name(name: str) -> bool:
-    """Whether a folder of this name holds drawings of where things are, next to the images."""
+    """True if a folder of this name holds segmentation masks, not images of a class."""
     return fold(name) in _MASKS
 
 
 def is_label_name(path: str) -> bool:
-    """Whether a file may hold labels of the images around it, judged by its path alone."""
+    """True if a file may hold labels of the images near it, judged by its path alone."""
     name = path.rpartition("/")[2].lower()
     if name in OWN_FILES or _NO_LABELS.search(name) or not name.endswith(_LABELS):
         return False
@@ -132,7 +132,7 @@ def is_label_name(path: str) -> bool:
 
 
 def safe_name(name: str) -> str:
-    """A file or folder name that every file system takes, and never empty: `a:b.` is `a_b`."""
+    """The name made valid on every file system, and never empty: `a:b.` becomes `a_b`."""
     name = nfc(name)
     name = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
     name = _NOT_ON_WINDOWS.sub("_", name).strip().rstrip(". ")
@@ -143,24 +143,24 @@ def safe_name(name: str) -> str:
 
 
 def split_extension(name: str) -> tuple[str, str]:
-    """`fox.jpg` as `fox` and `.jpg`; what is too long for an extension is none."""
+    """Splits `fox.jpg` into `fox` and `.jpg`. A long last part is not an extension."""
     stem, dot, extension = name.rpartition(".")
     return (stem, dot + extension) if stem and len(extension) <= _LONGEST_EXTENSION else (name, "")
 
 
 @lru_cache(maxsize=1 << 16)
 def nfc(name: str) -> str:
-    """The name as it is seen, in one spelling of two that look the same. macOS decomposes accents;
-    copied names carry invisible characters, line ends and a space at their end.
+    """The visible name, so that two names that look the same are equal. macOS decomposes accents;
+    copied names often have invisible characters, line ends and a space at their end.
     """
     seen = unicodedata.normalize("NFC", _UNSEEN.sub("", name))
-    # Spaces within it are typed, and tell apart what they tell apart on the disk.
+    # Spaces inside a name stay: somebody typed them, and on disk they make a different name.
     seen = "".join(" " if c.isspace() else c for c in seen).strip()
     return "".join(c for c in seen if unicodedata.category(c) != "Cc") or "_"
 
 
 @lru_cache(maxsize=1 << 16)
 def fold(name: str) -> str:
-    """What is left of a name when spelling is taken out: `Red-Fox ` is `red fox`."""
+    """The name without differences of spelling: `Red-Fox ` becomes `red fox`."""
     plain = re.sub("[\u200c\u200d]", "", nfc(name)).casefold()
     return " ".join(re.split(r"[\s_-]+", plain)).strip()

@@ -1,7 +1,7 @@
-"""A PNG without what makes a decoder give up on it: texts and a colour profile of megabytes.
+"""Removes long texts and colour profiles from a PNG, because the decoder refuses them.
 
 Image generators write their whole workflow into a picture. Pillow refuses a text that unpacks to
-more than a megabyte, since a bomb looks the same; nobody here reads it, so it need not be unpacked.
+more than a megabyte, because it could be a decompression bomb. We do not need the texts.
 """
 
 import struct
@@ -13,19 +13,20 @@ from typing import IO, NamedTuple
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 MOST_TEXT_BYTES = 512 * 1024
-"""Of all texts of an image together, unpacked. Half of what Pillow takes of one alone."""
+"""Limit for all texts of an image together, unpacked. Half of Pillow's limit for one text."""
 
 
 class _Chunk(NamedTuple):
     start: int
     size: int
-    """With its length, its kind and its checksum."""
+    """Bytes, including length, kind and checksum."""
     kind: bytes
 
 
 def without_long_texts(file: IO[bytes]) -> IO[bytes]:
-    """The same file where it is no PNG or its texts are short; else a copy without those that are
-    not. Short ones may say how the picture has to be turned.
+    """The same file if it is no PNG or its texts are short; else a copy without the long texts.
+
+    Short texts stay, because they may contain the orientation.
     """
     start = file.tell()
     try:
@@ -47,7 +48,7 @@ def without_long_texts(file: IO[bytes]) -> IO[bytes]:
 
 
 def _chunks(file: IO[bytes], start: int) -> Iterator[_Chunk]:
-    """As far as there are any: what is damaged is for the decoder to say."""
+    """The chunks of a PNG, as far as they can be read; the decoder reports damage later."""
     while True:
         file.seek(start)
         head = file.read(8)
@@ -73,7 +74,7 @@ def _long_texts(file: IO[bytes]) -> Iterator[_Chunk]:
 
 
 def _unpacked(kind: bytes, data: bytes, most: int) -> int:
-    """Bytes of a text or profile, counted up to one more than `most`."""
+    """The unpacked size of a text or profile in bytes, counted up to `most` + 1."""
     _, _, rest = data.partition(b"\0")  # the keyword
     packed = rest[1:]
     if kind == b"iTXt":

@@ -97,7 +97,7 @@ TIP_7 = (
     "art of the {}.",
     "a photo of the small {}.",
 )
-"""The seven of the 80 that CLIP's authors selected; Tip-Adapter (arXiv 2111.03930) uses them."""
+"""Seven of the 80, selected by CLIP's authors; Tip-Adapter (arXiv 2111.03930) uses them."""
 
 TEMPLATE_SETS = {"openai-80": OPENAI_80, "tip-7": TIP_7}
 
@@ -105,10 +105,10 @@ TEMPLATE_SETS = {"openai-80": OPENAI_80, "tip-7": TIP_7}
 def resolve_templates(
     spec: str | Sequence[str], dataset_templates: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The templates that `spec` asks for.
+    """The templates that `spec` names.
 
-    `dataset` means the data set's own ones, or openai-80 when it has none. A set is asked for by
-    name; anything else is your own template or templates, each with `{}` exactly once.
+    `dataset` means the data set's own templates, or openai-80 if it has none. `spec` may also be
+    the name of a set, or one or more templates, each with `{}` exactly once.
     """
     if spec == "dataset":
         return checked_templates(dataset_templates) if dataset_templates else OPENAI_80
@@ -122,7 +122,7 @@ def resolve_templates(
 
 
 def checked_templates(templates: Sequence[str], owner: str = "templates") -> tuple[str, ...]:
-    """The templates as a tuple, or a `UserError` for the first without `{}` exactly once."""
+    """The templates as a tuple. Raises `UserError` for one without `{}` exactly once."""
     if not templates:
         raise UserError(
             f"{owner}: at least one is needed, got none. Write one such as 'a photo of a {{}}.'."
@@ -139,8 +139,8 @@ def checked_templates(templates: Sequence[str], owner: str = "templates") -> tup
 def without(
     templates: Sequence[str], excluded: Sequence[str], owner: str = "templates"
 ) -> tuple[str, ...]:
-    """The templates that are not excluded; a `UserError` for one that is not there, or when fewer
-    than two are left.
+    """The templates without the excluded ones. Raises `UserError` for an unknown template, or if
+    fewer than two are left.
     """
     for text in excluded:
         if text not in templates:
@@ -155,11 +155,11 @@ def without(
 
 
 def display_name(folder: str) -> str:
-    """What a class folder is called in a prompt: `red_fox` is a `red fox`."""
+    """The name of a class folder in a prompt: `red_fox` becomes `red fox`."""
     return " ".join(folder.replace("_", " ").split()) or folder
 
 
 def prompts_for(names: Sequence[str], templates: Sequence[str]) -> list[list[str]]:
     """Every class name in every template, (C, T)."""
-    # Not str.format: a class may well be called `{0}`, and a template may hold other braces.
+    # Not str.format, because a class may be named `{0}` and a template may contain other braces.
     return [[template.replace("{}", name) for template in templates] for name in names]

@@ -1,4 +1,4 @@
-"""A visitor's image to one of ours: the same pixels, and nothing else that was in the file."""
+"""Writes a visitor's image as a new file: the same pixels, without any other data of the file."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -12,24 +12,24 @@ from core.data.limits import Limits
 from core.data.stress import stressed
 
 THUMB_PIXELS = 192
-"""Longer side of what the page shows of an image."""
+"""Longer side of the thumbnails that the page shows."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An image that was taken in."""
+class ReencodedImage:
+    """Facts about an image that was written again."""
 
     suffix: str
-    """`.jpg` or `.png`: how the new file should end."""
+    """Extension of the new file, `.jpg` or `.png`."""
     several: bool
-    """Whether the file held more frames or pages; the first one was taken."""
+    """True if the file had several frames or pages; the first was used."""
 
 
-def reencode(source: Path, target: Path, name: str, limits: Limits | None = None) -> Picture:
-    """Write what `read_image` makes of `source` to `target`: a PNG, or a JPEG that was one before.
+def reencode(source: Path, target: Path, name: str, limits: Limits | None = None) -> ReencodedImage:
+    """Writes `source` to `target` as `read_image` reads it: a JPEG stays JPEG, all else is PNG.
 
-    A JPEG keeps its compressed picture bit for bit and loses all the rest; it is decoded once, from
-    the bytes that are kept. Pixels that were transparent are gone. Raises `UnreadableImage`.
+    A JPEG keeps its compressed picture bit for bit and loses everything else. The bytes that are
+    kept are decoded once as a check. Transparency becomes white. Raises `UnreadableImage`.
     """
     limits = limits or Limits()
     with in_one_sentence(source, name), open(source, "rb") as file:
@@ -38,10 +38,10 @@ def reencode(source: Path, target: Path, name: str, limits: Limits | None = None
         bare = _checked_jpeg(source, image, limits) if image.format in ("JPEG", "MPO") else None
         if bare:
             target.write_bytes(bare)
-            return Picture(".jpg", several)
+            return ReencodedImage(".jpg", several)
         # Level 1: three times as fast as the default, and a tenth larger.
         upright_rgb(image).save(target, "PNG", compress_level=1)
-        return Picture(".png", several)
+        return ReencodedImage(".png", several)
 
 
 def write_thumbnail(
@@ -51,9 +51,9 @@ def write_thumbnail(
     limits: Limits | None = None,
     stress: tuple[str, str] | None = None,
 ) -> None:
-    """A small WebP of an image. Raises `UnreadableImage`.
+    """Writes a small WebP of an image. Raises `UnreadableImage`.
 
-    `stress` is an effect of the stress set that is done to it, and the hash of the image's bytes.
+    `stress` is (effect of the stress set to apply, hash of the image's bytes).
     """
     with in_one_sentence(source, name), open(source, "rb") as file:
         opened = open_image(file, limits or Limits())
@@ -66,11 +66,11 @@ def write_thumbnail(
 
 
 def _checked_jpeg(source: Path, image: Image.Image, limits: Limits) -> bytes | None:
-    """What is kept of a JPEG, once it has been decoded; None if that is not possible."""
+    """The picture data of a JPEG, after decoding it as a check; None if it cannot be stripped."""
     bare = bare_jpeg(source.read_bytes(), orientation(image))
     if bare is None:
         return None
     kept = open_image(BytesIO(bare), limits)
-    kept.draft(None, (1, 1))  # reads every bit, and leaves out the arithmetic of the pixels
+    kept.draft(None, (1, 1))  # reads all data of the JPEG but computes few pixels
     kept.load()
     return bare

@@ -1,4 +1,4 @@
-"""`dataset.yaml`: what a person says about a data set: names, prompts, and which images count."""
+"""`dataset.yaml`, a person's settings for a data set: names, prompts, images to leave out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,30 +18,30 @@ _LARGEST_BYTES = 1_000_000
 
 
 class DatasetSettings(Params):
-    """What `dataset.yaml` may say. Everything is optional."""
+    """The settings in `dataset.yaml`. All are optional."""
 
     title: str = ""
-    """What the data set is called; by default its folder's name."""
+    """Name of the data set; by default the name of its folder."""
     classes: dict[str, str] = Field(default_factory=dict)
-    """Class folder to the name that prompts use."""
+    """Class folder to the name used in prompts."""
     templates: tuple[str, ...] = ()
     """The data set's own prompt templates, each with {} where the class name goes."""
     allow_fewer: bool = False
-    """Use all images of a class that has fewer than the shots asked for."""
+    """Use all images of a class that has fewer images than shots."""
     group_by: GroupBy = "none"
-    """What images of one group have in common: their file name up to its last number (`prefix`),
-    their folder inside the class (`folder`), or the minute they were taken in (`time`)."""
+    """The rule that groups images: the same file name up to its last number (`prefix`), the same
+    folder inside the class (`folder`), or taken within a minute of each other (`time`)."""
     folders: Literal["", "domains", "groups", "classes"] = ""
-    """What the outermost folders are, where that is not clear: domains that hold the same classes,
-    groups that hold different ones, or the classes themselves."""
+    """The meaning of the outermost folders, if it is not clear: domains with the same classes,
+    groups of different classes, or the classes themselves."""
     reference: str = ""
-    """Of folders that are domains, the one that is trained on; the others are OOD."""
+    """The folder of the domain that is trained on; the other domains are OOD."""
     zip_names: str = ""
-    """The encoding that names in an uploaded zip were taken to have, where it did not say."""
+    """The guessed encoding of names in an uploaded zip that declares none."""
     exclude: tuple[str, ...] = ()
-    """Images that are left out, by their path in the data set. They stay where they are."""
+    """Images that are left out, by their path in the data set. The files stay in place."""
     relabel: dict[str, str] = Field(default_factory=dict)
-    """Image to the class folder that it counts to instead of the one it lies in."""
+    """Image to the class folder it counts to, instead of the folder it lies in."""
 
     @field_validator("classes")
     @classmethod
@@ -53,9 +53,10 @@ class DatasetSettings(Params):
 
     @classmethod
     def read(cls, path: Path, folders: Sequence[str] | None = None) -> Self:
-        """The settings in a file; defaults when there is no file.
+        """Reads the settings in a file; the defaults if there is no file.
 
-        With `folders`, `classes` is keyed by them. Raises `UserError` for what is not understood.
+        With `folders`, the keys of `classes` become these folders. Raises `UserError` for a wrong
+        file.
         """
         if not path.is_file():
             return cls()
@@ -71,7 +72,7 @@ class DatasetSettings(Params):
         return settings if folders is None else settings._keyed_by(folders)
 
     def write(self, path: Path) -> None:
-        """Write what differs from the defaults, in a readable order."""
+        """Writes the settings that differ from the defaults, in a readable order."""
         text = yaml.safe_dump(
             self.model_dump(mode="json", exclude_defaults=True), allow_unicode=True, sort_keys=False
         )
@@ -94,7 +95,7 @@ class DatasetSettings(Params):
 
 
 def _known(key: str, folders: Sequence[str], where: str) -> str:
-    """The class folder that is called so, however it is spelled."""
+    """The class folder of this name, also in another spelling."""
     folder = key if key in folders else next((f for f in folders if same_name(f, key)), None)
     if folder is None:
         raise unknown(f"{SETTINGS_NAME}: {where}", key, folders)
@@ -102,12 +103,14 @@ def _known(key: str, folders: Sequence[str], where: str) -> str:
 
 
 class _Loader(yaml.BaseLoader):
-    """Makes texts, lists and mappings only: a folder called `no` or `010` stays what it is, and
-    `allow_fewer` knows by itself that it wants yes or no.
+    """Reads texts, lists and mappings only, so that folders named `no` or `010` keep their names.
+    The type of a setting such as `allow_fewer` turns the text into yes or no later.
     """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):  # nine lines of them expand to a billion values
+        if self.check_event(
+            yaml.AliasEvent
+        ):  # nine lines of aliases can expand to a billion values
             raise yaml.YAMLError("aliases (*name) are not allowed")
         tag = getattr(self.peek_event(), "tag", None)  # type: ignore[no-untyped-call]
         if tag and tag not in _PLAIN_TAGS:
@@ -115,7 +118,7 @@ class _Loader(yaml.BaseLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        # YAML forbids a key twice, and the library silently takes the last one.
+        # YAML forbids duplicate keys, but the library silently takes the last one.
         seen: set[str] = set()
         for key, _ in node.value:
             if key.value in seen if isinstance(key, yaml.ScalarNode) else True:
@@ -155,5 +158,5 @@ def _parse(text: bytes) -> dict[str, Any]:
 
 
 def _is_nothing(node: yaml.Node) -> bool:
-    """Whether a key stands there without a value, as in a form that was not filled in."""
+    """True for a key without a value, as in a form that was not filled in."""
     return isinstance(node, yaml.ScalarNode) and not node.style and node.value in _NOTHING

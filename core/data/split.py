@@ -1,8 +1,8 @@
-"""Which images of a data set train, choose and measure: decided once, and kept with the images.
+"""The split of a data set into train, val and test: decided once, and kept with the images.
 
-Where a data set has no test or no val folder, they are cut from its training images. The cut is
-written to `split.json` in its folder, image by image (SHA-256). Images that come later are dealt to
-the sides, and none that was there before moves: what one run learned from never measures another.
+If a data set has no test or no val folder, they are cut from its training images. The cut is
+written to `split.json` in its folder, image by image (SHA-256). Images that are added later join a
+side, and no earlier image changes sides. So an image that trained one run never tests another.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, get_args
 
 from core.data.dataset import SHARES, Dataset, Item, Side, Split
 from core.data.fewshot import FewShotTask, Material, material_of, sample_task
-from core.data.grouped import Groups
+from core.data.grouped import ImageGroups
 from core.data.names import SPLIT_NAME
 from core.durable import publish
 from core.errors import UserError
@@ -24,14 +24,16 @@ from core.results.records import GroupBy, RunConfig
 
 SCHEMA = 1
 MOST_BY_DEFAULT = 16
-"""Shots that are proposed at most."""
+"""The largest number of shots that is proposed."""
 ORDER: tuple[Side, ...] = ("train", "val", "test")
-"""How shares are written: `2:1:1`."""
+"""The order of sides in written shares: `2:1:1`."""
 
 
 def with_shots(dataset: Dataset, config: RunConfig) -> RunConfig:
-    """The config with its number of shots: where it names none, what is proposed for the data set,
-    and small classes give what they have.
+    """The config with its number of shots filled in.
+
+    If it names none, the number proposed for the data set is used, and small classes give all their
+    images.
     """
     if config.shots is not None:
         return config
@@ -39,7 +41,7 @@ def with_shots(dataset: Dataset, config: RunConfig) -> RunConfig:
 
 
 def task_of(dataset: Dataset, config: RunConfig) -> FewShotTask:
-    """The few-shot task that a run asks of a data set. Raises `UserError` when it cannot be."""
+    """The few-shot task of a run on a data set. Raises `UserError` if it is not possible."""
     config = with_shots(dataset, config)
     drawn = config.split == "drawn"
     return sample_task(
@@ -54,15 +56,15 @@ def task_of(dataset: Dataset, config: RunConfig) -> FewShotTask:
 
 
 def default_shots(dataset: Dataset) -> int:
-    """The shots that are proposed: what the training side of the largest class has, at most 16."""
+    """The proposed shots: the training images of the largest class, at most 16."""
     return max(1, min(MOST_BY_DEFAULT, max(size.train for size in sizes(dataset).values())))
 
 
 def decided(dataset: Dataset, group_by: GroupBy | None = None) -> Split:
-    """The side of every training image: as decided earlier, and dealt for those that are new.
+    """The side of every training image: the stored one, or a newly assigned one for new images.
 
-    Another `group_by` than the data set's own is dealt from nothing. Raises `UserError` when a
-    class has too few groups.
+    With another `group_by` than the data set's own, all sides are assigned newly. Raises
+    `UserError` if a class has too few groups.
     """
     if group_by is not None and group_by != dataset.group_by:
         dataset = replace(dataset, group_by=group_by)
@@ -73,8 +75,8 @@ def decided(dataset: Dataset, group_by: GroupBy | None = None) -> Split:
 
 
 def split_domains(dataset: Dataset) -> dict[str, tuple[Item, ...]]:
-    """The images of every domain as a run has them: with val and test cut from train where they are
-    not given. Every image is there once; one that no run would use stays where it lies.
+    """The images of every domain as a run sees them: val and test are cut from train if they are
+    not given. Every image is listed once; an image that no run would use stays in its domain.
     """
     domains: dict[str, list[Item]] = {domain.name: [] for domain in dataset.domains}
     sides = _sides_now(material_of(dataset, None, []), dataset)
@@ -87,9 +89,9 @@ def split_domains(dataset: Dataset) -> dict[str, tuple[Item, ...]]:
 
 
 def keep_split(dataset: Dataset, workspace: Path | None = None) -> Dataset:
-    """The data set with its split decided for every image, and the split written.
+    """Decides the split for every image and writes it; returns the data set with it.
 
-    It stands in the folder of the images. Where that cannot be written, it goes to `workspace`.
+    The file is in the folder of the images. If that is not writable, it goes to `workspace`.
     """
     material = material_of(dataset, None, [])
     split = decided(dataset)
@@ -102,23 +104,23 @@ def keep_split(dataset: Dataset, workspace: Path | None = None) -> Dataset:
 def move_split(
     dataset: Dataset, shares: Mapping[Side, int], workspace: Path | None = None
 ) -> Dataset:
-    """The data set dealt again in other parts. Runs that there are keep the split they had."""
+    """Splits the data set again with other shares. Existing runs keep their own split."""
     fresh = replace(dataset, split=Split({}, shares, dataset.group_by))
     split = decided(fresh)
     write_split(dataset.root, split, workspace)
     return replace(dataset, split=split)
 
 
-class Sizes(NamedTuple):
-    """Images of a class on every side."""
+class SideCounts(NamedTuple):
+    """The number of images of a class on each side."""
 
     train: int
     val: int
     test: int
 
 
-def sizes(dataset: Dataset) -> dict[str, Sizes]:
-    """Images on every side by class folder, given folders included."""
+def sizes(dataset: Dataset) -> dict[str, SideCounts]:
+    """The number of images on each side by class folder, with the given val and test folders."""
     material = material_of(dataset, None, [])
     sides = _sides_now(material, dataset)
     counted: dict[str, Counter[str]] = {name: Counter() for name in dataset.classes}
@@ -127,11 +129,11 @@ def sizes(dataset: Dataset) -> dict[str, Sizes]:
     for side, given in (("val", material.given_val), ("test", material.given_test)):
         for item in given:
             counted[dataset.classes[item.label]][side] += 1
-    return {name: Sizes(*(found[side] for side in ORDER)) for name, found in counted.items()}
+    return {name: SideCounts(*(found[side] for side in ORDER)) for name, found in counted.items()}
 
 
 def parse_shares(text: str) -> dict[Side, int]:
-    """`6:3:3`, the parts of training, validation and test, as shares."""
+    """Reads `6:3:3`, the parts of training, validation and test."""
     parts = text.replace("/", ":").replace(",", ":").split(":")
     if len(parts) != 3 or not all(part.strip().isdecimal() for part in parts):
         raise UserError(
@@ -144,18 +146,18 @@ def parse_shares(text: str) -> dict[Side, int]:
             "split: the parts that train and measure must be from 1 to 1000, and the part that "
             f"chooses from 0 to 1000. Got {text}."
         )
-    return {side: shares[side] for side in SHARES}  # in the order in which they are dealt
+    return {side: shares[side] for side in SHARES}  # in the order that `SHARES` explains
 
 
 def write_shares(shares: Mapping[Side, int]) -> str:
-    """The opposite of `parse_shares`."""
+    """Writes shares as `parse_shares` reads them."""
     return ":".join(str(shares[side]) for side in ORDER)
 
 
 def read_split(root: Path, workspace: Path | None = None) -> Split:
-    """What was decided about the images in a folder; empty where nothing was.
+    """Reads the stored split of a folder; empty if there is none.
 
-    Raises `UserError` for a file that is damaged: to guess would mix training and test images.
+    Raises `UserError` for a damaged file, because a guess could mix training and test images.
     """
     places = [root / SPLIT_NAME, *([_elsewhere(root, workspace)] if workspace else [])]
     path = next((place for place in places if place.is_file()), None)
@@ -172,7 +174,7 @@ def read_split(root: Path, workspace: Path | None = None) -> Split:
 
 
 def write_split(root: Path, split: Split, workspace: Path | None = None) -> None:
-    """Write `split.json`, whole or not at all."""
+    """Writes `split.json` atomically."""
     payload = {
         "schema": SCHEMA,
         "group_by": split.group_by,
@@ -186,17 +188,17 @@ def write_split(root: Path, split: Split, workspace: Path | None = None) -> None
 
     try:
         publish(root / SPLIT_NAME, write)
-    except OSError:  # a folder that is not ours to write to
+    except OSError:  # the folder is read-only
         if workspace is not None:
             place = _elsewhere(root, workspace)
-            with contextlib.suppress(OSError):  # every run keeps its own split all the same
+            with contextlib.suppress(OSError):  # not fatal, because every run keeps its own split
                 place.parent.mkdir(parents=True, exist_ok=True)
                 publish(place, write)
 
 
 def _sides_now(material: Material, dataset: Dataset) -> dict[str, Side]:
-    """Path to side of the images that may teach; empty where a class has too few groups to split,
-    which is said to whoever asks for a run.
+    """Path to side of the images that may train; empty if a class has too few groups to split.
+    That problem is reported when a run is started.
     """
     try:
         dealt = _dealt(material, dataset.split.shares, _decided_earlier(dataset))
@@ -206,7 +208,7 @@ def _sides_now(material: Material, dataset: Dataset) -> dict[str, Side]:
 
 
 def _decided_earlier(dataset: Dataset) -> Mapping[str, Side]:
-    """What was decided under other groups is no longer good."""
+    """The stored sides, or none if they were decided with another `group_by`."""
     return dataset.split.sides if dataset.split.group_by == dataset.group_by else {}
 
 
@@ -227,12 +229,14 @@ def _checked(found: Mapping[str, Any]) -> Split:
 def _dealt(
     material: Material, shares: Mapping[Side, int], old: Mapping[str, Side]
 ) -> dict[str, Side]:
-    """SHA-256 to side of the images that may teach."""
+    """SHA-256 to side of the images that may train; images in `old` keep their side."""
     items = [item for own in material.pool.values() for item in own]
+    # Without groups, every image is a group of its own, so one procedure serves both cases.
     if not material.groups.keys:
-        alone = Groups("none", {item.path: item.sha256 for item in items})
+        alone = ImageGroups("none", {item.path: item.sha256 for item in items})
         material = replace(material, groups=alone)
     keys = material.groups.keys
     known = {keys[item.path]: old[item.sha256] for item in items if item.sha256 in old}
+    # Always seed 0: the split belongs to the data set, not to a run and its seed.
     by_path = material.sides(0, shares=shares, known=known)
     return {item.sha256: by_path[item.path] for item in items}

@@ -1,7 +1,7 @@
-"""The built-in stress set: what may befall a photo, done to the user's own images. Synthetic.
+"""The synthetic stress set: eight changes, such as night or blur, applied to the user's images.
 
-The same image always becomes the same pixels. None of this is an OOD domain: it says how a model
-bears these eight changes, not how it does elsewhere.
+The same image always gives the same pixels. The stress set is not an OOD domain: it shows how well
+a model tolerates these changes, not how it does on real images from elsewhere.
 """
 
 import io
@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-if TYPE_CHECKING:  # it brings pydantic, and what decodes images starts without
+if TYPE_CHECKING:  # `dataset` imports pydantic, and decoder processes start faster without it
     from core.data.dataset import Item
 
 IMAGES = 200
-"""The most images that each effect is done to."""
+"""The largest number of images that each effect is applied to."""
 
 Effect = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 
 def stressed(image: Image.Image, effect: str, content: str) -> Image.Image:
-    """What `effect` makes of an RGB image whose bytes have the hash `content`; of the same size."""
+    """Applies `effect` to an RGB image and keeps its size; the hash `content` is the seed."""
     digest = sha256(f"{effect}/{content}".encode()).digest()
     return EFFECTS[effect](image, np.random.default_rng(int.from_bytes(digest[:8], "big")))
 
 
 def stress_items(items: Sequence["Item"], most: int = IMAGES) -> list["Item"]:
-    """At most so many of the images, the same number of each class as far as there are any."""
+    """At most `most` of the images, with the same number per class as far as possible."""
     by_class: defaultdict[int, list[Item]] = defaultdict(list)
     for item in sorted(items, key=lambda item: item.sha256):
         by_class[item.label].append(item)
@@ -70,7 +70,7 @@ def _noise(image: Image.Image, random: np.random.Generator) -> Image.Image:
 
 
 def _crop(image: Image.Image, random: np.random.Generator) -> Image.Image:
-    """Half of each side, from anywhere."""
+    """Crops half of each side, at a random place."""
     width, height = (max(1, side // 2) for side in image.size)
     left = int(random.integers(0, image.width - width + 1))
     top = int(random.integers(0, image.height - height + 1))
@@ -79,7 +79,7 @@ def _crop(image: Image.Image, random: np.random.Generator) -> Image.Image:
 
 
 def _background(image: Image.Image, random: np.random.Generator) -> Image.Image:
-    """Everything outside of a soft ellipse in the middle becomes one strange colour."""
+    """Replaces everything outside of a soft central ellipse by one random colour."""
     mask = Image.new("L", image.size)
     inset = (0.1 * image.width, 0.1 * image.height)
     box = (*inset, image.width - inset[0], image.height - inset[1])

@@ -1,7 +1,7 @@
-"""What WordNet calls the nouns whose ids ImageNet's class folders bear (`n02123045` is a tabby).
+"""Names of WordNet nouns for the ids of ImageNet's class folders (`n02123045` is a tabby).
 
-The ids are offsets into WordNet 3.0. `assets/wordnet` has the names; `assets/build/wordnet.py`
-writes it and says what it holds.
+The ids are offsets into WordNet 3.0. The names are in `assets/wordnet`; `assets/build/wordnet.py`
+writes that folder and describes its format.
 """
 
 import lzma
@@ -15,18 +15,18 @@ from core.embedded import assets
 
 
 class _Nouns(NamedTuple):
-    """Columns: a noun is at the same place in each."""
+    """The nouns as columns; a noun has the same index in each."""
 
     offsets: list[int]
     names: list[str]
-    """One or two, with a comma between."""
+    """One or two names, separated by a comma."""
     above: list[int]
-    """The place of what it is a kind of; its own place where there is nothing."""
+    """Index of the more general noun; its own index if there is none."""
 
 
 def names_of(offset: int) -> Iterator[str]:
-    """What the noun at an offset may be called, the best name first, each telling more than the
-    one before: `crane`, `crane (wading bird)`. Nothing for an offset that is no noun.
+    """Names of the noun at an offset, best first, each more precise than the one before: `crane`,
+    `crane (wading bird)`. Empty for an offset without a noun.
     """
     nouns = _nouns()
     at = bisect_left(nouns.offsets, offset)

@@ -1,6 +1,6 @@
-"""What the files in a zip are called: UTF-8 where the zip says so, else the likeliest encoding.
+"""Decodes file names in a zip: UTF-8 if the zip declares it, else the likeliest encoding.
 
-Old tools write names in the code page of the machine that they run on, and do not say which.
+Old tools write names in the code page of their computer and do not declare it.
 """
 
 import codecs
@@ -47,39 +47,40 @@ _TITLES = {
     "cp874": "Thai",
 }
 ENCODINGS = tuple(_TITLES)
-"""Those that are guessed, as Python calls them. A person may name any that Python knows."""
+"""Encodings that may be guessed, by Python's names. A person may choose any that Python knows."""
 _RARER = {"euc_jp": 0.5, "koi8-r": 0.5, "cp852": 0.52, "cp1250": 0.52, "cp874": 0.3}
 _RARER |= dict.fromkeys(("cp737", "cp1253", "cp862", "cp1255", "cp1256"), 0.7)
-"""How seldom a zip comes from there: decides where the letters alone leave it open."""
+"""Weights below 1 for encodings that are rare in zips; they decide if the letters do not."""
 _IN_NAMES = frozenset("°№·«»–—‘’“”…、。・「」『』（）【】～〜ー！？＆＋，：－〇")
 _EAST_ASIAN = "CJK"
 _OF_EAST_ASIA = dict.fromkeys(
     ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "FULLWIDTH"), _EAST_ASIAN
 )
-"""Written within one word."""
+"""East Asian scripts that may be mixed within one word, as one script."""
 _MIXED, _NEAR = 0.2, 0.8
 _NUMBERED = re.compile(rb"[0-9]+(\.[A-Za-z]{2,4})?$|\.[A-Za-z]{2,4}$")
 _SYMBOL_IN_WORD = re.compile(r"[^\W\d_][@\[\]^`{|}~]|[@\[\]^`{|}~][^\W\d_]")
-"""Half of a character of East Asia, where it is read as a letter and a sign."""
+"""A letter next to a sign, which often is half of a misread East Asian character."""
 _KANA, _HAN = "\u3040-\u30fb\u30fd-\u30ff", "\u3400-\u9fff\uf900-\ufaff"
 _UNUSUAL = {
     "gb18030": re.compile(f"[{_KANA}\ue000-\uf8ff\U00010000-\U0010ffff]"),
     "big5": re.compile(f"[{_KANA}]"),
     "cp949": re.compile(f"[{_KANA}{_HAN}]"),
 }
-"""What the encoding has room for and its writers do not put into names."""
+"""Characters that an encoding has but that its users do not write in names."""
 
 
 class ZipNames:
-    """The name of every file in one zip.
+    """The names of all files in one zip.
 
-    All names without a declared encoding are judged together: one of them alone tells too little.
+    All names without a declared encoding are judged together, because one name has too little
+    evidence.
     """
 
     def __init__(self, infos: Iterable[ZipInfo], encoding: str | None = None) -> None:
-        """`encoding` reads what declares none; by default the likeliest does.
+        """`encoding` is used for names that declare none; by default it is guessed.
 
-        Raises `UserError` when Python does not know it.
+        Raises `UserError` for an unknown encoding.
         """
         told = [info for info in infos if _declared(info) is None]
         raws = [raw for info in told if not (raw := _raw(info)).isascii()]
@@ -93,15 +94,15 @@ class ZipNames:
         self._parts = parts
 
     def __getitem__(self, info: ZipInfo) -> str:
-        """The whole name, with its folders, as it is in the zip."""
+        """The full name of an entry, with its folders, as in the zip."""
         name = _declared(info)
         return self._read(_raw(info)) if name is None else name
 
     @property
     def note(self) -> str | None:
-        """What a person has to know: which encoding was guessed, and what the names became.
+        """A sentence with the guessed encoding and the resulting names; None without a guess.
 
-        None where nothing was guessed; text that is UTF-8 by chance is next to impossible.
+        Names that are valid UTF-8 need no guess: other encodings almost never look like UTF-8.
         """
         if self._chosen or not self._parts or self.encoding == "utf-8":
             return None
@@ -123,8 +124,8 @@ class ZipNames:
 def other_readings(
     names: Sequence[str], encoding: str, most: int = 2
 ) -> list[tuple[str, dict[str, str]]]:
-    """What names that were read as `encoding` are in others, the likeliest first: (title of the
-    encoding, name to the other reading). Names that say the same in any are left out.
+    """Other readings of names that were read as `encoding`, likeliest first: (title of the other
+    encoding, name to its other reading). ASCII names are left out: they are always the same.
     """
     told = {name: raw for name in names if not (raw := _encoded(name, encoding)).isascii()}
     found: dict[tuple[str, ...], tuple[float, str]] = {}
@@ -141,7 +142,7 @@ def other_readings(
 
 
 def _encoded(name: str, encoding: str) -> bytes:
-    """The bytes that a name was read from; none for one that was changed since."""
+    """The bytes that a name was read from; empty if the name was changed since."""
     try:
         return name.encode(encoding)
     except UnicodeEncodeError:
@@ -149,8 +150,9 @@ def _encoded(name: str, encoding: str) -> bytes:
 
 
 def guessed_encoding(parts: Sequence[bytes]) -> tuple[str, str]:
-    """The likeliest encoding of short texts by one writer, none of them plain ASCII, that are not
-    UTF-8: as Python calls it, and its title for people.
+    """The likeliest encoding of short texts from one source: (Python's name, title for people).
+
+    No text may be plain ASCII. UTF-8 is not considered.
     """
     encoding = _likeliest(parts)[0]
     return encoding, _title(encoding)
@@ -161,7 +163,7 @@ def _title(encoding: str) -> str:
 
 
 def known_encoding(encoding: str) -> str:
-    """What Python calls it, whatever its spelling. Raises `UserError` for one that is none."""
+    """Python's name of an encoding, for any spelling. Raises `UserError` for an unknown one."""
     try:
         "".encode(encoding)
         return codecs.lookup(encoding).name
@@ -170,19 +172,19 @@ def known_encoding(encoding: str) -> str:
 
 
 def _declared(info: ZipInfo) -> str | None:
-    """The name, where the zip says how it is written."""
+    """The name of an entry, if the zip declares its encoding; else None."""
     if info.flag_bits & _UTF8:
         return info.orig_filename
     return _unicode_path(info.extra, _raw(info))
 
 
 def _raw(info: ZipInfo) -> bytes:
-    """The bytes of an undeclared name: `zipfile` reads them as cp437, which holds all 256."""
+    """The bytes of an undeclared name. `zipfile` decodes them as cp437, which has all 256 bytes."""
     return info.orig_filename.encode("cp437")
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> str | None:
-    """What the Unicode Path field says, if it was written for this very name."""
+    """The name in the Unicode Path field, if its checksum fits the name in the header."""
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
         field, extra = extra[4 : 4 + size], extra[4 + size :]
@@ -194,8 +196,8 @@ def _unicode_path(extra: bytes, raw: bytes) -> str | None:
 
 
 def _parts(raw: bytes) -> Iterable[bytes]:
-    """Folders and file of a name that are more than ASCII. Not split at `\\`, which is also the
-    second byte of many characters.
+    """The non-ASCII folders and file of a name. Not split at `\\`, because that is also the second
+    byte of many East Asian characters.
     """
     return (part for part in raw.split(b"/") if not part.isascii())
 
@@ -208,20 +210,20 @@ def _decoded(raw: bytes, encoding: str) -> str | None:
 
 
 def _guess(parts: Sequence[bytes]) -> tuple[str, bool]:
-    """The likeliest encoding of the parts; whether some of them are UTF-8 all the same."""
+    """(likeliest encoding of the parts, True if some of them are UTF-8 anyway)."""
     others = [part for part in parts if _decoded(part, "utf-8") is None]
     if not others:
         return "utf-8", False
     encoding, understood = _likeliest(parts)
     if understood or len(others) == len(parts):
         return encoding, False
-    # Packed by two tools. What is UTF-8 shows it; the rest is judged without it.
+    # Two tools wrote this zip. Names that are valid UTF-8 are UTF-8; the others are judged alone.
     return _likeliest(others)[0], True
 
 
 def _likeliest(parts: Sequence[bytes]) -> tuple[str, bool]:
-    """The likeliest encoding but UTF-8, and whether all of the parts read like names in it."""
-    # Without numbers and endings: a thousand photos of one series are one word.
+    """(likeliest encoding except UTF-8, True if all parts read like names in it)."""
+    # Without numbers and extensions, so that a thousand photos of one series count as one word.
     judged = list(dict.fromkeys(_NUMBERED.sub(b"", part) for part in parts))[:_MOST_JUDGED]
     liking: dict[str, float] = {}
     for encoding in ENCODINGS[1:]:
@@ -235,7 +237,7 @@ def _likeliest(parts: Sequence[bytes]) -> tuple[str, bool]:
 
 
 def _resemblance(data: bytes, encodings: Sequence[str]) -> Mapping[str, float]:
-    """How much the bytes are like text of some language in each of the encodings."""
+    """The confidence of chardet, per encoding, that the bytes are text in it."""
     found = chardet.detect_all(
         data,
         ignore_threshold=True,
@@ -247,8 +249,10 @@ def _resemblance(data: bytes, encodings: Sequence[str]) -> Mapping[str, float]:
 
 
 def _like_a_name(text: str, encoding: str) -> float:
-    """From 0 to 1: words of letters, each in one script and with capitals only where they begin,
-    that somebody who writes in that encoding would use.
+    """A score from 0 to 1 for a text that reads like a name in this encoding.
+
+    Good names have words of one script, capitals only at the beginning of a word, and letters that
+    users of the encoding write.
     """
     unusual = _UNUSUAL.get(encoding)
     habit = 1.0 if unusual is None or not unusual.search(text) else _MIXED
@@ -266,7 +270,7 @@ def _like_a_word(word: str) -> float:
         return 0.0
     if _SYMBOL_IN_WORD.search(word):
         return _MIXED
-    # A T-shirt and a vitamin B are written in two scripts; a small letter seldom is.
+    # Words such as T-shirt mix a Latin capital into another script; a small letter rarely does so.
     mixed = len(scripts) > 1 and any(c.isascii() and c.islower() for c in word)
     return _MIXED if mixed or (len(scripts) > 1 and not scripts & {_EAST_ASIAN}) else 1.0
 

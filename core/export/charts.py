@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from core.results.records import Mixing, MixingKind, RunRecord, WisePoint
-from core.results.standing import Share
+from core.results.standing import MeasuredAccuracy
 from core.rounding import half_up, percent
 
 WIDTH, HEIGHT, EDGE = 560, 240, 44
@@ -28,7 +28,7 @@ def loss(values: Sequence[float]) -> Markup:
     )
 
 
-def accuracies(columns: Mapping[str, Mapping[str, Share]]) -> Markup:
+def accuracies(columns: Mapping[str, Mapping[str, MeasuredAccuracy]]) -> Markup:
     """Accuracy with its interval, by domain, one row for each classifier."""
     names = list(columns["zero-shot"])
     x = _Scale(0, 1, 150, WIDTH - 28)

@@ -13,7 +13,7 @@ from core.results.facts import RunFacts
 from core.results.formats import DOCUMENTS
 from core.results.records import Mixing
 from core.results.runs import RunFolder
-from core.results.standing import Share
+from core.results.standing import MeasuredAccuracy
 from core.rounding import NOTHING, percent, points
 
 NAMES = {"card": "model-card.md", "report": "report.html"}
@@ -62,7 +62,7 @@ def _render(name: str, **values: object) -> str:
     return environment.get_template(name).render(version=__version__, **values)
 
 
-def _score(score: Share | None) -> str:
+def _score(score: MeasuredAccuracy | None) -> str:
     if score is None:
         return NOTHING
     said = f"{percent(score.accuracy)} % ({percent(score.low)}–{percent(score.high)})"

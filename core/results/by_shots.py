@@ -1,4 +1,4 @@
-"""Accuracy by number of shots, ID and OOD: of finished runs, and of the curve without training."""
+"""Accuracy by number of shots, ID and OOD: of finished runs, and of models without training."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,51 +14,51 @@ Shares = Mapping[str, tuple[float, int]]
 
 
 @dataclass(frozen=True)
-class Point:
+class ShotsPoint:
     """Accuracy at one number of shots. Fractions of 1."""
 
     shots: int
     mean: float
     low: float
     high: float
-    """Of the 95 % interval over images; several draws of the shots do not narrow it."""
+    """Ends of the 95 % interval over images; more draws of the shots do not narrow it."""
     n: int
-    """Images that were measured."""
+    """The number of measured images."""
     draws: int
-    """Over how many runs, or draws of the shots, the accuracy is a mean."""
+    """The number of runs, or draws of the shots, that the accuracy is a mean of."""
 
 
 def sides(shares: Shares) -> dict[str, Shares]:
-    """`id`: the test images (else all that is no OOD domain); `ood`: the domains, if any."""
+    """Groups domains: `id` is test (else all that are not OOD), `ood` the OOD domains, if any."""
     ood = {name: share for name, share in shares.items() if name.startswith("ood/")}
     own = {name: share for name, share in shares.items() if name not in ood}
     own = {"test": own["test"]} if "test" in own else own
     return {side: found for side, found in (("id", own), ("ood", ood)) if found}
 
 
-def point(shots: int, draws: Sequence[Shares]) -> Point:
-    """The plain mean over domains of the mean over draws."""
+def point(shots: int, draws: Sequence[Shares]) -> ShotsPoint:
+    """The unweighted mean over domains of the mean over draws."""
     names = [name for name in draws[0] if all(name in one for one in draws)]
     means = [(fmean(one[name][0] for one in draws), draws[0][name][1]) for name in names]
     low, high = mean_interval([(share, *wilson(share * n, n)) for share, n in means])
     mean, n = fmean(share for share, _ in means), sum(n for _, n in means)
-    return Point(shots, mean, low, high, n, len(draws))
+    return ShotsPoint(shots, mean, low, high, n, len(draws))
 
 
-def of_runs(records: Sequence[RunRecord]) -> dict[str, list[Point]]:
-    """By side the points of finished runs, each at the α that it chose; fewest shots first."""
+def of_runs(records: Sequence[RunRecord]) -> dict[str, list[ShotsPoint]]:
+    """The points of finished runs by side, each run at its chosen α; fewest shots first."""
     return _points([(int(record.config["shots"]), chosen(record)) for record in records])
 
 
-def zero_shot(record: RunRecord) -> dict[str, Point]:
-    """By side what plain CLIP has on the images of a run: the point at no shots."""
+def zero_shot(record: RunRecord) -> dict[str, ShotsPoint]:
+    """Zero-shot accuracy on the images of a run, by side: the point at 0 shots."""
     scores = record.evaluations["zero-shot"].domains
     shares = {name: (score.accuracy, score.n) for name, score in scores.items()}
     return {side: point(0, [found]) for side, found in sides(shares).items()}
 
 
-def without_training(curve: Mapping[str, Any], head: str = "mixed") -> dict[str, list[Point]]:
-    """The same of `measure_shots`, for one of its heads."""
+def without_training(curve: Mapping[str, Any], head: str = "mixed") -> dict[str, list[ShotsPoint]]:
+    """The points of `measure_shots` by side, for one of its heads."""
     sizes, draws = curve["sizes"], []
     for seed in range(curve["plan"]["seeds"]):
         by_shots: defaultdict[int, dict[str, tuple[float, int]]] = defaultdict(dict)
@@ -71,7 +71,7 @@ def without_training(curve: Mapping[str, Any], head: str = "mixed") -> dict[str,
 
 
 def chosen(record: RunRecord) -> Shares:
-    """Accuracy by domain of what the run recommends."""
+    """The accuracies of the recommended mixing, by domain."""
     if "recommended" in record.evaluations:
         scores = record.evaluations["recommended"].domains
         return {name: (score.accuracy, score.n) for name, score in scores.items()}
@@ -80,8 +80,8 @@ def chosen(record: RunRecord) -> Shares:
     return {name: (share, sizes[name]) for name, share in at.domains.items() if name in sizes}
 
 
-def _points(draws: Sequence[tuple[int, Shares]]) -> dict[str, list[Point]]:
-    """By side and number of shots."""
+def _points(draws: Sequence[tuple[int, Shares]]) -> dict[str, list[ShotsPoint]]:
+    """Averages the draws by side and number of shots."""
     found: dict[str, dict[int, list[Shares]]] = {}
     for shots, shares in draws:
         for side, domains in sides(shares).items():

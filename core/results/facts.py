@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.results.records import AccuracyChange, HandSetMixing, Mixing, RunRecord
-from core.results.standing import FINE_TUNED, ZERO_SHOT, Share, measured
+from core.results.standing import FINE_TUNED, ZERO_SHOT, MeasuredAccuracy, measured
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class RunFacts:
         return str(self.record.config["method"])
 
     @property
-    def columns(self) -> dict[str, dict[str, Share]]:
+    def columns(self) -> dict[str, dict[str, MeasuredAccuracy]]:
         """Accuracies by classifier, then by domain; without the mixing if it was not measured."""
         ends = {"zero-shot": ZERO_SHOT, self.label: self.mixing, "fine-tuned": FINE_TUNED}
         found = {

@@ -12,7 +12,7 @@ from core.results.grid import Grid, best
 from core.results.intervals import wilson
 from core.results.paired import changes
 from core.results.records import AccuracyChange, MixingKind
-from core.results.standing import Share
+from core.results.standing import MeasuredAccuracy
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class HalfChoice:
     alpha: float
     chosen_on: int
     """The number of images that chose α."""
-    reported: Share
+    reported: MeasuredAccuracy
     """Accuracy on the other images."""
-    zero_shot: Share
+    zero_shot: MeasuredAccuracy
     """Accuracy of zero-shot on the same images."""
     change: AccuracyChange
     """Change from zero-shot on these images. It is one test, so there is nothing to correct."""
@@ -54,6 +54,6 @@ def chosen_on_half(
     )
 
 
-def _share(hits: NDArray[np.bool_]) -> Share:
+def _share(hits: NDArray[np.bool_]) -> MeasuredAccuracy:
     correct, n = int(hits.sum()), len(hits)
-    return Share(n, correct / n, *wilson(correct, n))
+    return MeasuredAccuracy(n, correct / n, *wilson(correct, n))

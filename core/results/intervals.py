@@ -1,4 +1,4 @@
-"""How sure a share is: the interval around what was counted."""
+"""Confidence intervals of proportions and of their means."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ Z95 = 1.959963984540054
 
 
 def wilson(correct: float, n: int, z: float = Z95) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (Wilson 1927); (0, 1) when nothing was counted.
+    """Wilson's score interval of a proportion (Wilson 1927); (0, 1) if n is 0.
 
     `correct` may be the mean of several counts of the same n.
     """
@@ -23,9 +23,9 @@ def wilson(correct: float, n: int, z: float = Z95) -> tuple[float, float]:
 def mean_interval(shares: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
     """95 % interval of the unweighted mean of independent proportions, each `(share, low, high)`.
 
-    The squared distances of every share from the ends of its own interval add up as variances do
-    (MOVER: Zou and Donner 2008, Statistics in Medicine 27:1693–1702); of one share it is its own.
-    (0, 1) for none.
+    The squared distances of each share from the ends of its own interval are added, like variances
+    (MOVER: Zou and Donner 2008, Statistics in Medicine 27:1693–1702). For one share this is its own
+    interval; for none it is (0, 1).
     """
     if not shares:
         return 0.0, 1.0

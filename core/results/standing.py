@@ -1,6 +1,6 @@
-"""Where a run stands under one mixing: accuracies with intervals, by domain, ID, and OOD.
+"""The accuracies of a run under one mixing, with intervals: by domain, ID and OOD.
 
-From its record alone. Imports neither torch nor scipy, so the page may ask at once.
+Reads only the record. Imports neither torch nor scipy, so that the page can use it directly.
 """
 
 import math
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Share:
-    """An accuracy over n images with the ends of its 95 % interval."""
+class MeasuredAccuracy:
+    """An accuracy over n images, with the ends of its 95 % interval."""
 
     n: int
     accuracy: float
@@ -26,20 +26,20 @@ class Share:
     classes_all: int | None = None
     classes_present: int | None = None
     accuracy_own: float | None = None
-    """Among the classes that are present, where some are not and it was measured."""
+    """Accuracy with only the classes present as candidates; None if all are, or not measured."""
 
 
-Measured = Share | DomainScore
+AccuracyLike = MeasuredAccuracy | DomainScore
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One run under one mixing."""
+    """The accuracies of one run under one mixing."""
 
     mixing: Mixing
-    domains: dict[str, Share]
-    id: Share
-    ood: Share | None
+    domains: dict[str, MeasuredAccuracy]
+    id: MeasuredAccuracy
+    ood: MeasuredAccuracy | None
     """Unweighted mean over the OOD domains; None without any."""
 
 
@@ -48,9 +48,9 @@ FINE_TUNED = Mixing.wise(1)
 
 
 def standing(record: RunRecord, mixing: Mixing, by_hand: Iterable[HandSetMixing] = ()) -> Standing:
-    """The run under a mixing that was measured; a `UserError` names the α that were.
+    """The accuracies under a measured mixing. The `UserError` for any other names the measured α.
 
-    `by_hand` are those that people have measured besides.
+    `by_hand` are mixings that people set and measured after the run.
     """
     domains = measured(record, mixing, by_hand)
     if domains is None:
@@ -64,8 +64,8 @@ def standing(record: RunRecord, mixing: Mixing, by_hand: Iterable[HandSetMixing]
 
 def measured(
     record: RunRecord, mixing: Mixing, by_hand: Iterable[HandSetMixing] = ()
-) -> dict[str, Share] | None:
-    """By domain what a run was measured at under a mixing; None where it was not."""
+) -> dict[str, MeasuredAccuracy] | None:
+    """The accuracies of a run under a mixing, by domain; None if it was not measured."""
     whole = {ZERO_SHOT: "zero-shot", FINE_TUNED: "fine-tuned", record.mixing: "recommended"}
     if found := record.evaluations.get(whole.get(mixing, "")):
         return _shares(found)
@@ -80,22 +80,22 @@ def measured(
     return None
 
 
-def mean(scores: Sequence[Measured]) -> Share:
+def mean(scores: Sequence[AccuracyLike]) -> MeasuredAccuracy:
     """The unweighted mean accuracy over domains, with n of all of them; see `mean_interval`."""
     low, high = mean_interval([(score.accuracy, score.low, score.high) for score in scores])
     accuracy = sum(score.accuracy for score in scores) / len(scores)
-    return Share(sum(score.n for score in scores), accuracy, low, high)
+    return MeasuredAccuracy(sum(score.n for score in scores), accuracy, low, high)
 
 
 def inside(domains: Mapping[str, T]) -> list[T]:
-    """What the ID accuracy is of: `test`, or all that is not out-of-distribution without one."""
+    """The in-distribution values: that of `test`, or all that are not OOD if there is no test."""
     if "test" in domains:
         return [domains["test"]]
     return [score for name, score in domains.items() if not name.startswith("ood/")]
 
 
 def undominated(points: Iterable[tuple[float, float]]) -> list[bool]:
-    """For each (ID, OOD): is no other at least as good on both and better on one?"""
+    """For each (ID, OOD): True if no other is at least as good on both and better on one."""
     known = list(points)
     return [not any(_beats(other, one) for other in known) for one in known]
 
@@ -104,9 +104,9 @@ def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return one != other and one[0] >= other[0] and one[1] >= other[1]
 
 
-def _shares(evaluation: Evaluation) -> dict[str, Share]:
+def _shares(evaluation: Evaluation) -> dict[str, MeasuredAccuracy]:
     return {
-        name: Share(
+        name: MeasuredAccuracy(
             score.n,
             score.accuracy,
             score.low,
@@ -119,6 +119,6 @@ def _shares(evaluation: Evaluation) -> dict[str, Share]:
     }
 
 
-def _share(accuracy: float, n: int) -> Share:
+def _share(accuracy: float, n: int) -> MeasuredAccuracy:
     low, high = wilson(round(accuracy * n), n)
-    return Share(n, accuracy, low, high)
+    return MeasuredAccuracy(n, accuracy, low, high)

@@ -17,7 +17,7 @@ from typing import Any
 from core.data.glance import Glance
 from core.data.images import UnreadableImage
 from core.data.limits import Limits
-from core.data.reencode import Picture
+from core.data.reencode import ReencodedImage
 from jobs.process.interpreter import bare_environment, command
 
 _STARTING_SECONDS = 20.0
@@ -37,9 +37,9 @@ class Decoders:
         self.peak_bytes = 0
         """The most memory that one of them ever held."""
 
-    def reencode(self, source: Path, target: Path, name: str) -> Picture:
+    def reencode(self, source: Path, target: Path, name: str) -> ReencodedImage:
         """`core.data.reencode.reencode`, elsewhere."""
-        return Picture(**self._ask("reencode", source, name, target))
+        return ReencodedImage(**self._ask("reencode", source, name, target))
 
     def thumbnail(
         self, source: Path, target: Path, name: str, stress: tuple[str, str] = ("", "")

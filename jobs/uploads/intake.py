@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.data.assemble import Handling, place_files, place_zip
+from core.data.assemble import UploadHandling, place_files, place_zip
 from core.data.dataset import IngestReport, Role
 from core.data.limits import Limits
-from core.data.reencode import Picture
+from core.data.reencode import ReencodedImage
 from core.errors import UserError
 from jobs.process.lifeline import when_parent_ends
 from jobs.uploads.confined import confine, peak_bytes
@@ -63,13 +63,13 @@ def _answer(request: Request, limits: Limits, decoders: Decoders) -> dict[str, A
 
 
 def _take_in(request: Request, limits: Limits, decoders: Decoders) -> IngestReport:
-    def bring(source: Path, target: Path, name: str) -> Picture:
+    def bring(source: Path, target: Path, name: str) -> ReencodedImage:
         try:
             return decoders.reencode(source, target, name)
         finally:
             _say({"looked_at": name})
 
-    handling = Handling(limits, bring, Path(request.workspace))
+    handling = UploadHandling(limits, bring, Path(request.workspace))
     files = [(rel, Path(path)) for rel, path in request.files]
     root = Path(request.root)
     if len(files) == 1 and files[0][0].lower().endswith(".zip"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.data.health.copies import leaks_noted
 from core.results.records import AccuracyChange, MeanChange, Outcome, RunRecord
-from core.results.standing import FINE_TUNED, ZERO_SHOT, Share, Standing, standing
+from core.results.standing import FINE_TUNED, ZERO_SHOT, MeasuredAccuracy, Standing, standing
 from studio.compare import words
 from studio.frame.domains import Look, looks, shown
 from studio.frame.markup import count, listed, mixture, number
@@ -46,7 +46,7 @@ TONES: Mapping[Outcome, str] = {"better": "good", "worse": "bad", "held": "even"
 class Cell:
     """One accuracy of the table."""
 
-    share: Share
+    share: MeasuredAccuracy
     change: float | None
     """Against zero-shot; None of zero-shot itself."""
     tone: str
@@ -168,7 +168,7 @@ def _cell(at: Standing, run: Candidate, key: str, end: str) -> Cell | None:
     )
 
 
-def _share(at: Standing, key: str) -> Share | None:
+def _share(at: Standing, key: str) -> MeasuredAccuracy | None:
     return at.ood if key == MEAN else at.domains.get(key)
 
 

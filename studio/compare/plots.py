@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.results.standing import Share, Standing, undominated
+from core.results.standing import MeasuredAccuracy, Standing, undominated
 from core.rounding import plotted
 from studio.compare import words
 from studio.compare.comparing import LETTERS, Candidate, is_tuned_alone
@@ -41,7 +41,7 @@ def pareto_chart(runs: Sequence[Candidate]) -> Figure:
     }
 
 
-Point = tuple[Candidate | None, Standing, Share]
+Point = tuple[Candidate | None, Standing, MeasuredAccuracy]
 """A run, or None for zero-shot; where it stands; its mean over OOD domains."""
 
 
@@ -66,7 +66,7 @@ def _name(run: Candidate | None, at: Standing) -> str:
     return f"{run.letter} {mixture(at.mixing)}" if run else w.zero
 
 
-def _marker(run: Candidate | None, at: Standing, ood: Share) -> Figure:
+def _marker(run: Candidate | None, at: Standing, ood: MeasuredAccuracy) -> Figure:
     """One point with its two intervals."""
     colour = run.colour if run else "var(--ek-ink)"
     symbol = run.symbol if run else "x"
@@ -88,7 +88,7 @@ def _marker(run: Candidate | None, at: Standing, ood: Share) -> Figure:
     }  # fmt: skip
 
 
-def _bar(share: Share, colour: str) -> dict[str, Any]:
+def _bar(share: MeasuredAccuracy, colour: str) -> dict[str, Any]:
     return {
         "type": "data", "symmetric": False, "thickness": 1, "width": 0, "color": colour,
         "array": [100 * (share.high - share.accuracy)],
@@ -110,7 +110,7 @@ def _front(points: Sequence[Point], best: Sequence[bool]) -> Figure:
     }  # fmt: skip
 
 
-def _row(run: Candidate | None, at: Standing, ood: Share, free: bool) -> list[str]:
+def _row(run: Candidate | None, at: Standing, ood: MeasuredAccuracy, free: bool) -> list[str]:
     return [
         f"{run.letter} · {run.title}" if run else w.zero,
         mixture(at.mixing),

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.results.by_shots import Point
+from core.results.by_shots import ShotsPoint
 from core.rounding import plotted
 from studio.frame.figures import Figure, clean
 from studio.frame.markup import interval, percent
 from studio.lab import words
 
-Points = Mapping[str, Sequence[Point]]
+Points = Mapping[str, Sequence[ShotsPoint]]
 BESIDE = 1.035
 """Factor between two lines at the same shots, so that their intervals do not cover each other."""
 
@@ -36,7 +36,7 @@ _SIDES = (
 
 
 def shots_chart(
-    method: str, zero: Mapping[str, Point], runs: Points, untrained: Points, run_id: str
+    method: str, zero: Mapping[str, ShotsPoint], runs: Points, untrained: Points, run_id: str
 ) -> Figure:
     """Both sides of everything that is known. Value of a `chart`."""
     w = words.Shots
@@ -71,7 +71,7 @@ def shots_chart(
     }  # fmt: skip
 
 
-def _line(side: _Side, name: str, points: Sequence[Point], dash: str) -> Figure:
+def _line(side: _Side, name: str, points: Sequence[ShotsPoint], dash: str) -> Figure:
     y = [plotted(one.mean) for one in points]
     trained = dash == "solid"
     at = words.Shots.at.format(
@@ -98,7 +98,7 @@ def _line(side: _Side, name: str, points: Sequence[Point], dash: str) -> Figure:
     }  # fmt: skip
 
 
-def _flat(side: _Side, zero: Point, ends: Sequence[float]) -> Figure:
+def _flat(side: _Side, zero: ShotsPoint, ends: Sequence[float]) -> Figure:
     return {
         "type": "scatter", "mode": "lines", "x": list(ends), "y": [plotted(zero.mean)] * 2,
         "line": {"color": side.colour, "width": 1.2, "dash": "6px,4px"}, "opacity": 0.55,
@@ -108,14 +108,14 @@ def _flat(side: _Side, zero: Point, ends: Sequence[float]) -> Figure:
     }  # fmt: skip
 
 
-def _row(side: _Side, name: str, one: Point) -> list[str]:
+def _row(side: _Side, name: str, one: ShotsPoint) -> list[str]:
     return [
         name, side.title, str(one.shots), percent(one.mean), interval(one.low, one.high),
         str(one.n), str(one.draws) if one.shots else "–",
     ]  # fmt: skip
 
 
-def _said(side: _Side, method: str, zero: Mapping[str, Point], runs: Points) -> str:
+def _said(side: _Side, method: str, zero: Mapping[str, ShotsPoint], runs: Points) -> str:
     w = words.Shots
     of_runs = (
         w.said.format(accuracy=percent(one.mean), shots=one.shots) for one in runs.get(side.key, ())

@@ -22,7 +22,7 @@ from core.data.listing import list_files
 from core.data.names import SETTINGS_NAME, is_label_name
 from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
-from core.data.split import Sizes, default_shots, keep_split, sizes, split_domains
+from core.data.split import SideCounts, default_shots, keep_split, sizes, split_domains
 from core.errors import UserError
 from jobs.uploads.client import Uploads
 from studio.workspace import words
@@ -43,7 +43,7 @@ class Opened:
     """What the form of the next run was found to ask for (see `studio.train.next_run`)."""
 
     @cached_property
-    def sizes(self) -> Mapping[str, Sizes]:
+    def sizes(self) -> Mapping[str, SideCounts]:
         """Images that train, choose and measure, by class folder."""
         return sizes(self.dataset)
 

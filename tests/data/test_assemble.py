@@ -7,7 +7,7 @@ import shutil
 import pytest
 from PIL import Image
 
-from core.data.assemble import Handling, place_files, place_zip
+from core.data.assemble import UploadHandling, place_files, place_zip
 from core.data.ingest import open_dataset
 from core.data.names import safe_name
 from core.data.settings import DatasetSettings
@@ -290,6 +290,8 @@ def test_a_full_disk_leaves_no_half_of_an_image(upload, root):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        place_files(upload("s/fox/2.jpg", "s/owl/2.jpg"), root, handling=Handling(bring=write_half))
+        place_files(
+            upload("s/fox/2.jpg", "s/owl/2.jpg"), root, handling=UploadHandling(bring=write_half)
+        )
     assert files_in(root) == before
     assert list(root.parent.iterdir()) == [root]

@@ -1,4 +1,4 @@
-"""What a person decides is kept in dataset.yaml, can be taken back, and touches no image."""
+"""Decisions of a person are stored in dataset.yaml, can be undone, and change no image."""
 
 import pytest
 

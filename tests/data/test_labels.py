@@ -297,7 +297,7 @@ def test_images_that_are_called_by_numbers_are_not_mistaken_for_labels(tmp_path)
 
 
 def test_boxes_are_no_classes(tmp_path):
-    """Where `labels/1.txt` says where things are in `images/1.jpg`, and a class file lists them."""
+    """A data set with boxes for `images/1.jpg` in `labels/1.txt`, and a file of class names."""
     images = [f"images/{n}.jpg" for n in range(4)]
     boxes = {f"labels/{n}.txt": f"{n % 2} 0.5 0.5 0.1 0.1\n" for n in range(4)}
     with pytest.raises(UserError, match="at least 2 classes are needed, got 0"):

@@ -1,4 +1,4 @@
-"""What lies in a folder: nothing is opened, nothing is passed over in silence."""
+"""Listing a folder opens no file and skips nothing without a reason."""
 
 import os
 import socket

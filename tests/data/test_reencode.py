@@ -1,4 +1,4 @@
-"""What is kept of a visitor's image: every pixel, and nothing that is not one."""
+"""Re-encoding a visitor's image keeps every pixel and nothing else."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Where a run stands at an α, from records whose numbers can be worked out by hand."""
+"""The accuracies of a run at an α, from records whose numbers can be computed by hand."""
 
 import pytest
 

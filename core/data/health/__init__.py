@@ -1,4 +1,4 @@
-"""What a person should know about a data set before training on it."""
+"""The health check: findings about a data set that a person should see before training."""
 
 from core.data.health.check import check as check
 from core.data.health.findings import Finding as Finding

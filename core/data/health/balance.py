@@ -1,4 +1,4 @@
-"""Whether every class is there, and with enough images."""
+"""Checks that every class has images, and enough of them."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ from core.data.health.findings import Finding
 
 FEW_IMAGES = 8
 UNBALANCED = 4
-"""Largest class over smallest, from which on it is worth a word."""
+"""A larger ratio of largest to smallest class gives a warning."""
 
 
 def class_sizes(dataset: Dataset) -> Iterator[Finding]:
-    """Classes with few training images, and classes of very different size."""
+    """Findings about classes with few training images, and classes of very different size."""
     counts = dataset.counts()["train"]
     few = {name: n for name, n in counts.items() if n < FEW_IMAGES}
     if few:
@@ -39,7 +39,7 @@ def class_sizes(dataset: Dataset) -> Iterator[Finding]:
 
 
 def missing(dataset: Dataset) -> Iterator[Finding]:
-    """Domains that lack a class, and a data set without OOD domains."""
+    """Findings about domains that lack a class, and about a data set without OOD domains."""
     for name, counts in dataset.counts().items():
         absent = [folder for folder, n in counts.items() if not n]
         if absent:

@@ -1,4 +1,4 @@
-"""The whole look at a data set: every image is decoded once, and what is known is put together."""
+"""The whole health check of a data set: decodes every image once and collects all findings."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -20,14 +20,14 @@ _THREADS = min(4, os.cpu_count() or 1)
 _AT_ONCE = 8
 
 Look = Callable[[Path, str], Glance]
-"""Decodes the image in a file, called by its name in errors. Raises `UnreadableImage`."""
+"""Function (file, name for errors) that decodes an image. Raises `UnreadableImage`."""
 
 
 def check(
     dataset: Dataset, look: Look = look, glances: Mapping[str, Glance] | None = None
 ) -> HealthReport:
-    """Look at every image of every domain. Decodes all of them, so it takes a while; all but those
-    whose looks are among `glances`, by their hash.
+    """Checks every image of every domain. It decodes all images, which takes time, except those
+    whose summary is in `glances`, by hash.
     """
     items = [item for domain in dataset.domains for item in domain.items]
 
@@ -39,7 +39,7 @@ def check(
         except UnreadableImage as error:
             return error.reason
 
-    # Some at a time: of small images, handing one to a thread costs as much as looking at it.
+    # In blocks, because handing a single small image to a thread costs as much as decoding it.
     parts = [items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE)]
     with ThreadPoolExecutor(_THREADS) as pool:
         looks = pool.map(lambda part: [seen_or_reason(item) for item in part], parts)

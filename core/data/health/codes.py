@@ -1,4 +1,4 @@
-"""What a class name is that is no word: a number, a code, a placeholder, garbled."""
+"""Classifies class names that are not words: numbers, codes, placeholders, garbled names."""
 
 import re
 from collections import defaultdict
@@ -21,7 +21,7 @@ _SWITCH = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
 
 
 def kinds_of(names: Sequence[str]) -> list[str]:
-    """What each name is that is no word, such as `number` or `code`; empty for words."""
+    """The kind of each name that is not a word, such as `number` or `code`; `""` for words."""
     kinds = [kind_of(name) for name in names]
     for i in _counting(names):
         kinds[i] = kinds[i] or "placeholder"
@@ -29,7 +29,7 @@ def kinds_of(names: Sequence[str]) -> list[str]:
 
 
 def kind_of(name: str) -> str:
-    """What a name is that is no word, whatever the others are."""
+    """The kind of a single name, without comparing it with the others; `""` for words."""
     text = name.strip()
     letters = [letter for letter in text if letter.isalpha()]
     if mojibake.is_garbled(text):
@@ -56,7 +56,7 @@ def kind_of(name: str) -> str:
 
 
 def _is_code(text: str) -> bool:
-    """Whether a name without spaces mixes letters and digits as hashes and serial numbers do."""
+    """True if a name without spaces mixes letters and digits like a hash or a serial number."""
     if _HEX.fullmatch(text.casefold()):
         return True
     together = re.sub("[_-]", "", text)
@@ -68,8 +68,8 @@ def _is_code(text: str) -> bool:
 
 
 def _counting(names: Sequence[str]) -> list[int]:
-    """Names of one letter and a number that run from 0 or 1: `C1, C2, C3`. A single `F16` is a
-    plane.
+    """Indices of names with one letter and a running number from 0 or 1: `C1, C2, C3`. A single
+    `F16` is not one: it is an aircraft.
     """
     runs: defaultdict[str, dict[int, int]] = defaultdict(dict)
     for i, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Images that are there more than once, byte for byte, by what they spoil."""
+"""Finds images that exist more than once, byte for byte, and sorts them by the harm they do."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,18 +7,19 @@ from core.data.dataset import Dataset, Item
 from core.data.health.findings import Finding, Level, images_are
 from core.errors import UserError
 
-Placed = tuple[str, Item]
-"""An item and the name of its domain."""
+DomainItem = tuple[str, Item]
+"""(name of the domain, item)."""
 
 _KEPT_FIRST = ("test", "ood", "train", "val")
-"""Of equal images in several domains that of the first one stays: what measures stays whole."""
+"""Of equal images in several domains, the one in the first of these stays, so that test sets stay
+complete."""
 _ALLOWED = "Leaks were allowed:"
 
 
 def exact_copies(dataset: Dataset) -> Iterator[Finding]:
-    """Equal bytes."""
+    """Findings about images with equal bytes."""
     groups = copies_of(dataset)
-    found: dict[str, list[list[Placed]]] = defaultdict(list)
+    found: dict[str, list[list[DomainItem]]] = defaultdict(list)
     for copies in groups:
         domains = {domain for domain, _ in copies}
         one_class = len({item.label for _, item in copies}) == 1
@@ -38,8 +39,8 @@ def exact_copies(dataset: Dataset) -> Iterator[Finding]:
 
 
 def refuse_leaks(dataset: Dataset, allowed: bool = False) -> tuple[str, ...]:
-    """A `UserError` when training would learn from what it is measured on; the note for the record
-    when that is `allowed`.
+    """Raises `UserError` if training would use images that it is measured on. If that is `allowed`,
+    returns the note for the record instead.
     """
     leaks = [copies for copies in copies_of(dataset) if is_leak(copies)]
     if not leaks:
@@ -59,27 +60,27 @@ def refuse_leaks(dataset: Dataset, allowed: bool = False) -> tuple[str, ...]:
 
 
 def leaks_noted(notes: Sequence[str]) -> tuple[str, ...]:
-    """Those of a record's notes that `refuse_leaks` has written."""
+    """The notes of a record that `refuse_leaks` wrote."""
     return tuple(note for note in notes if note.startswith(_ALLOWED))
 
 
-def copies_of(dataset: Dataset) -> list[list[Placed]]:
-    """Every image that is there at least twice, with all its places."""
-    where: defaultdict[str, list[Placed]] = defaultdict(list)
+def copies_of(dataset: Dataset) -> list[list[DomainItem]]:
+    """The images that exist at least twice, each with all its places."""
+    where: defaultdict[str, list[DomainItem]] = defaultdict(list)
     for domain in dataset.domains:
         for item in domain.items:
             where[item.sha256].append((domain.name, item))
     return [copies for copies in where.values() if len(copies) > 1]
 
 
-def is_leak(copies: Sequence[Placed]) -> bool:
-    """Whether one of equal images teaches or chooses and another one measures."""
+def is_leak(copies: Sequence[DomainItem]) -> bool:
+    """True if one of the copies is in train or val and another one in test or OOD."""
     roles = {role(domain) for domain, _ in copies}
     return bool(roles & {"train", "val"}) and bool(roles & {"test", "ood"})
 
 
-def superfluous(copies: Sequence[Placed]) -> list[str]:
-    """Which of equal images to leave out: what teaches in a leak, else all but one."""
+def superfluous(copies: Sequence[DomainItem]) -> list[str]:
+    """The copies to leave out: for a leak those in train and val, else all but one."""
     if is_leak(copies):
         return [item.path for domain, item in copies if role(domain) in ("train", "val")]
     ordered = sorted(copies, key=lambda placed: _KEPT_FIRST.index(role(placed[0])))
@@ -87,7 +88,7 @@ def superfluous(copies: Sequence[Placed]) -> list[str]:
 
 
 def role(domain: str) -> str:
-    """`ood/night` measures as `ood`."""
+    """The role of a domain: that of `ood/night` is `ood`."""
     return domain.partition("/")[0]
 
 
@@ -117,10 +118,10 @@ _SAID: Mapping[str, tuple[Level, str, str]] = {
 
 
 def _finding(
-    kind: str, level: Level, groups: Sequence[Sequence[Placed]], what: str, detail: str
+    kind: str, level: Level, groups: Sequence[Sequence[DomainItem]], what: str, detail: str
 ) -> Finding:
     sides = tuple(tuple(item.path for _, item in copies) for copies in groups)
-    # Which of two classes is right, nobody can tell from the bytes.
+    # The bytes do not show which of two classes is right, so no copy is suggested to be left out.
     clear = () if kind == "two-classes" else groups
     return Finding(
         kind,

@@ -1,4 +1,4 @@
-"""What the files say: which decode, how large they are, what was left out of the folder."""
+"""Findings about files: unreadable images, sizes, and files that were left out."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,8 +13,8 @@ SMALL_PIXELS = 32
 def readable(
     glances: Mapping[str, Glance], refused: Mapping[str, str], left_out: int = 0
 ) -> Iterator[Finding]:
-    """Which images decode, by path, and the sizes of those that do; how many were left out before
-    since they do not.
+    """Findings about unreadable images and about image sizes. `left_out` is the number of images
+    that were left out before because they are unreadable.
     """
     if refused:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in list(refused.items())[:5])
@@ -46,7 +46,7 @@ def _sizes(sizes: dict[str, tuple[int, int]]) -> Finding:
 
 
 def ingest(dataset: Dataset) -> Iterator[Finding]:
-    """What was understood oddly or left out when the folder was read, or by the user's own wish."""
+    """Findings about warnings of the reader, ignored files, and images that the user left out."""
     for warning in dataset.report.warnings:
         yield Finding("layout", "warning", warning)
     ignored = dataset.report.ignored

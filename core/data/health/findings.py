@@ -1,4 +1,4 @@
-"""One thing found in a data set, and all of them as a report."""
+"""`Finding`, one result of the health check, and `HealthReport`, all of them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,22 +11,20 @@ _LEVELS: tuple[Level, ...] = ("error", "warning", "pass")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found, good or bad."""
+    """One result of the health check, good or bad."""
 
     kind: str
-    """What was looked at, for code: `unreadable`, `leak`, `near-duplicate`, `mislabel`, …"""
+    """The check, for code: `unreadable`, `leak`, `near-duplicate`, `mislabel`, …"""
     level: Level
     title: str
     detail: str = ""
     paths: tuple[str, ...] = ()
     groups: tuple[tuple[str, ...], ...] = ()
-    """Paths that belong side by side, such as an image and its copies."""
+    """Paths that belong together, such as an image and its copies."""
     exclude: tuple[str, ...] = ()
-    """The images without which this would not be found, where that is clear."""
+    """Images to leave out to solve the problem, if that is clear."""
     names: tuple[tuple[str, str, str], ...] = ()
-    """Class folders, the name that each has of its own, and the words that it may be called by
-    instead; these are empty where only a person can tell.
-    """
+    """(class folder, its own name, suggested words); no words if only a person can tell."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +35,16 @@ class HealthReport:
 
     @classmethod
     def of(cls, findings: Iterable[Finding]) -> "HealthReport":
-        """The findings in the order of their levels."""
+        """The report of these findings, sorted by level."""
         return cls(tuple(sorted(findings, key=lambda found: _LEVELS.index(found.level))))
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What should be mended before training."""
+        """The findings that should be fixed before training."""
         return tuple(finding for finding in self.findings if finding.level == "error")
 
     def to_json(self) -> dict[str, Any]:
-        """Findings, and how many there are of each level."""
+        """As JSON: the findings, and their number per level."""
         levels = Counter(finding.level for finding in self.findings)
         return {
             "counts": {level: levels[level] for level in _LEVELS},

@@ -1,4 +1,4 @@
-"""The finding that zero-shot CLIP contradicts some labels; what it says is measured elsewhere."""
+"""The finding about labels that zero-shot CLIP contradicts. The measurement is made elsewhere."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from core.rounding import percent
 
 
 def mislabels(doubts: Sequence[Mapping[str, Any]], model: str) -> Finding:
-    """What `core.evaluation.disagreement` found, for a person to look through."""
+    """The finding for the doubtful labels of `core.evaluation.disagreement`."""
     if not doubts:
         return Finding("mislabel", "pass", "Zero-shot CLIP contradicts no label with confidence")
     examples = "; ".join(

@@ -1,4 +1,4 @@
-"""Whether the class names are words: prompts and the whole of zero-shot stand on them."""
+"""Checks that class names are words, because prompts and zero-shot depend on them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -21,13 +21,13 @@ class Tokenize(Protocol):
     """A text tower's tokenizer."""
 
     def __call__(self, prompts: Sequence[Sequence[str]], length: int | None = None) -> Any:
-        """`[C][T] → (C, T, L)`: token ids, cut to `length`; by default to what the tower reads."""
+        """`[C][T] → (C, T, L)`: token ids, cut to `length`; by default the tower's own length."""
 
 
 _SHOWN = 5
 _LONGEST_TEMPLATE = 512
 _LONGEST = 8
-"""Names are compared up to that many times what the tower reads."""
+"""Names are compared up to this multiple of the tower's length."""
 _KINDS: Mapping[str, tuple[str, str]] = {
     "wordnet-id": ("a WordNet id", "WordNet ids"),
     "number": ("a number", "numbers"),
@@ -37,11 +37,11 @@ _KINDS: Mapping[str, tuple[str, str]] = {
     "garbled": ("garbled: read in a wrong encoding",) * 2,
     "no-letter": ("without a letter",) * 2,
 }
-"""What a name is that is no word, of one and of several, in the order in which it is said."""
+"""Kind of a name to its text in a sentence, singular and plural, in the order of the sentence."""
 
 
 def worded(dataset: Dataset) -> Iterator[Finding]:
-    """Names that are no words, names that were read out of codes, and names that are alike."""
+    """Findings about names that are not words, names read out of codes, and similar names."""
     kinds = kinds_of(dataset.names)
     offers = proposals(dataset.names, kinds)
     columns = zip(dataset.classes, dataset.names, offers, kinds, strict=True)
@@ -57,7 +57,7 @@ def worded(dataset: Dataset) -> Iterator[Finding]:
     if told:
         yield _in_words(told, len(dataset.classes))
     groups = _named(_groups([fold(name) for name in dataset.names]), dataset.names)
-    alike = [group for group in groups if len(set(group)) > 1]  # equal ones are said already
+    alike = [group for group in groups if len(set(group)) > 1]  # equal names have a warning already
     if alike:
         yield _alike(alike, "but for case and spaces")
     if not (wrong or told or alike):
@@ -65,7 +65,7 @@ def worded(dataset: Dataset) -> Iterator[Finding]:
 
 
 def proposals(names: Sequence[str], kinds: Sequence[str]) -> list[str]:
-    """The words that each name may stand for which is none; empty where nobody can tell."""
+    """The words that each code may stand for; `""` for words and for unknown codes."""
     given = [None if kind else name for name, kind in zip(names, kinds, strict=True)]
     words = [
         (mojibake.reading(name) if kind == "garbled" else read) or ""
@@ -79,7 +79,7 @@ def proposals(names: Sequence[str], kinds: Sequence[str]) -> list[str]:
 
 
 def _read_otherwise(dataset: Dataset) -> Iterator[Finding]:
-    """What names from a zip are in other encodings, where it did not say which."""
+    """Findings that offer other readings of names from a zip without a declared encoding."""
     ours = [name for name in dataset.classes if name not in dataset.named_by_hand]
     if not dataset.zip_names:
         return
@@ -88,7 +88,7 @@ def _read_otherwise(dataset: Dataset) -> Iterator[Finding]:
         told = [(name, called[name], display_name(text)) for name, text in texts.items()]
         yield Finding(
             f"zip-names-{number}",
-            "pass",  # no fault: a person looks whether the names are words
+            "pass",  # not a problem: a person decides if these names are words
             f"The names in the zip, read as {title} instead of {dataset.zip_names}",
             "They say no encoding. Take these where they are the words that you know.",
             names=tuple(told),
@@ -96,7 +96,7 @@ def _read_otherwise(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _no_words(wrong: Sequence[tuple[str, str, str, str]], count: int) -> Finding:
-    """`wrong` is (folder, name, proposal or nothing, kind)."""
+    """The finding about names that are not words: (folder, name, proposal or `""`, kind)."""
     by_kind = {k: [name for _, name, _, kind in wrong if kind == k] for k in _KINDS}
     said = [
         f"{_listed(names)} ({_KINDS[kind][len(names) > 1]})"
@@ -135,28 +135,28 @@ def _listed(items: Sequence[str]) -> str:
     return ", ".join(items[:_SHOWN]) + more
 
 
-# What a text tower reads of them ------------------------------------------------------------------
+# Names as a text tower reads them -----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Read:
-    """What a text tower cannot see of class names."""
+class NamesAsRead:
+    """Class names as a text tower reads them: names that look alike to it or are cut off."""
 
     length: int
-    """L, the most tokens that it reads of a prompt."""
+    """L, the largest number of tokens that it reads of a prompt."""
     alike: tuple[tuple[str, ...], ...] = ()
     """Names that are the same tokens in every prompt."""
     alike_in_long: tuple[tuple[str, ...], ...] = ()
-    """The same in the template that leaves least room."""
+    """Names that are the same tokens in the template that leaves the least room."""
     cut: tuple[str, ...] = ()
-    """Names whose end is not read in that template."""
+    """Names whose end is cut off in that template."""
 
 
-def read_by(names: Sequence[str], templates: Sequence[str], tokenize: Tokenize) -> Read:
-    """What is lost of the names when a text tower's own tokenizer reads the prompts.
+def read_by(names: Sequence[str], templates: Sequence[str], tokenize: Tokenize) -> NamesAsRead:
+    """Reads the names with a text tower's own tokenizer and finds names that it cannot tell apart.
 
-    What stands before a name in a template takes room from it, so those two templates are read
-    that have the fewest and the most tokens there.
+    The text before a name in a template takes room from the name. So two templates are read: the
+    ones with the fewest and with the most tokens before the name.
     """
     before = [template.partition("{}")[0] for template in templates]
     rows = np.asarray(tokenize([before], _LONGEST_TEMPLATE))[0]
@@ -169,7 +169,7 @@ def read_by(names: Sequence[str], templates: Sequence[str], tokenize: Tokenize) 
     seen = np.asarray(tokenize(starts))[:, 0]
     padded = (whole[:, length:] == whole[:, -1:]).all(axis=1)
     fits = padded & (whole[:, :length] == seen).all(axis=1)
-    return Read(
+    return NamesAsRead(
         length=length,
         alike=_named(_groups([row.tobytes() for row in tokens[:, 0]]), names),
         alike_in_long=_named(_groups([row.tobytes() for row in tokens[:, 1]]), names),
@@ -178,8 +178,8 @@ def read_by(names: Sequence[str], templates: Sequence[str], tokenize: Tokenize) 
 
 
 def unseen_by(read: Mapping[str, Any], model: str) -> Iterator[Finding]:
-    """What a `Read` (as a dictionary) means for the classes. `model` names whose tower it is."""
-    found = Read(**read)
+    """Findings from `NamesAsRead`, given as a dictionary. `model` is the name of the model."""
+    found = NamesAsRead(**read)
     if found.alike:
         all_cut = {*found.cut} >= {name for group in found.alike for name in group}
         why = f"in the first {found.length} tokens, which is all that {model} reads of a prompt"
@@ -200,8 +200,8 @@ def unseen_by(read: Mapping[str, Any], model: str) -> Iterator[Finding]:
         )
 
 
-def notes(names: Sequence[str], read: Read) -> tuple[str, ...]:
-    """What a person should know of class names before zero-shot is measured, in sentences."""
+def notes(names: Sequence[str], read: NamesAsRead) -> tuple[str, ...]:
+    """Sentences about problems with class names, for a zero-shot measurement."""
     kinds = kinds_of(names)
     rows = [(name, name, "", kind) for name, kind in zip(names, kinds, strict=True) if kind]
     found = [*([_no_words(rows, len(names))] if rows else []), *unseen_by(vars(read), "the model")]
@@ -224,7 +224,7 @@ def _alike(groups: Sequence[Sequence[str]], why: str, so: str = _IN_ALL) -> Find
 
 
 def _groups(keys: Iterable[Hashable]) -> list[list[int]]:
-    """Places of what is there more than once."""
+    """Groups of indices with equal keys, of two or more."""
     places: defaultdict[Hashable, list[int]] = defaultdict(list)
     for place, key in enumerate(keys):
         places[key].append(place)

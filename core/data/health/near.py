@@ -1,4 +1,4 @@
-"""Images that are nearly the same: another size, another compression, the next frame of a video."""
+"""Finds images that are nearly the same: resized, compressed again, or the next video frame."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,26 +7,26 @@ import numpy as np
 
 from core.data.dataset import Dataset
 from core.data.glance import TINY, Glance
-from core.data.health.copies import Placed, is_leak, superfluous
+from core.data.health.copies import DomainItem, is_leak, superfluous
 from core.data.health.findings import Finding, images_are
 
 CORRELATED = 0.996
-"""Of tiny copies, from which on two images count as nearly the same. On the demo's 1,680 drawings
-an image and its JPEG of quality 40, or half its size, correlate above 0.9975; two different ones
-below 0.9953."""
+"""Two images whose tiny copies correlate at least this much are nearly the same. On the demo's
+1,680 drawings, an image and its JPEG of quality 40, or of half the size, correlate above 0.9975;
+two different ones below 0.9953."""
 _FLAT = 4.0
-"""Deviation of a tiny copy in levels of 255, below which there is nothing to compare."""
+"""A tiny copy with a smaller deviation (of 255) is too flat to compare."""
 _REACH = np.sqrt(2 * (1 - CORRELATED)) + 1e-3
-"""Distance of unit rows that correlate; the last is room for the error of float32 products."""
+"""Largest distance of two unit rows that correlate. 1e-3 is for the error of float32 products."""
 _AXES = 24
 _SAMPLE = 4096
 _AT_ONCE = 512
 _LITTLE_GAINED = 0.9
-"""A set is not split when one side would be more than this share of it."""
+"""A set is not split if one side would be a larger share of it than this."""
 
 
 def near_copies(dataset: Dataset, glances: Mapping[str, Glance]) -> Iterator[Finding]:
-    """Nearly equal images whose bytes differ: what teaches beside what measures, then the rest."""
+    """Findings about nearly equal images with different bytes: leaks first, then the others."""
     placed = [
         (domain.name, item)
         for domain in dataset.domains
@@ -59,7 +59,7 @@ def near_copies(dataset: Dataset, glances: Mapping[str, Glance]) -> Iterator[Fin
         yield Finding("near-duplicate", "pass", "No two images are nearly the same")
 
 
-def _finding(kind: str, groups: Sequence[Sequence[Placed]], what: str, detail: str) -> Finding:
+def _finding(kind: str, groups: Sequence[Sequence[DomainItem]], what: str, detail: str) -> Finding:
     sides = tuple(tuple(item.path for _, item in group) for group in groups)
     return Finding(
         kind,
@@ -72,33 +72,33 @@ def _finding(kind: str, groups: Sequence[Sequence[Placed]], what: str, detail: s
     )
 
 
-def _clearly_superfluous(group: Sequence[Placed]) -> list[str]:
-    """None where the classes differ: which of them is right, a person must say."""
+def _clearly_superfluous(group: Sequence[DomainItem]) -> list[str]:
+    """The images to leave out; none if the classes differ, because a person must decide then."""
     one_class = len({item.label for _, item in group}) == 1
     return superfluous(group) if one_class or is_leak(group) else []
 
 
-def _alike(placed: Sequence[Placed], tiny: Sequence[bytes]) -> list[list[Placed]]:
-    """Sets of images that are linked by near equality."""
+def _alike(placed: Sequence[DomainItem], tiny: Sequence[bytes]) -> list[list[DomainItem]]:
+    """Groups of images that are linked by near equality, also through a third image."""
     if not placed:
         return []
     different = {copy: number for number, copy in enumerate(dict.fromkeys(tiny))}
     rows = _comparable(list(different))
     root = _linked_rows(rows).tolist()
-    groups: defaultdict[int, list[Placed]] = defaultdict(list)
+    groups: defaultdict[int, list[DomainItem]] = defaultdict(list)
     for one, copy in zip(placed, tiny, strict=True):
         number = different[copy]
-        if rows[number].any():  # two images of one colour have nothing to compare
+        if rows[number].any():  # images of a single colour cannot be compared
             groups[root[number]].append(one)
     return [group for group in groups.values() if len(group) > 1]
 
 
 def _linked_rows(rows: np.ndarray) -> np.ndarray:
-    """For each row the lowest number of a row that it is linked to by near equality, itself at
-    least.
+    """For each row, the lowest number of all rows linked to it by near equality, itself included.
 
-    Unit rows that correlate are at most `_REACH` apart, and so are their shadows on a few axes.
-    Only rows whose shadows are close are multiplied: all with all takes minutes for 100,000 images.
+    Unit rows that correlate are at most `_REACH` apart, and so are their projections on a few axes.
+    Only rows with close projections are compared: comparing all pairs of 100,000 images would take
+    minutes.
     """
     root = np.arange(len(rows))
     shadows = rows @ _widest_axes(rows)
@@ -116,16 +116,17 @@ def _linked_rows(rows: np.ndarray) -> np.ndarray:
 
 
 def _widest_axes(rows: np.ndarray) -> np.ndarray:
-    """Orthogonal directions along which the images differ most, as columns."""
+    """Orthogonal directions in which the images differ most, as columns."""
     some = rows[:: max(1, len(rows) // _SAMPLE)]
     _, directions = np.linalg.eigh(some.T @ some)
     return directions[:, -_AXES:].astype(rows.dtype)
 
 
 def _neighbourhoods(shadows: np.ndarray) -> list[np.ndarray]:
-    """Sets of row numbers, such that any two rows which are close share one at least.
+    """Sets of row numbers. Any two close rows are together in at least one set.
 
-    A set is split where it is widest, and what lies near the cut goes to both sides.
+    A set is split along its widest axis. Rows near the cut go to both sides, so that no close pair
+    is separated.
     """
     found, waiting = [], [np.arange(len(shadows))]
     while waiting:
@@ -142,12 +143,12 @@ def _neighbourhoods(shadows: np.ndarray) -> list[np.ndarray]:
 
 
 def _distances(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Squared, of every one to every other."""
+    """Squared distances of every row in `ones` to every row in `others`."""
     return (ones**2).sum(1)[:, None] + (others**2).sum(1) - 2 * ones @ others.T
 
 
 def _comparable(tiny: Sequence[bytes]) -> np.ndarray:
-    """Rows whose products are correlations; zeros where an image is of one colour."""
+    """Unit rows whose products are correlations; zeros for images of a single colour."""
     rows = np.stack([np.frombuffer(each, np.uint8) for each in tiny]).astype(np.float32)
     rows = rows.reshape(len(tiny), -1, 3)
     rows = (rows - rows.mean(axis=1, keepdims=True)).reshape(len(tiny), -1)
@@ -157,7 +158,7 @@ def _comparable(tiny: Sequence[bytes]) -> np.ndarray:
 
 
 def _linked(root: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The lowest index that each image is linked to, after these pairs were linked as well."""
+    """The lowest index that each image is linked to, with these pairs added."""
     while True:
         a, b = root[one], root[other]
         if (a == b).all():

@@ -1,6 +1,6 @@
-"""Whether the class can be told from what should say nothing: image size, file source, border.
+"""Finds shortcuts: image size, border or file source that predict the class.
 
-A model trained on such data may learn that instead, and fails where it does not hold.
+A model may learn the shortcut instead of the class, and fails on images without it.
 """
 
 import re
@@ -20,23 +20,23 @@ from core.rounding import percent
 
 NEIGHBOURS = 3
 ABOVE_CHANCE = 0.15
-"""How far the lower end of the interval must lie above chance to be worth a word."""
+"""A warning needs the lower end of the interval to be this far above chance."""
 MOST_OF_A_CLASS = 200
 MOST = 10_000
-"""Images altogether: each is compared with all others, and so many say it as surely as more."""
+"""Most images that are used. Each is compared with all others; more would not add certainty."""
 _FEWEST = 20
-"""Images altogether, below which no share says anything."""
+"""Fewest images for a check; with fewer, a share means nothing."""
 _AT_ONCE = 512
 _DEVICE = re.compile(
     r"(img|imgp|dsc|dscn|dscf|dcim|pxl|mvi|dji|gopr|cimg|pict|sam|wp|cam|camera|screenshot|scan"
     r"|whatsapp image)(?![^\W\d_])|(19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d(?!\d)",
     re.IGNORECASE,
 )
-"""How cameras and telephones name their files, and dates."""
+"""File names of cameras and phones, and dates."""
 
 
 def shortcuts(dataset: Dataset, glances: Mapping[str, Glance]) -> Iterator[Finding]:
-    """One finding for each kind of hint that predicts the class of training images left out."""
+    """One finding per kind of shortcut; each training image is predicted by the other images."""
     items = _sample(dataset, glances)
     if len(items) < _FEWEST:
         return
@@ -63,7 +63,7 @@ def shortcuts(dataset: Dataset, glances: Mapping[str, Glance]) -> Iterator[Findi
 
 
 def _sample(dataset: Dataset, glances: Mapping[str, Glance]) -> list[Item]:
-    """Training images that could be read, a bounded number of each class, chosen by content."""
+    """Readable training images, at most a fixed number per class, chosen by content."""
     most = min(MOST_OF_A_CLASS, max(NEIGHBOURS, MOST // len(dataset.classes)))
     by_class: defaultdict[int, list[Item]] = defaultdict(list)
     for item in sorted(dataset.items("train"), key=lambda item: item.sha256):
@@ -73,16 +73,16 @@ def _sample(dataset: Dataset, glances: Mapping[str, Glance]) -> list[Item]:
 
 
 def _by_neighbours(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """What the nearest other images say of each (leave one out); -1 where they disagree."""
+    """The class predicted by the nearest other images (leave one out); -1 if they disagree."""
     spread = features.std(axis=0)
-    if not spread.any():  # all alike: nothing to go by
+    if not spread.any():  # all images are the same in this feature
         return np.full(len(labels), -1)
     rows = (features / np.where(spread > 0, spread, 1)).astype(np.float32)
     squares = (rows**2).sum(axis=1)
     guesses = np.empty(len(rows), dtype=int)
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
-        distance = squares - 2 * part @ rows.T  # up to what is the same for a whole row
+        distance = squares - 2 * part @ rows.T  # the term that is constant per row is left out
         own = np.arange(len(part))
         distance[own, start + own] = np.inf
         guesses[start : start + len(part)] = [_majority(row) for row in labels[_lowest(distance)]]
@@ -90,7 +90,7 @@ def _by_neighbours(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _lowest(distance: np.ndarray) -> np.ndarray:
-    """Where the lowest values of each row are, the first of equal ones first. Spoils `distance`."""
+    """Columns of the lowest values of each row, first of equals first. Overwrites `distance`."""
     own, found = np.arange(len(distance)), []
     for _ in range(NEIGHBOURS):
         found.append(distance.argmin(axis=1))
@@ -104,7 +104,7 @@ def _majority(labels: np.ndarray) -> int:
 
 
 def _by_source(sources: Sequence[str], labels: np.ndarray) -> np.ndarray:
-    """What the other images of its source say of each; -1 for an image that has none."""
+    """The class predicted by the other images of the same source; -1 without such images."""
     counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for source, label in zip(sources, labels.tolist(), strict=True):
         counts[source][label] += 1
@@ -122,8 +122,8 @@ def _by_source(sources: Sequence[str], labels: np.ndarray) -> np.ndarray:
 
 
 def _sources(items: Sequence[Item], dataset: Dataset) -> list[str]:
-    """Where each image seems to come from; empty where its name says its class again, in words or
-    as a number or code: no model ever sees a file's name.
+    """The likely source of each image; `""` if its name only repeats the class, in words or as a
+    number or code. Such a name is no shortcut, because no model sees file names.
     """
     found = []
     for item in items:
@@ -137,8 +137,9 @@ def _sources(items: Sequence[Item], dataset: Dataset) -> list[str]:
 
 
 def _tell_of_more(sources: Sequence[str], labels: np.ndarray) -> bool:
-    """Whether sources are places, cameras or days, and not other words for the classes: then one
-    of them has images of several classes, or is called as a camera calls its files.
+    """True if sources are places, cameras or days, and not other words for the classes.
+
+    Then a source has images of several classes, or a name as cameras give to files.
     """
     holds: defaultdict[str, set[int]] = defaultdict(set)
     for source, label in zip(sources, labels.tolist(), strict=True):
@@ -155,7 +156,7 @@ def _judge(
     labels: np.ndarray,
     dataset: Dataset,
 ) -> Finding | None:
-    """A finding when the guesses are clearly better than always saying the commonest class."""
+    """A finding if the guesses are clearly better than always guessing the commonest class."""
     right = guesses == labels
     n, hits = len(labels), int(right.sum())
     low, high = wilson(hits, n)

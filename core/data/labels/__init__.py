@@ -1,11 +1,11 @@
-"""Files that say of which class each image is: tables, lists, what labelling tools export. Pure.
+"""Reads label files, which give the class of each image: tables, lists, exports of labelling tools.
 
-`read_label_file` takes the bytes of one file and the images that it may speak of, and gives its
-rows.
+`read_label_file` takes the bytes of one file and the images it may name, and returns its rows.
+Nothing here reads or writes files.
 """
 
-from core.data.labels.matching import Images as Images
-from core.data.labels.matching import Scope as Scope
+from core.data.labels.matching import ImageIndex as ImageIndex
+from core.data.labels.matching import LabelScope as LabelScope
 from core.data.labels.read import LARGEST_BYTES as LARGEST_BYTES
 from core.data.labels.read import LabelFile as LabelFile
 from core.data.labels.read import decoded as decoded

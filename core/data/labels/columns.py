@@ -1,4 +1,4 @@
-"""Which column of a table names the image, which the class, which the split; then its rows."""
+"""Finds the columns of a table that hold the image, the class and the split; returns its rows."""
 
 import re
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.data.images import is_image_name
-from core.data.labels.rows import NoLabels, Row, are_numbers, labels_in
+from core.data.labels.rows import LabelRow, NoLabels, are_numbers, labels_in
 from core.data.names import fold, split_of
 
 Cells = Sequence[str]
@@ -38,21 +38,21 @@ _MOST_CELLS = 50_000_000
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a table was understood as."""
+class LabelTable:
+    """The rows that were read from a table or an export, and where the labels were found."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[LabelRow, ...]
     column: str
-    """What the labels were read from, as `column 'label'`."""
+    """The source of the labels, such as `column 'label'`."""
     sure: bool
-    """Whether its names or its form say that these are labels."""
+    """True if the name of the column or the form of the file shows that these are labels."""
 
 
 def read_grid(
     header: Cells | None, grid: Sequence[Cells], find: Callable[[str], str | None]
-) -> Found:
-    """The rows of a table; `find` gives the image that a cell names. `header` None: the first row
-    may be one. Raises `NoLabels`.
+) -> LabelTable:
+    """Reads a table. `find` returns the image that a cell names. If `header` is None, the first row
+    may be a header. Raises `NoLabels`.
     """
     grid = [row for row in grid if any(cell.strip() for cell in row)]
     width = max((len(row) for row in grid), default=0)
@@ -82,28 +82,28 @@ def read_grid(
         labels = [_labels(named, row, chosen) for row in grid]
         column, sure = f"column '{header[chosen].strip()}'", named[chosen] in (*_LABELS, *_VIA)
     rows = tuple(
-        Row(row[file].strip(), found, row[split].strip() if split is not None else "")
+        LabelRow(row[file].strip(), found, row[split].strip() if split is not None else "")
         for row, found in zip(grid, labels, strict=True)
         if row[file].strip()
     )
-    return Found(rows, column, sure)
+    return LabelTable(rows, column, sure)
 
 
 def check_size(columns: int, rows: int) -> None:
-    """Refuse what would take gigabytes once every row has every column. Raises `NoLabels`."""
+    """Raises `NoLabels` for a table that would need gigabytes with every column in every row."""
     if columns > MOST_COLUMNS or columns * rows > _MOST_CELLS:
         raise NoLabels(f"it has {columns} columns in {rows} rows, too many for a table of labels")
 
 
 def _name(cell: str) -> str:
-    """A column's name without its spelling; of `ground_truth.label` the last part."""
+    """The normalised name of a column; of `ground_truth.label` only the last part."""
     return fold(re.split(r"[./:]", cell.strip().strip("'\""))[-1])
 
 
 def _file_column(named: Sequence[str], grid: Sequence[Cells], find: Callable[..., object]) -> int:
     if not grid:
         raise NoLabels("it has no rows")
-    # Of many rows some will do; where those name nothing, all are asked.
+    # A sample of the rows is enough. If it names no image, all rows are searched.
     for rows in (grid[:: len(grid) // _ENOUGH_ROWS + 1], grid):
         counts = [sum(bool(find(row[n])) for row in rows if row[n]) for n in range(len(rows[0]))]
         most = max(counts)
@@ -115,12 +115,13 @@ def _file_column(named: Sequence[str], grid: Sequence[Cells], find: Callable[...
     ranks = {n: _FILES.index(named[n]) for n in best if n < len(named) and named[n] in _FILES}
     if ranks:
         return min(ranks, key=ranks.__getitem__)
-    # A column of numbers counts the rows, though images may be called so.
+    # A column of numbers is often a row count that matches images named `1.jpg`, `2.jpg`. So a
+    # column with file names wins.
     return max(best, key=lambda n: (sum(is_image_name(row[n].strip()) for row in rows), -n))
 
 
 def _is_header(grid: Sequence[Cells], file: int, find: Callable[..., object]) -> bool:
-    """Whether the first row holds names of columns: known ones, or words that do not come again."""
+    """True if the first row is a header: known column names, or words that appear only there."""
     row, *others = grid
     if find(row[file]) or is_image_name(row[file].strip()) or not others:
         return False
@@ -131,7 +132,7 @@ def _is_header(grid: Sequence[Cells], file: int, find: Callable[..., object]) ->
 
 
 def _split_column(named: Sequence[str], grid: Sequence[Cells], others: Sequence[int]) -> int | None:
-    """The column that says train, val or test of every image."""
+    """The column that gives train, val or test for every image; None without one."""
     for n in others:
         if named and named[n] not in _SPLITS:
             continue
@@ -144,7 +145,7 @@ def _split_column(named: Sequence[str], grid: Sequence[Cells], others: Sequence[
 def _label_column(
     named: Sequence[str], grid: Sequence[Cells], others: Sequence[int]
 ) -> int | list[int]:
-    """The column of labels, or those that have a 1 where the image is of their class."""
+    """The column of labels, or the one-hot columns that have a 1 for images of their class."""
     if not named:
         return others[0]
     via = [n for n in others if named[n] in _VIA]
@@ -155,7 +156,7 @@ def _label_column(
     if known and not filled:
         raise NoLabels("none of its rows has a label")
     if known := filled:
-        # Where the same is there as a number and as a name, the name is meant for people.
+        # If labels are given both as numbers and as names, the names go into prompts.
         said = {n: {label for row in grid for label in labels_in(row[n])} for n in known}
         words = [n for n in known if not are_numbers(said[n])]
         return min(words or known, key=lambda n: _LABELS.index(named[n]))
@@ -173,7 +174,7 @@ def _label_column(
 
 
 def _has_groups(values: Sequence[str], numbers: bool = False) -> bool:
-    """Whether a column has few words, or few whole numbers, each several times."""
+    """True if a column has few different words (or whole numbers), on average twice or more."""
     counts = Counter(value for value in values if value)
     words = not all(_NUMBER.fullmatch(value) for value in counts)
     fit = words or (numbers and are_numbers(counts))
@@ -186,7 +187,7 @@ def _one_hot(header: Cells, grid: Sequence[Cells], columns: Sequence[int]) -> li
 
 
 def _words(row: Cells, others: Sequence[int]) -> tuple[str, ...]:
-    """Labels of a table without a header: its words, without the numbers of boxes after them."""
+    """The labels of a row without a header: its words, without the coordinates of boxes."""
     cells = [row[n].strip() for n in others if row[n].strip()]
     words = [cell for cell in cells if not _NUMBER.fullmatch(cell)]
     return labels_in(words or cells[:1])

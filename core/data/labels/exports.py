@@ -1,7 +1,7 @@
-"""What labelling tools export as JSON and XML, read as rows.
+"""Reads JSON and XML exports of labelling tools as rows.
 
-Label Studio, COCO, VGG Image Annotator, FiftyOne, CVAT, Labelbox; and any list of records, as
-Hugging Face, Azure, SageMaker and Vertex AI write them, as a table.
+Knows Label Studio, COCO, VGG Image Annotator, FiftyOne, CVAT and Labelbox. Any other list of
+records, as of Hugging Face, Azure, SageMaker and Vertex AI, is read as a table.
 """
 
 import json
@@ -10,8 +10,8 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from core.data.images import is_image_name
-from core.data.labels.columns import Found, check_size, read_grid
-from core.data.labels.rows import NoLabels, Row, labels_in
+from core.data.labels.columns import LabelTable, check_size, read_grid
+from core.data.labels.rows import LabelRow, NoLabels, labels_in
 
 Find = Callable[[str], str | None]
 Record = Mapping[str, Any]
@@ -20,14 +20,12 @@ _DEEPEST = 5
 _MOST_COLUMNS = 200
 
 
-def read_json(document: Any, find: Find) -> Found:
-    """The rows of a document by whatever tool; `find` gives the image that a text names. Raises
-    `NoLabels`.
-    """
+def read_json(document: Any, find: Find) -> LabelTable:
+    """Reads the export of any tool; `find` returns the image of a text. Raises `NoLabels`."""
     for tool, read in _TOOLS.items():
         rows = read(document, find)
         if rows is not None:
-            return Found(tuple(rows), tool, not _has_boxes(document))
+            return LabelTable(tuple(rows), tool, not _has_boxes(document))
     records = _records(document)
     if not records:
         raise NoLabels("it is no list of images with labels")
@@ -37,8 +35,10 @@ def read_json(document: Any, find: Find) -> Found:
     return read_grid(header, [[record.get(key, "") for key in header] for record in flat], find)
 
 
-def read_xml(data: bytes) -> Found:
-    """`CVAT for images`: tags, else the boxes and shapes, of every image. Raises `NoLabels`."""
+def read_xml(data: bytes) -> LabelTable:
+    """Reads `CVAT for images`: the tags of every image, else its boxes and shapes. Raises
+    `NoLabels`.
+    """
     parser = XMLParser(target=_NoEntities())
     try:
         parser.feed(data)
@@ -50,24 +50,26 @@ def read_xml(data: bytes) -> Found:
     for image in root.iter("image"):
         tags = [tag.get("label", "") for tag in image.iter("tag")]
         shapes = [shape.get("label", "") for shape in image if shape.tag != "tag"]
-        rows.append(Row(image.get("name", ""), labels_in(tags or shapes), image.get("subset", "")))
-    return Found(tuple(rows), "CVAT", tagged)
+        rows.append(
+            LabelRow(image.get("name", ""), labels_in(tags or shapes), image.get("subset", ""))
+        )
+    return LabelTable(tuple(rows), "CVAT", tagged)
 
 
 class _NoEntities(TreeBuilder):
-    """Refuses a document type: a few lines of entities expand to gigabytes."""
+    """Refuses a document type, because a few lines of XML entities can expand to gigabytes."""
 
     def doctype(self, *_: object) -> None:
         raise NoLabels("it declares a document type, which is not read")
 
 
-def _label_studio(document: Any, find: Find) -> Iterator[Row] | None:
+def _label_studio(document: Any, find: Find) -> Iterator[LabelRow] | None:
     if not _is_list_with(document, "data", ("annotations", "completions")):
         return None
     return (_task(task, find) for task in document)
 
 
-def _task(task: Record, find: Find) -> Row:
+def _task(task: Record, find: Find) -> LabelRow:
     data = task["data"]
     values = data.values() if isinstance(data, dict) else [data]
     texts = [str(v) for v in (*values, task.get("file_upload") or "") if isinstance(v, str) and v]
@@ -86,10 +88,10 @@ def _task(task: Record, find: Find) -> Row:
         for key in value
         if key in ("choices", "taxonomy") or key.endswith("labels")
     ]
-    return Row(file, labels_in(chosen))
+    return LabelRow(file, labels_in(chosen))
 
 
-def _coco(document: Any, find: Find) -> Iterator[Row] | None:
+def _coco(document: Any, find: Find) -> Iterator[LabelRow] | None:
     if not isinstance(document, dict) or not {"images", "annotations"} <= document.keys():
         return None
     images, marks = document["images"], document["annotations"]
@@ -103,7 +105,7 @@ def _coco(document: Any, find: Find) -> Iterator[Row] | None:
             label = names.get(mark["category_id"], mark["category_id"])
             of.setdefault(mark["image_id"], []).append(label)
     return (
-        Row(
+        LabelRow(
             str(i.get("file_name") or i.get("filename") or i.get("path") or i.get("coco_url")),
             labels_in(of.get(i.get("id"), [])),
         )
@@ -112,13 +114,13 @@ def _coco(document: Any, find: Find) -> Iterator[Row] | None:
 
 
 def _has_boxes(document: Any) -> bool:
-    """Whether a document says where things are in the images, which need not be their classes."""
+    """True if a document has boxes: objects in an image need not be the class of the image."""
     marks = document.get("annotations") if isinstance(document, dict) else None
     return isinstance(marks, list) and any(isinstance(m, dict) and m.get("bbox") for m in marks)
 
 
-def _via(document: Any, find: Find) -> Iterator[Row] | None:
-    """VGG Image Annotator 2: the annotations alone, or with the project around."""
+def _via(document: Any, find: Find) -> Iterator[LabelRow] | None:
+    """Reads VGG Image Annotator 2: the annotations alone, or a whole project."""
     if isinstance(document, dict) and "_via_img_metadata" in document:
         document = document["_via_img_metadata"]
     if not isinstance(document, dict) or not _is_list_with(
@@ -128,16 +130,16 @@ def _via(document: Any, find: Find) -> Iterator[Row] | None:
     return (_marked(image) for image in document.values())
 
 
-def _marked(image: Record) -> Row:
+def _marked(image: Record) -> LabelRow:
     regions = image.get("regions") or []
     regions = regions.values() if isinstance(regions, dict) else regions
     inside = [r.get("region_attributes") for r in regions if isinstance(r, dict)]
     labels = labels_in(image.get("file_attributes")) or labels_in(inside)
-    return Row(str(image["filename"]), labels)
+    return LabelRow(str(image["filename"]), labels)
 
 
-def _fiftyone(document: Any, find: Find) -> Iterator[Row] | None:
-    """FiftyOne's `labels.json`: a label for the name of each image without its extension."""
+def _fiftyone(document: Any, find: Find) -> Iterator[LabelRow] | None:
+    """Reads FiftyOne's `labels.json`: image name without extension to label."""
     if not isinstance(document, dict) or not isinstance(document.get("labels"), dict):
         return None
     names = document.get("classes")
@@ -148,17 +150,19 @@ def _fiftyone(document: Any, find: Find) -> Iterator[Row] | None:
             return names[value]
         return [label(one) for one in value] if isinstance(value, list) else value
 
-    return (Row(str(k), labels_in(label(v))) for k, v in document["labels"].items())
+    return (LabelRow(str(k), labels_in(label(v))) for k, v in document["labels"].items())
 
 
-def _labelbox(document: Any, find: Find) -> Iterator[Row] | None:
+def _labelbox(document: Any, find: Find) -> Iterator[LabelRow] | None:
     if _is_list_with(document, "data_row", ("projects",)):
         return (
-            Row(_named(row["data_row"], find), labels_in([*_answers(row["projects"])]))
+            LabelRow(_named(row["data_row"], find), labels_in([*_answers(row["projects"])]))
             for row in document
         )
     if _is_list_with(document, "Label", ("External ID",)):
-        return (Row(str(r["External ID"]), labels_in([*_answers(r["Label"])])) for r in document)
+        return (
+            LabelRow(str(r["External ID"]), labels_in([*_answers(r["Label"])])) for r in document
+        )
     return None
 
 
@@ -169,7 +173,7 @@ def _named(row: Record, find: Find) -> str:
 
 
 def _answers(value: Any, depth: int = 0) -> Iterator[Any]:
-    """What was answered, wherever it stands."""
+    """The answers in a nested export, at any depth up to 20."""
     if depth > 20:
         return
     inside = value if isinstance(value, dict | list) else []
@@ -180,19 +184,19 @@ def _answers(value: Any, depth: int = 0) -> Iterator[Any]:
             yield from _answers(one, depth + 1)
 
 
-def _by_image(document: Any, find: Find) -> Iterator[Row] | None:
-    """`{"1.jpg": "cat"}`, or `{"cat": ["1.jpg"]}`."""
+def _by_image(document: Any, find: Find) -> Iterator[LabelRow] | None:
+    """Reads `{"1.jpg": "cat"}` or `{"cat": ["1.jpg"]}`."""
     if not isinstance(document, dict) or not document:
         return None
     values = document.values()
     are_images = sum(bool(find(str(key))) for key in document) * 2 >= len(document)
     told = {str(value) for value in values}
     if are_images and 2 * len(told) > len(document) > 3:
-        return None  # captions
+        return None  # most values differ, so they are captions and not classes
     if are_images and all(isinstance(v, str | int) or _are_texts(v) for v in values):
-        return (Row(str(key), labels_in(value)) for key, value in document.items())
+        return (LabelRow(str(key), labels_in(value)) for key, value in document.items())
     if all(_are_texts(v) and any(is_image_name(t) or find(t) for t in v) for v in values):
-        return (Row(file, (str(key),)) for key, files in document.items() for file in files)
+        return (LabelRow(file, (str(key),)) for key, files in document.items() for file in files)
     return None
 
 
@@ -200,7 +204,7 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
-_TOOLS: Mapping[str, Callable[[Any, Find], Iterator[Row] | None]] = {
+_TOOLS: Mapping[str, Callable[[Any, Find], Iterator[LabelRow] | None]] = {
     "Label Studio": _label_studio,
     "COCO": _coco,
     "VGG Image Annotator": _via,
@@ -222,7 +226,7 @@ def _is_list_with(value: Any, key: str, others: tuple[str, ...]) -> bool:
 
 
 def _records(document: Any) -> list[Record]:
-    """The list of records that a document is, or that it holds."""
+    """The list of records in a document: the document itself, or the longest list in it."""
     if isinstance(document, dict):
         held = [v for v in document.values() if _are_records(v)]
         return max(held, key=len) if held else []
@@ -234,7 +238,7 @@ def _are_records(value: Any) -> bool:
 
 
 def _flat(record: Record, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """A record as columns: `{"a": {"b": 1}}` is `a.b`."""
+    """A nested record as flat columns: `{"a": {"b": 1}}` becomes `a.b`."""
     for key, value in record.items():
         if isinstance(value, dict) and depth < _DEEPEST and "choices" not in value:
             yield from _flat(value, f"{prefix}{key}.", depth + 1)

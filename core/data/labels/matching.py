@@ -1,4 +1,4 @@
-"""Which image a row speaks of: by its path, by the end of it, at last by its name alone."""
+"""Finds the image that a row names: by its path, by the end of the path, or by its name alone."""
 
 import re
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from core.data.names import split_of
 
 _SERVER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*/")
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
-"""Before the name of an image that was uploaded into Label Studio."""
+"""The prefix that Label Studio adds to the name of an uploaded image."""
 
 
-class Images:
+class ImageIndex:
     """The images that rows may name. A name that several images share matches none of them, unless
-    one of these lies closer to the file.
+    the path from the label file's folder decides.
     """
 
     def __init__(self, paths: Iterable[str]) -> None:
@@ -23,15 +23,15 @@ class Images:
 
     @cached_property
     def stems(self) -> frozenset[str]:
-        """The images' names without their extension."""
+        """The names of the images, without extension."""
         return frozenset(_key(path.rpartition("/")[2].rpartition(".")[0]) for path in self.paths)
 
-    def near(self, folder: str, role: str | None) -> "Scope":
-        """The images that a file in this folder can speak of."""
-        return Scope(self, folder, role)
+    def near(self, folder: str, role: str | None) -> "LabelScope":
+        """The images that a label file in this folder can name."""
+        return LabelScope(self, folder, role)
 
     def ending(self, parts: list[str], is_stem: bool) -> list[str]:
-        """Images whose path ends so; `is_stem` without their extension."""
+        """Images whose path ends with these parts; with `is_stem`, compared without extension."""
         found = (self._by_stem if is_stem else self._by_name).get("/".join(parts[-2:]), [])
         if len(parts) < 3:
             return found
@@ -47,7 +47,7 @@ class Images:
         return self._by_end(True)
 
     def _by_end(self, is_stem: bool) -> dict[str, list[str]]:
-        """By name, and by the last folder and name: more would be large where images are many."""
+        """Images by name, and by last folder and name. Longer paths would need much memory."""
         found: dict[str, list[str]] = {}
         for path in self.paths:
             *folders, name = _without(path, is_stem).split("/")
@@ -57,12 +57,12 @@ class Images:
         return found
 
 
-class Scope:
-    """Images as one file of labels sees them."""
+class LabelScope:
+    """The images that one label file can name."""
 
-    def __init__(self, images: Images, folder: str, role: str | None) -> None:
-        """A file in a folder with images speaks of these; one that is called like a split speaks
-        of the images of that split, where there are some.
+    def __init__(self, images: ImageIndex, folder: str, role: str | None) -> None:
+        """A file in a folder with images names only these. A file named like a split names only
+        images of that split, if there are any.
         """
         self._images = images
         prefix = f"{folder}/" if folder else ""
@@ -74,7 +74,7 @@ class Scope:
         self._known: dict[str, str | None] = {}
 
     def find(self, written: str) -> str | None:
-        """The image that is meant; None where there is none, or more than one."""
+        """The image that a text names; None if there is none, or more than one."""
         if written not in self._known:
             self._known[written] = self._find(written)
         return self._known[written]
@@ -97,8 +97,8 @@ class Scope:
             ending = self._images.ending(parts[start:], is_stem)
             found = [path for path in ending if path in self.paths]
             if len(found) > 1:
-                beside = _key(self._prefix) + "/".join(parts[start:])
-                found = [p for p in found if _without(p, is_stem) == beside]
+                exact = _key(self._prefix) + "/".join(parts[start:])
+                found = [p for p in found if _without(p, is_stem) == exact]
             if len(found) == 1:
                 return found[0]
         return None

@@ -1,4 +1,4 @@
-"""One file of labels: its text, the shape of its table or the tool that wrote it, its rows."""
+"""Reads one label file: decodes its text, recognises the table or the tool, returns its rows."""
 
 import csv
 import io
@@ -7,18 +7,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from core.data.labels.columns import MOST_COLUMNS, Found, read_grid
+from core.data.labels.columns import MOST_COLUMNS, LabelTable, read_grid
 from core.data.labels.exports import read_json, read_xml
-from core.data.labels.matching import Scope
-from core.data.labels.rows import NoLabels, Row, are_numbers, whole
+from core.data.labels.matching import LabelScope
+from core.data.labels.rows import LabelRow, NoLabels, are_numbers, whole
 from core.data.zipnames import guessed_encoding
 
 LARGEST_BYTES = 32 * 1024**2
-"""Of one file of labels; a million rows are less."""
+"""The largest label file; a million rows need less."""
 Separated = Callable[[Iterable[str]], Iterator[list[str]]]
 _SAMPLE_LINES = 300
 _BETWEEN_CELLS = re.compile(rb'[\r\n\t,;"]')
-"""Bytes that are never half of a character of East Asia, as `|` is."""
+"""Separators whose bytes are never part of a two-byte East Asian character; `|` can be."""
 _LONGEST_CELL = 200
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -28,22 +28,22 @@ class LabelFile:
     """A file that names images and their classes."""
 
     path: str
-    rows: tuple[Row, ...]
+    rows: tuple[LabelRow, ...]
     source: str
-    """What the labels were read from, as `column 'label'` or `Label Studio`."""
+    """The source of the labels, such as `column 'label'` or `Label Studio`."""
     sure: bool
-    """Whether it says that these are labels, and not anything else of the images."""
+    """True if the file shows that these are labels and not other facts about the images."""
     encoding: str | None = None
-    """What it was taken for, where it is not UTF-8: a title for people."""
+    """Title of the guessed encoding; None for UTF-8."""
 
     @property
     def has_numbers(self) -> bool:
-        """Whether its classes are numbers."""
+        """True if all labels are numbers."""
         return are_numbers({label for row in self.rows for label in row.labels})
 
 
-def read_label_file(path: str, data: bytes, scope: Scope) -> LabelFile:
-    """The rows of a file whose images are in `scope`. Raises `NoLabels` for what is none."""
+def read_label_file(path: str, data: bytes, scope: LabelScope) -> LabelFile:
+    """Reads a label file whose images are in `scope`. Raises `NoLabels` for any other file."""
     suffix = path.rpartition(".")[2].lower()
     if suffix == "xml":
         found, encoding = read_xml(data), None
@@ -61,7 +61,7 @@ def read_label_file(path: str, data: bytes, scope: Scope) -> LabelFile:
 
 
 def decoded(data: bytes) -> tuple[str, str | None]:
-    """The text of a file, and the title of its likeliest encoding where that is not UTF-8."""
+    """(text of a file, title of its likeliest encoding or None for UTF-8)."""
     for mark, name in _BOMS.items():
         if data.startswith(mark):
             return data[len(mark) if name == "utf-8" else 0 :].decode(name, "replace"), None
@@ -77,7 +77,7 @@ def decoded(data: bytes) -> tuple[str, str | None]:
 
 
 def _documents(text: str) -> object:
-    """A JSON document, or a list of those that stand one a line."""
+    """Parses a JSON document, or JSON Lines as a list."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -92,8 +92,8 @@ def _documents(text: str) -> object:
         raise NoLabels(f"it is no valid JSON ({error})") from None
 
 
-def _read_text(text: str, find: Callable[[str], str | None]) -> Found:
-    """The separator under which most cells name images, then the table that it gives."""
+def _read_text(text: str, find: Callable[[str], str | None]) -> LabelTable:
+    """Reads a table with the separator under which most cells name images."""
     text = re.sub(r"\A\s*sep=.\r?\n", "", text)  # Excel's
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
@@ -111,7 +111,7 @@ def _read_text(text: str, find: Callable[[str], str | None]) -> Found:
         if width > 1 and max(named) > most:
             best, most = separated, max(named)
     if best is None:
-        # The first lines may speak of images that are not there.
+        # The first lines may name images that are missing, so the header decides.
         header = max((",", ";", "\t"), key=lines[0].count)
         if header not in lines[0]:
             raise NoLabels("none of its first lines names an image that is there, with a label")
@@ -149,9 +149,9 @@ _SEPARATED: tuple[Separated, ...] = (
 )
 
 
-def _tidied(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """`3.0` as `3` where all labels are numbers; `cat;dog` and `cat,dog` as two labels, where both
-    are labels of other images.
+def _tidied(rows: tuple[LabelRow, ...]) -> tuple[LabelRow, ...]:
+    """Reads `3.0` as `3` if all labels are numbers; `cat;dog` or `cat,dog` are two labels if each
+    part is a label of another image.
     """
     if are_numbers({label for row in rows for label in row.labels}):
         return tuple(replace(row, labels=tuple(map(whole, row.labels))) for row in rows)

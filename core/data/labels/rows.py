@@ -1,4 +1,4 @@
-"""One row of a file of labels, and what a cell of it may hold."""
+"""One row of a label file, and the labels in its cells."""
 
 import json
 import re
@@ -14,23 +14,23 @@ _LONGEST_LINE = 500
 
 
 class NoLabels(Exception):
-    """Why a file is no file of labels, as the end of a sentence that begins with its name."""
+    """A file is not a label file. The message is the end of a sentence: "it has no rows"."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """What a file says of one image."""
+class LabelRow:
+    """One row of a label file: an image and its labels."""
 
     file: str
-    """As it is written there."""
+    """The name of the image, as written in the file."""
     labels: tuple[str, ...]
-    """None where the image is listed without a label."""
+    """Empty if the image is listed without a label."""
     split: str = ""
-    """As it is written there."""
+    """The split, as written in the file."""
 
 
 def labels_in(value: Any, depth: int = 0) -> tuple[str, ...]:
-    """The labels in a value: of `{"choices": ["cat", "dog"]}`, of `["cat"]`, of `cat|dog`."""
+    """The labels in a value, such as `{"choices": ["cat", "dog"]}`, `["cat"]` or `cat|dog`."""
     if value is None or isinstance(value, bool) or depth > _DEEPEST:
         return ()
     if isinstance(value, str):
@@ -61,19 +61,20 @@ def _of_mapping(value: Mapping[Any, Any], depth: int) -> tuple[str, ...]:
 
 
 def whole(text: str) -> str:
-    """`3.0` as `3`: a column with gaps is often written so."""
+    """Writes `3.0` as `3`. Tools write whole numbers as `3.0` if the column has gaps."""
     match = _WHOLE.fullmatch(text)
     return match[1] if match else text
 
 
 def are_numbers(labels: Iterable[str]) -> bool:
-    """Whether all labels are whole numbers."""
+    """True if all labels are whole numbers."""
     return all(_WHOLE.fullmatch(label) for label in labels)
 
 
 def numbered_names(text: str) -> dict[int, str] | None:
-    """Number to class, in a file that lists the names of the classes: one a line in their order,
-    `0 cat`, `cat,0`, or the same as JSON; None for any other file.
+    """Number to class name, from a file that lists class names; None for any other file.
+
+    It has one name per line in order, lines such as `0 cat` or `cat,0`, or the same as JSON.
     """
     if text.lstrip()[:1] in ("[", "{"):
         try:

@@ -1,7 +1,7 @@
-"""Which image is what: from a list of paths to split, domain and class of each. Pure.
+"""Reads a list of paths as a data set: the split, domain and class of each image.
 
-Where two readings are possible, the one is taken that cannot mix test images into training, and
-the report says so.
+If two readings are possible, the one that cannot mix test images into training is used, and the
+report says so. Nothing here writes files.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from core.data.dataset import IngestReport
 from core.data.layout.folder import Folder
 from core.data.layout.labelled import read_labels
-from core.data.layout.notes import Notes, files, some
-from core.data.layout.notes import Placed as Placed
+from core.data.layout.notes import LayoutNotes, files, some
+from core.data.layout.notes import PlacedImage as PlacedImage
 from core.data.layout.reading import UNNAMED_DOMAIN as UNNAMED_DOMAIN
 from core.data.layout.reading import find_base, read_base, read_ood
 from core.data.layout.shapes import drop_masks, look_like_parts, reshaped
@@ -35,33 +35,34 @@ _READ = "JPEG, PNG, WebP, BMP, GIF and TIFF"
 
 @dataclass(frozen=True)
 class Layout:
-    """What a list of paths was understood as."""
+    """A list of paths, read as a data set."""
 
     base: str
-    """The folder that holds the data set, `""` when that is where the paths start."""
+    """The folder of the data set; `""` if the paths are relative to it already."""
     classes: tuple[str, ...]
-    placed: tuple[Placed, ...]
+    placed: tuple[PlacedImage, ...]
     report: IngestReport
     names: Mapping[str, str] = field(default_factory=dict)
-    """Class to what its label is called, where a folder cannot be called so."""
+    """Class to its label, if the label is not a valid folder name."""
 
 
 def read_layout(
     paths: Iterable[str], label: str, least_classes: int = 2, sidecars: Sidecars = NOTHING
 ) -> Layout:
-    """The place of every image among `paths` (POSIX; an empty folder ends in `/`).
+    """Finds the place of every image among `paths` (POSIX; an empty folder ends in `/`).
 
-    `label` is what errors call the data; `sidecars` reads the files that are no images. Raises
-    `UserError` when there is nothing to train on.
+    `label` is the name of the data in errors; `sidecars` reads the files that are not images.
+    Raises `UserError` if there is nothing to train on.
     """
     paths = list(paths)
-    notes = Notes()
+    notes = LayoutNotes()
     root = _sort_out(paths, notes, label)
     notes.warn_of_lookalikes(root)
     settings = sidecars.settings(paths)
     stray = list(notes.ignored)
     root = read_labels(root, notes, sidecars, lambda: _by_folder(root, settings))
     base = _read(root, settings, notes)
+    # Compared with the files that were not read, so that a class that lost all its images is named.
     gone = vanished(stray, root.all_images(), notes.homes)
     notes.warnings += gone
     home = _above_all(base.path, notes)
@@ -90,12 +91,12 @@ def read_ood_layout(
     domain: str | None = None,
     sidecars: Sidecars = NOTHING,
 ) -> Layout:
-    """The same for a folder that holds nothing but OOD images of classes known already.
+    """Does the same for a folder with only OOD images of known classes.
 
     The domain is the folder around the class folders, unless `domain` names it. Raises `UserError`
-    when no folder is called like a class.
+    if no folder has the name of a class.
     """
-    notes = Notes()
+    notes = LayoutNotes()
     root = _sort_out(paths, notes, label)
     root = read_labels(root, notes, sidecars, lambda: _by_known_folder(root, classes))
     notes.ignore_loose(root)
@@ -110,8 +111,8 @@ def read_ood_layout(
     return Layout("", tuple(classes), tuple(placed), notes.report())
 
 
-def _sort_out(paths: Iterable[str], notes: Notes, label: str) -> Folder:
-    """The tree of images; everything else goes to the notes."""
+def _sort_out(paths: Iterable[str], notes: LayoutNotes, label: str) -> Folder:
+    """The tree of images. All other files go to the notes."""
     root = Folder("")
     others = 0
     for path in sorted(paths, key=natural_key):
@@ -139,8 +140,8 @@ def _sort_out(paths: Iterable[str], notes: Notes, label: str) -> Folder:
     return root
 
 
-def _read(root: Folder, settings: DatasetSettings, notes: Notes) -> Folder:
-    """Place all images of a tree; the folder that is the data set."""
+def _read(root: Folder, settings: DatasetSettings, notes: LayoutNotes) -> Folder:
+    """Places all images of a tree. Returns the folder that is the data set."""
     drop_masks(root, notes)
     found = find_base(root, notes)
     base = reshaped(found, settings, notes)
@@ -148,16 +149,19 @@ def _read(root: Folder, settings: DatasetSettings, notes: Notes) -> Folder:
     return base
 
 
-def _above_all(folder: str, notes: Notes) -> str:
-    """The folder, or the nearest above it, that holds all images: labels may reach further."""
+def _above_all(folder: str, notes: LayoutNotes) -> str:
+    """The folder, or the nearest one above it, that holds all images.
+
+    A label file may place images outside of the data set's own folder.
+    """
     while folder and not all(p.path.startswith(f"{folder}/") for p in notes.placed):
         folder = folder.rpartition("/")[0]
     return folder
 
 
 def _by_folder(root: Folder, settings: DatasetSettings) -> dict[str, str]:
-    """The class of each image as folders say it; nothing where they do not."""
-    notes = Notes()
+    """The class of each image by its folder; empty if folders are not classes."""
+    notes = LayoutNotes()
     try:
         _read(deepcopy(root), settings, notes)
     except UserError:
@@ -166,13 +170,13 @@ def _by_folder(root: Folder, settings: DatasetSettings) -> dict[str, str]:
 
 
 def _by_known_folder(root: Folder, classes: Sequence[str]) -> dict[str, str]:
-    notes = Notes()
+    notes = LayoutNotes()
     read_ood(deepcopy(root), classes, notes)
     return {p.path: p.class_name for p in notes.placed}
 
 
 def _too_few_classes(
-    base: Folder, label: str, least: int, notes: Notes, gone: Sequence[str]
+    base: Folder, label: str, least: int, notes: LayoutNotes, gone: Sequence[str]
 ) -> UserError:
     found = {split_of(name) or "ood" for name, f in base.folders.items() if f.is_reserved}
     if found and "train" not in found and not notes.classes:
@@ -194,12 +198,12 @@ def _too_few_classes(
 
 
 def _meant(classes: Iterable[str]) -> list[str]:
-    """Classes that are not called like folders which only hold images."""
+    """The classes that are not named like a split or like `images`."""
     return [name for name in classes if not is_wrapper_name(name) and not split_of(name)]
 
 
-def _not_understood(label: str, notes: Notes) -> UserError | None:
-    """What is wrong with the file of labels, where there is one and its labels would be needed."""
+def _not_understood(label: str, notes: LayoutNotes) -> UserError | None:
+    """The error for a label file that cannot be read, if its labels would be needed; else None."""
     of_tables = [(p, why) for p, why in notes.no_labels if not p.lower().endswith((".txt", ".xml"))]
     if notes.labels_from or not of_tables:
         return None

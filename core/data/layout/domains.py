@@ -1,4 +1,4 @@
-"""Domains around the class folders: which folders they are, and which one is trained on."""
+"""Finds domain folders around the class folders, and chooses the domain that is trained on."""
 
 import itertools
 import re
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from core.data.layout.folder import Folder
-from core.data.layout.notes import Notes, counted, some
+from core.data.layout.notes import LayoutNotes, counted, some
 from core.data.names import SETTINGS_NAME, fold, is_mask_name, nfc, split_of
 from core.data.settings import DatasetSettings
 from core.errors import unknown
@@ -27,14 +27,14 @@ _NO_CLASS = re.compile(
     r"scene|shot|day|visit|patient|subject|person|folder|dir|img|frames?)s? ?\d*)|"
     r"\d{4} ?\d\d ?\d\d.*"
 )
-"""Folders inside of a class: what was done to its images, or when and how they were taken."""
+"""Names of folders inside a class: how its images were edited, or when and how they were taken."""
 
 
-def read_domains(base: Folder, settings: DatasetSettings, notes: Notes) -> Folder | None:
-    """DATA/<domain>/<class>/*, also with splits inside or around the domains, as train and `ood`.
+def read_domains(base: Folder, settings: DatasetSettings, notes: LayoutNotes) -> Folder | None:
+    """Reads DATA/<domain>/<class>/* as train and `ood`, also with splits in or around the domains.
 
-    None where the folders are not domains. Raises `UserError` when the domain that is asked for is
-    not there.
+    None if the folders are not domains. Raises `UserError` if the domain named in the settings does
+    not exist.
     """
     by_split = {name: f for name, f in base.folders.items() if f.is_split}
     around = any(split_of(name) == "train" for name in by_split)
@@ -46,9 +46,11 @@ def read_domains(base: Folder, settings: DatasetSettings, notes: Notes) -> Folde
     if len(tops) < 2 or not (same or asked):
         return None
     known = any(DOMAIN.fullmatch(words_of(name)) for name in tops)
+    # `<class>/photo` next to `<class>/sketch`: the inner folders are the domains, so turn it over.
     if not asked and not known and _are_domains(same):
         base, tops, same = _inside_out(base, tops)
         known = True
+    # `<class>/front`, `<class>/session_2`: repeated names that are neither classes nor domains.
     if not asked and not known and all(map(_is_inside, same)):
         _say_inner_folders(tops, notes)
         return None
@@ -62,42 +64,42 @@ def read_domains(base: Folder, settings: DatasetSettings, notes: Notes) -> Folde
         return _as_splits(base, domains, chosen, without(base, tops))
     loose = [path for folder in by_split.values() for path in folder.images]
     base = replace(base, images=[*base.images, *loose])
-    rest = without(base, by_split) | _beside_domains(by_split)
+    rest = without(base, by_split) | _next_to_domains(by_split)
     return _as_splits(base, domains, chosen, rest)
 
 
 def words_of(name: str) -> str:
-    """The words of a folder's name, without its spelling."""
+    """The words of a folder's name, without differences of spelling."""
     return " ".join(fold(name).replace(".", " ").split())
 
 
 def all_named(names: Iterable[str], pattern: re.Pattern[str]) -> bool:
-    """Whether the pattern fits the words of all names."""
+    """True if the pattern matches the words of every name."""
     return all(pattern.fullmatch(words_of(name)) for name in names)
 
 
 def is_no_class(name: str) -> bool:
-    """Whether a folder is called like what is inside of a class, such as `front` or `session 2`."""
+    """True if a folder is named like a part of a class, such as `front` or `session 2`."""
     return _NO_CLASS.fullmatch(words_of(name)) is not None
 
 
 def nested(folder: Folder) -> dict[str, Folder]:
-    """The folders that hold folders, without those that are splits or `ood`."""
+    """The subfolders that hold folders, without splits and `ood`."""
     return {n: f for n, f in folder.folders.items() if f.holds_folders and not f.is_reserved}
 
 
 def without(base: Folder, names: Collection[str]) -> dict[str, Folder]:
-    """The folders inside, without those of these names."""
+    """The subfolders, without those with these names."""
     return {name: f for name, f in base.folders.items() if name not in names}
 
 
 def _is_inside(name: str) -> bool:
-    """Whether a folder is called like what is inside of a class, or like a domain."""
+    """True if a folder is named like a part of a class, or like a domain."""
     return is_no_class(name) or DOMAIN.fullmatch(words_of(name)) is not None
 
 
 def _are_domains(names: Collection[str]) -> bool:
-    """Whether folders inside of others are called like domains, photos among them."""
+    """True if all inner folders are named like domains, and one like photos."""
     words = [words_of(name) for name in names]
     return all(map(DOMAIN.fullmatch, words)) and any(map(_PHOTOS.fullmatch, words))
 
@@ -105,7 +107,7 @@ def _are_domains(names: Collection[str]) -> bool:
 def _inside_out(
     base: Folder, tops: Mapping[str, Folder]
 ) -> tuple[Folder, dict[str, Folder], set[str]]:
-    """`<class>/<domain>` as `<domain>/<class>`: the folder, its domains, and their classes."""
+    """Turns `<class>/<domain>` into `<domain>/<class>`: (folder, its domains, their classes)."""
     domains: dict[str, Folder] = {}
     loose = list(base.images)
     for name, top in tops.items():
@@ -118,7 +120,7 @@ def _inside_out(
 
 
 def joined(ours: Mapping[str, Folder], others: Mapping[str, Folder]) -> dict[str, Folder]:
-    """Both, where folders of the same name stay apart."""
+    """The folders of both; a second folder with the same name gets a number."""
     folders = dict(ours)
     for name, folder in others.items():
         names = itertools.chain([name], (f"{name} {n}" for n in itertools.count(2)))
@@ -127,7 +129,7 @@ def joined(ours: Mapping[str, Folder], others: Mapping[str, Folder]) -> dict[str
 
 
 def repeated(tops: Mapping[str, Folder]) -> set[str]:
-    """Names that most folders repeat, two at least; none where each has names of its own."""
+    """Class names that most of the folders share, at least two names; else empty."""
     inside = [_class_names(top) for top in tops.values()]
     counts = Counter(name for names in inside for name in names)
     same = {name for name, n in counts.items() if n > 1}
@@ -161,7 +163,7 @@ def _as_splits(
 
 
 def _transposed(by_split: Mapping[str, Folder]) -> dict[str, Folder]:
-    """`<split>/<domain>/<class>` as `<domain>/<split>/<class>`."""
+    """Turns `<split>/<domain>/<class>` into `<domain>/<split>/<class>`."""
     domains: dict[str, Folder] = {}
     for split, folder in by_split.items():
         for name, inner in nested(folder).items():
@@ -170,8 +172,8 @@ def _transposed(by_split: Mapping[str, Folder]) -> dict[str, Folder]:
     return domains
 
 
-def _beside_domains(by_split: Mapping[str, Folder]) -> dict[str, Folder]:
-    """What lies in splits next to their domains."""
+def _next_to_domains(by_split: Mapping[str, Folder]) -> dict[str, Folder]:
+    """The folders inside splits that are not domains."""
     return {
         f"{split}/{name}": replace(inner, called=f"{split}/{name}")
         for split, folder in by_split.items()
@@ -180,7 +182,7 @@ def _beside_domains(by_split: Mapping[str, Folder]) -> dict[str, Folder]:
 
 
 def _class_names(top: Folder) -> set[str]:
-    """Names of the class folders in what may be a domain, without their spelling."""
+    """Normalised names of the class folders in a folder that may be a domain."""
     top = top.unwrapped()
     splits = [f.unwrapped() for f in top.folders.values() if f.is_split]
     names = (name for holder in splits or [top] for name in holder.folders)
@@ -188,7 +190,7 @@ def _class_names(top: Folder) -> set[str]:
 
 
 def _reference(domains: Mapping[str, Folder], settings: DatasetSettings) -> str:
-    """The domain that is trained on: the one asked for, photos, else that with most images."""
+    """The domain that is trained on: the one in the settings, else photos, else the largest."""
     if settings.reference:
         named = [name for name in domains if fold(name) == fold(settings.reference)]
         if not named:
@@ -205,7 +207,9 @@ def _can_teach(domain: Folder) -> bool:
     return len(_class_names(domain)) > 1 and (inner.holds_train or not has_splits)
 
 
-def _say_domains(domains: Mapping[str, Folder], chosen: str, sure: bool, notes: Notes) -> None:
+def _say_domains(
+    domains: Mapping[str, Folder], chosen: str, sure: bool, notes: LayoutNotes
+) -> None:
     classes = sorted({name for f in domains.values() for name in _class_names(f)})
     others = [name for name in domains if name != chosen]
     notes.understood.append(
@@ -221,7 +225,7 @@ def _say_domains(domains: Mapping[str, Folder], chosen: str, sure: bool, notes: 
         )
 
 
-def _say_inner_folders(tops: Mapping[str, Folder], notes: Notes) -> None:
+def _say_inner_folders(tops: Mapping[str, Folder], notes: LayoutNotes) -> None:
     inner = sorted({name for top in tops.values() for name in top.unwrapped().folders})
     if all(is_mask_name(name) or fold(name) in ("images", "image") for name in inner):
         return

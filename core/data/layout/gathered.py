@@ -1,4 +1,4 @@
-"""What all files of labels next to the images say together."""
+"""Reads all label files of a data set and merges their labels."""
 
 import re
 from collections import Counter, defaultdict
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from unicodedata import normalize
 
 from core.data.labels import (
-    Images,
+    ImageIndex,
     LabelFile,
     NoLabels,
     decoded,
@@ -18,7 +18,7 @@ from core.data.layout.domains import words_of
 from core.data.names import fold, is_label_name, split_extension, split_of
 
 _MOST_FILES = 60
-"""More files of labels in one folder belong to one image each."""
+"""If a folder has more label files than this, each belongs to a single image."""
 _NAMES = frozenset(
     {"classes", "labels", "names", "class names", "label names", "categories", "synsets", "words"}
     | {"class list", "obj", "label map", "labels map", "labelmap", "class map", "classnames"}
@@ -27,42 +27,42 @@ _NAMES = frozenset(
 
 
 @dataclass
-class Gathered:
-    """What files of labels say of the images."""
+class GatheredLabels:
+    """The merged labels of all label files."""
 
     label: dict[str, str] = field(default_factory=dict)
     split: dict[str, str] = field(default_factory=dict)
-    """The split that a row gives its image."""
+    """Image to the split in its row."""
     role: dict[str, str] = field(default_factory=dict)
-    """The split that the file of labels is called after."""
+    """Image to the split in the name of its label file."""
     source: dict[str, LabelFile] = field(default_factory=dict)
     several: dict[str, LabelFile] = field(default_factory=dict)
     """Images with more than one label."""
     missing: dict[str, list[str]] = field(default_factory=dict)
-    """File of labels to what it names and is not there."""
+    """Label file to the images that it names but that do not exist."""
     lost: set[str] = field(default_factory=set)
     """Labels of rows that name no image."""
     conflicts: list[str] = field(default_factory=list)
-    """Images to which a later file gives another label."""
+    """Images with a different label in a later file."""
     united: dict[str, str] = field(default_factory=dict)
-    """Label to the other spelling of it that is used."""
+    """Label to the spelling of it that is used instead."""
     not_read: list[tuple[str, str]] = field(default_factory=list)
-    """Other files, and why no labels were read from them."""
+    """(path, reason) of files that no labels were read from."""
 
     @property
     def sure(self) -> bool:
-        """Whether the files say that these are labels."""
+        """True if every file shows that its values are labels."""
         return all(file.sure for file in self.files)
 
     @property
     def files(self) -> list[LabelFile]:
-        """Those that gave a label."""
+        """The files that gave a label, by path."""
         found = {f.path: f for f in (*self.source.values(), *self.several.values())}
         return [found[path] for path in sorted(found)]
 
 
 def label_files(paths: Iterable[str]) -> list[str]:
-    """Files that may hold labels of many images."""
+    """The files that may hold labels of many images."""
     by_folder: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in paths:
         if is_label_name(path):
@@ -71,9 +71,9 @@ def label_files(paths: Iterable[str]) -> list[str]:
     return [path for files in by_folder.values() if len(files) <= _MOST_FILES for path in files]
 
 
-def gather(paths: Sequence[str], there: Images, read: Callable[[str], bytes]) -> Gathered:
-    """What the files of labels at these paths say of the images that are there."""
-    found = Gathered()
+def gather(paths: Sequence[str], there: ImageIndex, read: Callable[[str], bytes]) -> GatheredLabels:
+    """Reads the label files at these paths and merges their labels of existing images."""
+    found = GatheredLabels()
     files, scopes, numbers = [], {}, {}
     for path in paths:
         folder, _, name = path.rpartition("/")
@@ -90,7 +90,7 @@ def gather(paths: Sequence[str], there: Images, read: Callable[[str], bytes]) ->
             found.not_read.append((path, str(reason)))
             if fold(stem).removesuffix(".txt") in _NAMES:
                 numbers[path] = _numbers(read, path)
-    # The file that says most comes first, and what it says stands.
+    # The file that names most images comes first; later files do not change its labels.
     count = {f.path: sum(bool(scopes[f.path].find(r.file)) for r in f.rows) for f in files}
     files.sort(key=lambda file: (not file.sure, -count[file.path], file.path))
     for file in files:
@@ -101,8 +101,8 @@ def gather(paths: Sequence[str], there: Images, read: Callable[[str], bytes]) ->
     return found
 
 
-def _unite_spellings(found: Gathered) -> None:
-    """`Cat` and `cat` are one label: the spelling that most images have."""
+def _unite_spellings(found: GatheredLabels) -> None:
+    """Merges spellings: `Cat` and `cat` become the spelling that most images have."""
     counts = Counter(found.label.values())
     usual: dict[str, str] = {}
     for label in sorted(counts, key=lambda label: (-counts[label], label)):
@@ -119,13 +119,14 @@ def _numbers(read: Callable[[str], bytes], path: str) -> dict[int, str]:
 
 
 def _names_for(file: LabelFile, numbers: Mapping[str, Mapping[int, str]]) -> dict[str, str]:
-    """Number to the name of the class, from the nearest list of names."""
+    """Number to class name, from the nearest list of names that has all numbers of the file."""
     folder = file.path.rpartition("/")[0]
     above = {path: f"{folder}/".startswith(path.rpartition("/")[0]) for path in numbers}
     near = sorted(numbers, key=lambda path: (not above[path], -path.count("/")))
     used = {int(label) for row in file.rows for label in row.labels}
     for path in near:
         names = dict(numbers[path])
+        # Labels 1…n with names numbered 0…n-1: the labels start at 1.
         if used and min(used) == 1 and 0 in names and max(used) == len(names):
             names = {number + 1: name for number, name in names.items()}
         if used <= names.keys():
@@ -134,7 +135,10 @@ def _names_for(file: LabelFile, numbers: Mapping[str, Mapping[int, str]]) -> dic
 
 
 def _take(
-    file: LabelFile, find: Callable[[str], str | None], names: Mapping[str, str], found: Gathered
+    file: LabelFile,
+    find: Callable[[str], str | None],
+    names: Mapping[str, str],
+    found: GatheredLabels,
 ) -> None:
     said: dict[str, set[str]] = defaultdict(set)
     role = _role(split_extension(file.path.rpartition("/")[2])[0])
@@ -161,6 +165,6 @@ def _take(
 
 
 def _role(stem: str) -> str | None:
-    """The split that a file of labels speaks of: `train`, `val_labels`, `labels.test`."""
+    """The split in the name of a label file, such as `train`, `val_labels` or `labels.test`."""
     words = words_of(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem)).split()
     return next((role for word in words if (role := split_of(word))), None)

@@ -1,18 +1,18 @@
-"""Files of labels next to the images: their images are put into folders of their classes.
+"""Applies label files: puts every labelled image into a folder of its class.
 
-Class folders that agree with such a file win, and it is ignored. Where it says something else of
-most images, it decides, never the folder that the images happen to lie in.
+If the class folders agree with a label file, the folders are used and the file is ignored. If the
+file gives another class for most images, the file is used.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os.path import commonpath
 
-from core.data.labels import Images
+from core.data.labels import ImageIndex
 from core.data.layout.domains import DOMAIN, words_of
 from core.data.layout.folder import Folder
-from core.data.layout.gathered import Gathered, gather, label_files
-from core.data.layout.notes import Notes, counted, images, some
+from core.data.layout.gathered import GatheredLabels, gather, label_files
+from core.data.layout.notes import LayoutNotes, counted, images, some
 from core.data.layout.sidecars import Sidecars
 from core.data.names import (
     fold,
@@ -28,11 +28,11 @@ _SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers", ".parquet", ".arrow", ".fe
 
 
 def read_labels(
-    root: Folder, notes: Notes, sidecars: Sidecars, by_folder: Callable[[], Mapping[str, str]]
+    root: Folder, notes: LayoutNotes, sidecars: Sidecars, by_folder: Callable[[], Mapping[str, str]]
 ) -> Folder:
-    """The tree with every labelled image in a folder of its class; `root` where folders decide.
+    """The tree with every labelled image in a folder of its class; `root` if folders are used.
 
-    `by_folder` gives the class of each image as its folder says, nothing where folders say none.
+    `by_folder` returns the class of each image by its folder; empty if folders are not classes.
     """
     notes.no_labels = [
         (path, "it is a spreadsheet; save it as CSV")
@@ -42,7 +42,7 @@ def read_labels(
     candidates = label_files(path for path, _ in notes.ignored)
     if not candidates:
         return root
-    found = gather(candidates, Images(root.all_images()), sidecars.read)
+    found = gather(candidates, ImageIndex(root.all_images()), sidecars.read)
     notes.no_labels += found.not_read
     if not found.label:
         few = [(file.path, "all its images have more than one label") for file in found.files]
@@ -57,12 +57,16 @@ def read_labels(
     return _rebuilt(root, found, folders_count, notes)
 
 
-def _to_use(found: Gathered, folders: Mapping[str, str], notes: Notes) -> dict[str, str]:
-    """The labels to follow: all, or those of images in no class folder, or none."""
+def _to_use(
+    found: GatheredLabels, folders: Mapping[str, str], notes: LayoutNotes
+) -> dict[str, str]:
+    """The labels to use: all of them, only those of images outside of class folders, or none."""
     both = [(folders[image], label) for image, label in found.label.items() if image in folders]
     loose = {i: label for i, label in found.label.items() if i not in folders} if found.sure else {}
     if not both:
         return loose if folders else found.label
+    # Folders agree with the file if names are the same, or if each folder has one label of its own
+    # (`n02123045` for `tabby`). `most` is the commonest label of each folder.
     pairs = Counter(both)
     most = {name: max((n, y) for (x, y), n in pairs.items() if x == name) for name, _ in both}
     alike = sum(n for (name, label), n in pairs.items() if _is_same(name, label))
@@ -86,11 +90,12 @@ def _is_same(folder: str, label: str) -> bool:
     return fold(folder) == fold(label) or fold(safe_name(label)) == fold(folder)
 
 
-def _rebuilt(root: Folder, found: Gathered, folders_count: bool, notes: Notes) -> Folder:
-    """The tree as the labels say, and what is left out of it.
+def _rebuilt(
+    root: Folder, found: GatheredLabels, folders_count: bool, notes: LayoutNotes
+) -> Folder:
+    """The tree of images by label. Images without a usable label are left out and noted.
 
-    Other images stay where they are if `folders_count`, else where their folder is called like a
-    class.
+    Other images stay in place if `folders_count`, or if their folder is named like a class.
     """
     notes.labels_from = ", ".join(f"'{file.path}'" for file in found.files[:3])
     names = _class_folders(found.label.values())
@@ -126,12 +131,12 @@ def _rebuilt(root: Folder, found: Gathered, folders_count: bool, notes: Notes) -
 
 
 def _holds(folder: str, classes: Sequence[str]) -> bool:
-    """Whether a folder, or one above it, is called like a class."""
+    """True if a folder, or one above it, is named like a class."""
     return any(matching_class(part, classes) for part in folder.split("/"))
 
 
 def _class_folders(labels: Iterable[str]) -> dict[str, str]:
-    """Label to a folder's name that every file system takes; different ones stay different."""
+    """Label to a folder name that every file system allows; different labels stay different."""
     folders: dict[str, str] = {}
     taken: set[str] = set()
     for label in sorted(set(labels)):
@@ -144,14 +149,14 @@ def _class_folders(labels: Iterable[str]) -> dict[str, str]:
 
 
 def _kept_folders(labelled: Iterable[str]) -> set[str]:
-    """Names of folders around labelled images that say the domain."""
+    """Names of folders around labelled images that are domains."""
     names = {part for path in labelled for part in path.split("/")[:-1]}
     domains = {name for name in names if DOMAIN.fullmatch(words_of(name))}
     return domains if len(domains) > 1 else set()
 
 
-def _home(image: str, found: Gathered, kept: set[str]) -> tuple[str, ...]:
-    """The folders around the class folder: those above the file of labels, splits and domains."""
+def _home(image: str, found: GatheredLabels, kept: set[str]) -> tuple[str, ...]:
+    """The folders around the class folder: those above the label file, splits and domains."""
     folders = image.split("/")[:-1]
     above = found.source[image].path.split("/")[:-1]
     shared = 0
@@ -170,7 +175,7 @@ def _home(image: str, found: Gathered, kept: set[str]) -> tuple[str, ...]:
     return (*home, found.role[image]) if alone and image in found.role else tuple(home)
 
 
-def _say(found: Gathered, unlabelled: Sequence[str], notes: Notes) -> None:
+def _say(found: GatheredLabels, unlabelled: Sequence[str], notes: LayoutNotes) -> None:
     counts = Counter(file.path for file in found.source.values())
     for file in found.files:
         notes.understood.append(

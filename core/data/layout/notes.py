@@ -1,4 +1,4 @@
-"""What is being found out about a list of paths, in the words of the report."""
+"""Collects the places of images, and the sentences of the report, while paths are read."""
 
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ _HIDDEN = re.compile(r"(^|/)(\.|__MACOSX/)")
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedImage:
     """One image and its place. `path` is relative to the layout's base."""
 
     path: str
@@ -28,25 +28,25 @@ class Placed:
 
 
 @dataclass
-class Notes:
-    """What is being found out."""
+class LayoutNotes:
+    """The places and the report of a data set that is being read."""
 
-    placed: list[Placed] = field(default_factory=list)
+    placed: list[PlacedImage] = field(default_factory=list)
     understood: list[str] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     homes: set[str] = field(default_factory=set)
     """Folders that hold class folders."""
     nested: list[tuple[str, list[str]]] = field(default_factory=list)
-    """Class folders that hold folders, and which."""
+    """(class folder, its subfolders) of class folders that have some."""
 
     names: dict[str, str] = field(default_factory=dict)
-    """Class to what its label is called, where a folder cannot be called so."""
+    """Class to its label, if the label is not a valid folder name."""
     no_labels: list[tuple[str, str]] = field(default_factory=list)
-    """Files next to the images, and why no labels were read from them."""
+    """(path, reason) of files next to the images that no labels were read from."""
 
     labels_from: str = ""
-    """The files of labels that were followed."""
+    """The label files that are used."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -54,27 +54,27 @@ class Notes:
         return tuple(sorted({p.class_name for p in self.placed if p.role == "train"}))
 
     def warn_of_settings(self, paths: Iterable[str], read: str) -> None:
-        """Files that are meant as settings of the data set and are not the one that is read."""
+        """Warns of files that look like settings of the data set but are not read."""
         for path in paths:
             if path != read and _SETTINGS.search(path) and not _HIDDEN.search(path):
                 self.warnings.append(f"'{path}' is not read: settings are read from '{read}' only.")
 
     def place(self, folder: Folder, role: Role, domain: str, class_name: str) -> None:
-        """Every image of a folder is of this class and domain."""
+        """Gives every image of a folder this class and domain."""
         if not folder.inside:
             self.homes.add(folder.path.rpartition("/")[0])
         inner = [name for name in folder.folders if not is_wrapper_name(name)]
         if inner:
             self.nested.append((folder.path, inner))
         self.placed += [
-            Placed(path, role, domain, class_name, folder.name_inside(path))
+            PlacedImage(path, role, domain, class_name, folder.name_inside(path))
             for path in folder.all_images()
         ]
 
     def ignore(self, folder: Folder, reason: str) -> None:
-        """Leave out a folder of images; that is always worth a warning."""
+        """Leaves out a folder of images, with a warning."""
         there = list(folder.all_images())
-        # Where labels decided, or folders were joined, images of one folder may have parted ways.
+        # Labels and joined folders can mix images of several folders: then each path is listed.
         apart = [p for p in there if self.labels_from or not p.startswith(f"{folder.path}/")]
         whole = [f"{folder.path}/"] if len(apart) < len(there) else []
         self.ignored += [(path, reason) for path in (*whole, *apart)]
@@ -84,7 +84,7 @@ class Notes:
         )
 
     def ignore_loose(self, folder: Folder) -> None:
-        """Leave out images that lie beside folders instead of in one."""
+        """Leaves out images that lie next to the class folders instead of in one."""
         self.ignored += [(path, "in no class folder") for path in folder.images]
         if folder.images:
             where = f"directly in '{folder.path}'" if folder.path else "outside of every folder"
@@ -93,12 +93,12 @@ class Notes:
             )
 
     def report(self) -> IngestReport:
-        """What the user reads."""
+        """The report for the user."""
         ignored = sorted(self.ignored, key=lambda entry: natural_key(entry[0]))
         return IngestReport(tuple(self.understood), tuple(ignored), tuple(self.warnings))
 
     def say_classes(self, classes: Sequence[str]) -> None:
-        """Tell the classes, and the images of each split."""
+        """Reports the classes, and the number of images of each split."""
         counts = Counter(p.role for p in self.placed)
         shown = ", ".join(
             f"{counts[role]} {role}" for role in ("train", "val", "test") if counts[role]
@@ -120,14 +120,14 @@ class Notes:
             )
 
     def say_ood(self) -> None:
-        """Tell the OOD domains, if there are any."""
+        """Reports the OOD domains, if there are any."""
         domains = Counter(p.domain for p in self.placed if p.role == "ood")
         if domains:
             shown = ", ".join(f"{name.removeprefix('ood/')} ({n})" for name, n in domains.items())
             self.understood.append(f"OOD domains: {shown}.")
 
     def warn_of_lookalikes(self, folder: Folder) -> None:
-        """Folders whose names look the same and are not: they are read as one."""
+        """Warns of folders whose names look the same but differ: they are read as one."""
         first: dict[str, str] = {}
         for name, inner in folder.folders.items():
             composed = normalize("NFC", name)  # macOS itself decomposes accents
@@ -140,7 +140,7 @@ class Notes:
             self.warn_of_lookalikes(inner)
 
     def warn_of_twins(self, classes: Sequence[str]) -> None:
-        """Classes whose names differ in case or spelling only."""
+        """Warns of classes whose names differ only in case or spelling."""
         first: dict[str, str] = {}
         for name in classes:
             other = first.setdefault(fold(name), name)

@@ -1,22 +1,22 @@
-"""Splits, classes and OOD domains in a tree of folders."""
+"""Reads splits, classes and OOD domains in a tree of folders."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from core.data.dataset import Role
 from core.data.layout.folder import Folder
-from core.data.layout.notes import Notes
+from core.data.layout.notes import LayoutNotes
 from core.data.layout.shapes import is_shaped
 from core.data.names import fold, is_wrapper_name, matching_class, nfc, split_of
 
 UNNAMED_DOMAIN = "unnamed"
-"""The OOD domain of `ood/<class>/*`, where the level that names the domain is missing."""
+"""The OOD domain of `ood/<class>/*`, which has no folder for the domain."""
 
 _FLAT = "its images are in no class folder"
 
 
-def find_base(root: Folder, notes: Notes) -> Folder:
-    """Go down through folders that only wrap the data set."""
+def find_base(root: Folder, notes: LayoutNotes) -> Folder:
+    """The folder of the data set, found by going down through folders that only wrap it."""
     base = root
     while True:
         inner = _wrapped(base)
@@ -29,13 +29,14 @@ def find_base(root: Folder, notes: Notes) -> Folder:
         base = inner
 
 
-def read_base(base: Folder, notes: Notes) -> None:
-    """Place what lies in the folder of a data set."""
+def read_base(base: Folder, notes: LayoutNotes) -> None:
+    """Places all images in the folder of a data set."""
     splits = {name: f for name, f in base.folders.items() if f.is_split and split_of(name)}
     ood = [f for f in base.folders.values() if f.is_ood]
     rest = {n: f for n, f in base.folders.items() if n not in splits and f not in ood}
     trained = {n for name, f in splits.items() if split_of(name) == "train" for n in f.folders}
-    # A lone folder in `train`, beside other folders, is a collection of vehicles.
+    # If `train` has a single folder and other folders lie next to it, it is likely a class (of
+    # vehicles) and not a split.
     if len(trained) >= 2 or (trained and all(f.is_flat_split for f in rest.values())):
         _read_splits(splits, notes)
         for folder in rest.values():
@@ -54,8 +55,10 @@ def read_base(base: Folder, notes: Notes) -> None:
         notes.say_ood()
 
 
-def read_ood(ood: Folder, classes: Sequence[str], notes: Notes, domain: str | None = None) -> None:
-    """`<domain>/<class>/*` below `ood`, also with the domain level missing or others around it."""
+def read_ood(
+    ood: Folder, classes: Sequence[str], notes: LayoutNotes, domain: str | None = None
+) -> None:
+    """Places `<domain>/<class>/*` below `ood`; the domain level may be missing or deeper."""
     for name, folder in ood.folders.items():
         if any(matching_class(inner, classes) for inner in folder.folders):
             notes.ignore_loose(folder)
@@ -78,7 +81,7 @@ def read_ood(ood: Folder, classes: Sequence[str], notes: Notes, domain: str | No
 
 
 def _wrapped(folder: Folder) -> Folder | None:
-    """The one folder in `folder` that is the data set; None when `folder` is it."""
+    """The subfolder that is the data set; None if `folder` is the data set itself."""
     if any(inner.is_reserved for inner in folder.folders.values()):
         return None
     named = [f for n, f in folder.folders.items() if is_wrapper_name(n) and len(f.folders) > 1]
@@ -104,8 +107,8 @@ def _why_beside_train(folder: Folder, classes: Iterable[str]) -> str:
     return "it lies beside 'train'"
 
 
-def _read_splits(splits: dict[str, Folder], notes: Notes) -> None:
-    """DATA/train/<class>/*, DATA/val/<class>/*, DATA/test/<class>/*, however they are spelled."""
+def _read_splits(splits: dict[str, Folder], notes: LayoutNotes) -> None:
+    """Places DATA/train/<class>/*, DATA/val/<class>/* and DATA/test/<class>/*, in any spelling."""
     for name, folder in splits.items():
         role = split_of(name)
         if role == "train":
@@ -122,9 +125,9 @@ def _read_splits(splits: dict[str, Folder], notes: Notes) -> None:
             notes.understood.append(f"'{name}' is the {role} split.")
 
 
-def _read_plain(splits: dict[str, Folder], rest: dict[str, Folder], notes: Notes) -> None:
-    """DATA/<class>/*, perhaps with a test or val folder of the same classes beside."""
-    # `train/*.jpg` beside `bus/*.jpg` is a class; `test/*.jpg` there is a test without labels.
+def _read_plain(splits: dict[str, Folder], rest: dict[str, Folder], notes: LayoutNotes) -> None:
+    """Places DATA/<class>/*, with an optional test or val folder of the same classes."""
+    # `train/*.jpg` next to `bus/*.jpg` is a class; `test/*.jpg` there is a test without labels.
     classes = [nfc(n) for n, f in rest.items() if not f.is_flat_split or split_of(n) == "train"]
     for name, folder in rest.items():
         if nfc(name) not in classes:
@@ -153,8 +156,8 @@ def _read_plain(splits: dict[str, Folder], rest: dict[str, Folder], notes: Notes
             )
 
 
-def _read_class_first(rest: dict[str, Folder], notes: Notes) -> None:
-    """DATA/<class>/train/*, DATA/<class>/test/*."""
+def _read_class_first(rest: dict[str, Folder], notes: LayoutNotes) -> None:
+    """Places DATA/<class>/train/* and DATA/<class>/test/*."""
     for name, folder in rest.items():
         notes.homes.add(folder.path.rpartition("/")[0])
         splits = [(split_of(inner), f) for inner, f in folder.folders.items()]
@@ -168,9 +171,9 @@ def _read_class_first(rest: dict[str, Folder], notes: Notes) -> None:
 
 
 def _read_classes(
-    parent: Folder, role: Role, domain: str, classes: Sequence[str], notes: Notes
+    parent: Folder, role: Role, domain: str, classes: Sequence[str], notes: LayoutNotes
 ) -> None:
-    """Place every class folder in `parent` that is named like one of `classes`."""
+    """Places every class folder in `parent` that is named like one of `classes`."""
     for name, folder in parent.folders.items():
         class_name = matching_class(name, classes)
         if class_name is None:

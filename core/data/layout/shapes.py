@@ -1,8 +1,8 @@
-"""Shapes of a tree of folders other than splits and classes, turned into those.
+"""Turns other folder structures into splits and classes: domains, groups, folds and parts.
 
-Domains around the classes, groups of classes, folds, parts. Each function gives back the folder
-as `reading` understands it, or None where the folder has another shape. What two readings fit is
-said in a warning with what to write into `dataset.yaml` for the other one.
+Each function returns the folder in the structure that `reading` understands, or None if the folder
+has another structure. If two readings are possible, a warning says what to write into
+`dataset.yaml` for the other one.
 """
 
 import re
@@ -21,7 +21,7 @@ from core.data.layout.domains import (
     words_of,
 )
 from core.data.layout.folder import Folder
-from core.data.layout.notes import Notes, counted, some
+from core.data.layout.notes import LayoutNotes, counted, some
 from core.data.names import (
     SETTINGS_NAME,
     is_mask_name,
@@ -37,11 +37,12 @@ _FOLD = re.compile(r"(?:k ?)?(?:fold|split|cv)s? ?\d+|\d+ ?fold")
 _PART = re.compile(r"(?:part|chunk|shard|piece|batch|disk|disc|section)s? ?[\da-z]|.*\bpart ?\d+")
 
 
-def reshaped(base: Folder, settings: DatasetSettings, notes: Notes) -> Folder:
-    """The folder as splits, classes and `ood`, whatever shape it had."""
+def reshaped(base: Folder, settings: DatasetSettings, notes: LayoutNotes) -> Folder:
+    """The folder as splits, classes and `ood`, whatever structure it had."""
     base = _named_splits(base)
     if settings.folders == "classes":
         return base
+    # Folds and parts come before domains: `fold1` and `fold2` also repeat the same class names.
     named = bool(settings.reference) or settings.folders == "domains"
     for shape in (_folds, _parts) if not named and not settings.folders else ():
         found = shape(base, notes)
@@ -54,8 +55,8 @@ def reshaped(base: Folder, settings: DatasetSettings, notes: Notes) -> Folder:
     return _groups(base, settings.folders == "groups", notes) or base
 
 
-def drop_masks(folder: Folder, notes: Notes) -> None:
-    """Leave out `masks` next to `images`, anywhere below."""
+def drop_masks(folder: Folder, notes: LayoutNotes) -> None:
+    """Leaves out `masks` next to `images`, at any depth."""
     there = any(is_wrapper_name(name) for name in folder.folders)
     for name, inner in list(folder.folders.items()):
         if there and is_mask_name(name):
@@ -65,19 +66,19 @@ def drop_masks(folder: Folder, notes: Notes) -> None:
 
 
 def is_shaped(folder: Folder) -> bool:
-    """Whether the folders in here are domains or folds, so that none of them is the data set."""
+    """True if the subfolders are domains or folds, so that none of them is the data set itself."""
     tops = nested(folder)
     return len(tops) > 1 and (all_named(tops, _FOLD) or bool(repeated(tops)))
 
 
 def look_like_parts(classes: Iterable[str]) -> bool:
-    """Whether classes are called `part1`, `part2` or `fold_0`, `fold_1`."""
+    """True if all classes have names such as `part1`, `part2` or `fold_0`, `fold_1`."""
     names = [words_of(name) for name in classes]
     return all(_FOLD.fullmatch(name) or _PART.fullmatch(name) for name in names)
 
 
 def _named_splits(base: Folder) -> Folder:
-    """`seg_train` and `seg_test` as `train` and `test`; splits with one folder too many in them."""
+    """Renames `seg_train` and `seg_test` to `train` and `test`; removes extra levels in splits."""
     folders = dict(base.folders)
     words = {name: words_of(name).rpartition(" ") for name in folders}
     prefixes = Counter(prefix for prefix, _, last in words.values() if prefix and split_of(last))
@@ -93,8 +94,8 @@ def _named_splits(base: Folder) -> Folder:
 # Folds and parts --------------------------------------------------------------------------------
 
 
-def _folds(base: Folder, notes: Notes) -> Folder | None:
-    """The first of k folds that are whole data sets; else the last of k folds is the test."""
+def _folds(base: Folder, notes: LayoutNotes) -> Folder | None:
+    """Reads k folds. If each is a whole data set, the first is read; else the last is the test."""
     tops = nested(base)
     if len(tops) < 2 or not all_named(tops, _FOLD):
         return None
@@ -119,8 +120,8 @@ def _folds(base: Folder, notes: Notes) -> Folder | None:
     return replace(base, folders=joined(ours, without(base, tops)))
 
 
-def _parts(base: Folder, notes: Notes) -> Folder | None:
-    """Parts that hold the same classes: one data set that was cut to be sent."""
+def _parts(base: Folder, notes: LayoutNotes) -> Folder | None:
+    """Joins parts that hold the same classes: one data set that was divided to be sent."""
     tops = nested(base)
     if len(tops) < 2 or not all_named(tops, _PART) or not repeated(tops):
         return None
@@ -141,8 +142,8 @@ def _as_train(tops: Mapping[str, Folder], names: Sequence[str]) -> dict[str, Fol
 # Groups -----------------------------------------------------------------------------------------
 
 
-def _groups(base: Folder, forced: bool, notes: Notes) -> Folder | None:
-    """DATA/<group>/<class>/* without the groups, also inside of splits."""
+def _groups(base: Folder, forced: bool, notes: LayoutNotes) -> Folder | None:
+    """Reads DATA/<group>/<class>/* without the groups, also inside splits."""
     splits = {name: f for name, f in base.folders.items() if f.is_split}
     holders = splits or {"": replace(base, folders=_without_reserved(base))}
     trained = [f for name, f in holders.items() if split_of(name) == "train"] or [*holders.values()]
@@ -186,7 +187,7 @@ def _looks_grouped(folder: Folder) -> bool:
 
 
 def _in_several(holders: Iterable[Folder]) -> set[str]:
-    """Classes that more than one group has: they are told apart by the group's name."""
+    """Class names that more than one group has; these get the group's name in front."""
     return {
         name
         for holder in holders
@@ -198,7 +199,7 @@ def _in_several(holders: Iterable[Folder]) -> set[str]:
 
 
 def _flattened(holder: Folder, twice: set[str]) -> Folder:
-    """The holder with the classes of all groups; a folder without folders is a class itself."""
+    """The folder with the classes of all groups; a group without subfolders is itself a class."""
     folders: dict[str, Folder] = {}
     loose = list(holder.images)
     for group, top in holder.folders.items():

@@ -1,4 +1,4 @@
-"""How the layout reads what lies next to the images: files of labels, and `dataset.yaml`."""
+"""Reads the files next to the images: label files and `dataset.yaml`."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from core.errors import UserError
 
 @dataclass(frozen=True)
 class Sidecars:
-    """Where the files lie whose paths are read."""
+    """Access to the files next to the images."""
 
     file: Callable[[str], Path | None]
-    """Path, as in the list of paths, to the file itself."""
+    """Function from a path in the list to the file on disk."""
 
     @classmethod
     def below(cls, root: Path) -> "Sidecars":
-        """The paths are relative to this folder."""
+        """Access to files whose paths are relative to this folder."""
         return cls(lambda path: root / path)
 
     def read(self, path: str) -> bytes:
-        """The bytes of a file of labels. Raises `NoLabels` when it is too large or not there."""
+        """Reads a label file. Raises `NoLabels` if it is too large or missing."""
         file = self.file(path)
         try:
             if file is None or not file.is_file():
@@ -35,8 +35,8 @@ class Sidecars:
             raise NoLabels(f"it cannot be read ({error.strerror})") from None
 
     def settings(self, paths: Iterable[str]) -> DatasetSettings:
-        """What the highest `dataset.yaml` among the paths says; the defaults where it is wrong:
-        whoever opens the data set says so.
+        """Reads the top-most `dataset.yaml` among the paths. A wrong file gives the defaults here,
+        because opening the data set reports the error later.
         """
         found = [path for path in paths if path.rpartition("/")[2] == SETTINGS_NAME]
         file = self.file(min(found, key=lambda path: path.count("/"))) if found else None
@@ -47,4 +47,4 @@ class Sidecars:
 
 
 NOTHING = Sidecars(lambda path: None)
-"""Names alone are known."""
+"""No access: only the names of files are known."""

@@ -1,4 +1,4 @@
-"""Class folders of which no image is left: empty ones, and those of files that are not read."""
+"""Finds class folders without a readable image: empty ones, and those with other files."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -11,13 +11,13 @@ _NO_IMAGES = frozenset(
     {"txt", "md", "rst", "csv", "tsv", "json", "jsonl", "xml", "yaml", "yml", "html", "log"}
     | {"py", "ipynb", "sh", "m", "cfg", "ini", "names"}
 )
-"""A folder of such files is no class that lost its images."""
+"""Extensions of text files. A folder with only these was never a class of images."""
 
 
 def vanished(
     ignored: Iterable[tuple[str, str]], images: Iterable[str], homes: Collection[str]
 ) -> list[str]:
-    """A sentence for every folder in one of `homes`, where classes lie, that has no image.
+    """One sentence for every class folder without an image. `homes` are the folders around classes.
 
     `ignored` are the files that are not read, with the reason; an empty folder ends in `/`.
     """
