@@ -1,1 +1,1 @@
-"""Evaluation: what a classifier does on every domain, and how sure one can be of the number."""
+"""Evaluation: the results of a classifier on every domain, with their uncertainty."""

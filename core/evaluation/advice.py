@@ -1,7 +1,7 @@
-"""What to label next: what a class's newer images brought, and what more of them would bring.
+"""Advice on labelling: what the newer images of each class brought, and what more would bring.
 
-Measured with the training-free head of the shots curve (`mixed_head`) on fixed features: an
-estimate for methods that train, and of images like those there are.
+It is measured with the training-free head of the shots curve (`mixed_head`) on fixed features. So
+it is an estimate for methods that train, and only for images like the present ones.
 """
 
 import math
@@ -17,7 +17,7 @@ from core.evaluation.shots import image_prototypes, mixed_head
 from core.results.intervals import Z95, wilson
 
 FEWEST = 2
-"""Images that a class needs before half of them can be held back."""
+"""The fewest images of a class, so that half of them can be held back."""
 
 
 @dataclass(frozen=True)
@@ -30,69 +30,72 @@ class Change:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves out no change at all."""
+        """True if the interval does not contain zero."""
         return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
 class Gain:
-    """One class on one side (`id` or `ood`), with all the shots there are."""
+    """The result of one class on one side (`id` or `ood`), with all present shots."""
 
     n: int
-    """Its measured images."""
+    """The number of its measured images."""
     accuracy: float
     low: float
     high: float
     """Upper end of the 95 % Wilson interval of the accuracy."""
     brought: Change
-    """By the newer half of its images: right answers won, less those that other classes lost by
-    it, as a share of its own measured images."""
+    """The change from the newer half of its images: right answers gained, minus those that other
+    classes lost by it, as a share of the class's own measured images.
+    """
     expected: Change
-    """From as many images again (see `share_of_the_last`)."""
+    """The change expected from as many images again (see `share_of_the_last`)."""
 
 
 @dataclass(frozen=True)
 class ClassAdvice:
-    """What is known of one class, and what labelling more of it should bring."""
+    """The facts about one class, and the expected gain from labelling more of it."""
 
     name: str
     """The class folder."""
     images: int
-    """Its shots, and how many more are spoken of."""
+    """The number of its shots, and of the further images that `expected` is about."""
     newer: int
-    """How many of the shots are the newer half."""
+    """The number of shots in the newer half."""
     gains: dict[str, Gain]
-    """By side; a side without measured images of the class is not there."""
+    """Gains by side; a side without measured images of the class is left out."""
 
     @property
     def worth(self) -> float:
-        """What it is ranked by: the expected gain, every side counting alike."""
+        """The ranking value: the expected gain, averaged over the sides."""
         return statistics.fmean(gain.expected.mean for gain in self.gains.values())
 
 
 class Draw(NamedTuple):
-    """One draw of the shots and what it is measured on: unit features (N, D) and labels (N,)."""
+    """One draw of the shots and the images it is measured on: unit features (N, D) and labels
+    (N,).
+    """
 
     shots: tuple[Tensor, Tensor]
-    """Class by class in the order they were drawn in: the last are the newest."""
+    """Shots class by class in the order of the draw: the last ones are the newest."""
     sides: Mapping[str, tuple[Tensor, Tensor]]
 
 
 class _Seen(NamedTuple):
-    """What one draw says of one class on one side."""
+    """The result of one draw for one class on one side."""
 
     right: int
     n: int
     net: float
-    """Images won less images lost by the newer half, as a share of n."""
+    """Images gained minus images lost by the newer half, as a share of n."""
     variance: float
-    """Of `net`, from there being only so many images."""
+    """The variance of `net` from the limited number of images."""
 
 
 def what_to_label(
     zero_shot: Tensor, draws: Sequence[Draw], classes: Sequence[str]
 ) -> list[ClassAdvice]:
-    """The classes with two shots or more, the most worth labelling first."""
+    """The classes with two shots or more, the most valuable to label first."""
     counts = draws[0].shots[1].bincount(minlength=len(classes)).tolist()
     seen = [_look(zero_shot, draw) for draw in draws]
     found = []
@@ -112,15 +115,16 @@ def what_to_label(
 def share_of_the_last(before: int, now: int, later: int) -> float:
     """The change from `now` to `later` images as a share of that from `before` to `now`.
 
-    The noise of a mean of n images goes with 1/n, and so does the error it makes while it is small:
-    a doubling brings half of what the last one brought.
+    The variance of a mean of n images is proportional to 1/n, and so is the error it causes, if
+    small. So a doubling brings half of what the last doubling brought.
     """
     return (1 / now - 1 / later) / (1 / before - 1 / now)
 
 
 def net_wins(logits: Tensor, older: Tensor, truth: Tensor, label: int) -> Tensor:
-    """By image (N,): 1 where the column `label` of `logits` makes the answer right that the same
-    column of `older` makes wrong, -1 the other way round, else 0. All other columns stay.
+    """The effect on each image (N,): 1 where the column `label` of `logits` makes the answer right
+    and the same column of `older` makes it wrong, -1 in the opposite case, else 0. All other
+    columns stay the same.
     """
     best = logits.topk(2)
     is_best = best.indices[:, 0] == label
@@ -133,7 +137,7 @@ def net_wins(logits: Tensor, older: Tensor, truth: Tensor, label: int) -> Tensor
 
 
 def _look(zero_shot: Tensor, draw: Draw) -> dict[tuple[str, int], _Seen]:
-    """By side and class, where the side has images of the class."""
+    """The results by side and class, for classes with images on that side."""
     features, labels = draw.shots
     whole, older = (
         mixed_head(zero_shot, image_prototypes(features[kept], labels[kept], len(zero_shot)))
@@ -152,13 +156,15 @@ def _look(zero_shot: Tensor, draw: Draw) -> dict[tuple[str, int], _Seen]:
 
 
 def _older_half(labels: Tensor) -> Tensor:
-    """Indices of the first half of every class; of an odd number the smaller one."""
+    """Indices of the first half of every class; the smaller half if the number is odd."""
     own = [(labels == label).nonzero().flatten() for label in sorted(set(labels.tolist()))]
     return torch.cat([indices[: len(indices) // 2] for indices in own])
 
 
 def _gain(told: Sequence[_Seen], images: int) -> Gain:
-    """What all draws say: they share images, so only what differs between draws is averaged."""
+    """The result over all draws. They share images, so averaging reduces only the variance between
+    draws.
+    """
     n = round(statistics.fmean(one.n for one in told))
     accuracy = statistics.fmean(one.right / one.n for one in told)
     nets = [one.net for one in told]

@@ -1,4 +1,4 @@
-"""A mixture of Beta distributions, fitted to numbers between 0 and 1 by EM."""
+"""Fits a mixture of Beta distributions to numbers between 0 and 1 by EM."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 from scipy.special import betaln, logsumexp
 
 STARTS = 3
-"""k-means starts; the one that ends likeliest counts."""
+"""Number of k-means starts; the result with the highest likelihood counts."""
 MOST_ITERATIONS = 1000
 ENOUGH = 1e-4
-"""A gain in mean log-likelihood that is not worth another iteration."""
+"""EM ends when an iteration gains less mean log-likelihood than this."""
 EDGE = 1e-6
-"""How near 0 or 1 a number counts: the density has no logarithm at the ends themselves."""
+"""Values are kept this far from 0 and 1, where the density has no logarithm."""
 LEAST_VARIANCE = 1e-8
-"""Equal numbers are a sharp peak and not an infinite one."""
+"""Lower limit of a variance: equal numbers give a sharp peak, not an infinite one."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class BetaMixture:
-    """K components: their shares, and a and b of their densities, all `(K,)`."""
+    """K components: their shares, and the parameters a and b of their densities, all `(K,)`."""
 
     share: Floats
     a: Floats
@@ -40,14 +40,15 @@ class BetaMixture:
         return found
 
     def likeliest(self, values: Floats) -> NDArray[np.intp]:
-        """`(N,)`: the component that each value most probably is of."""
+        """The most probable component of each value: `(N,)`."""
         return self.log_density(values).argmax(1)
 
 
 def fit_beta_mixture(values: Floats, components: int, seed: int) -> BetaMixture:
-    """The mixture of at most so many components for values `(N,)`: no more than distinct values.
+    """The mixture for values `(N,)`, with at most `components` components and at most one per
+    distinct value.
 
-    Every M-step matches moments (`by_moments`), as DaWin's (arXiv 2410.03782).
+    Every M-step matches moments (`by_moments`), as in DaWin (arXiv 2410.03782).
     """
     from sklearn.cluster import KMeans  # a second of imports that most processes do not need
 
@@ -76,7 +77,7 @@ def by_moments(values: Floats, responsibilities: Floats) -> BetaMixture:
 
 
 def _climb(values: Floats, responsibilities: Floats) -> tuple[BetaMixture, float]:
-    """EM from these responsibilities; the mixture and the mean log-likelihood on the way to it."""
+    """EM from these responsibilities; returns the mixture and its last mean log-likelihood."""
     mixture, before = by_moments(values, responsibilities), -np.inf
     for _ in range(MOST_ITERATIONS):
         joint = mixture.log_density(values)

@@ -1,4 +1,4 @@
-"""From the text tower to a `Correction`: the spurious prototypes of a run, estimated again."""
+"""Computes a `Correction` with the text tower: estimates a run's spurious prototypes again."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,8 @@ from core.results.space import Places, PlaneName
 def correct_templates(
     clip: ClipModel, task: FewShotTask, params: FDAlign.Params, excluded: Sequence[str]
 ) -> Correction:
-    """All templates of the set in one plane, the correction by `params`, and that without the
-    `excluded` ones, made exactly as a run with that knob makes it.
+    """All templates of the set in one plane, the correction with `params`, and the correction
+    without the `excluded` ones, computed exactly as in a run with that setting.
     """
     whole = params.model_copy(update={"excluded_templates": ()})
     templates = whole.templates_for(task.templates)
@@ -45,7 +45,7 @@ def correct_templates(
 
 
 def matched(before: Clusters, after: Clusters) -> list[tuple[int, int]]:
-    """Pairs of clusters that together share most templates; none shares nothing."""
+    """Pairs of clusters that share the most templates; a pair shares at least one."""
     both = [
         (old, new)
         for old, new in zip(before, after, strict=True)

@@ -1,7 +1,7 @@
-"""DaWin: a mixing weight for every image by how sure both ends of a run are of it.
+"""DaWin: a mixing weight for every image, from the certainty of both ends of a run.
 
-Transductive: the coefficients of a domain depend on all of its images at once, and a user with
-one image has no others. So it is a reference to compare with and no way to combine runs.
+Transductive: the coefficients of a domain depend on all of its images at once, and a user with one
+image has no others. So it is a reference for comparison, not a way to combine runs.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ from core.models.temperature import fit_temperature
 from core.results.records import Evaluation
 
 COMPONENTS = 3
-"""Clusters of coefficients, as published: so many merged models answer for a domain."""
+"""Clusters of coefficients per domain, as published: each has its own merged model."""
 FEWEST = 30
-"""Images below which no mixture is fitted: all get the mean coefficient. Our number."""
+"""Fewest images for a mixture: with fewer, all get the mean coefficient. Our number."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,20 @@ class Cluster:
     """The images of a domain that one merged model answers."""
 
     coefficient: float
-    """λ: the share of the tuned weights in that model."""
+    """λ: the share of the fine-tuned weights in that model."""
     n: int
 
 
 @dataclass(frozen=True)
 class DaWin:
-    """What DaWin makes of a run."""
+    """The result of DaWin for a run."""
 
     measured: Measured
-    """On every domain, image by image; its features are `(N, 0)`."""
+    """The measurement on every domain, image by image; its features are `(N, 0)`."""
     clusters: Mapping[str, tuple[Cluster, ...]]
-    """By domain, ascending in λ; those without images are left out."""
+    """Clusters by domain, ascending in λ; domains without images are left out."""
     temperatures: tuple[float, float]
-    """Of zero-shot and of the tuned classifier."""
+    """The temperatures of zero-shot and of the fine-tuned classifier."""
 
     @property
     def evaluation(self) -> Evaluation:
@@ -62,15 +62,15 @@ def dawin(
     task: FewShotTask,
     ends: tuple[Measured, Measured] | None = None,
 ) -> DaWin:
-    """DaWin, arXiv 2410.03782, between zero-shot and a tuned classifier; nothing is trained.
+    """DaWin, arXiv 2410.03782, between zero-shot and a fine-tuned classifier; nothing is trained.
 
-    Transductive: it looks at the whole unlabelled domain before it answers for any of its images,
-    so accuracy depends on which images are measured together. In every domain the coefficients
-    (`coefficients`) are clustered by a Beta mixture, and each cluster is answered by one model, all
-    of whose weights are mixed at the mean of its component. `ends` are both on all domains, where
-    they have been measured. A `UserError` for an ensemble, which has no weights to mix.
+    Transductive: it uses the whole unlabelled domain before it answers for any image, so accuracy
+    depends on which images are measured together. In every domain, a Beta mixture clusters the
+    coefficients (`coefficients`). One model answers each cluster: all of its weights are mixed at
+    the mean of the cluster's component. `ends` are the measurements of both on all domains. A
+    `UserError` for an ensemble, which has no weights to mix.
 
-    Where we differ from the official code: temperatures are the likeliest on validation images (1
+    Differences from the official code: temperatures are the likeliest on validation images (1
     without any) instead of constants by backbone, domains of fewer than `FEWEST` images are one
     cluster, and logits stay in the order of the images.
     """
@@ -95,7 +95,7 @@ def dawin(
         for number, mean in enumerate(means):
             here = np.flatnonzero(of == number).tolist()
             mixed = mixer.at(mean)
-            if clip.owns(tuned):  # only the head is mixed, and its features are known
+            if clip.owns(tuned):  # only heads are mixed, and the features are known
                 rows[here] = mixed.logits_from(features[name][here])
             else:
                 chosen = [items[i] for i in here]
@@ -116,16 +116,16 @@ def entropies(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
 
 def plain_coefficients(zero_shot: Tensor, tuned: Tensor) -> Tensor:
-    """λ = e^−H₁/(e^−H₀ + e^−H₁) `(N,)` from both entropies `(N,)`: each image by itself."""
+    """λ = e^−H₁/(e^−H₀ + e^−H₁) `(N,)` from both entropies `(N,)`, for each image independently."""
     return torch.sigmoid(zero_shot - tuned)
 
 
 def coefficients(zero_shot: Tensor, tuned: Tensor) -> Tensor:
     """λ = (e^−H₁ + o/q)/(e^−H₀ + e^−H₁ + o) `(N,)` from both entropies `(N,)` of a whole domain.
 
-    o is the mean of both coefficients of variation (std with n − 1) and q = (H̄₀ + H̄₁)/H̄₀: the less
-    even a domain, the nearer all λ are to 1/q. DaWin, arXiv 2410.03782. One image has no spread,
-    and gets the plain coefficient.
+    o is the mean of both coefficients of variation (std with n − 1) and q = (H̄₀ + H̄₁)/H̄₀. The
+    more the entropies of a domain vary, the closer all λ are to 1/q. DaWin, arXiv 2410.03782. One
+    image has no spread and gets the plain coefficient.
     """
     if len(zero_shot) < 2:
         return plain_coefficients(zero_shot, tuned)

@@ -1,4 +1,6 @@
-"""Images whose label zero-shot CLIP contradicts with confidence: some of them are mislabelled."""
+"""Finds images whose label zero-shot CLIP contradicts with confidence: some of them are
+mislabelled.
+"""
 
 from typing import Any
 
@@ -8,18 +10,20 @@ from core.data.dataset import Dataset
 from core.evaluation.evaluate import Measured, flat, labels_of
 
 CONFIDENT = 0.9
-"""Probability of another class, from which on CLIP is heard; more where CLIP is always so sure."""
+"""Lowest probability of another class that counts; higher for a class of which CLIP is always
+sure.
+"""
 OWN_AT_MOST = 0.05
-"""Probability that may be left for the class of the label."""
+"""Highest probability that may remain for the label's class."""
 KNOWN_FROM = 0.5
-"""Zero-shot accuracy of a class, below which CLIP does not know it and its doubts say nothing."""
+"""Lowest zero-shot accuracy of a class for which CLIP's doubts count."""
 
 
 def disagreements(measured: Measured, dataset: Dataset) -> list[dict[str, Any]]:
     """`{path, domain, label, says, confidence}` of every such image, the surest first.
 
-    As in confident learning (Northcutt et al., arXiv 1911.00068) a class is believed from its mean
-    probability on the images that carry its label on, and from `CONFIDENT` on at least.
+    As in confident learning (Northcutt et al., arXiv 1911.00068), a class counts from its mean
+    probability on the images with its label, and at least from `CONFIDENT`.
     """
     labels = labels_of(flat(measured.domains))
     shares = F.softmax(measured.logits.double(), dim=1)

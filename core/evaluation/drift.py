@@ -1,4 +1,6 @@
-"""How far training moved an image tower: energy gap and feature distortion, of unit features."""
+"""Measures how far training moved an image tower: energy gap and feature distortion of unit
+features.
+"""
 
 from collections.abc import Generator
 
@@ -13,7 +15,9 @@ from core.results.records import Drift
 
 TEXTS = 10_000
 TEXT_LENGTH = 8
-"""Random texts as Lipsum-FT measures with (arXiv 2404.00860 §5): 10,000 of 8 tokens each."""
+"""The number and length of Lipsum-FT's random texts (arXiv 2404.00860 §5): 10,000 of 8 tokens
+each.
+"""
 
 
 def second_moment(texts: Tensor) -> Tensor:
@@ -26,9 +30,10 @@ def energy_gap(tuned: Tensor, frozen: Tensor, moment: Tensor, tau: float | None)
     """gap(x) = τ²·dᵀSd, d = f̂_θ(x) − f̂_θ0(x): `(N,)` in fp64, from unit features `(N, D)`.
 
     The mean over texts of (E_θ(x,t) − E_θ0(x,t))² with E = −τ⟨f̂(x), ĝ(t)⟩, Lipsum-FT (arXiv
-    2404.00860) Eq. 6, without sampling texts anew for every image: S holds all there is to know of
-    them. The formula is lost in the copies of the paper; squared, because its regulariser is called
-    a stochastic estimate of it. `tau` None leaves τ² out, which makes models comparable.
+    2404.00860) Eq. 6. It does not sample new texts for every image, because S contains all that the
+    formula needs of them. The formula is missing in the copies of the paper. It is squared here,
+    because the paper calls its regulariser a stochastic estimate of it. `tau` None leaves out τ²,
+    so that models can be compared.
     """
     d = tuned.double() - frozen.double()
     gap = ((d @ moment.double()) * d).sum(1)
@@ -38,8 +43,8 @@ def energy_gap(tuned: Tensor, frozen: Tensor, moment: Tensor, tau: float | None)
 def feature_distortion(tuned: Tensor, frozen: Tensor) -> Tensor:
     """‖f̂_θ(x) − f̂_θ0(x)‖₂ for every image, `(N,)` in fp64, from unit features `(N, D)`.
 
-    Kumar et al. 2022, arXiv 2202.10054. Whether the papers normalise is not stated; here the
-    features are projected and of unit length, so it lies in [0, 2] for every model.
+    Kumar et al. 2022, arXiv 2202.10054. The papers do not say if they normalise. Here features are
+    projected and of unit length, so the value is in [0, 2] for every model.
     """
     return (tuned.double() - frozen.double()).norm(dim=1)
 
@@ -47,8 +52,8 @@ def feature_distortion(tuned: Tensor, frozen: Tensor) -> Tensor:
 def measure_drift(
     before: Measured, after: Measured, moment: Tensor | None, tau: float
 ) -> dict[str, Drift]:
-    """Both by domain, from the features of zero-shot and tuned tower of the same images. Without a
-    `moment` the energy gap is None.
+    """Both numbers by domain, from the features of the zero-shot and the fine-tuned tower for the
+    same images. Without a `moment` the energy gap is None.
     """
     distances = before.by_domain(feature_distortion(after.features, before.features))
     gaps = {}
@@ -63,14 +68,15 @@ def measure_drift(
 
 
 def no_drift(measured: Measured) -> dict[str, Drift]:
-    """What a tower that is shared with zero-shot has moved."""
+    """The drift of a tower that is shared with zero-shot: zero."""
     return {name: Drift(energy_gap=0.0, distortion=0.0) for name in measured.domains}
 
 
 def random_text_moment(
     clip: ClipModel, texts: int = TEXTS, length: int = TEXT_LENGTH, seed: int = 0
 ) -> Tensor:
-    """S of random texts under this model's text tower, `(D, D)`; computed once a model and kept.
+    """S of random texts under this model's text tower, `(D, D)`; computed once per model and
+    stored.
 
     A `UserError` for a text tower that cannot read them.
     """
@@ -80,7 +86,7 @@ def random_text_moment(
 def text_moment_along(
     clip: ClipModel, texts: int = TEXTS, length: int = TEXT_LENGTH, seed: int = 0
 ) -> Generator[Event, None, Tensor]:
-    """The same, saying how many texts are read."""
+    """`random_text_moment` with progress: yields the number of texts read."""
     key = {
         "what": "random-text-moment",
         "model": clip.identity,

@@ -14,56 +14,59 @@ from core.models.clip import unit
 from core.params import Params, Sensible
 
 CHUNK = 128
-"""Episodes drawn and judged at a time. Fixed: the draws must not depend on the model's size."""
+"""Episodes that are drawn and evaluated at a time. Fixed: the draws must not depend on the model's
+size.
+"""
 Z = 1.96
 
 
 class EpisodePlan(Params):
-    """How many episodes of which kind."""
+    """The number and kind of episodes."""
 
     ways: Annotated[int, Field(ge=2), Sensible(2, 20)] = 5
     """Classes in an episode."""
     shots: Annotated[int, Field(ge=1), Sensible(1, 16)] = 1
-    """Images a class that the prototypes are made of."""
+    """Images per class that form the prototypes."""
     queries: Annotated[int, Field(ge=1), Sensible(1, 15)] = 15
-    """Images a class that are told apart."""
+    """Images per class that are classified."""
     episodes: Annotated[int, Field(ge=2), Sensible(100, 2000)] = 600
-    """Episodes in a repeat."""
+    """Episodes per repeat."""
     repeats: Annotated[int, Field(ge=1), Sensible(1, 5)] = 5
-    """How often all of it is done with other draws."""
+    """Number of repeats with different draws."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Draws the classes and images. The same seed draws the same episodes for every model."""
+    """Seed for the draws of classes and images. The same seed draws the same episodes for every
+    model.
+    """
 
 
 @dataclass(frozen=True)
 class EpisodeScore:
-    """Accuracy over episodes, a fraction of 1, with both intervals that go by ± in papers.
+    """Accuracy over episodes, a fraction of 1, with the two intervals that papers write as ±.
 
-    Both say how much other draws from the same images would differ, and neither how much other
-    images would.
+    Both describe other draws from the same images. Neither describes other images.
     """
 
     accuracy: float
     repeats: tuple[float, ...]
-    """Mean accuracy of every repeat."""
+    """The mean accuracy of every repeat."""
     ci_repeats: float | None
-    """1.96 × population standard deviation of the repeats' means, not divided by √repeats: what
-    FD-Align's tables show. None for one repeat.
+    """1.96 × population standard deviation of the repeats' means, not divided by √repeats, as in
+    FD-Align's tables. None for one repeat.
     """
     ci_episodes: float
     """1.96 × s/√n over all n episodes: the usual 95 % interval of few-shot papers."""
     classes: int
-    """How many classes have enough images to be drawn."""
+    """The number of classes with enough images."""
     notes: tuple[str, ...] = ()
 
 
 def run_episodes(
     features: Tensor, labels: Tensor, classes: Sequence[str], plan: EpisodePlan
 ) -> EpisodeScore:
-    """Draw the plan's episodes from features `(N, D)` with labels `(N,)` and judge them.
+    """Draws the plan's episodes from features `(N, D)` with labels `(N,)` and evaluates them.
 
-    Classes with fewer than shots + queries images are left out, which is noted; a `UserError` when
-    fewer than `ways` remain.
+    Classes with fewer than shots + queries images are left out, with a note. A `UserError` if fewer
+    than `ways` remain.
     """
     members, notes = _members(labels, classes, plan)
     if len(members) < plan.ways:
@@ -98,11 +101,11 @@ def run_episodes(
 def draw_episodes(
     members: Sequence[Tensor], plan: EpisodePlan, generator: torch.Generator
 ) -> Iterator[Tensor]:
-    """Indices of images `(E, shots + queries, ways)`, support first: row by row an image of each
+    """Indices of images `(E, shots + queries, ways)`, support first; each row has one image of each
     class.
 
-    Classes by a random permutation, images of each by another, without replacement; the shot-major
-    order of FD-Align's sampler. `members` are the indices of every class's images.
+    Classes are drawn by one random permutation and images by another, without replacement, in the
+    shot-major order of FD-Align's sampler. `members` are the indices of every class's images.
     """
     counts = torch.tensor([len(one) for one in members])
     table = torch.nn.utils.rnn.pad_sequence(list(members), batch_first=True)  # (C, most)
@@ -119,10 +122,11 @@ def draw_episodes(
 
 
 def episode_accuracy(features: Tensor, images: Tensor, shots: int) -> Tensor:
-    """Share of queries told apart in each episode, `(E,)` in fp64.
+    """Share of queries that are classified correctly in each episode, `(E,)` in fp64.
 
-    The prototypical head of FD-Align's code: unit features, averaged over the shots of a class,
-    made unit again; the class with the largest cosine wins. Its learnt scale changes no accuracy.
+    The prototypical head of FD-Align's code: unit features, averaged over the shots of a class and
+    made unit again; the class with the largest cosine wins. Its learnt scale does not change
+    accuracy.
     """
     picked = unit(features[images].float())  # (E, shots + queries, ways, D)
     prototypes = unit(picked[:, :shots].mean(1))  # (E, ways, D)
@@ -132,19 +136,19 @@ def episode_accuracy(features: Tensor, images: Tensor, shots: int) -> Tensor:
 
 
 def interval_of_repeats(means: Tensor) -> float | None:
-    """FD-Align's ±: see `EpisodeScore.ci_repeats`."""
+    """FD-Align's interval: see `EpisodeScore.ci_repeats`."""
     return Z * float(means.std(correction=0)) if len(means) > 1 else None
 
 
 def interval_of_episodes(scores: Tensor) -> float:
-    """The usual ±: see `EpisodeScore.ci_episodes`."""
+    """The usual interval: see `EpisodeScore.ci_episodes`."""
     return Z * float(scores.std(correction=1)) / math.sqrt(len(scores))
 
 
 def _members(
     labels: Tensor, classes: Sequence[str], plan: EpisodePlan
 ) -> tuple[list[Tensor], tuple[str, ...]]:
-    """Indices of the images of every class that has enough, and what was left out."""
+    """Indices of the images of every class with enough images, and notes on what was left out."""
     needed = plan.shots + plan.queries
     found = [(labels == label).nonzero().flatten() for label in range(len(classes))]
     short = [

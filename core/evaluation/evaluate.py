@@ -1,4 +1,4 @@
-"""One classifier on all domains of a task."""
+"""Evaluates one classifier on all domains of a task."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,18 +19,22 @@ from core.results.records import DomainScore, Evaluation
 
 Domains = Mapping[str, Sequence[Item]]
 AT_ONCE = 2 * EVALUATION_BATCH
-"""Images between two words on how far a measurement is: whole batches, so that nothing changes."""
+"""Images between two progress events of a measurement: whole batches, so that results do not
+change.
+"""
 
 
 def domains_of(task: FewShotTask) -> dict[str, Sequence[Item]]:
-    """What is measured: `val`, `test` and every `ood/<name>` that has images."""
+    """The domains to measure: `val`, `test` and every `ood/<name>` with images."""
     everything: dict[str, Sequence[Item]] = {"val": task.val, "test": task.test, **task.ood}
     return {name: items for name, items in everything.items() if items}
 
 
 @dataclass(frozen=True)
 class Measured:
-    """An evaluation with what it was computed from, image by image."""
+    """An evaluation together with the features and logits that it was computed from, image by
+    image.
+    """
 
     evaluation: Evaluation
     domains: Domains
@@ -40,12 +44,12 @@ class Measured:
     """(N, C), in the same order."""
 
     def by_domain(self, rows: Tensor) -> dict[str, Tensor]:
-        """Split something with a row an image, such as `features`."""
+        """Splits a tensor with one row per image, such as `features`, by domain."""
         sizes = [len(items) for items in self.domains.values()]
         return dict(zip(self.domains, torch.split(rows, sizes), strict=True))
 
     def answers(self) -> dict[str, ClassifierAnswers]:
-        """The likeliest class of every image and how sure it is, by domain."""
+        """The likeliest class of every image and its confidence, by domain."""
         confidence, predicted = F.softmax(self.logits.double(), dim=1).max(dim=1)
         sure = self.by_domain(confidence.float())
         return {
@@ -55,7 +59,7 @@ class Measured:
 
 
 def measure(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> Measured:
-    """Score every domain by what the classifier makes of all evaluation images."""
+    """Scores every domain with the classifier's outputs for all evaluation images."""
     domains = domains_of(task)
     features, logits = classifier.outputs_of(clip, task.root, flat(domains))
     return measure_outputs(features, logits, domains, task.classes)
@@ -64,7 +68,7 @@ def measure(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> Measur
 def measure_along(
     classifier: Predictor, clip: ClipModel, task: FewShotTask
 ) -> Generator[Event, None, Measured]:
-    """The same, saying how many images are measured."""
+    """`measure` with progress: yields the number of images done."""
     domains = domains_of(task)
     items = flat(domains)
     if isinstance(classifier, Classifier) and clip.owns(classifier):
@@ -98,7 +102,7 @@ def evaluate(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> Evalu
 def measure_outputs(
     features: Tensor, logits: Tensor, domains: Domains, classes: Sequence[str]
 ) -> Measured:
-    """Score logits (N, C) that stand, as the features do, in the order of `flat(domains)`."""
+    """Scores logits (N, C) that are in the order of `flat(domains)`, as the features are."""
     scores: dict[str, DomainScore] = {}
     start = 0
     for name, items in domains.items():
@@ -111,7 +115,7 @@ def measure_outputs(
 def evaluate_features(
     classifier: Classifier, features: Tensor, domains: Domains, classes: Sequence[str]
 ) -> Evaluation:
-    """The scores of unit features (N, D) that stand in the order of `flat(domains)`."""
+    """The scores of unit features (N, D) in the order of `flat(domains)`."""
     logits = classifier.logits_from(features)
     return measure_outputs(features, logits, domains, classes).evaluation
 
@@ -119,7 +123,7 @@ def evaluate_features(
 def predictions(
     ends: Mapping[str, Tensor], measured: Measured, classes: Sequence[str]
 ) -> Predictions:
-    """What each end said of the images of `measured`: logits `(N, C)` by the names of `ENDS`."""
+    """The logits `(N, C)` of each end for the images of `measured`, by the names of `ENDS`."""
     answers = {name: replace(measured, logits=logits).answers() for name, logits in ends.items()}
     domains = {
         name: DomainPredictions(
@@ -133,9 +137,9 @@ def predictions(
 
 
 def summarise(scores: Mapping[str, DomainScore]) -> Evaluation:
-    """`id` is the accuracy on `test` (on all in-distribution images of a data set that has no test
-    yet); `ood` the unweighted mean over the out-of-distribution domains. Validation has no part in
-    the worst group either, where there is a test.
+    """`id` is the accuracy on `test`, or on all in-distribution images of a data set that has no
+    test yet. `ood` is the unweighted mean over the out-of-distribution domains. If there is a test,
+    validation does not count for the worst group either.
     """
     ood = {name: score for name, score in scores.items() if name.startswith("ood/")}
     inside = {name: score for name, score in scores.items() if name not in ood}

@@ -1,4 +1,4 @@
-"""How near an image is to what a classifier was trained on, and when it had better not answer."""
+"""Measures how similar an image is to a classifier's training images, and when to abstain."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 ACCEPTED = 0.95
-"""Share of the in-distribution images that the threshold lets pass."""
+"""Share of the in-distribution images that the threshold accepts."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,15 @@ class Familiarity:
 
     @property
     def abstain(self) -> bool:
-        """Whether the image is less like the training set than nearly all in-distribution ones."""
+        """True if the image is less like the training set than nearly all in-distribution
+        images.
+        """
         return self.similarity < self.threshold
 
 
 def nearest(features: Tensor, train: Tensor, leave_self_out: bool = False) -> Tensor:
     """The highest cosine to a training feature for each image, `(N,)`, from unit features `(N, D)`
-    and `(M, D)`. `leave_self_out`: they are the same images, and none is its own neighbour.
+    and `(M, D)`. `leave_self_out`: both are the same images, and none counts as its own neighbour.
     """
     cosines = features.double() @ train.double().T
     if leave_self_out:
@@ -35,7 +37,7 @@ def nearest(features: Tensor, train: Tensor, leave_self_out: bool = False) -> Te
 
 
 def abstain_threshold(inside: Tensor, accepted: float = ACCEPTED) -> float:
-    """The similarity that a share `accepted` of in-distribution images `(N,)` reaches at least."""
+    """The similarity that at least a share `accepted` of in-distribution images `(N,)` reaches."""
     ordered = inside.sort(descending=True).values
     kept = max(1, -int(-accepted * len(ordered) // 1))
     return float(ordered[min(kept, len(ordered)) - 1])

@@ -1,4 +1,6 @@
-"""The ID/OOD frontier: zero-shot and tuned weights mixed at every α, with and without the gate."""
+"""The ID/OOD frontier: zero-shot and fine-tuned weights mixed at every α, with and without the
+gate.
+"""
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -30,29 +32,29 @@ from core.results.records import (
 )
 
 DEFAULT_ALPHA = 0.5
-"""WiSE-FT's recommendation where nothing can be measured (arXiv 2109.01903 §4)."""
+"""WiSE-FT's recommendation when nothing can be measured (arXiv 2109.01903 §4)."""
 
 
 @dataclass
 class Frontier:
-    """Every mixture of one run, each domain measured at most once at each α.
+    """Every mixture of one run; each domain is measured at most once at each α.
 
-    Validation comes first, since it chooses α; then what is recommended; then the rest.
+    Validation comes first, because it chooses α; then the recommended mixture; then the rest.
     """
 
     start: Measured
     """Zero-shot on every domain."""
     end: Measured
-    """The tuned classifier on every domain."""
+    """The fine-tuned classifier on every domain."""
     classifiers: tuple[Classifier, Classifier | Ensemble]
-    """Zero-shot and tuned, with the same tensors by name."""
+    """The zero-shot and the fine-tuned classifier, with the same tensor names."""
     clip: ClipModel
     task: FewShotTask
     alphas: tuple[float, ...]
     """Ascending, with 0 and 1."""
     steady: SteadyMix | None = None
     calibrate: bool = False
-    """Fit T at every α on validation, instead of reading it between those that are known."""
+    """Fit T at every α on validation, instead of interpolating between known values."""
     _scores: dict[tuple[MixingKind, float, str], DomainScore] = field(default_factory=dict)
     _rows: dict[tuple[MixingKind, float, str], MixingAnswers] = field(default_factory=dict)
 
@@ -69,18 +71,18 @@ class Frontier:
 
     @property
     def kinds(self) -> tuple[MixingKind, ...]:
-        """What is measured at every α."""
+        """The kinds of mixing to measure at every α."""
         return ("wise", "steady") if self.steady else ("wise",)
 
     def validate(self) -> Generator[Event, None, None]:
-        """Measure the validation images at every α, which choose among them."""
+        """Measure the validation images at every α; they choose among them."""
         names = [name for name in self.start.domains if name == "val"]
         for number, alpha in enumerate(self.alphas, start=1):
             self._measure_at(alpha, names)
-            yield Advanced(number, len(self.alphas) + 1)  # what is chosen is measured after that
+            yield Advanced(number, len(self.alphas) + 1)  # then the chosen mixture is measured
 
     def complete(self) -> Generator[Event, None, None]:
-        """Measure what is left, α after α."""
+        """Measure what is left, one α after another."""
         for number, alpha in enumerate(self.alphas, start=1):
             self._measure_at(alpha, [*self.start.domains])
             yield Advanced(number, len(self.alphas))
@@ -90,7 +92,7 @@ class Frontier:
     def at(self, mixing: Mixing) -> Measured:
         """One mixture on all domains."""
         names = [*self.start.domains]
-        for alpha in (0.0, 1.0):  # what it is compared with is known already
+        for alpha in (0.0, 1.0):  # the ends are already known
             self._measure_at(alpha, names)
         wise = self._logits(mixing.alpha, names)
         self._measure_at(mixing.alpha, names, wise)
@@ -102,14 +104,14 @@ class Frontier:
         return measure_outputs(self.end.features, logits, self.start.domains, self.task.classes)
 
     def points(self, kind: MixingKind) -> list[WisePoint]:
-        """The part of every evaluation that the frontier keeps."""
+        """The points of the frontier for one kind of mixing."""
         return [
             wise_point(alpha, self._evaluation(Mixing(kind=kind, alpha=alpha)))
             for alpha in self.alphas
         ]
 
     def steadiness(self) -> Steadiness | None:
-        """What the record keeps of the gate; None without one."""
+        """The gate's part of the record; None without a gate."""
         if self.steady is None:
             return None
         gate = self.steady.gate
@@ -138,7 +140,7 @@ class Frontier:
         return Grid(self.alphas, self._rows)
 
     def _measure_at(self, alpha: float, names: Sequence[str], known: Tensor | None = None) -> None:
-        """Score the domains that are not yet. `known` are the logits of all of them."""
+        """Score the domains that have no score yet. `known` are the logits of all of them."""
         wanted = [*names]
         if self.calibrate and "val" in self.start.domains and "val" not in wanted:
             wanted.insert(0, "val")  # T comes first
@@ -162,7 +164,7 @@ class Frontier:
                 self._keep("steady", alpha, name, mixed, labels)
 
     def _logits(self, alpha: float, names: Sequence[str]) -> Tensor:
-        """Of the mixed weights; at the ends they are the evaluations that the run has."""
+        """The logits of the mixed weights; at the ends they come from the run's own evaluations."""
         if alpha in (0.0, 1.0):
             end = self.end if alpha else self.start
             by_domain = end.by_domain(end.logits)
@@ -187,15 +189,15 @@ class Frontier:
 
 
 def alpha_grid(alphas: Iterable[float]) -> tuple[float, ...]:
-    """The α that are measured: those asked for and both ends, ascending."""
+    """The α to measure: the given ones and both ends, ascending."""
     return tuple(sorted({0.0, 1.0, *alphas}))
 
 
 def choose_alpha(grid: Grid, kind: MixingKind, checkpoint: str) -> Selection:
-    """The α of one kind of mixing, by the log-likelihoods of the validation images (see `best`).
+    """The α of one kind of mixing, chosen by the log-likelihoods of the validation images (see
+    `best`).
 
-    Test and out-of-distribution images are never looked at. Without validation images α is the
-    default.
+    Test and out-of-distribution images are never used. Without validation images, α is the default.
     """
     if not grid.has(kind, "val"):
         return Selection(checkpoint=checkpoint, alpha=DEFAULT_ALPHA, alpha_chosen_on="default")
@@ -204,7 +206,7 @@ def choose_alpha(grid: Grid, kind: MixingKind, checkpoint: str) -> Selection:
 
 
 def rows_of(logits: Tensor, labels: Tensor) -> MixingAnswers:
-    """Whether each image `(N,)` is right, and the log-likelihood of its class."""
+    """For each image `(N,)`, if it is right, and the log-likelihood of its class."""
     likely = -F.cross_entropy(logits.double(), labels, reduction="none")
     return MixingAnswers((logits.argmax(1) == labels).numpy(), likely.float().numpy())
 

@@ -1,4 +1,4 @@
-"""Generalised zero-shot: how well classes do that were trained on, and those that were not."""
+"""Generalised zero-shot: the accuracy on trained classes and on classes without training images."""
 
 from collections.abc import Collection, Mapping
 
@@ -9,10 +9,10 @@ Counts = list[tuple[int, int]]
 
 
 def seen_and_unseen(score: DomainScore, unseen: Collection[str]) -> Generalised | None:
-    """S, U and H = 2SU/(S+U) of one domain, every class of the task being a candidate.
+    """S, U and H = 2SU/(S+U) of one domain, with every class of the task as a candidate.
 
-    Xian et al., arXiv 1707.00600, who average over classes (`macro`); Lipsum-FT (arXiv 2404.00860,
-    B.3) says only "accuracy". None where one of the two sides has no images.
+    Xian et al., arXiv 1707.00600, average over classes (`macro`); Lipsum-FT (arXiv 2404.00860, B.3)
+    only says "accuracy". None if one of the two sides has no images.
     """
     inside = [count for name, count in score.per_class.items() if name not in unseen]
     outside = [count for name, count in score.per_class.items() if name in unseen]
@@ -24,7 +24,7 @@ def seen_and_unseen(score: DomainScore, unseen: Collection[str]) -> Generalised 
 
 
 def generalised(evaluations: Mapping[str, Evaluation], task: FewShotTask) -> dict[str, Generalised]:
-    """The `test` score of every evaluation split in two; empty when every class is trained on."""
+    """The `test` score of every evaluation split in two; empty if every class is trained on."""
     found = {}
     for label, evaluation in evaluations.items():
         score = evaluation.domains.get("test")

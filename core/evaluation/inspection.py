@@ -1,4 +1,4 @@
-"""From the logits of three classifiers to an `Inspection`. Imports no torch."""
+"""Builds an `Inspection` from the logits of three classifiers. Imports no torch."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,8 +21,8 @@ def inspect(
     items: Mapping[str, Sequence[Item]],
     columns: Mapping[str, Logits],
 ) -> Inspection:
-    """Put together from logits (N, C) by column and domain. `names` are the classes' folders and
-    how they are called.
+    """Builds it from logits (N, C) by column and domain. `names` are the class folders with their
+    display names.
     """
     labels = {name: np.array([item.label for item in rows]) for name, rows in items.items()}
     temperatures = {}

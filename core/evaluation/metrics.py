@@ -1,4 +1,4 @@
-"""Numbers from logits: accuracy with its interval, calibration, likelihood. Pure functions."""
+"""Metrics from logits: accuracy with its interval, calibration, likelihood. Pure functions."""
 
 from collections.abc import Sequence
 
@@ -24,10 +24,10 @@ def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS)
 
 
 def macro_f1(predicted: Tensor, labels: Tensor) -> float:
-    """Mean over the classes that have images of F1 = 2·TP/(2·TP + FP + FN). Both are `(N,)`.
+    """The mean F1 = 2·TP/(2·TP + FP + FN) over the classes with images. Both are `(N,)`.
 
-    A class without images of its own has no recall and enters no mean; what is taken for it still
-    counts as a miss of the true class.
+    A class without images has no recall and does not enter the mean. Images that are assigned to it
+    still count as misses of their true class.
     """
     scores = []
     for label in set(labels.tolist()):
@@ -37,9 +37,9 @@ def macro_f1(predicted: Tensor, labels: Tensor) -> float:
 
 
 def score(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> DomainScore:
-    """Everything that is reported of one domain. Logits `(N, C)` in fp32, labels `(N,)`.
+    """Every reported number of one domain. Logits `(N, C)` in fp32, labels `(N,)`.
 
-    `NotFinite` for a model that was trained into the ground.
+    Raises `NotFinite` if training broke the model.
     """
     if not logits.isfinite().all():
         raise NotFinite(
@@ -77,6 +77,6 @@ def score(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> DomainScore
 
 
 def _correct_among_present(logits: Tensor, labels: Tensor) -> int:
-    """How many images are answered rightly when no class without images may be said."""
+    """The number of right answers if only classes with images are allowed."""
     present, own = torch.unique(labels, return_inverse=True)  # ascending, so ties fall as before
     return int((logits[:, present].argmax(1) == own).sum())

@@ -1,4 +1,4 @@
-"""Points of many dimensions put into the plane: by PCA, and by t-SNE."""
+"""Projects points of many dimensions into the plane: by PCA, and by t-SNE."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ PERPLEXITY = 30.0
 
 @dataclass(frozen=True)
 class Plane:
-    """The plane through `centre` (D,) along two `axes` (2, D), which show the share `explained` of
+    """The plane through `centre` (D,) along two `axes` (2, D). They show the share `explained` of
     the variance.
     """
 
@@ -22,14 +22,14 @@ class Plane:
     explained: float
 
     def places(self, points: Points) -> Points:
-        """Points (N, D) put into the plane, (N, 2)."""
+        """Projects points (N, D) into the plane, (N, 2)."""
         found: Points = (points - self.centre) @ self.axes.T
         return found
 
 
 def fit_plane(points: Points) -> Plane:
-    """The plane of PCA. Points (N, D) that lie on a line have no second axis, and equal ones none:
-    their places are then 0 along it.
+    """The plane of PCA. Points (N, D) on a line have no second axis, and equal points have none:
+    their coordinates along a missing axis are 0.
     """
     centre, axes = points.mean(0), np.zeros((2, points.shape[1]))
     if _are_equal(points):
@@ -42,17 +42,17 @@ def fit_plane(points: Points) -> Plane:
 
 
 def principal_plane(points: Points) -> tuple[Points, float]:
-    """Places (N, 2) by PCA, and the share of the variance that they show."""
+    """Coordinates (N, 2) by PCA, and the share of the variance that they show."""
     plane = fit_plane(points)
     return plane.places(points), plane.explained
 
 
 def neighbour_plane(points: Points, seed: int) -> Points | None:
-    """Places (N, 2) by t-SNE; None for too few points, and for equal ones.
+    """Coordinates (N, 2) by t-SNE; None for too few points, and for equal ones.
 
-    It starts from PCA, which keeps large distances meaningful (Kobak and Berens 2019). On one
-    thread: the same seed gives the same places, and several wait for each other where the cores
-    are shared (35 s instead of 3 for 660 points).
+    It starts from PCA, which keeps large distances meaningful (Kobak and Berens 2019). It uses one
+    thread: the same seed gives the same coordinates, and several threads wait for each other if the
+    cores are shared (35 s instead of 3 for 660 points).
     """
     if len(points) < FEWEST_FOR_TSNE or _are_equal(points):
         return None
@@ -65,5 +65,5 @@ def neighbour_plane(points: Points, seed: int) -> Points | None:
 
 
 def _are_equal(points: Points) -> bool:
-    """Whether rounding is all that tells the points apart."""
+    """True if the points differ only by rounding."""
     return float(np.ptp(points, axis=0).max()) <= 1e-12 * float(np.abs(points).max())

@@ -1,4 +1,4 @@
-"""The prototype plot: spurious prototypes in the plane, and the training images drifting between
+"""The prototype plot: spurious prototypes in the plane, and the drift of training images between
 them.
 """
 
@@ -20,7 +20,7 @@ NOTE = (
 
 
 class PrototypeTrail:
-    """Where the training images sit between the spurious prototypes, look after look."""
+    """The positions of the training images between the spurious prototypes, over several looks."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class PrototypeTrail:
     def look(self, epoch: int, step: int, features: Tensor, labels: Tensor) -> None:
         """Add one look at unit training features (N, D) with their labels (N,).
 
-        The first is at the frozen tower, which the drift of every look is measured from.
+        The first look is at the frozen tower. The drift of every look is measured from it.
         """
         self._first = features if self._first is None else self._first
         shares = torch.softmax(features @ self._centres.T, dim=1)  # (N, K)
@@ -75,12 +75,12 @@ class PrototypeTrail:
         )
 
     def go_back(self, step: int, earlier: Sequence[dict[str, Any]] = ()) -> None:
-        """Drop the looks after `step`; with those up to it that an earlier attempt had taken."""
+        """Drop the looks after `step`, and add the looks up to it from an earlier attempt."""
         known = {look["step"]: look for look in (*earlier, *self._looks)}
         self._looks = [known[at] for at in sorted(known) if at <= step]
 
     def to_json(self) -> dict[str, Any]:
-        """What the plot is drawn from."""
+        """The data of the plot."""
         centres = [
             {"x": _round(x), "y": _round(y), "cluster": cluster}
             for cluster, (x, y) in enumerate(self._places.tolist())
@@ -97,10 +97,10 @@ class PrototypeTrail:
 
 
 def drift(first: Tensor, features: Tensor, centres: Tensor) -> dict[str, float]:
-    """How far unit features (N, D) have gone from the `first`: `moved`, the mean length of the
-    change, and `divergence`, the mean KL(P₀‖P_t) over centres (K, D) that carry τ, in nats.
+    """The drift of unit features (N, D) from the `first`: `moved`, the mean length of the change,
+    and `divergence`, the mean KL(P₀‖P_t) over centres (K, D) that include τ, in nats.
 
-    The second is what FD-Align (arXiv 2310.15105, Eq. 5) holds down.
+    FD-Align (arXiv 2310.15105, Eq. 5) limits the second.
     """
     before, now = (torch.log_softmax(each @ centres.T, dim=1) for each in (first, features))
     divergence = (before.exp() * (before - now)).sum(1).mean()

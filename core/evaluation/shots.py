@@ -1,4 +1,4 @@
-"""The shots curve: what a few images a class give without any training, on features alone."""
+"""The shots curve: the accuracy of a few images per class without training, on features alone."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ HEADS = ("zero-shot", "prototypes", "mixed")
 
 
 class ShotsPlan(Params):
-    """Which points of the curve, and how often each is drawn."""
+    """The points of the curve, and the number of draws for each."""
 
     shots: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16)
-    """Images a class."""
+    """Numbers of images per class."""
     seeds: Annotated[int, Field(ge=1)] = 5
-    """How many draws of the images: seeds 0, 1, … as `train --seed` draws them."""
+    """Number of draws of the images: seeds 0, 1, … as in `train --seed`."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class ShotsPoint:
     shots: int
     mean: float
     std: float | None
-    """Sample standard deviation over seeds; None for one."""
+    """Sample standard deviation over seeds; None for one seed."""
     accuracies: tuple[float, ...]
 
 
 def first_shots(labels: Tensor, shots: int) -> Tensor:
-    """Indices of the first `shots` images of every class, in the order they stand in."""
+    """Indices of the first `shots` images of every class, in the given order."""
     chosen = [
         (labels == label).nonzero().flatten()[:shots] for label in sorted(set(labels.tolist()))
     ]
@@ -52,11 +52,12 @@ def image_prototypes(features: Tensor, labels: Tensor, classes: int) -> Tensor:
 
 
 def mixed_head(zero_shot: Tensor, prototypes: Tensor) -> Tensor:
-    """Unit `(C, D)`: text and image prototype of a class in equal parts, unit before and after.
+    """Unit `(C, D)`: the text and the image prototype of a class in equal parts, unit before and
+    after.
 
-    The simplest few-shot classifier that starts from zero-shot: nothing is fitted and nothing is
-    chosen on validation images, so it is a floor for what methods reach and no rival to them. A
-    class without images keeps its text prototype.
+    The simplest few-shot classifier that starts from zero-shot. Nothing is fitted or chosen on
+    validation images, so it is a lower limit for methods and not a competitor. A class without
+    images keeps its text prototype.
     """
     return unit(zero_shot + prototypes)
 
@@ -64,7 +65,7 @@ def mixed_head(zero_shot: Tensor, prototypes: Tensor) -> Tensor:
 def heads_accuracy(
     zero_shot: Tensor, shots: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]
 ) -> dict[str, float]:
-    """Accuracy by head on `test`, from (unit features (N, D), labels (N,)) of both."""
+    """The accuracy on `test` of each head, from (unit features (N, D), labels (N,)) of both."""
     prototypes = image_prototypes(*shots, len(zero_shot))
     heads = (zero_shot, prototypes, mixed_head(zero_shot, prototypes))
     features, labels = test
@@ -75,7 +76,9 @@ def heads_accuracy(
 
 
 def curve(accuracies: Mapping[int, Sequence[Mapping[str, float]]]) -> list[ShotsPoint]:
-    """The points from shots to accuracy by head, one mapping a seed."""
+    """The points of the curve, from the accuracies by number of shots and head, one mapping per
+    seed.
+    """
     points = []
     for head in HEADS:
         for shots, seeds in accuracies.items():

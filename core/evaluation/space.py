@@ -1,4 +1,4 @@
-"""From the features of two towers to a `FeatureSpace`."""
+"""Builds a `FeatureSpace` from the features of two towers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,9 @@ from core.evaluation.planes import Points, neighbour_plane, principal_plane
 from core.results.space import ENDS, By, End, FeatureSpace, Grouping, ImageGroup, Places, PlaneName
 
 MOST_IMAGES = 600
-"""More points cannot be told apart, and t-SNE of twice as many takes seconds."""
+"""Most images in the plot: more points cannot be told apart, and t-SNE of twice as many takes
+seconds.
+"""
 
 
 def map_features(
@@ -21,9 +23,9 @@ def map_features(
     measured: int,
     seed: int,
 ) -> FeatureSpace:
-    """Both ends in one plane, from unit features (N, D) that stand in the order of `domains`.
+    """Both ends in one plane, from unit features (N, D) in the order of `domains`.
 
-    The plane is made for both together: what training did not move stays where it is.
+    The plane is computed for both together, so images that training did not move stay in place.
     """
     both = np.concatenate([features[end] for end in ENDS])
     principal, explained = principal_plane(both)
@@ -53,7 +55,9 @@ def map_features(
 
 
 def spread(domains: Mapping[str, Sequence[Item]], most: int) -> dict[str, Sequence[Item]]:
-    """About `most` of the images: every domain cut by the same share, evenly over its classes."""
+    """About `most` of the images: every domain is cut by the same share, evenly over its
+    classes.
+    """
     total = sum(len(items) for items in domains.values())
     if total <= most:
         return dict(domains)
@@ -66,11 +70,11 @@ def spread(domains: Mapping[str, Sequence[Item]], most: int) -> dict[str, Sequen
 
 
 def grouping(features: Points, of: Sequence[int], names: Sequence[str]) -> Grouping:
-    """How far apart groups of unit features (N, D) lie, by the cosine distance. `of` is the group
-    of each, as an index into `names`.
+    """The distances between groups of unit features (N, D), by cosine. `of` is the group of each,
+    as an index into `names`.
 
-    An image's silhouette (Rousseeuw 1987) is (b - a) / max(a, b): a is its mean distance to its
-    own group, b that to the nearest other one.
+    An image's silhouette (Rousseeuw 1987) is (b - a) / max(a, b): a is its mean distance to its own
+    group, b the mean distance to the nearest other group.
     """
     group = np.array(of)
     present = np.unique(group)
@@ -103,7 +107,7 @@ def _silhouettes(
 
 
 def _nearest(means: Points) -> list[int | None]:
-    """For each of the group means (G, D) the other that points most nearly the same way."""
+    """For each of the group means (G, D), the other group with the most similar direction."""
     if len(means) < 2:
         return [None] * len(means)
     unit = means / np.linalg.norm(means, axis=1, keepdims=True)

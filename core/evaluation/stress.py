@@ -1,4 +1,6 @@
-"""How a classifier bears the built-in stress set. Synthetic: kept apart from every real domain."""
+"""Measures a classifier on the built-in stress set. It is synthetic, so it is kept apart from all
+real domains.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,14 +24,14 @@ from core.results.records import DomainScore
 def measure_stress(
     classifier: Predictor, clip: ClipModel, task: FewShotTask
 ) -> dict[str, DomainScore]:
-    """The score by effect, on test images (validation where there is no test)."""
+    """The score for each effect, on test images (validation images if there is no test)."""
     return dict(stress_by_effect(classifier, clip, task))
 
 
 def stress_by_effect(
     classifier: Predictor, clip: ClipModel, task: FewShotTask
 ) -> Iterator[tuple[str, DomainScore]]:
-    """The same, effect after effect."""
+    """The same scores, one effect at a time."""
     items = stress_items(task.test or task.val)
     for effect in EFFECTS if items else ():
         yield effect, _stressed_score(classifier, clip, task, items, effect)
@@ -46,7 +48,7 @@ def _stressed_score(
 
 
 class _StressedPixels(PixelStore):
-    """Evaluation views of changed images; each is looked at once, so none is kept."""
+    """Evaluation views of changed images; each is used once, so none is stored."""
 
     def __init__(self, root: Path, preprocess: Preprocess, effect: str) -> None:
         super().__init__(root, preprocess)

@@ -1,4 +1,6 @@
-"""Small charts as inline SVG. Colours are CSS variables, so that they follow light and dark."""
+"""Small charts as inline SVG. Colours are CSS variables, so they follow the light and dark
+theme.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +15,7 @@ _MOST_POINTS = 300
 
 
 def loss(values: Sequence[float]) -> Markup:
-    """Loss by optimiser step; nothing when no step was taken."""
+    """Loss by optimiser step; empty if there were no steps."""
     if not values:
         return Markup()
     thin = max(1, len(values) // _MOST_POINTS)
@@ -55,8 +57,8 @@ def accuracies(columns: Mapping[str, Mapping[str, MeasuredAccuracy]]) -> Markup:
 
 
 def frontier(record: RunRecord, mixing: Mixing) -> Markup:
-    """ID against OOD accuracy for every measured α, with and without the gate; nothing without an
-    OOD domain.
+    """ID against OOD accuracy for every measured α, with and without the gate; empty without an OOD
+    domain.
     """
     curves: dict[MixingKind, list[tuple[float, float, float]]] = {
         kind: [(p.alpha, p.id, p.ood) for p in points if p.ood is not None]
@@ -92,7 +94,7 @@ def _curves(record: RunRecord) -> list[tuple[MixingKind, list[WisePoint]]]:
 
 
 class _Scale:
-    """From a value to a place on the picture."""
+    """Converts a value to a position in the picture."""
 
     def __init__(self, low: float, high: float, start: float, end: float) -> None:
         self.low, self.high, self.start, self.end = low, high, start, end

@@ -1,4 +1,4 @@
-"""Model card and report: what a run is and how well it does, for people. Imports no torch."""
+"""Model card and report: describe a run and its results for people. Imports no torch."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ NAMES = {"card": "model-card.md", "report": "report.html"}
 
 
 def write_document(kind: str, run: RunFolder, mixing: Mixing, folder: Path) -> Exported:
-    """Write the model card (Markdown) or the report (one HTML file that asks for no other)."""
+    """Write the model card (Markdown) or the report (one HTML file that loads no other file)."""
     if kind not in DOCUMENTS:
         raise unknown("format", kind, DOCUMENTS)
     facts = RunFacts(run.record(), mixing, run.by_hand())
@@ -36,7 +36,7 @@ def card(facts: RunFacts) -> str:
 
 
 def report(facts: RunFacts, losses: list[float]) -> str:
-    """The report in HTML: styles and charts are inside."""
+    """The report in HTML, with styles and charts inside."""
     drawn = [
         charts.accuracies(facts.columns),
         charts.frontier(facts.record, facts.mixing),

@@ -1,4 +1,4 @@
-"""`Exported`: what an export comes to. Imports no torch."""
+"""`Exported`: the result of an export. Imports no torch."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from core.export.verify import Difference
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and how far its outputs are from the run's own."""
+    """The written files, and the differences between their outputs and the run's own."""
 
     folder: Path
     snippet: str
@@ -21,12 +21,12 @@ class Exported:
 
     @property
     def verified(self) -> bool:
-        """Whether it was loaded again and gave the run's outputs."""
+        """True if it was loaded again and gave the run's outputs."""
         return bool(self.differences)
 
     @property
     def check(self) -> str:
-        """How that is known, in a sentence."""
+        """A sentence that says how it was verified."""
         if not self.differences:
             return "A document: it has no outputs to compare."
         start = f"Loaded again in a clean process with {self.reader}."
@@ -36,7 +36,7 @@ class Exported:
         return f"{start} Largest difference: {found}."
 
     def to_json(self) -> dict[str, Any]:
-        """For the wire and for `--json`."""
+        """As JSON, for the evaluator's answer and for `--json`."""
         return {
             "path": str(self.folder),
             "verified": self.verified,
@@ -48,7 +48,7 @@ class Exported:
 
 
 def make_room(folder: Path, ours: set[str]) -> None:
-    """An empty folder, or one with an earlier export in it; a `UserError` when it holds other
+    """An empty folder, or one with an earlier export in it. A `UserError` if it holds other
     things.
     """
     folder.mkdir(parents=True, exist_ok=True)

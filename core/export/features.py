@@ -1,4 +1,4 @@
-"""Export of what the encoder sees: unit features of every image, and a list of the images."""
+"""Exports the encoder's unit features of every image, and a list of the images."""
 
 import csv
 import itertools
@@ -20,12 +20,12 @@ MANIFEST = "manifest.csv"
 COLUMNS = ("path", "sha256", "class", "split", "domain", "excluded", "reason")
 UNUSED = "unused"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet run a cell instead of showing it."""
+"""Characters that make a spreadsheet run a cell instead of showing it."""
 
 
 def export_features(source: Source, folder: Path, task: FewShotTask, dataset: Dataset) -> Exported:
     """Write `features.safetensors` (`SPLIT/features` (N, D) and `SPLIT/labels` (N,), with paths and
-    classes as metadata) and `manifest.csv`, one row for each image, those left out included.
+    classes as metadata) and `manifest.csv`, one row per image, unused images included.
     """
     make_room(folder, {FEATURES, MANIFEST})
     splits = splits_of(task, dataset)
@@ -46,7 +46,7 @@ def export_features(source: Source, folder: Path, task: FewShotTask, dataset: Da
 
 
 def splits_of(task: FewShotTask, dataset: Dataset) -> dict[str, tuple[Item, ...]]:
-    """Every image of the data set by what the run used it for; `unused` for the rest."""
+    """Every image of the data set by its use in the run; `unused` for the rest."""
     splits = {"train": task.train, "val": task.val, "test": task.test, **task.ood}
     used = {item.path for item in itertools.chain(*splits.values())}
     every = itertools.chain(*(domain.items for domain in dataset.domains))
@@ -55,7 +55,9 @@ def splits_of(task: FewShotTask, dataset: Dataset) -> dict[str, tuple[Item, ...]
 
 
 def write_manifest(path: Path, dataset: Dataset, splits: Mapping[str, Sequence[Item]]) -> None:
-    """A row for each image: where it is, what it is, what it was used for, or why it was not."""
+    """One row per image: its path, its class, its use in the run, or the reason why it was not
+    used.
+    """
     with open(path, "w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
@@ -77,7 +79,7 @@ def _rows(dataset: Dataset, splits: Mapping[str, Sequence[Item]]) -> Iterator[tu
 
 
 def _shown(cell: str) -> str:
-    """The cell as text, also for a spreadsheet: names come from files that strangers made."""
+    """The cell as text, also in a spreadsheet: the names come from files of strangers."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 

@@ -38,13 +38,13 @@ FILES = {
 }
 TOLERANCES = {"image features": 2e-5, "text features": 2e-5, "temperature": 1e-3}
 _RESAMPLE = {"bilinear": 2, "bicubic": 3}
-"""Pillow's numbers."""
+"""Pillow's numbers for resampling filters."""
 
 
 def export_huggingface(source: Source, folder: Path) -> Exported:
-    """Write config, weights, tokenizer and processor, with the class head beside them.
+    """Write config, weights, tokenizer and processor, together with the class head.
 
-    A `UserError` says why an encoder is no `CLIPModel`.
+    A `UserError` says why an encoder does not fit `CLIPModel`.
     """
     reason = why_not(source.clip.config)
     if reason:
@@ -97,7 +97,7 @@ def _config(ours: Mapping[str, Any]) -> dict[str, Any]:
             "max_position_embeddings": text.get("context_length", 77),
             "vocab_size": CLIP_VOCABULARY,
             "bos_token_id": START,
-            "eos_token_id": END,  # its first place is where the text is read off
+            "eos_token_id": END,  # the text is read at its first position
             "pad_token_id": END,
         },
     }

@@ -30,13 +30,15 @@ OPSET = 18
 MOST_IMAGES = 1 << 31
 """In one call. Without a limit PyTorch 2.6 fixes the number of images to that of the example."""
 TOLERANCES = {"image features": 2e-5, "logits": 2e-3, "logits one by one": 2e-3}
-"""Of unit features, and of logits, which are features times a temperature of about 100."""
+"""Tolerances of unit features, and of logits, which are features times a temperature of about
+100.
+"""
 
 
 def export_onnx(source: Source, folder: Path) -> Exported:
     """Write `model.onnx`: `images (N, 3, n, n)` → `logits (N, C)` and unit `embedding (N, D)`.
 
-    What a program must know to use it lies in the file's metadata: `preprocess` (size, mean, std,
+    The file's metadata holds all that a program needs to use it: `preprocess` (size, mean, std,
     interpolation, resize_mode), `classes`, `names` and the rest of the card, each as JSON.
     """
     needs_onnx()
@@ -52,15 +54,15 @@ def export_onnx(source: Source, folder: Path) -> Exported:
 
 
 def needs_onnx() -> None:
-    """A `UserError` when one of the programs that write and verify a file is not installed."""
+    """Raises a `UserError` if a program that writes or verifies a file is not installed."""
     needs("onnx", "the ONNX format")
     needs("onnxscript", "the ONNX format")
     needs("onnxruntime", "verifying an ONNX file")
 
 
 class Graph(nn.Module):
-    """A classifier as a plain function. A head whose logits are linear becomes one layer, however
-    the head came by its weight.
+    """A classifier as a plain function. A head with linear logits becomes one layer, however it
+    computed its weight.
     """
 
     def __init__(self, classifier: "Classifier") -> None:
@@ -83,20 +85,20 @@ class Graph(nn.Module):
 
 
 def _write(source: Source, path: Path) -> None:
-    graph = Graph(dataclasses.replace(source).plain)  # a copy of its own: it is made plain
+    graph = Graph(dataclasses.replace(source).plain)  # its own copy, which is made plain
     write_graph(graph, ("logits", "embedding"), source.images, told_by(source), path)
 
 
 def told_by(source: Source) -> dict[str, Any]:
-    """What a program must know to use a file."""
+    """The facts that a program needs to use a file."""
     return {**source.card, "preprocess": dataclasses.asdict(source.clip.preprocess)}
 
 
 def write_graph(
     graph: nn.Module, outputs: Sequence[str], images: Tensor, told: Mapping[str, Any], path: Path
 ) -> None:
-    """Write a module of `images (N, 3, n, n)` with these outputs; what is told of it is metadata,
-    as JSON.
+    """Write a module of `images (N, 3, n, n)` with these outputs; `told` becomes metadata, as
+    JSON.
     """
     import onnx
 
@@ -127,7 +129,7 @@ def _own(source: Source) -> Arrays:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """The exporter warns of its own deprecated calls."""
+    """Hides the exporter's warnings about its own deprecated calls."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
@@ -142,7 +144,9 @@ print(told["names"][logits[0].argmax()])"""
 
 
 def snippet(path: Path, preprocess: "Preprocess", ask: str = LOGITS) -> str:
-    """Python that runs the file with onnxruntime, Pillow and numpy, and asks this of `images`."""
+    """Python that runs the file with onnxruntime, Pillow and numpy, and evaluates `ask` for
+    `images`.
+    """
     return f'''import json
 import numpy as np
 import onnxruntime

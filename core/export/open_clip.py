@@ -26,18 +26,18 @@ CONFIG = "open_clip_config.json"
 HEAD = "head.safetensors"
 CARD = "evenkeel.json"
 TOLERANCES = {"image features": 1e-5, "text features": 1e-5}
-"""Of unit features that count as equal (fp32, other batch size and memory layout)."""
+"""Tolerances of unit features (fp32, other batch size and memory layout)."""
 LOGITS = 2e-3
-"""Of logits, which are features times a temperature of about 100."""
+"""Tolerance of logits, which are features times a temperature of about 100."""
 
 
 def export_open_clip(source: Source, folder: Path) -> Exported:
-    """Write the encoder with the classifier's image tower in place of CLIP's. The text tower is
-    CLIP's, unless the head has tuned one.
+    """Write the encoder with the classifier's image tower instead of CLIP's. The text tower is
+    CLIP's, unless the head has fine-tuned one.
 
-    Beside the weights and open_clip's config lie the class head (`head.safetensors`: the tensors of
-    its formula) and the card. An existing export is overwritten; a folder with other things in it
-    is refused.
+    The class head (`head.safetensors`: the tensors of its formula) and the card are written next to
+    the weights and open_clip's config. An existing export is overwritten; a folder with other
+    things in it is refused.
     """
     make_room(folder, {WEIGHTS, CONFIG, HEAD, CARD})
     state = encoder_state(source)
@@ -62,24 +62,24 @@ def encoder_state(source: Source) -> dict[str, Tensor]:
 
 
 def write_head(source: Source, folder: Path) -> None:
-    """The class head and the card, beside an encoder."""
+    """Writes the class head and the card next to an encoder."""
     save_file(source.classifier.head.exported(), folder / HEAD, metadata={"format": "pt"})
     write_json(folder / CARD, source.card)
 
 
 def write_json(path: Path, payload: Mapping[str, Any]) -> None:
-    """JSON that a person may read."""
+    """Writes JSON that people can read."""
     path.write_text(json.dumps(payload, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def question(source: Source) -> Arrays:
-    """The pixels and the texts that an encoder is asked about."""
+    """The pixels and the texts that test an encoder."""
     return {"images": source.images.numpy(), "texts": np.array(TEXTS)}
 
 
 @torch.inference_mode()
 def own_features(source: Source) -> Arrays:
-    """What the run's own towers say of them."""
+    """The features of the run's own towers for them."""
     tower = source.plain.head.text_tower(source.clip)
     texts = tokens_to_features(tower, source.clip.tokenizer(list(TEXTS)))
     image = source.plain.features(source.images)
@@ -87,7 +87,7 @@ def own_features(source: Source) -> Arrays:
 
 
 def snippet(folder: Path, head: Head) -> str:
-    """Python that answers for a photo with open_clip and the head next to it."""
+    """Python that classifies a photo with open_clip and the head in the same folder."""
     return f'''import json
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Pictures that the Python shown with an export is run on: the run's, and some easy to misread."""
+"""Pictures that test the Python of an export: the run's own, and some that are easy to misread."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,9 @@ from core.export.verify import Difference, verify
 def verify_snippet(
     code: str, folder: Path, source: Source, tolerance: float
 ) -> tuple[Difference, ...]:
-    """How far the `logits` of a snippet are from the run's own, as `verify` tells it."""
+    """The differences between the `logits` of a snippet and the run's own, as `verify` returns
+    them.
+    """
     return verify_answers(
         code, folder, source.shown, lambda paths: {"logits": source.logits(paths)}, tolerance
     )
@@ -29,7 +31,7 @@ def verify_answers(
     own: Callable[[Sequence[Path]], Mapping[str, Tensor]],
     tolerance: float,
 ) -> tuple[Difference, ...]:
-    """The same of all variables that `own` gives for pictures."""
+    """The same for all variables that `own` gives for pictures."""
     with tempfile.TemporaryDirectory(prefix="evenkeel-pictures-") as place:
         pictures = (*shown, *odd_pictures(Path(place)))
         answers = {name: tensor.numpy() for name, tensor in own(pictures).items()}
@@ -53,7 +55,7 @@ def odd_pictures(folder: Path) -> tuple[Path, ...]:
 
 
 def _plain(width: int, height: int) -> Image.Image:
-    """Soft spots of colour, the same every time."""
+    """Soft spots of colour, always the same."""
     spots = np.random.default_rng(0).integers(0, 255, (6, 6, 3)).astype(np.uint8)
     return Image.fromarray(spots).resize((width, height), Image.Resampling.BICUBIC)
 

@@ -1,13 +1,13 @@
-"""Python for a stranger: how a picture becomes what the model sees, without anything of ours.
+"""Python for users of an export: turns a picture into the model's input, without our packages.
 
-What stands here is shown with an export and is what verifies it: `core.export.verify` runs it in a
-clean process, on pictures of the run and on odd ones.
+The code is shown with an export and also verifies it: `core.export.verify` runs it in a clean
+process, on pictures of the run and on unusual ones.
 """
 
 from core.models.transforms import Preprocess
 
 PHOTO = '"photo.jpg"'
-"""Stands in every snippet for a picture. All before its line loads the model."""
+"""The picture in every snippet. All lines before it load the model."""
 
 UPRIGHT = '''def upright(path):
     """The photo as the run sees it: turned upright, 8 bits a channel, transparency over white."""
@@ -38,7 +38,7 @@ image = square""",
 
 
 def resized(preprocess: Preprocess) -> str:
-    """Python that brings `image` to `size`, as open_clip does it for this model."""
+    """Python that brings `image` to `size`, as open_clip does for this model."""
     bilinear = preprocess.interpolation == "bilinear"
     return _RESIZED[preprocess.resize_mode].format(
         interpolation="BILINEAR" if bilinear else "BICUBIC", fill=preprocess.fill_color

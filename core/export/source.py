@@ -1,4 +1,4 @@
-"""`Source` and `SteadySource`: what is exported, and what an export is compared with."""
+"""`Source` and `SteadySource`: the input of an export, and its reference for comparison."""
 
 import copy
 import functools
@@ -18,26 +18,26 @@ from core.models.gates import SteadyClassifier
 from core.models.precision import Precision
 
 TEXTS = ("a photo of a cat.", "a sketch of two houses by the sea.")
-"""Prompts of different lengths: where a text ends matters."""
+"""Prompts of different lengths, because the position of a text's end matters."""
 LOOKED_AT = 8
-"""Real images that an artefact and the run must agree on."""
+"""Real images on which an export and the run must agree."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One classifier of a run, as exporters need it."""
+    """One classifier of a run in the form that exporters need."""
 
     clip: ClipModel
     classifier: Classifier
     card: Mapping[str, Any]
-    """What a stranger should know: classes, prompts, α, the head's formula, where it came from."""
+    """Facts for a stranger: classes, prompts, α, the head's formula, the origin."""
     pictures: tuple[Path, ...] = ()
-    """Images of the run to compare on; the demo's when there are none."""
+    """Images of the run to compare on; the demo's if there are none."""
 
     @functools.cached_property
     def plain(self) -> Classifier:
-        """A copy of the classifier on the CPU in fp32, whatever the run computes in: what a
-        stranger's program is compared with, and exported from.
+        """A copy of the classifier on the CPU in fp32, whatever arithmetic the run uses. It is
+        exported, and other programs' outputs are compared with it.
         """
         ours = self.classifier
         exact = Precision(torch.device("cpu"), torch.float32)
@@ -50,32 +50,32 @@ class Source:
         return self.prepared(self.shown)
 
     def prepared(self, pictures: Sequence[Path]) -> Tensor:
-        """The same of any picture files."""
+        """The same for any picture files."""
         views = [self.clip.preprocess.evaluation_view(read_image(path)) for path in pictures]
         pixels = torch.stack(views).float().div(255)
         return (pixels - self.plain.mean) / self.plain.std
 
     @torch.inference_mode()
     def logits(self, pictures: Sequence[Path]) -> Tensor:
-        """`(N, C)`: what the run says of picture files."""
+        """The run's logits `(N, C)` for picture files."""
         return self.plain.logits_from(self.plain.features(self.prepared(pictures)))
 
     @property
     def shown(self) -> tuple[Path, ...]:
-        """The files of these images."""
+        """The files of the compared images."""
         return self.pictures or tuple(sorted(demo_folder().glob("test/*/*")))[::7][:LOOKED_AT]
 
 
 @dataclass(frozen=True)
 class SteadySource:
-    """Both classifiers of a steady run with the gate between them, as exporters need them."""
+    """Both classifiers of a steady run with the gate, in the form that exporters need."""
 
     clip: ClipModel
     steady: SteadyClassifier
     alpha: float
-    """Of the tuned classifier."""
+    """The α of the fine-tuned classifier."""
     card: Mapping[str, Any]
-    """As a `Source` has it."""
+    """See `Source.card`."""
     pictures: tuple[Path, ...] = ()
 
     @functools.cached_property
@@ -85,7 +85,7 @@ class SteadySource:
 
     @functools.cached_property
     def tuned(self) -> Source:
-        """The classifier of familiar ones."""
+        """The classifier of familiar images."""
         return self._end(self.steady.tuned, self.alpha)
 
     @functools.cached_property
@@ -97,8 +97,8 @@ class SteadySource:
 
     @torch.inference_mode()
     def own(self, pictures: Sequence[Path] | None = None) -> dict[str, Tensor]:
-        """What the run says of picture files, by default of the images: `probabilities (N, C)`,
-        `familiarity` and `tuned_share` `(N,)`.
+        """The run's own outputs for picture files, by default for its images: `probabilities (N,
+        C)`, `familiarity` and `tuned_share` `(N,)`.
         """
         images = self.zero_shot.prepared(self.zero_shot.shown if pictures is None else pictures)
         answers, familiarity, share = self.plain.judged(images)

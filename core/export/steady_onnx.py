@@ -26,7 +26,7 @@ def export_steady_onnx(source: SteadySource, folder: Path) -> Exported:
     """Write `model.onnx`: `images (N, 3, n, n)` → `probabilities (N, C)`, `familiarity` and
     `tuned_share` `(N,)`, with both towers and the gate inside.
 
-    Its metadata is that of the ONNX file of an encoder, and `gate`: what the two numbers mean.
+    Its metadata is that of an encoder's ONNX file, plus `gate`: the meaning of the two numbers.
     """
     needs_onnx()
     make_room(folder, {MODEL})
@@ -68,8 +68,8 @@ class SteadyGraph(nn.Module):
 
 
 def familiarity_of(gate: Gate, statistics: Tensor) -> Tensor:
-    """g `(N,)` from early statistics `(N, S)`. ONNX knows no distances between rows: they come from
-    products, in float64, since a small one is the difference of large numbers.
+    """g `(N,)` from early statistics `(N, S)`. ONNX has no distances between rows. They are
+    computed from products in float64, because a small distance is the difference of large numbers.
     """
     rows, bank = ((statistics - gate.mean) / gate.std).double(), gate.bank.double()
     squares = rows.square().sum(1, keepdim=True) - 2 * rows @ bank.T + bank.square().sum(1)
@@ -88,13 +88,13 @@ def mixed_probabilities(
 
 
 def _write(source: SteadySource, path: Path) -> None:
-    graph = SteadyGraph(dataclasses.replace(source).plain)  # a copy of its own: it is made plain
+    graph = SteadyGraph(dataclasses.replace(source).plain)  # its own copy, which is made plain
     told = {**told_by(source.tuned), **source.card, "gate": about_gate(source.plain)}
     write_graph(graph, OUTPUTS, source.zero_shot.images, told, path)
 
 
 def about_gate(steady: SteadyClassifier) -> dict[str, Any]:
-    """What the outputs mean, for a stranger, and the numbers behind them."""
+    """The meaning of the outputs, for a stranger, and the numbers behind them."""
     gate = steady.gate
     return {
         "familiarity": "g, from 0 to 1: how like the training images an image is, by the early "

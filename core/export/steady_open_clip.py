@@ -1,4 +1,4 @@
-"""Export of a steady run for open_clip: both checkpoints, the gate, and a reader of a page."""
+"""Export of a steady run for open_clip: both checkpoints, the gate, and a short reader."""
 
 import dataclasses
 import json
@@ -21,10 +21,11 @@ TOLERANCES = {"probabilities": 1e-3, "probabilities one by one": 1e-3, "familiar
 
 
 def export_steady_open_clip(source: SteadySource, folder: Path) -> Exported:
-    """Write `zero-shot/` and `tuned/`, each a checkpoint of its own with its head, the gate as
-    `gate.safetensors`, and `steady.py`, which answers with all three and is what verifies them.
+    """Write `zero-shot/` and `tuned/`, each a checkpoint with its head, the gate as
+    `gate.safetensors`, and `steady.py`. That file answers with all three, and it also verifies
+    them.
     """
-    shutil.rmtree(folder / "__pycache__", ignore_errors=True)  # of the reader, once it was used
+    shutil.rmtree(folder / "__pycache__", ignore_errors=True)  # left by the reader
     make_room(folder, {ZERO_SHOT, TUNED, GATE, READER})
     found: list[Difference] = []
     for name, end in ((ZERO_SHOT, source.zero_shot), (TUNED, source.tuned)):
@@ -37,7 +38,7 @@ def export_steady_open_clip(source: SteadySource, folder: Path) -> Exported:
 
 
 def _write_gate(source: SteadySource, path: Path) -> None:
-    """The gate's tensors; all else that the reader must know as metadata, each as JSON."""
+    """The gate's tensors, and everything else that the reader needs as metadata, each as JSON."""
     gate, steady = source.steady.gate, source.steady
     told = {
         "layers": list(gate.layers),
@@ -54,7 +55,7 @@ def _write_gate(source: SteadySource, path: Path) -> None:
 
 
 def _verified(source: SteadySource, folder: Path) -> tuple[Difference, ...]:
-    """The reader is asked about files, as a stranger asks it: the run's pictures and odd ones."""
+    """Runs the reader on files, as a stranger would: the run's pictures and unusual ones."""
     with tempfile.TemporaryDirectory(prefix="evenkeel-pictures-") as place:
         pictures = (*source.zero_shot.shown, *odd_pictures(Path(place)))
         own = {name: tensor.numpy() for name, tensor in source.own(pictures).items()}
@@ -65,7 +66,7 @@ def _verified(source: SteadySource, folder: Path) -> tuple[Difference, ...]:
 
 
 def snippet(folder: Path) -> str:
-    """Python that asks the reader."""
+    """Python that uses the reader."""
     return (
         "import sys\n\n"
         f'sys.path.insert(0, "{folder}")\n'

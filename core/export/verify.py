@@ -1,8 +1,7 @@
-"""Verification: an artefact is loaded in a clean process and must give the run's own outputs.
+"""Verification: an export is loaded in a clean process and must give the run's own outputs.
 
 The process is a fresh interpreter that runs one script of `core.export.readers`. The scripts import
-nothing of ours, only the program that the artefact is for, so that what they can load a stranger
-can.
+only the program that the export is for, and nothing of ours. So a stranger can load what they load.
 """
 
 import importlib.util
@@ -32,7 +31,7 @@ _TIMEOUT_SECONDS = 300
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one output of an artefact is from the run's own."""
+    """The difference between one output of an export and the run's own."""
 
     output: str
     largest: float
@@ -40,7 +39,7 @@ class Difference:
 
     @property
     def fits(self) -> bool:
-        """Whether it counts as equal. NaN does not."""
+        """True if it counts as equal. NaN does not."""
         return self.largest <= self.tolerance
 
     def __str__(self) -> str:
@@ -50,9 +49,9 @@ class Difference:
 def verify(
     reader: str, folder: Path, asked: Arrays, own: Arrays, tolerances: Mapping[str, float]
 ) -> tuple[Difference, ...]:
-    """How far the outputs of the artefact in `folder` are from `own`, by name.
+    """The differences between the outputs of the export in `folder` and `own`, by name.
 
-    A `UserError` with the numbers when any is further off than its tolerance.
+    A `UserError` with the numbers if any difference exceeds its tolerance.
     """
     theirs = _read(reader, folder, asked)
     found = tuple(
@@ -75,7 +74,7 @@ def _largest(theirs: NDArray[Any] | None, ours: NDArray[Any]) -> float:
 
 
 def _read(reader: str, folder: Path, asked: Arrays) -> dict[str, NDArray[Any]]:
-    """What the reader's script makes of the artefact."""
+    """The outputs of the reader's script for the export."""
     script = _READERS / f"with_{reader}.py"
     with tempfile.TemporaryDirectory(prefix="evenkeel-verify-") as place:
         question, answer = Path(place, "asked.npz"), Path(place, "answer.npz")
@@ -105,6 +104,6 @@ def _read(reader: str, folder: Path, asked: Arrays) -> dict[str, NDArray[Any]]:
 
 
 def needs(package: str, what: str) -> None:
-    """A `UserError` when a program that an export needs is not installed."""
+    """Raises a `UserError` if a program that an export needs is not installed."""
     if importlib.util.find_spec(package) is None:
         raise UserError(f"export: {what} needs {package}. Install it: pip install {package}.")

@@ -1,4 +1,4 @@
-"""Finished runs combined into another: a soup, an ensemble, WiSE-FT, VRF. Yields what happens."""
+"""Combines finished runs into a new one: a soup, an ensemble, WiSE-FT, VRF. Yields events."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
@@ -42,7 +42,9 @@ def ask(
     alphas: Sequence[float] = DEFAULT_ALPHAS,
     device: str = "auto",
 ) -> CombinedConfig:
-    """The config of a combination with every knob spelled out; a `UserError` for what is wrong."""
+    """The config of a combination with every setting filled in; a `UserError` for anything
+    wrong.
+    """
     interpolator = find(method)
     interpolator.check_count(len(runs))
     places = [RunFolder(Path(run).expanduser().resolve()) for run in runs]
@@ -66,10 +68,10 @@ def ask(
 def combine(
     config: CombinedConfig, folder: Path, cache: Path | None = None
 ) -> Generator[Event, None, RunRecord]:
-    """Do what `config` asks (see `ask`) and write a run folder like any other.
+    """Combine the runs as `config` says (see `ask`), and write a run folder like any other.
 
-    In its evaluations `fine-tuned` is the combination. α is 1, the combination as it is: where it
-    was fitted to validation images they cannot choose again. Closing the generator cancels.
+    In its evaluations `fine-tuned` is the combination. α is 1, the combination itself: if it was
+    fitted to validation images, these cannot choose again. Closing the generator cancels.
     """
     clock = Clock()
     place = RunFolder(folder)
@@ -136,7 +138,7 @@ def combine(
 
 
 def _as_it_is(chosen_on: ChosenOn) -> Selection:
-    """α 1: what was fitted to validation images cannot be chosen on them again."""
+    """α = 1: a combination that was fitted to validation images cannot be chosen on them again."""
     return Selection(
         checkpoint=f"combined on {chosen_on}",
         alpha=1.0,
@@ -155,7 +157,7 @@ def _measured(members: Sequence[Member], clip: ClipModel, task: FewShotTask) -> 
 def _timed(
     combining: Generator[Event, None, Combination], clock: Clock
 ) -> Generator[Event, None, tuple[Combination, int]]:
-    """Its events; returns what it returns, and how many steps it took."""
+    """Passes on its events; returns its result and the number of steps."""
     steps = 0
     while True:
         try:
@@ -179,7 +181,9 @@ def _interpolator(config: CombinedConfig) -> Interpolator:
 
 
 def _fitting(places: Sequence[RunFolder]) -> list[RunRecord]:
-    """The records of runs that can be combined; a `UserError` says which does not fit and why."""
+    """The records of runs that can be combined; a `UserError` says which run does not fit and
+    why.
+    """
     records = [place.record() for place in places]
     for number, (place, record) in enumerate(zip(places, records, strict=True)):
         if place.path in [other.path for other in places[:number]]:
@@ -224,7 +228,7 @@ def _member(place: RunFolder, clip: ClipModel) -> Member:
 
 
 def _warnings(interpolator: Interpolator, records: Sequence[RunRecord]) -> list[str]:
-    """What the numbers on validation images will not be, when a member was made with them."""
+    """Warnings about validation numbers, if a member was made with these images."""
     if interpolator.chosen_on != "val":
         return []
     return [
@@ -236,7 +240,9 @@ def _warnings(interpolator: Interpolator, records: Sequence[RunRecord]) -> list[
 
 
 def _chosen_on(last: ChosenOn, records: Sequence[RunRecord]) -> ChosenOn:
-    """What the combination or a member was chosen on; having looked at test images is for ever."""
+    """The images that the combination or a member was chosen on. Test images that were used once
+    stay used.
+    """
     made_on = [last, *(r.combined.chosen_on for r in records if r.combined)]
     if "oracle" in made_on:
         return "oracle"

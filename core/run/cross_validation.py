@@ -1,7 +1,7 @@
-"""A cross-validated reading: every in-distribution image is measured by a head that never saw it.
+"""Cross-validated accuracy: every in-distribution image is measured by a head that never saw it.
 
-A handful of test images tells an accuracy to ±30 points. Methods on frozen features train in
-seconds, so each of k folds can be left out once; together the folds measure all images there are.
+A handful of test images gives an accuracy to ±30 points. Methods on frozen features train in
+seconds, so each of k folds can be left out once; together the folds measure all images.
 """
 
 import time
@@ -31,11 +31,11 @@ from core.training.settings import TowerParams
 
 FOLDS = 5
 USUAL = "lp"
-"""The method that is read where the chosen one moves the tower, and would take minutes a fold."""
+"""The method that stands in for one that trains the tower, which would take minutes per fold."""
 
 
 def is_quick(method: str) -> bool:
-    """Whether a method leaves the tower as it is and trains on its features."""
+    """True if a method trains on the features and does not change the tower."""
     found = METHODS.get(method)
     return (
         found is not None
@@ -58,10 +58,10 @@ def cross_validate(
     "folds", "n", "correct", "accuracy", "low", "high", "zero_shot", "change", "per_class", "notes",
     "seconds"}`.
 
-    Every fold is measured once, by a head that the other folds taught and that the next one
-    chose. The interval is Wilson's over all images; heads of different folds share training images,
-    so it is a little too narrow. Groups of the data set stay in one fold. Raises `UserError` for a
-    method that moves the tower, or where a class has fewer than three images.
+    Every fold is measured once. The head is chosen on the next fold and trained on the others. The
+    interval is Wilson's over all images. Heads of different folds share training images, so it is a
+    little too narrow. Groups of the data set stay in one fold. Raises `UserError` for a method that
+    trains the tower, or if a class has fewer than three images.
     """
     started = time.perf_counter()
     if not is_quick(method):
@@ -105,10 +105,11 @@ def cross_validate(
 
 
 def split_folds(dataset: Dataset, folds: int, notes: list[str]) -> list[list[Item]]:
-    """All in-distribution images in parts, each class spread evenly over them; a group whole.
+    """All in-distribution images in parts, with each class spread evenly and each group in one
+    part.
 
-    As many folds as the smallest class has images at most, and at least three: one is measured, one
-    chooses, the rest teach.
+    There are at most as many folds as the smallest class has images, and at least three: one to
+    measure, one to choose, the rest to train.
     """
     if folds < 3:
         raise UserError(f"folds: at least 3 are needed (measure, choose, teach), got {folds}.")
@@ -138,10 +139,10 @@ def split_folds(dataset: Dataset, folds: int, notes: list[str]) -> list[list[Ite
 def _task(
     dataset: Dataset, parts: Sequence[Sequence[Item]], number: int, prompts: tuple[str, ...]
 ) -> FewShotTask:
-    """Fold `number` measures, the next one chooses, the others teach."""
+    """Fold `number` measures, the next one chooses, the others train."""
     chooses = (number + 1) % len(parts)
     train = [i for n, part in enumerate(parts) if n not in (number, chooses) for i in part]
-    train.sort(key=lambda item: item.label)  # as a draw has them: class by class
+    train.sort(key=lambda item: item.label)  # class by class, as a draw has them
     return FewShotTask(
         root=dataset.root,
         classes=dataset.classes,

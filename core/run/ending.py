@@ -1,4 +1,4 @@
-"""The end of every run: its classifier is measured, mixed with zero-shot, saved and recorded."""
+"""The end of every run: measures its classifier, mixes it with zero-shot, saves and records it."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ from core.run.environment import Clock, environment
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a run has before it has a classifier."""
+    """The parts of a run that exist before its classifier."""
 
     place: RunFolder
     clip: ClipModel
@@ -54,19 +54,19 @@ class Beginning:
 
 @dataclass(frozen=True)
 class Made:
-    """The classifier of a run, and what the record says of how it was made."""
+    """The classifier of a run, and the facts about its making for the record."""
 
     classifier: Classifier | Ensemble
     config: Mapping[str, Any]
     data: Mapping[str, Any]
     select: Callable[[Grid, MixingKind], Selection]
-    """The choice of α, from what every mixture said of the validation images."""
+    """Chooses α from the results of every mixture on the validation images."""
     steps: int
-    """Of the optimiser."""
+    """Steps of the optimiser."""
     step_seconds: float = 0.0
     """Their median duration."""
     images: int = 0
-    """Training images that were looked at, over all epochs."""
+    """Training images that were used, counted over all epochs."""
     combined: CombinationRecord | None = None
     stopped_early: StoppedEarly | None = None
 
@@ -161,7 +161,9 @@ def _save(
     frontier: Frontier,
     ends: Mapping[str, Measured],
 ) -> Iterator[Event]:
-    """Write everything but the record, which comes last: its presence means that all is there."""
+    """Write everything except the record, which comes last: its presence means that all is
+    there.
+    """
     place = begun.place
     save_classifier(place.weights_path, begun.clip, classifier, begun.prototypes)
     yield Saved("weights", place.weights_path.name)
@@ -178,7 +180,7 @@ def _save(
 def _gate(
     begun: Beginning, classifier: Classifier | Ensemble, end: Measured
 ) -> tuple[SteadyMix | None, str]:
-    """The gate of a run, or why it has none."""
+    """The gate of a run, or the reason why it has none."""
     clip, task = begun.clip, begun.task
     if problem := why_no_gate(classifier, clip, task):
         return None, problem
@@ -197,7 +199,7 @@ def _frontier(
     steady: SteadyMix | None,
 ) -> Frontier:
     clip = begun.clip
-    if isinstance(classifier, Ensemble):  # has no weights of its own to mix: only its two ends
+    if isinstance(classifier, Ensemble):  # its weights cannot be mixed: it has only two ends
         zero_shot, alphas = clip.origin(next(iter(classifier)), begun.prototypes), ()
     else:
         zero_shot = clip.origin(classifier, begun.prototypes)
@@ -214,7 +216,7 @@ def _frontier(
 
 
 def _changes(grid: Grid, mixing: Mixing) -> dict[str, AccuracyChange]:
-    """A mixture against zero-shot, which is α = 0."""
+    """A mixture compared with zero-shot, which is α = 0."""
     names = [n for kind, alpha, n in grid.rows if (kind, alpha) == (mixing.kind, mixing.alpha)]
     before = {name: grid.of("wise", 0.0, name).hits for name in names}
     after = {name: grid.of(mixing.kind, mixing.alpha, name).hits for name in names}
@@ -224,7 +226,9 @@ def _changes(grid: Grid, mixing: Mixing) -> dict[str, AccuracyChange]:
 def _stress(
     begun: Beginning, made: Made
 ) -> Generator[Event, None, dict[str, dict[str, DomainScore]]]:
-    """The synthetic stress set before and after, where it was asked for or nothing else is OOD."""
+    """The synthetic stress set before and after training, on request or if there is no other OOD
+    domain.
+    """
     clip, task = begun.clip, begun.task
     asked = made.config.get("stress")
     if asked is False or (asked is None and task.ood):
@@ -243,7 +247,7 @@ def _stress(
 def _drift(
     begun: Beginning, classifier: Classifier | Ensemble, end: Measured
 ) -> Generator[Event, None, tuple[dict[str, Drift], str]]:
-    """By domain, and what could not be measured."""
+    """The drift by domain, and a sentence about what could not be measured."""
     clip, start = begun.clip, begun.start
     if isinstance(classifier, Ensemble):  # has no features to drift
         return {}, ""

@@ -1,4 +1,4 @@
-"""What a run ran on, and how long its parts took: for the record."""
+"""Describes the machine of a run and times its parts, for the record."""
 
 import contextlib
 import json
@@ -17,14 +17,14 @@ from core.models.clip import ClipModel
 
 
 class Clock:
-    """Seconds by what they were spent on. Blocks of one name add up."""
+    """Seconds by activity. Blocks of one name add up."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._started = time.perf_counter()
 
     def add(self, earlier: Mapping[str, float]) -> None:
-        """Count in what an earlier attempt at the same work had spent."""
+        """Add the time of an earlier attempt at the same work."""
         for name, spent in earlier.items():
             self.seconds[name] = self.seconds.get(name, 0.0) + spent
         self._started -= sum(earlier.values())
@@ -40,8 +40,8 @@ class Clock:
             self.seconds[name] = self.seconds.get(name, 0.0) + spent
 
     def timing(self, images: int, steps: int, step_seconds: float = 0.0) -> dict[str, float]:
-        """For the record; `images` is how many training views went through the tower, in how many
-        optimiser steps of what median duration.
+        """The timing for the record; `images` is the number of training views that went through the
+        tower, in `steps` optimiser steps of this median duration.
         """
         train = self.seconds.get("train_seconds", 0.0)
         timing = {
@@ -74,7 +74,7 @@ def environment(clip: ClipModel) -> dict[str, Any]:
 
 
 def device_name(device: torch.device) -> str:
-    """What people call the device."""
+    """The device's name for people."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""A finished run, opened again: measured, asked and exported at any mixing weight α."""
+"""A finished run, opened again: measures, answers and exports at any mixing weight α."""
 
 import functools
 import itertools
@@ -74,16 +74,16 @@ ENCODERS = {
     "onnx": export_onnx,
     "huggingface": export_huggingface,
 }
-"""What the encoder at some α can be written as, and by whom."""
+"""The export formats of an encoder at some α, with their exporters."""
 BEHIND_A_GATE = {
     "steady-onnx": export_steady_onnx,
     "steady-open_clip": export_steady_open_clip,
 }
-"""The same for both ends of a steady run with the gate between them."""
+"""The same for both ends of a steady run with the gate."""
 
 
 class FinishedRun:
-    """Zero-shot and tuned classifier of one run, and everything between them."""
+    """The zero-shot and the fine-tuned classifier of one run, and all mixtures of them."""
 
     def __init__(self, folder: Path, cache: Path | None = None, device: str = "auto") -> None:
         """Load the run in `folder`. A `UserError` says what is missing or does not fit."""
@@ -99,14 +99,14 @@ class FinishedRun:
 
     @functools.cached_property
     def task(self) -> FewShotTask:
-        """The run's task, with its images where they lie now. A `UserError` when the data is gone,
-        its classes are others or no test image is left.
+        """The run's task, with its images at their present place. A `UserError` if the data is
+        gone, its classes have changed or no test image is left.
         """
         return kept_task(self._kept, Path(self.config.data), self._cache)
 
     def task_in(self, data: Path | str) -> FewShotTask:
-        """What can honestly be measured in a folder or zip: the run's own task where its images
-        are, else all that the run has not seen.
+        """The images that can honestly be measured in a folder or zip: the run's own task if its
+        images are there, else all images that the run has not seen.
         """
         path = Path(data).expanduser()
         if path.resolve() == Path(self.config.data).resolve():
@@ -117,8 +117,8 @@ class FinishedRun:
 
     @property
     def steady(self) -> SteadyMix:
-        """The gate of the run, with its bank of training images; a `UserError` says why there is
-        none. It needs none of the run's images.
+        """The gate of the run, with its bank of training images. A `UserError` says why there is
+        none. It does not need the run's images.
         """
         if self._steady is None:
             if self.record.steady is None:
@@ -136,7 +136,7 @@ class FinishedRun:
         return self._mixer.at(alpha)
 
     def mixed(self, mixing: Mixing) -> Classifier | Ensemble | SteadyClassifier:
-        """What answers for the run under a mixing; valid until the next call."""
+        """The classifier that answers under a mixing; valid until the next call."""
         classifier = self.at(mixing.alpha)
         if mixing.kind == "wise":
             return classifier
@@ -169,12 +169,14 @@ class FinishedRun:
         return KeptTask.read(self.folder.task_path)
 
     def measure(self, mixing: Mixing, task: FewShotTask | None = None) -> Evaluation:
-        """A mixing on all domains of the run's own task, or of another with the same classes."""
+        """Measure a mixing on all domains of the run's own task, or of another one with the same
+        classes.
+        """
         return evaluate(self.mixed(mixing), self.clip, task or self.task)
 
     def measure_by_hand(self, mixing: Mixing) -> HandSetMixing:
-        """The same on the run's own task, tested against zero-shot and kept in its folder: what a
-        person set by hand can then be read where the run's own choice can.
+        """Measure a mixing on the run's own task, test it against zero-shot and store it in the
+        run's folder. So a manual setting can be read in the same place as the run's own choice.
         """
         measured = self._measured(mixing)
         found = HandSetMixing(
@@ -186,8 +188,8 @@ class FinishedRun:
         return found
 
     def _measured(self, mixing: Mixing) -> Measured:
-        """A mixing on the run's own task. What is the same at every α is worked out once: somebody
-        who moves the slider waits for one tower only.
+        """A mixing on the run's own task. Everything that is the same at every α is computed once,
+        so moving the slider takes the time of one tower only.
         """
         if mixing.kind == "wise":
             return measure(self.at(mixing.alpha), self.clip, self.task)
@@ -204,13 +206,13 @@ class FinishedRun:
 
     @functools.cached_property
     def _shares(self) -> Tensor:
-        """v `(N,)`: the share of the tuned classifier in the answer to each measured image."""
+        """v `(N,)`: the share of the fine-tuned classifier in the answer to each measured image."""
         gate, items = self.steady.gate, flat(self._start.domains)
         statistics = self.clip.early_statistics(self.task.root, items)
         return self.steady.share(gate(statistics.to(gate.bank.device)).cpu())
 
     def frontier(self, alphas: Sequence[float], kind: MixingKind = "wise") -> list[WisePoint]:
-        """The ID/OOD frontier at other mixing weights than the run measured."""
+        """The ID/OOD frontier at mixing weights that the run did not measure."""
         frontier = Frontier(
             start=measure(self.zero_shot, self.clip, self.task),
             end=measure(self.tuned, self.clip, self.task),
@@ -225,8 +227,8 @@ class FinishedRun:
         return frontier.points(kind)
 
     def inspect(self, mixing: Mixing) -> Inspection:
-        """What zero-shot, a mixing and the tuned weights say of every image that the run
-        measured.
+        """The answers of zero-shot, a mixing and the fine-tuned weights for every image that the
+        run measured.
         """
         columns = {}
         zero_shot, tuned = (Mixing.wise(end) for end in (0.0, 1.0))
@@ -238,8 +240,8 @@ class FinishedRun:
         return inspect(mixing, names, measured.domains, columns)
 
     def feature_space(self, alpha: float) -> FeatureSpace:
-        """Where the images that the run measured lie for zero-shot CLIP and for α; of very many an
-        even part.
+        """The positions of the run's measured images for zero-shot CLIP and for α; an even part of
+        very many.
         """
         measured = domains_of(self.task)
         shown = spread(measured, MOST_IMAGES)
@@ -256,8 +258,8 @@ class FinishedRun:
         )
 
     def correct_templates(self, excluded: Sequence[str] | None = None) -> Correction:
-        """The run's spurious prototypes, and what they are without the `excluded` templates (None:
-        as the run has them). A method that has none is shown those of FD-Align's defaults.
+        """The run's spurious prototypes, and those without the `excluded` templates (None: as in
+        the run). For a method without prototypes, those of FD-Align's defaults.
         """
         has_own = self.config.method == FDAlign.name
         params = FDAlign.Params.parse(self.config.params if has_own else {}, FDAlign.name)
@@ -266,7 +268,7 @@ class FinishedRun:
 
     @torch.inference_mode()
     def predict(self, images: Sequence[Path], mixing: Mixing, top: int = 5) -> list[dict[str, Any]]:
-        """For every image the likeliest classes: `{"image", "alpha", "mixing", "familiarity",
+        """The likeliest classes of every image: `{"image", "alpha", "mixing", "familiarity",
         "tuned_share", "top": [{"class", "name", "probability"}]}`.
 
         `familiarity` (g) and `tuned_share` (v) are None unless the mixing is steady.
@@ -292,8 +294,8 @@ class FinishedRun:
         ]
 
     def look(self, image: Path, alpha: float) -> dict[str, Any]:
-        """How familiar an image is, and where α looked: `{"familiarity", "map"}`, each None where
-        there is none to tell: of an ensemble, or when the run's data has moved.
+        """The familiarity of an image and the map of where α looked: `{"familiarity", "map"}`. Each
+        is None if there is none: for an ensemble, or if the run's data has moved.
         """
         classifier = self.at(alpha)
         if isinstance(classifier, Ensemble):
@@ -317,7 +319,9 @@ class FinishedRun:
         return {**asdict(familiarity), "abstain": familiarity.abstain, "accepted": ACCEPTED}
 
     def _known(self, classifier: Classifier, alpha: float) -> tuple[Tensor, float]:
-        """Training features at α, and the threshold from validation images (else from training)."""
+        """Training features at α, and the threshold from validation images (else from training
+        images).
+        """
         if self._known_at is None or self._known_at[0] != alpha:
             task = self.task
             train = self.clip.features_of(classifier, task.root, task.train)
@@ -331,8 +335,8 @@ class FinishedRun:
     def export(self, kind: str, mixing: Mixing, folder: Path) -> Exported:
         """Write the run in another program's format, and load it again to verify.
 
-        An encoder is that at α, whatever the kind of mixing: it is one set of weights. What holds a
-        gate is steady; a `UserError` says why a run has none.
+        An encoder is that at α, for any kind of mixing, because it is one set of weights. Formats
+        with a gate are steady; a `UserError` says why a run has none.
         """
         if kind not in (*ENCODERS, *BEHIND_A_GATE, "features"):
             raise unknown("format", kind, FORMATS)
@@ -347,14 +351,14 @@ class FinishedRun:
         return ENCODERS[kind](source, folder)
 
     def _steady_source(self, alpha: float) -> SteadySource:
-        mix = self.steady  # says first why there is none
+        mix = self.steady  # raises first if there is none
         steady = mix.classifier(self.zero_shot, self.encoder_at(alpha), alpha)
         card = {**self._card(alpha), "mixing": "steady"}
         return SteadySource(self.clip, steady, alpha, card, self._pictures())
 
     def _pictures(self) -> tuple[Path, ...]:
-        """Some test images of every domain; none when the data is gone, which needs no export to
-        fail.
+        """Some test images of every domain; empty if the data is gone, so that an export still
+        works.
         """
         try:
             task = self.task
@@ -388,9 +392,9 @@ class FinishedRun:
 
 
 def load_clip(record: RunRecord, cache: Path | None, device: str) -> ClipModel:
-    """The model that a run started from; a `UserError` when its weights are others now."""
+    """The model that a run started from; a `UserError` if its weights have changed."""
     config = read_config(record.config)
-    # Runs of older versions do not say their activation: it was that of the name or the config.
+    # Records of older versions do not name the activation: it was that of the name or the config.
     activation = record.environment.get("activation", config.activation)
     clip = zoo.load(config.model, device, config.precision, ArrayCache(cache), activation)
     trained = record.environment["model_fingerprint"]
@@ -409,7 +413,7 @@ def load_clip(record: RunRecord, cache: Path | None, device: str) -> ClipModel:
 
 
 def _hits(measured: Measured) -> dict[str, NDArray[np.bool_]]:
-    """(N,) by domain: which images were answered rightly."""
+    """For each domain (N,), which images were answered correctly."""
     labels = measured.by_domain(labels_of(flat(measured.domains)))
     logits = measured.by_domain(measured.logits)
     return {name: rows_of(logits[name], labels[name]).hits for name in logits}

@@ -1,4 +1,4 @@
-"""The straight line of a run: data, zero-shot, training, frontier, record. Yields what happens."""
+"""The pipeline of a run: data, zero-shot, training, frontier, record. Yields events."""
 
 import sqlite3
 from collections.abc import Generator, Sequence
@@ -36,9 +36,9 @@ from core.training.checkpoints import Checkpoints, Keeping
 
 
 def complete(config: RunConfig, own_templates: Sequence[str] | None = None) -> RunConfig:
-    """The same config with every knob of its method spelled out; a `UserError` for one that is
-    wrong, or for prompts that leave the method nothing to do. `own_templates` are the data set's,
-    where they are known.
+    """The same config with every setting of its method filled in. A `UserError` for a wrong
+    setting, or for prompts that leave the method nothing to do. `own_templates` are the data set's,
+    if known.
     """
     method = find(config.method)
     preset = method.paper_preset if config.preset == "paper" else {}
@@ -55,12 +55,12 @@ def run(
     keeping: Keeping | None = None,
     brake: Brake | None = None,
 ) -> Generator[Event, None, RunRecord]:
-    """Do what `config` asks, write the results into `folder`, say what happens on the way.
+    """Run what `config` describes: write the results into `folder`, and yield events on the way.
 
-    Where the folder holds checkpoints of the same config, training goes on from the newest that is
-    whole, and nothing is said again that was said before it. Closing the generator cancels; no
-    record is written then. `cache` keeps features for later runs. `brake` ends training early:
-    `Paused` is raised when it was asked to pause. A full disk is `DiskFull`.
+    If the folder holds checkpoints of the same config, training continues from the newest complete
+    one, and no event is repeated. Closing the generator cancels; then no record is written. `cache`
+    stores features for later runs. `brake` ends training early: `Paused` is raised if a pause was
+    requested. A full disk is `DiskFull`.
     """
     place = RunFolder(folder)
     config = complete(config)
@@ -85,7 +85,7 @@ def run(
 def _unsaid(
     steps: Generator[Event, None, RunRecord], checkpoints: Checkpoints
 ) -> Generator[Event, None, RunRecord]:
-    """The events of a run without those that an earlier attempt said before its checkpoint."""
+    """The events of a run without those that an earlier attempt reported before its checkpoint."""
     held: list[Event] = []
     with closing(steps):
         while True:
@@ -139,7 +139,7 @@ def _run(
     yield Stage("training", config.method)
     watch = Watch(method, place, config.evaluations)
     tuned = yield from watch.follow(clock)
-    checkpoints.may_resume = False  # a method without steps has looked for none
+    checkpoints.may_resume = False  # methods without steps never look for one
     clock.add(checkpoints.spent_before)
     begun = Beginning(place, clip, task, start, prototypes, clock)
     made = Made(
@@ -149,7 +149,7 @@ def _run(
             "params": method.params.model_dump(mode="json"),
             "shots": task.shots,
             "allow_fewer": config.allow_fewer if config.shots else True,
-            "group_by": task.group_by,  # whatever the data set says later
+            "group_by": task.group_by,  # fixed for this run, even if the data set changes
         },
         data=_data(task),
         select=lambda grid, kind: choose_alpha(grid, kind, getattr(params, "keep", "last")),
@@ -162,7 +162,7 @@ def _run(
 
 
 def _task(config: RunConfig, place: RunFolder, cache: Path | None) -> FewShotTask:
-    """The task of a run, kept in its folder; a run that goes on has the task it began with."""
+    """The task of a run, stored in its folder; a run that continues keeps its first task."""
     dataset = open_dataset(Path(config.data), cache)
     if place.task_path.exists() and place.checkpoints():
         begun = KeptTask.read(place.task_path)
@@ -187,7 +187,7 @@ def _task(config: RunConfig, place: RunFolder, cache: Path | None) -> FewShotTas
 
 
 def _below(config: RunConfig) -> list[KeptTask]:
-    """The task of the run whose tower this one stands on, if it does."""
+    """The task of the run whose tower this run uses, if any."""
     backbone = config.params.get("backbone")
     return [KeptTask.read(RunFolder(Path(backbone).expanduser()).task_path)] if backbone else []
 

@@ -36,18 +36,18 @@ class Encoder:
     classifier: Classifier
     alpha: float | None = None
     seen: frozenset[str] = frozenset()
-    """Hashes of images that trained it or chose among its weights."""
+    """Hashes of the images that trained it or chose among its weights."""
     notes: tuple[str, ...] = ()
 
 
 def encoder_of_model(model: str, cache: Path | None) -> Encoder:
-    """The untouched tower of a CLIP."""
+    """The unchanged tower of a CLIP."""
     clip = zoo.load(model, cache=ArrayCache(cache))
     return Encoder(model, clip, clip.frozen)
 
 
 def encoder_of_run(folder: Path, alpha: float | None, cache: Path | None) -> Encoder:
-    """A run's tower at α, by default the one that it chose."""
+    """A run's tower at α, by default at the α that it chose."""
     run = FinishedRun(folder, cache)
     chosen = run.record.selection.alpha if alpha is None else alpha
     return Encoder(run.record.run_id, run.clip, run.encoder_at(chosen), chosen, run.seen)
@@ -58,8 +58,8 @@ def measure_episodes(
 ) -> dict[str, Any]:
     """Episodes on the in-distribution images (`id`) and on every OOD domain of a data set.
 
-    The classes need not be those of the run. Images that it has learnt from are left out, and of
-    equal ones all but the first. A `UserError` when no domain has enough images.
+    The classes need not be those of the run. Images that it has learnt from are left out, and so
+    are all copies of an image except the first. A `UserError` if no domain has enough images.
     """
     dataset = open_dataset(data, cache)
     encoder = _settled(encoder, dataset, resolve_templates("dataset", dataset.templates))
@@ -95,11 +95,11 @@ def measure_shots(
     cache: Path | None,
     templates: str | Sequence[str] = "dataset",
 ) -> dict[str, Any]:
-    """The shots curve on test images and OOD domains, with shots drawn from the images that a run
-    would draw them from, and which classes it would be most worth labelling more of.
+    """The shots curve on test images and OOD domains, and advice on which classes to label next.
+    The shots are drawn from the images that a run would draw them from.
 
-    Images that a run has learnt from may teach, and are never measured. A class with fewer shots
-    gives what it has; numbers of shots that no class has are left out.
+    Images that a run has learnt from may be shots, but are never measured. A class with fewer shots
+    gives what it has. Numbers of shots that no class has are left out.
     """
     dataset = open_dataset(data, cache)
     prompts = resolve_templates(templates, dataset.templates)
@@ -151,7 +151,7 @@ def measure_shots(
 
 
 def _settled(encoder: Encoder, dataset: Dataset, templates: Sequence[str]) -> Encoder:
-    """With the activation that its weights want, where nothing but the data tells."""
+    """The model with the activation that its weights need, if only the data can tell."""
     clip = encoder.clip
     if not clip.undecided or not clip.owns(encoder.classifier):
         return encoder
@@ -161,14 +161,14 @@ def _settled(encoder: Encoder, dataset: Dataset, templates: Sequence[str]) -> En
 
 
 def _measured(task: FewShotTask, seen: frozenset[str]) -> dict[str, list[Item]]:
-    """`test` and the OOD domains without what was seen, as far as something is left."""
+    """`test` and the OOD domains without images that were seen; empty ones are left out."""
     domains = {"test": task.test, **task.ood}
     left = {name: [i for i in items if i.sha256 not in seen] for name, items in domains.items()}
     return {name: items for name, items in left.items() if items}
 
 
 def _sides(measured: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
-    """The images of `test` as `id`, those of all OOD domains as `ood`."""
+    """The images of `test` as `id`, and those of all OOD domains as `ood`."""
     sides: dict[str, list[Item]] = {}
     for name, items in measured.items():
         sides.setdefault("ood" if name.startswith("ood/") else "id", []).extend(items)
@@ -178,7 +178,7 @@ def _sides(measured: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
 def _unseen(
     dataset: Dataset, seen: frozenset[str]
 ) -> tuple[Mapping[str, Sequence[Item]], list[str]]:
-    """`id` and the OOD domains without what was seen and without copies, and how many were."""
+    """`id` and the OOD domains without seen images and copies, and the number of these."""
     domains: dict[str, list[Item]] = {}
     for domain in dataset.domains:
         name = domain.name if domain.role == "ood" else "id"

@@ -1,4 +1,4 @@
-"""Where the spurious prototypes of some prompts lie, and the images between them, untrained."""
+"""Previews spurious prototypes and the images between them, before any training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from core.models.spurious import correct
 def preview_prototypes(
     clip: ClipModel, data: Path, templates: str | Sequence[str], cache: Path | None, seed: int = 0
 ) -> dict[str, Any]:
-    """What the prototype plot of a run begins with, as FD-Align corrects them by default."""
+    """The first state of a run's prototype plot, with FD-Align's default correction."""
     dataset = open_dataset(data, cache)
     texts = resolve_templates(templates, dataset.templates)
     clip = settled_on(clip, dataset, texts)

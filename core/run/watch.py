@@ -1,4 +1,4 @@
-"""Watching a method train: measures its live classifier now and then, without the loop knowing."""
+"""Measures the current classifier of a training now and then, without the loop knowing."""
 
 import json
 import statistics
@@ -23,14 +23,14 @@ from core.run.environment import Clock
 
 class Watch:
     """Follows `fit`. At the end of `looks` evenly spaced epochs it evaluates every domain and adds
-    a look at the training images to the prototype plot. The last look is left to whoever measures
-    the finished classifier.
+    a look at the training images to the prototype plot. The caller measures the finished
+    classifier, which is the last look.
     """
 
     def __init__(self, method: Method, folder: RunFolder, looks: int) -> None:
         self.step = 0
         self.steps = 0
-        """How many were planned; `step` is smaller when the training was stopped."""
+        """The number of planned steps; `step` is smaller if the training was stopped."""
         self.images = 0
         self._durations: list[float] = []
         self._epochs = 0
@@ -75,13 +75,13 @@ class Watch:
 
     @property
     def step_seconds(self) -> float:
-        """Median wall clock of a step with its wait for data: what comes once, such as the frozen
-        tower's features, does not count. 0 without steps.
+        """Median wall clock of a step including its wait for data. Work that is done once, such as
+        the frozen tower's features, does not count. 0 without steps.
         """
         return statistics.median(self._durations) if self._durations else 0.0
 
     def _is_due(self, event: Step) -> bool:
-        """Whether an epoch ended that is one of the evenly spaced ones (and not the last)."""
+        """True if an epoch ended that is one of the evenly spaced ones (and not the last)."""
         per_epoch = event.steps // event.epochs
         due = {round(event.epochs * k / self._looks) for k in range(1, self._looks)}
         return event.step == event.epoch * per_epoch and event.epoch in due - {event.epochs}
@@ -90,7 +90,7 @@ class Watch:
         method = self._method
         try:
             evaluation = evaluate(method.classifier, method.clip, method.task)
-        except NotFinite:  # the next step finds it, too, and goes back
+        except NotFinite:  # the next step finds this too, and goes back
             yield Warned(f"After step {event.step} the model's answers are no numbers.")
             return
         yield Evaluated("training", event.step, evaluation.domains)
@@ -106,18 +106,20 @@ class Watch:
         return Saved("prototypes", self._folder.prototypes_path.name)
 
     def _earlier_looks(self) -> list[Any]:
-        """Looks of an earlier attempt, in case that the method goes on from its checkpoint."""
+        """The looks of an earlier attempt, if the method continues from its checkpoint."""
         checkpoints = self._method.checkpoints
         if not checkpoints or not checkpoints.may_resume:
             return []
         try:
             looks: list[Any] = json.loads(self._folder.prototypes_path.read_bytes())["trail"]
         except (OSError, ValueError, KeyError):
-            return []  # the plot then begins where training goes on
+            return []  # then the plot starts where training continues
         return looks
 
     def _start_trail(self) -> PrototypeTrail:
-        """FD-Align's prototypes: as its own runs use them, its defaults in every other."""
+        """The trail of FD-Align's prototypes: the settings of FD-Align's own runs, its defaults in
+        all others.
+        """
         clip, task, params = self._method.clip, self._method.task, self._method.params
         if not isinstance(params, FDAlign.Params):
             params = FDAlign.Params()

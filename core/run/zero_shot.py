@@ -1,4 +1,4 @@
-"""What plain CLIP scores on a data set before anything is split or trained: the first number a user
+"""Zero-shot accuracy on a data set, before anything is split or trained: the first number a user
 sees.
 """
 
@@ -37,11 +37,11 @@ def measure_zero_shot(
 ) -> dict[str, Any]:
     """Zero-shot accuracy on every image: by domain, and by class over all in-distribution images.
 
-    The domains are those of a run: val and test are cut from the training images where they are not
-    given, so that what a run has to beat is measured on the images that it is measured on.
+    The domains are those of a run: missing val and test are cut from the training images. So the
+    number to beat is measured on the same images as the run.
 
-    `clip` is the loaded model, where the caller keeps it warm. `names` are tried for these class
-    folders, instead of those that the data set has.
+    `clip` is the loaded model, if the caller keeps it. `names` replace the data set's names of
+    these class folders.
     """
     started = time.perf_counter()
     dataset = named(open_dataset(data, cache), names or {})
@@ -72,7 +72,7 @@ def measure_zero_shot(
 
 
 def named(dataset: Dataset, names: Mapping[str, str]) -> Dataset:
-    """The data set with other names for some class folders; a `UserError` for one it has not."""
+    """The data set with other names for some class folders; a `UserError` for an unknown folder."""
     for folder in names:
         if folder not in dataset.classes:
             raise unknown("class", folder, dataset.classes)

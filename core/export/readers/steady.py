@@ -1,4 +1,6 @@
-"""Classes of photos by a steady run, and how familiar they are: python steady.py photo.jpg …"""
+"""Classifies photos with a steady run, and says how familiar they are: python steady.py photo.jpg
+…
+"""
 
 import json
 import sys
@@ -21,7 +23,7 @@ for early in map(models[0].visual.get_submodule, told["layers"]):
 
 
 def answer(photos: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Probabilities (N, C), and from 0 to 1 the familiarity (N,), of image files."""
+    """Probabilities (N, C) and familiarity (N,), from 0 to 1, of image files."""
     up = [ImageOps.exif_transpose(Image.open(photo)) for photo in photos]
     up = [i.convert("I").point(lambda v: v / 257 + 0.5) if ";16" in i.mode else i for i in up]
     up = [Image.alpha_composite(Image.new("RGBA", i.size, "white"), i.convert("RGBA")) for i in up]

@@ -6,11 +6,13 @@ import numpy as np
 import onnxruntime
 
 NAMES = {"embedding": "image features"}
-"""What an output is called, next to those of other programs."""
+"""Names of outputs as other programs' readers have them."""
 
 
 def main(folder: str, asked: str, answer: str) -> None:
-    """Load as a stranger would and write what it gives, all images at once and one by one."""
+    """Load the file as a stranger would, and write its outputs: all images at once and one by
+    one.
+    """
     session = onnxruntime.InferenceSession(
         f"{folder}/model.onnx", providers=["CPUExecutionProvider"]
     )

@@ -8,7 +8,7 @@ import torch
 
 
 def main(folder: str, asked: str, answer: str) -> None:
-    """Load as a stranger would and write what it gives."""
+    """Load the folder as a stranger would, and write its features."""
     model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{folder}")
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     model.eval()

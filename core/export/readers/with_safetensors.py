@@ -7,7 +7,7 @@ from safetensors.numpy import load_file
 
 
 def main(folder: str, asked: str, answer: str) -> None:
-    """Read the file and write all of it; nothing is asked."""
+    """Read the file and write all of it; there are no inputs."""
     del asked
     np.savez(answer, **load_file(f"{folder}/features.safetensors"))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""What the Python shown with an export says of photos: `FOLDER ASKED.npz ANSWER.npz`."""
+"""Outputs of an export's Python for photos: `FOLDER ASKED.npz ANSWER.npz`."""
 
 import sys
 
@@ -8,7 +8,9 @@ PHOTO = '"photo.jpg"'
 
 
 def main(folder: str, asked: str, answer: str) -> None:
-    """Run it as a stranger would, what loads the model once and the rest for every photo."""
+    """Run it as a stranger would: the part that loads the model once, and the rest for every
+    photo.
+    """
     del folder
     question = np.load(asked)
     code = str(question["code"])

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def main(folder: str, asked: str, answer: str) -> None:
-    """Import that reader as a stranger would and write what it says, of all photos and of each."""
+    """Import that reader as a stranger would, and write its answers for all photos and for each."""
     sys.path.insert(0, folder)
     sys.dont_write_bytecode = True
     steady = importlib.import_module("steady")

@@ -9,7 +9,9 @@ from transformers import CLIPModel, CLIPProcessor
 
 
 def main(folder: str, asked: str, answer: str) -> None:
-    """Load as a stranger would, with every weight accounted for, and write what it gives."""
+    """Load the folder as a stranger would, check that no weight is missing or left over, and write
+    its features.
+    """
     loaded: Any = CLIPModel.from_pretrained(folder, output_loading_info=True)
     model, loading = loaded
     unaccounted = [name for kind in ("missing_keys", "unexpected_keys") for name in loading[kind]]
