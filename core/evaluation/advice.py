@@ -21,7 +21,7 @@ FEWEST = 2
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangeEstimate:
     """A change of accuracy with its 95 % interval, fractions of 1."""
 
     mean: float
@@ -44,11 +44,11 @@ class Gain:
     low: float
     high: float
     """Upper end of the 95 % Wilson interval of the accuracy."""
-    brought: Change
+    brought: ChangeEstimate
     """The change from the newer half of its images: right answers gained, minus those that other
     classes lost by it, as a share of the class's own measured images.
     """
-    expected: Change
+    expected: ChangeEstimate
     """The change expected from as many images again (see `share_of_the_last`)."""
 
 
@@ -81,7 +81,7 @@ class Draw(NamedTuple):
     sides: Mapping[str, tuple[Tensor, Tensor]]
 
 
-class _Seen(NamedTuple):
+class _DrawResult(NamedTuple):
     """The result of one draw for one class on one side."""
 
     right: int
@@ -136,7 +136,7 @@ def net_wins(logits: Tensor, older: Tensor, truth: Tensor, label: int) -> Tensor
     return now.double() - then.double()
 
 
-def _look(zero_shot: Tensor, draw: Draw) -> dict[tuple[str, int], _Seen]:
+def _look(zero_shot: Tensor, draw: Draw) -> dict[tuple[str, int], _DrawResult]:
     """The results by side and class, for classes with images on that side."""
     features, labels = draw.shots
     whole, older = (
@@ -151,7 +151,9 @@ def _look(zero_shot: Tensor, draw: Draw) -> dict[tuple[str, int], _Seen]:
             own = truth == label
             n, wins = int(own.sum()), net_wins(logits, before, truth, label)
             variance = len(wins) * float(wins.var(correction=0)) / n**2
-            found[side, label] = _Seen(int(right[own].sum()), n, float(wins.sum()) / n, variance)
+            found[side, label] = _DrawResult(
+                int(right[own].sum()), n, float(wins.sum()) / n, variance
+            )
     return found
 
 
@@ -161,7 +163,7 @@ def _older_half(labels: Tensor) -> Tensor:
     return torch.cat([indices[: len(indices) // 2] for indices in own])
 
 
-def _gain(told: Sequence[_Seen], images: int) -> Gain:
+def _gain(told: Sequence[_DrawResult], images: int) -> Gain:
     """The result over all draws. They share images, so averaging reduces only the variance between
     draws.
     """
@@ -176,6 +178,6 @@ def _gain(told: Sequence[_Seen], images: int) -> Gain:
     low, high = wilson(accuracy * n, n)
     return Gain(
         n, accuracy, low, high,
-        brought=Change(mean, mean - half, mean + half),
-        expected=Change(share * mean, share * (mean - half), share * (mean + half)),
+        brought=ChangeEstimate(mean, mean - half, mean + half),
+        expected=ChangeEstimate(share * mean, share * (mean - half), share * (mean + half)),
     )  # fmt: skip

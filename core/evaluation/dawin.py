@@ -16,7 +16,7 @@ from torch import Tensor
 from core.data.fewshot import FewShotTask
 from core.errors import UserError
 from core.evaluation.beta_mixture import fit_beta_mixture
-from core.evaluation.evaluate import Measured, labels_of, measure, measure_outputs
+from core.evaluation.evaluate import DetailedEvaluation, labels_of, measure, measure_outputs
 from core.interpolation.wise import WiseMixer
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
@@ -43,7 +43,7 @@ class Cluster:
 class DaWin:
     """The result of DaWin for a run."""
 
-    measured: Measured
+    measured: DetailedEvaluation
     """The measurement on every domain, image by image; its features are `(N, 0)`."""
     clusters: Mapping[str, tuple[Cluster, ...]]
     """Clusters by domain, ascending in λ; domains without images are left out."""
@@ -60,7 +60,7 @@ def dawin(
     classifiers: tuple[Classifier, Classifier | Ensemble],
     clip: ClipModel,
     task: FewShotTask,
-    ends: tuple[Measured, Measured] | None = None,
+    ends: tuple[DetailedEvaluation, DetailedEvaluation] | None = None,
 ) -> DaWin:
     """DaWin, arXiv 2410.03782, between zero-shot and a fine-tuned classifier; nothing is trained.
 
@@ -148,7 +148,7 @@ def clustered(values: NDArray[np.float64], seed: int) -> tuple[list[float], NDAr
     return [float(mixture.means[component]) for component in used], places[of]
 
 
-def _temperatures(start: Measured, end: Measured) -> tuple[float, float]:
+def _temperatures(start: DetailedEvaluation, end: DetailedEvaluation) -> tuple[float, float]:
     if "val" not in start.domains:
         return 1.0, 1.0
     labels = labels_of(start.domains["val"]).numpy()

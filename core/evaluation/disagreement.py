@@ -7,7 +7,7 @@ from typing import Any
 import torch.nn.functional as F
 
 from core.data.dataset import Dataset
-from core.evaluation.evaluate import Measured, flat, labels_of
+from core.evaluation.evaluate import DetailedEvaluation, flat, labels_of
 
 CONFIDENT = 0.9
 """Lowest probability of another class that counts; higher for a class of which CLIP is always
@@ -19,7 +19,7 @@ KNOWN_FROM = 0.5
 """Lowest zero-shot accuracy of a class for which CLIP's doubts count."""
 
 
-def disagreements(measured: Measured, dataset: Dataset) -> list[dict[str, Any]]:
+def disagreements(measured: DetailedEvaluation, dataset: Dataset) -> list[dict[str, Any]]:
     """`{path, domain, label, says, confidence}` of every such image, the surest first.
 
     As in confident learning (Northcutt et al., arXiv 1911.00068), a class counts from its mean

@@ -7,7 +7,7 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
-from core.evaluation.evaluate import Measured
+from core.evaluation.evaluate import DetailedEvaluation
 from core.events import Advanced, Event, result_of
 from core.models.clip import TEXT_BATCH, ClipModel, unit
 from core.models.random_texts import encode_tokens, random_texts, vocabulary
@@ -50,7 +50,7 @@ def feature_distortion(tuned: Tensor, frozen: Tensor) -> Tensor:
 
 
 def measure_drift(
-    before: Measured, after: Measured, moment: Tensor | None, tau: float
+    before: DetailedEvaluation, after: DetailedEvaluation, moment: Tensor | None, tau: float
 ) -> dict[str, Drift]:
     """Both numbers by domain, from the features of the zero-shot and the fine-tuned tower for the
     same images. Without a `moment` the energy gap is None.
@@ -67,7 +67,7 @@ def measure_drift(
     }
 
 
-def no_drift(measured: Measured) -> dict[str, Drift]:
+def no_drift(measured: DetailedEvaluation) -> dict[str, Drift]:
     """The drift of a tower that is shared with zero-shot: zero."""
     return {name: Drift(energy_gap=0.0, distortion=0.0) for name in measured.domains}
 

@@ -31,7 +31,7 @@ def domains_of(task: FewShotTask) -> dict[str, Sequence[Item]]:
 
 
 @dataclass(frozen=True)
-class Measured:
+class DetailedEvaluation:
     """An evaluation together with the features and logits that it was computed from, image by
     image.
     """
@@ -58,7 +58,7 @@ class Measured:
         }
 
 
-def measure(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> Measured:
+def measure(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> DetailedEvaluation:
     """Scores every domain with the classifier's outputs for all evaluation images."""
     domains = domains_of(task)
     features, logits = classifier.outputs_of(clip, task.root, flat(domains))
@@ -67,7 +67,7 @@ def measure(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> Measur
 
 def measure_along(
     classifier: Predictor, clip: ClipModel, task: FewShotTask
-) -> Generator[Event, None, Measured]:
+) -> Generator[Event, None, DetailedEvaluation]:
     """`measure` with progress: yields the number of images done."""
     domains = domains_of(task)
     items = flat(domains)
@@ -101,7 +101,7 @@ def evaluate(classifier: Predictor, clip: ClipModel, task: FewShotTask) -> Evalu
 
 def measure_outputs(
     features: Tensor, logits: Tensor, domains: Domains, classes: Sequence[str]
-) -> Measured:
+) -> DetailedEvaluation:
     """Scores logits (N, C) that are in the order of `flat(domains)`, as the features are."""
     scores: dict[str, DomainScore] = {}
     start = 0
@@ -109,7 +109,7 @@ def measure_outputs(
         labels = labels_of(items)
         scores[name] = score(logits[start : start + len(items)], labels, classes)
         start += len(items)
-    return Measured(summarise(scores), domains, features, logits)
+    return DetailedEvaluation(summarise(scores), domains, features, logits)
 
 
 def evaluate_features(
@@ -121,7 +121,7 @@ def evaluate_features(
 
 
 def predictions(
-    ends: Mapping[str, Tensor], measured: Measured, classes: Sequence[str]
+    ends: Mapping[str, Tensor], measured: DetailedEvaluation, classes: Sequence[str]
 ) -> Predictions:
     """The logits `(N, C)` of each end for the images of `measured`, by the names of `ENDS`."""
     answers = {name: replace(measured, logits=logits).answers() for name, logits in ends.items()}

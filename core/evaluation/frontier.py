@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.data.fewshot import FewShotTask
-from core.evaluation.evaluate import Measured, flat, labels_of, measure_outputs, summarise
+from core.evaluation.evaluate import DetailedEvaluation, flat, labels_of, measure_outputs, summarise
 from core.evaluation.metrics import score
 from core.events import Advanced, Evaluated, Event
 from core.interpolation.steady import SteadyMix
@@ -42,9 +42,9 @@ class Frontier:
     Validation comes first, because it chooses α; then the recommended mixture; then the rest.
     """
 
-    start: Measured
+    start: DetailedEvaluation
     """Zero-shot on every domain."""
-    end: Measured
+    end: DetailedEvaluation
     """The fine-tuned classifier on every domain."""
     classifiers: tuple[Classifier, Classifier | Ensemble]
     """The zero-shot and the fine-tuned classifier, with the same tensor names."""
@@ -89,7 +89,7 @@ class Frontier:
             evaluation = self._evaluation(Mixing.wise(alpha))
             yield Evaluated("alpha", 0, evaluation.domains, alpha)
 
-    def at(self, mixing: Mixing) -> Measured:
+    def at(self, mixing: Mixing) -> DetailedEvaluation:
         """One mixture on all domains."""
         names = [*self.start.domains]
         for alpha in (0.0, 1.0):  # the ends are already known

@@ -28,7 +28,7 @@ from core.results.records import (
     Selection,
 )
 from core.results.runs import RunFolder
-from core.run.ending import Beginning, Made, conclude
+from core.run.ending import Beginning, RunOutcome, conclude
 from core.run.environment import Clock
 from core.run.finished import load_clip
 
@@ -122,7 +122,7 @@ def combine(
             members, sources, records, combination.shares, strict=True
         )
     ]
-    made = Made(
+    outcome = RunOutcome(
         combination.classifier,
         config=config.model_dump(mode="json"),
         data={**records[0].data, "counts": _counts(task), "notes": notes},
@@ -134,7 +134,7 @@ def combine(
             facts=dict(combination.facts),
         ),
     )
-    return (yield from conclude(begun, made, config.alphas))
+    return (yield from conclude(begun, outcome, config.alphas))
 
 
 def _as_it_is(chosen_on: ChosenOn) -> Selection:

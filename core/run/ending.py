@@ -10,7 +10,7 @@ from core.data.fewshot import FewShotTask
 from core.data.stress import EFFECTS
 from core.errors import UserError
 from core.evaluation.drift import measure_drift, no_drift, text_moment_along
-from core.evaluation.evaluate import Measured, labels_of, measure_along, predictions
+from core.evaluation.evaluate import DetailedEvaluation, labels_of, measure_along, predictions
 from core.evaluation.frontier import Frontier, alpha_grid
 from core.evaluation.generalised import generalised
 from core.evaluation.stress import stress_by_effect
@@ -28,6 +28,7 @@ from core.results.records import (
     CombinationRecord,
     DomainScore,
     Drift,
+    MeanChange,
     Mixing,
     MixingKind,
     RunRecord,
@@ -45,7 +46,7 @@ class Beginning:
     place: RunFolder
     clip: ClipModel
     task: FewShotTask
-    start: Measured
+    start: DetailedEvaluation
     """Zero-shot on every domain."""
     prototypes: Tensor
     """The unit zero-shot head `(C, D)`."""
@@ -53,7 +54,7 @@ class Beginning:
 
 
 @dataclass(frozen=True)
-class Made:
+class RunOutcome:
     """The classifier of a run, and the facts about its making for the record."""
 
     classifier: Classifier | Ensemble
@@ -72,30 +73,73 @@ class Made:
 
 
 def conclude(
-    begun: Beginning, made: Made, alphas: Iterable[float]
+    begun: Beginning, outcome: RunOutcome, alphas: Iterable[float]
 ) -> Generator[Event, None, RunRecord]:
-    """Measure the classifier, choose how to mix it with zero-shot, say how that does, then measure
-    every other mixture; write weights, gate, predictions and the record.
+    """Measure the classifier, choose how to mix it with zero-shot, report how good that is, then
+    measure every other mixture; write weights, gate, predictions and the record.
 
-    What a person waits for comes first: the verdict needs zero-shot, tuned and recommended alone.
+    A user waits for the verdict, so it comes first: it needs only the zero-shot, the fine-tuned and
+    the recommended classifier.
     """
-    place, clip, task, clock = begun.place, begun.clip, begun.task, begun.clock
+    clip, task, clock = begun.clip, begun.task, begun.clock
     yield Stage("measuring")
     with clock("evaluation_seconds"):
-        end = yield from measure_along(made.classifier, clip, task)
-    # What takes no steps is still drawn after zero-shot.
-    yield Evaluated("fine-tuned", max(made.steps, 1), end.evaluation.domains)
+        end = yield from measure_along(outcome.classifier, clip, task)
+    # Charts place a combination, which takes no steps, after zero-shot at step 0.
+    yield Evaluated("fine-tuned", max(outcome.steps, 1), end.evaluation.domains)
+    choice = yield from _choose(begun, outcome, end, alphas)
 
+    yield Stage("wise", f"{len(choice.frontier.alphas)} mixing weights")
+    with clock("wise_seconds"):
+        yield from choice.frontier.complete()
+
+    with clock("stress_seconds"):
+        stress = yield from _stress(begun, outcome)
+
+    yield Stage("drift")
+    with clock("drift_seconds"):
+        drift, problem = yield from _drift(begun, outcome.classifier, end)
+    if problem:
+        yield Warned(problem)
+
+    yield Stage("saving")
+    ends = {"zero-shot": begun.start, "recommended": choice.recommended, "fine-tuned": end}
+    yield from _save(begun, outcome.classifier, choice.frontier, ends)
+    record = _record(begun, outcome, choice, ends, drift, stress)
+    record.write(begun.place.record_path)
+    yield Saved("record", begun.place.record_path.name)
+    yield Stage("done")
+    return record
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The recommended mixture of a run, and its comparison with zero-shot."""
+
+    frontier: Frontier
+    why_not_steady: str
+    by_kind: Mapping[MixingKind, Selection]
+    mixing: Mixing
+    recommended: DetailedEvaluation
+    changes: Mapping[str, Mapping[str, AccuracyChange]]
+    mean_changes: Mapping[str, MeanChange | None]
+
+
+def _choose(
+    begun: Beginning, outcome: RunOutcome, end: DetailedEvaluation, alphas: Iterable[float]
+) -> Generator[Event, None, _Choice]:
+    """Fit the gate, choose α on the validation images, and test the choice against zero-shot."""
+    clock = begun.clock
     yield Stage("gate")
     with clock("gate_seconds"):
-        steady, why_not_steady = _gate(begun, made.classifier, end)
+        steady, why_not_steady = _gate(begun, outcome.classifier, end)
         yield Advanced(1, 2)
-        frontier = _frontier(begun, made.classifier, end, alphas, steady)
+        frontier = _frontier(begun, outcome.classifier, end, alphas, steady)
         yield Advanced(2, 2)
     yield Stage("choosing", f"{len(frontier.alphas)} mixing weights on validation")
     with clock("wise_seconds"):
         yield from frontier.validate()
-        by_kind = {kind: made.select(frontier.grid(), kind) for kind in frontier.kinds}
+        by_kind = {kind: outcome.select(frontier.grid(), kind) for kind in frontier.kinds}
         kind = frontier.kinds[-1]
         mixing = Mixing(kind=kind, alpha=by_kind[kind].alpha)
         recommended = frontier.at(mixing)
@@ -109,57 +153,49 @@ def conclude(
     yield Recommended(
         mixing, recommended.evaluation.domains, changed["recommended"], mean_changes["recommended"]
     )
+    return _Choice(frontier, why_not_steady, by_kind, mixing, recommended, changed, mean_changes)
 
-    yield Stage("wise", f"{len(frontier.alphas)} mixing weights")
-    with clock("wise_seconds"):
-        yield from frontier.complete()
 
-    with clock("stress_seconds"):
-        stress = yield from _stress(begun, made)
-
-    yield Stage("drift")
-    with clock("drift_seconds"):
-        drift, problem = yield from _drift(begun, made.classifier, end)
-    if problem:
-        yield Warned(problem)
-
-    yield Stage("saving")
-    ends = {"zero-shot": begun.start, "recommended": recommended, "fine-tuned": end}
-    yield from _save(begun, made.classifier, frontier, ends)
+def _record(
+    begun: Beginning,
+    outcome: RunOutcome,
+    choice: _Choice,
+    ends: Mapping[str, DetailedEvaluation],
+    drift: dict[str, Drift],
+    stress: dict[str, dict[str, DomainScore]],
+) -> RunRecord:
+    """The record of the run; the files that it lists must be written by now."""
+    task, place = begun.task, begun.place
     evaluations = {name: measured.evaluation for name, measured in ends.items()}
-    record = RunRecord(
+    return RunRecord(
         run_id=place.run_id,
-        config=dict(made.config),
+        config=dict(outcome.config),
         classes=list(task.classes),
         evaluations=evaluations,
         generalised=generalised(evaluations, task),
-        wise=frontier.points("wise"),
-        selection=by_kind["wise"],
-        mixing=mixing,
-        steady=frontier.steadiness(),
-        why_not_steady=why_not_steady,
-        changes=changed,
-        mean_changes={name: found for name, found in mean_changes.items() if found},
-        timing=clock.timing(made.images, made.steps, made.step_seconds),
-        environment=environment(clip),
+        wise=choice.frontier.points("wise"),
+        selection=choice.by_kind["wise"],
+        mixing=choice.mixing,
+        steady=choice.frontier.steadiness(),
+        why_not_steady=choice.why_not_steady,
+        changes={name: dict(found) for name, found in choice.changes.items()},
+        mean_changes={name: found for name, found in choice.mean_changes.items() if found},
+        timing=begun.clock.timing(outcome.images, outcome.steps, outcome.step_seconds),
+        environment=environment(begun.clip),
         files=place.files(),
         drift=drift,
         stress=stress,
-        data=dict(made.data),
-        combined=made.combined,
-        stopped_early=made.stopped_early,
+        data=dict(outcome.data),
+        combined=outcome.combined,
+        stopped_early=outcome.stopped_early,
     )
-    record.write(place.record_path)
-    yield Saved("record", place.record_path.name)
-    yield Stage("done")
-    return record
 
 
 def _save(
     begun: Beginning,
     classifier: Classifier | Ensemble,
     frontier: Frontier,
-    ends: Mapping[str, Measured],
+    ends: Mapping[str, DetailedEvaluation],
 ) -> Iterator[Event]:
     """Write everything except the record, which comes last: its presence means that all is
     there.
@@ -178,7 +214,7 @@ def _save(
 
 
 def _gate(
-    begun: Beginning, classifier: Classifier | Ensemble, end: Measured
+    begun: Beginning, classifier: Classifier | Ensemble, end: DetailedEvaluation
 ) -> tuple[SteadyMix | None, str]:
     """The gate of a run, or the reason why it has none."""
     clip, task = begun.clip, begun.task
@@ -194,7 +230,7 @@ def _gate(
 def _frontier(
     begun: Beginning,
     classifier: Classifier | Ensemble,
-    end: Measured,
+    end: DetailedEvaluation,
     alphas: Iterable[float],
     steady: SteadyMix | None,
 ) -> Frontier:
@@ -224,17 +260,17 @@ def _changes(grid: Grid, mixing: Mixing) -> dict[str, AccuracyChange]:
 
 
 def _stress(
-    begun: Beginning, made: Made
+    begun: Beginning, outcome: RunOutcome
 ) -> Generator[Event, None, dict[str, dict[str, DomainScore]]]:
     """The synthetic stress set before and after training, on request or if there is no other OOD
     domain.
     """
     clip, task = begun.clip, begun.task
-    asked = made.config.get("stress")
+    asked = outcome.config.get("stress")
     if asked is False or (asked is None and task.ood):
         return {}
     zero_shot = clip.with_head(LinearHead(begun.prototypes, clip.logit_scale))
-    ends = {"zero-shot": zero_shot, "fine-tuned": made.classifier}
+    ends = {"zero-shot": zero_shot, "fine-tuned": outcome.classifier}
     yield Stage("stress")
     found: dict[str, dict[str, DomainScore]] = {name: {} for name in ends}
     for number, (name, end) in enumerate(ends.items()):
@@ -245,7 +281,7 @@ def _stress(
 
 
 def _drift(
-    begun: Beginning, classifier: Classifier | Ensemble, end: Measured
+    begun: Beginning, classifier: Classifier | Ensemble, end: DetailedEvaluation
 ) -> Generator[Event, None, tuple[dict[str, Drift], str]]:
     """The drift by domain, and a sentence about what could not be measured."""
     clip, start = begun.clip, begun.start

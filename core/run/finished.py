@@ -21,7 +21,7 @@ from core.data.kept_task import KeptTask, kept_task
 from core.errors import UserError, unknown
 from core.evaluation.correction import correct_templates
 from core.evaluation.evaluate import (
-    Measured,
+    DetailedEvaluation,
     domains_of,
     evaluate,
     flat,
@@ -187,7 +187,7 @@ class FinishedRun:
         self.folder.keep_by_hand(found)
         return found
 
-    def _measured(self, mixing: Mixing) -> Measured:
+    def _measured(self, mixing: Mixing) -> DetailedEvaluation:
         """A mixing on the run's own task. Everything that is the same at every α is computed once,
         so moving the slider takes the time of one tower only.
         """
@@ -199,7 +199,7 @@ class FinishedRun:
         return measure_outputs(wise.features, logits, wise.domains, self.task.classes)
 
     @functools.cached_property
-    def _start(self) -> Measured:
+    def _start(self) -> DetailedEvaluation:
         """Zero-shot on the run's own task, without features."""
         measured = measure(self.zero_shot, self.clip, self.task)
         return replace(measured, features=measured.features[:0])
@@ -412,7 +412,7 @@ def load_clip(record: RunRecord, cache: Path | None, device: str) -> ClipModel:
     return clip
 
 
-def _hits(measured: Measured) -> dict[str, NDArray[np.bool_]]:
+def _hits(measured: DetailedEvaluation) -> dict[str, NDArray[np.bool_]]:
     """For each domain (N,), which images were answered correctly."""
     labels = measured.by_domain(labels_of(flat(measured.domains)))
     logits = measured.by_domain(measured.logits)

@@ -28,7 +28,7 @@ from core.models.heads import LinearHead
 from core.models.names import absolute
 from core.results.records import RunConfig, RunRecord, StoppedEarly
 from core.results.runs import RunFolder
-from core.run.ending import Beginning, Made, conclude
+from core.run.ending import Beginning, RunOutcome, conclude
 from core.run.environment import Clock
 from core.run.watch import Watch
 from core.training.brake import Brake
@@ -142,7 +142,7 @@ def _run(
     checkpoints.may_resume = False  # methods without steps never look for one
     clock.add(checkpoints.spent_before)
     begun = Beginning(place, clip, task, start, prototypes, clock)
-    made = Made(
+    outcome = RunOutcome(
         tuned,
         config={
             **config.model_dump(mode="json"),
@@ -158,7 +158,7 @@ def _run(
         images=watch.images,
         stopped_early=_stopped_early(watch),
     )
-    return (yield from conclude(begun, made, config.alphas))
+    return (yield from conclude(begun, outcome, config.alphas))
 
 
 def _task(config: RunConfig, place: RunFolder, cache: Path | None) -> FewShotTask:

@@ -17,7 +17,7 @@ from core.data.prompts import resolve_templates
 from core.data.split import split_domains
 from core.errors import unknown
 from core.evaluation.disagreement import disagreements
-from core.evaluation.evaluate import Measured, flat, labels_of, measure_outputs
+from core.evaluation.evaluate import DetailedEvaluation, flat, labels_of, measure_outputs
 from core.models import zoo
 from core.models.activation import settled_on
 from core.models.array_cache import ArrayCache
@@ -80,7 +80,7 @@ def named(dataset: Dataset, names: Mapping[str, str]) -> Dataset:
     return replace(dataset, names=tuple(names.get(folder, name) for folder, name in both))
 
 
-def _hits(measured: Measured) -> dict[str, bool]:
+def _hits(measured: DetailedEvaluation) -> dict[str, bool]:
     """SHA-256 of every in-distribution image to whether it was answered rightly: from these, the
     accuracy on any other split follows.
     """
