@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.queueing import submit
-from studio.lab import words
+from studio.lab.panel import panels
 from tests.browser.running import CHROMIUM, Running, chromium_path, running_studio
 
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
@@ -99,9 +99,9 @@ def states(run: str, other: str, broken: str) -> dict[str, State]:
         "compare": (f"?data=demo&compare={run},{other}&tab=compare", "#tab-compare table", None),
         "export": (f"{here}&tab=export", "#tab-export h1", build_exports),
     }
-    for tab, title in {**words.Lab.tabs, "space": words.Space.tab}.items():
-        name = "lab" if tab == "wise" else f"lab-{tab}"
-        found[name] = (f"{here}&tab=lab", "#tab-lab h1", lab_tab(title))
+    for panel in panels():
+        name = "lab" if panel.name == "wise" else f"lab-{panel.name}"
+        found[name] = (f"{here}&tab=lab", "#tab-lab h1", lab_tab(panel.words.tab))
     return found
 
 

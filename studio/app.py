@@ -19,7 +19,7 @@ from studio.door.guard import Guard, names
 from studio.door.routes import routes
 from studio.export.page import ExportPage
 from studio.frame import markup
-from studio.frame.view import SKIP, Handler, Page, draw, guarded, outputs
+from studio.frame.view import SKIP, Actions, Page, Settling, draw, guarded, outputs
 from studio.lab.page import LabPage
 from studio.live.page import LivePage
 from studio.people.visitors import Stranger, Visitor, check_open, is_https
@@ -61,8 +61,14 @@ def build(studio: Studio) -> gr.Blocks:
         views = outputs(pages)
         everything = [session, timer, *(view.component for view in views)]
 
+        settling = [page for page in pages if isinstance(page, Settling)]
+
+        def settle(state: Session) -> None:
+            for page in settling:
+                page.settle(state)
+
         def show(state: Session, ticks: bool = False) -> list[Any]:
-            shell.settle(state)
+            settle(state)
             shell.announce(state)
             busy, known = shell.needs_tick(state), studio.background.version
             values = draw(views, state)
@@ -73,7 +79,7 @@ def build(studio: Studio) -> gr.Blocks:
 
         def open_page(request: gr.Request) -> list[Any]:
             state = _opened(studio, request, dict(request.query_params))
-            shell.settle(state)
+            settle(state)
             state.open(state.place.tab, opened=0)
             return show(state)
 
@@ -93,14 +99,14 @@ def build(studio: Studio) -> gr.Blocks:
         demo.load(open_page, None, everything, **quiet)
         timer.tick(tick, [session], everything, **quiet)
         for name, page in zip(("shell", *TABS), pages, strict=True):
-            for event, handler in page.events:
-                act = _acting(studio, name, handler, show)
+            for event, actions in page.events:
+                act = _acting(studio, name, actions, show)
                 event(act, [session], everything, **quiet)
     return demo
 
 
 def _acting(
-    studio: Studio, name: str, handler: Handler, show: Callable[[Session], list[Any]]
+    studio: Studio, name: str, actions: Actions, show: Callable[[Session], list[Any]]
 ) -> Any:
     """A Gradio handler: what the visitor did, then everything that changed by it."""
 
@@ -109,7 +115,7 @@ def _acting(
         sent = detail(event)
         with state.turn:
             before = state.place.tab
-            guarded(name, handler, state, sent)
+            guarded(name, actions, state, sent)
             if state.place.tab not in (before, sent.get("tab")):
                 state.open(state.place.tab, sent.get("opened"))
             drawn = show(state)

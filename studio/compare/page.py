@@ -21,7 +21,7 @@ from studio.frame.domains import shown
 from studio.frame.html import panel
 from studio.frame.markup import render
 from studio.frame.more import how_many, showing_more
-from studio.frame.view import Handler, View, dispatch
+from studio.frame.view import Actions, View, looking
 from studio.workspace.background import Answer
 from studio.workspace.session import MOST_COMPARED, Notice, Session, is_id
 from studio.workspace.studio import Studio
@@ -50,16 +50,14 @@ class ComparePage:
             View(tests, self._tests_key, self._draw_tests),
             View(combination, self._key, self._draw_combination),
         ]
-        act = dispatch(
-            {
-                "choose-runs": self._choose,
-                "again": self._again,
-                "retry-compare": self._retry,
-                "combine": self._combine,
-                **showing_more("compare"),
-            }
-        )
-        self.events: list[tuple[Any, Handler]] = [
+        act: Actions = {
+            "choose-runs": self._choose,
+            "again": self._again,
+            "retry-compare": self._retry,
+            "combine": self._combine,
+            **showing_more("compare"),
+        }
+        self.events: list[tuple[Any, Actions]] = [
             (each.action, act) for each in (choice, accuracies, tests, combination)
         ]
 
@@ -152,6 +150,7 @@ class ComparePage:
         return [way for way in known if count and _takes(way["members"], count)]
 
     # ---- what it does -----------------------------------------------------------------------
+    @looking
     def _choose(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Put the ticked runs side by side: those that stand there stay where they are."""
         form = dict(detail.get("form") or {})

@@ -1,11 +1,20 @@
 """All images of one class: its name in prompts, and each image to leave out or to move."""
 
+from dataclasses import dataclass
+
 from core.data.prompts import resolve_templates
 from studio.frame.domains import looks
 from studio.frame.markup import render
 from studio.workspace.shelf import Opened
 
 SHOWN = 300
+
+
+@dataclass
+class OpenClass:
+    """The class folder whose images a page shows."""
+
+    folder: str | None = None
 
 
 def class_gallery(opened: Opened, folder: str, may_change: bool) -> str:

@@ -9,6 +9,7 @@ from core.data.dataset import Dataset
 from core.errors import UserError, unknown
 from core.results.records import GroupBy
 from studio.data import words
+from studio.data.class_gallery import OpenClass
 from studio.frame.view import Handler
 from studio.workspace.session import Session
 
@@ -133,7 +134,7 @@ def _group_by(session: Session, detail: Mapping[str, Any]) -> None:
 
 def _delete(session: Session, detail: Mapping[str, Any]) -> None:
     session.mine.data.delete(_data(session))
-    session.opened_class = None
+    session.of(OpenClass).folder = None
     session.place = session.place.at(data=None, run=None, tab="data")
 
 

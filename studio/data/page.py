@@ -8,7 +8,7 @@ import gradio as gr
 from core.embedded import demo_folder
 from core.errors import UserError
 from studio.data import words
-from studio.data.class_gallery import class_gallery
+from studio.data.class_gallery import OpenClass, class_gallery
 from studio.data.class_grid import class_grid
 from studio.data.curating import curating, leaks_allowed
 from studio.data.folder_drop import folder_drop
@@ -19,7 +19,7 @@ from studio.frame.domains import looks
 from studio.frame.html import panel
 from studio.frame.markup import count, interval, percent, render
 from studio.frame.more import how_many, showing_more
-from studio.frame.view import Handler, View, dispatch
+from studio.frame.view import Actions, View
 from studio.workspace.session import Session, is_id
 from studio.workspace.studio import Studio
 
@@ -64,20 +64,18 @@ class DataPage:
             View(stress, self._stress_key, self._draw_stress),
             View(health, self._health_key, self._draw_health),
         ]
-        act = dispatch(
-            {
-                "demo": self._open_demo,
-                "upload": self._upload,
-                "retry-zero": self._retry,
-                "measure-with": self._measure_with,
-                "open-class": self._open_class,
-                "close-class": self._close_class,
-                **curating(),
-                **showing_more("classes"),
-            }
-        )
+        act: Actions = {
+            "demo": self._open_demo,
+            "upload": self._upload,
+            "retry-zero": self._retry,
+            "measure-with": self._measure_with,
+            "open-class": self._open_class,
+            "close-class": self._close_class,
+            **curating(),
+            **showing_more("classes"),
+        }
         panels = (demo, drop, zero, ood, more, grid, gallery, health, settings)
-        self.events: list[tuple[Any, Handler]] = [(each.action, act) for each in panels]
+        self.events: list[tuple[Any, Actions]] = [(each.action, act) for each in panels]
 
     # ---- what it depends on -----------------------------------------------------------------
     def _has_data(self, session: Session) -> bool:
@@ -104,7 +102,7 @@ class DataPage:
         return (data_id, version, *seen, leaks_allowed(session))
 
     def _gallery_key(self, session: Session) -> Hashable:
-        data_id, folder = session.place.data, session.opened_class
+        data_id, folder = session.place.data, session.of(OpenClass).folder
         if folder is None or not self._has_data(session) or data_id is None:
             return None
         return (data_id, session.mine.data.open(data_id).version, folder)
@@ -210,7 +208,7 @@ class DataPage:
         )
 
     def _draw_gallery(self, session: Session) -> str:
-        data_id, folder = session.place.data, session.opened_class
+        data_id, folder = session.place.data, session.of(OpenClass).folder
         if not data_id or not folder or not self._has_data(session):
             return ""
         opened = session.mine.data.open(data_id)
@@ -254,10 +252,10 @@ class DataPage:
             session.mine.keep(session.place.data, model=model, **chosen)
 
     def _open_class(self, session: Session, detail: Mapping[str, Any]) -> None:
-        session.opened_class = str(detail.get("folder", ""))
+        session.of(OpenClass).folder = str(detail.get("folder", ""))
 
     def _close_class(self, session: Session, detail: Mapping[str, Any]) -> None:
-        session.opened_class = None
+        session.of(OpenClass).folder = None
 
 
 def zero_shot_sentence(answer: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from core.results.records import Mixing, RunRecord
 from studio.export import words
 from studio.frame.html import panel
 from studio.frame.markup import decimal, mixture, render
-from studio.frame.view import Handler, View, dispatch
+from studio.frame.view import Actions, View
 from studio.workspace.background import Answer
 from studio.workspace.runs import RUN_FILES
 from studio.workspace.session import Session
@@ -32,8 +32,8 @@ class ExportPage:
         with gr.Column(elem_classes="ek-page"):
             page = panel()
         self.views = [View(page, self._key, self._draw)]
-        act = dispatch({"export": self._build})
-        self.events: list[tuple[Any, Handler]] = [(page.action, act)]
+        act: Actions = {"export": self._build}
+        self.events: list[tuple[Any, Actions]] = [(page.action, act)]
 
     def _key(self, session: Session) -> Hashable:
         run_id = session.place.run

@@ -5,6 +5,8 @@ from typing import Any
 
 Figure = dict[str, Any]
 MOST_POINTS = 400
+COLOURS = tuple(f"var(--ek-s{i})" for i in range(6))
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 SMOOTHING = 0.15
 """Weight of the newest step in the smoothed loss."""
 

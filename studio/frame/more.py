@@ -1,23 +1,32 @@
 """A long list is shown from its beginning, and more of it when that is asked for."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from studio.frame.view import Handler
+from studio.frame.view import Handler, looking
 from studio.workspace.session import Session
 
 STEP = 60
 
 
+@dataclass
+class Shown:
+    """By the name of a list how many of it are shown, where more were asked for."""
+
+    lists: dict[str, int] = field(default_factory=dict)
+
+
 def how_many(session: Session, name: str) -> int:
     """How many of a list this page shows."""
-    return session.shown.get(name, STEP)
+    return session.of(Shown).lists.get(name, STEP)
 
 
 def showing_more(name: str) -> dict[str, Handler]:
     """The handler of the button below a list."""
 
+    @looking
     def show(session: Session, _detail: Mapping[str, Any]) -> None:
-        session.shown[name] = how_many(session, name) + STEP
+        session.of(Shown).lists[name] = how_many(session, name) + STEP
 
     return {"show-more": show}

@@ -1,9 +1,9 @@
 """One loop for all that is shown: a view is drawn again when what it depends on changed."""
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import gradio as gr
 import orjson
@@ -16,12 +16,22 @@ log = logging.getLogger(__name__)
 SKIP = gr.skip()
 """What stands for an output that did not change."""
 Handler = Callable[[Session, dict[str, Any]], None]
-LOOKING = (
-    "stay", "open-lab", "open-run", "open-data", "new-data", "inspect", "show-errors",
-    "search", "choose-runs", "map-features", "show-space", "show-more",
-    "look-at-templates", "show-templates",
-)  # fmt: skip
-"""What changes nothing but the page: a guest may, and it is not counted."""
+Actions = Mapping[str, Handler]
+"""What the clicks on a component do, by what their `data-do` says."""
+_H = TypeVar("_H", bound=Callable[..., None])
+
+
+def looking(handler: _H) -> _H:
+    """Declare that an action changes nothing but the page: a guest may take it, and it does not
+    count. Every other action counts.
+    """
+    handler.__dict__["only_looks"] = True
+    return handler
+
+
+def only_looks(handler: Handler) -> bool:
+    """Whether the handler of an action is declared with `looking`."""
+    return bool(getattr(handler, "only_looks", False))
 
 
 @dataclass(frozen=True)
@@ -37,8 +47,16 @@ class Page(Protocol):
     """A place of the studio: it builds components when it is made, and says how to fill them."""
 
     views: list[View]
-    events: list[tuple[Any, Handler]]
-    """A component's event and what it does to the session."""
+    events: list[tuple[Any, Actions]]
+    """A component's event and what it does to the session, by action."""
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A page that puts the place of a session right before anything is drawn."""
+
+    def settle(self, session: Session) -> None:
+        """Drop from the place what does not exist."""
 
 
 def draw(views: Sequence[View], session: Session) -> list[Any]:
@@ -61,12 +79,15 @@ def _sent(value: Any) -> Any:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode() if packed else value
 
 
-def guarded(form: str, handler: Handler, session: Session, detail: dict[str, Any]) -> None:
-    """Run a handler; what it raises becomes a sentence on the form that caused it."""
+def guarded(form: str, actions: Actions, session: Session, detail: dict[str, Any]) -> None:
+    """Take the action that `detail` names; what it raises becomes a sentence on the form that
+    caused it.
+    """
     if detail.get("do") != "draft":  # typing on may overtake the click that it followed
         session.notices.pop(form, None)
     try:
-        if detail.get("do") not in LOOKING:
+        handler = actions.get(str(detail.get("do")), _unknown)
+        if not only_looks(handler):
             session.mine.act()
         handler(session, detail)
     except UserError as error:
@@ -77,16 +98,9 @@ def guarded(form: str, handler: Handler, session: Session, detail: dict[str, Any
         session.notices[form] = Notice(sentence)
 
 
-def dispatch(handlers: dict[str, Handler]) -> Handler:
-    """One handler for a panel's `action`: `data-do` names which of these is meant."""
-
-    def handle(session: Session, detail: dict[str, Any]) -> None:
-        handler = handlers.get(str(detail.get("do")))
-        if handler is None:  # no page of ours sends it
-            raise UserError(words.Common.unknown_action)
-        handler(session, detail)
-
-    return handle
+def _unknown(_session: Session, _detail: dict[str, Any]) -> None:
+    """Stands for an action that no page of ours sends."""
+    raise UserError(words.Common.unknown_action)
 
 
 def outputs(pages: Iterable[Page]) -> list[View]:

@@ -5,6 +5,13 @@ from typing import ClassVar
 from studio.workspace.words import Workspace as Workspace
 
 
+class Words:
+    """Sentences that stand next to the code which says them, as class attributes.
+
+    The words of a room stand in its `words.py`, those of a panel of the lab in its module.
+    """
+
+
 class Brand:
     """The name and what it stands for."""
 

@@ -1,65 +1,92 @@
-"""Which class is taken for which, and the images of one cell: HTML from an inspection."""
+"""Errors: which class is taken for which, and the images of one cell."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from core.results.confusion import confusion, most_confused
-from core.results.inspection import COLUMNS, InspectedDomain, Inspection
+from core.results.inspection import InspectedDomain, Inspection
 from studio.frame.domains import looks
-from studio.frame.markup import mixture, render
-from studio.lab import words
+from studio.frame.html import panel
+from studio.frame.markup import render
+from studio.frame.view import View
+from studio.frame.words import Words
+from studio.lab.inspected import (
+    LOOK,
+    Chosen,
+    InspectedView,
+    InspectedWords,
+    chosen,
+    column_titles,
+    inspected,
+    inspection_key,
+)
+from studio.lab.panel import LabPanel
+from studio.workspace.session import Session
+from studio.workspace.studio import Studio
 
 MOST_CLASSES = 40
 """Rows of a matrix that a person still reads; of more classes those with most errors are shown."""
 MOST_PAIRS = 12
 MOST_IMAGES = 60
-_CELL = re.compile(r"(\d{1,6})-(\d{1,6})")
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """What the visitor looks at."""
+class ErrorsWords(Words):
+    """The errors of a run."""
 
-    domain: str
-    column: str
-    cell: tuple[int, int] | None
-    """True class and what was said."""
-
-
-def chosen(inspection: Inspection, asked: Mapping[str, str]) -> Chosen:
-    """What a click named, as far as this run has it; else the first domain, α, and no cell."""
-    keys = [look.key for look in looks(inspection.domains)]
-    domain, column = asked.get("domain"), asked.get("column")
-    found = _CELL.fullmatch(asked.get("cell", ""))
-    cell = (int(found[1]), int(found[2])) if found else None
-    if cell and max(cell) >= len(inspection.classes):
-        cell = None
-    return Chosen(
-        domain=domain if domain in keys else keys[0],
-        column=column if column in COLUMNS else "alpha",
-        cell=cell,
-    )
+    tab = "Errors"
+    confusion = "What is taken for what"
+    confusion_note = "Rows are the true class, columns the answer. A cell opens its images."
+    confusion_part = "The {shown} of {n} classes with the most errors are shown."
+    right_of = "{right} of {n} right"
+    true_class = "True class"
+    said_class = "Taken for"
+    cell = "{actual} taken for {said}: {n}"
+    pairs = "Most often confused"
+    no_errors = "Nothing is confused here: every answer is right."
+    gallery = "Images of this cell"
+    empty_cell = "This model makes no such answer on this domain. Choose another cell."
+    no_pictures = "The images are not on this studio's shelf, so only the answers are shown."
+    look_closer = "Where did the model look? Open this image"
 
 
-def column_titles(inspection: Inspection) -> dict[str, str]:
-    """The three classifiers, as they are called above a table."""
-    titles = words.Lab.columns
-    return {**titles, "alpha": mixture(inspection.mixing, None)}
+w = ErrorsWords
 
 
-def error_lab(inspection: Inspection, asked: Mapping[str, str], pictures: tuple[str, str]) -> str:
+class ErrorsPanel(LabPanel):
+    """The matrix of a domain, the pairs that are confused most, and a cell's images."""
+
+    name = "errors"
+    order = 20
+    words = ErrorsWords
+
+    def __init__(self, studio: Studio) -> None:
+        errors = panel()
+        self.views = [View(errors, inspection_key, draw_errors)]
+        self.events = [(errors.action, LOOK)]
+
+
+def draw_errors(session: Session) -> str:
+    """The page of errors, or how to get it."""
+
+    def show(inspection: Inspection) -> str:
+        pictures = session.mine.answers.pictures(str(session.place.run))
+        return error_lab(inspection, session.of(InspectedView), pictures)
+
+    return inspected(session, show)
+
+
+def error_lab(inspection: Inspection, view: InspectedView, pictures: tuple[str, str]) -> str:
     """Switches, matrix, most confused pairs and gallery. `pictures` are the data set's id, empty
     where its images cannot be shown, and the query that lets a guest see them.
     """
-    now = chosen(inspection, asked)
+    now = chosen(inspection, view)
     domain = inspection.domains[now.domain]
     answer = domain.answers[now.column]
     matrix = confusion(domain.labels, answer.predicted, len(inspection.classes))
     shown = _worst_classes(matrix)
     return render(
         "lab/errors.html",
+        say=w,
+        both=InspectedWords,
         now=now,
         titles=column_titles(inspection),
         domains=[(look.key, look.title) for look in looks(inspection.domains)],

@@ -1,41 +1,105 @@
-"""The lab's shots curve: what more images would bring, and which to label next."""
+"""Shots: what more images would bring, and which class to label next."""
 
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from core.data.dataset import Dataset
 from core.data.split import sizes
 from core.errors import UserError
 from core.results import by_shots
 from core.results.records import RunRecord
-from studio.frame.view import Handler
+from studio.frame.chart import chart
+from studio.frame.html import panel
+from studio.frame.markup import listed, points, render
+from studio.frame.view import Actions, View
+from studio.frame.words import Words
 from studio.lab import words
-from studio.lab.advice import advice
-from studio.lab.shots_chart import shots_chart
+from studio.lab.panel import LabPanel, record_of
+from studio.lab.shots_chart import CurveWords, shots_chart
 from studio.train.several import outcome
 from studio.workspace.background import Answer
-from studio.workspace.session import Session
+from studio.workspace.session import Notice, Session
 from studio.workspace.studio import Studio
 
-w = words.Shots
 SWEPT = (1, 4, 16)
 """Shots that the button offers, as far as there are images and no run yet."""
 PATIENCE_SECONDS = 20.0
+SHOWN = 8
+"""Classes that are in the table before it is opened."""
+SIDES = tuple(words.Domains.sides)
 
 
-class ShotsCurve:
-    """The curve of a run's method, and the advice; both of the run that a session looks at."""
+class ShotsWords(Words):
+    """The offer of a shots curve, and what to label next."""
+
+    tab = "Shots"
+    offer = "What would more images bring?"
+    offer_text = (
+        "From fixed features, without training, in seconds: the curve from 1 to 16 shots, and the "
+        "classes that gain most from more images."
+    )
+    button = "Measure it"
+    waiting = "Measuring the curve on fixed features …"
+    no_data = (
+        "The images of this run are not on this studio's shelf, so what more of them would bring "
+        "cannot be measured."
+    )
+    more = "The solid curve of {method} has a point for each number of shots that has a run."
+    queue = "Queue {method} at {shots} shots"
+    none_missing = "Every point that these images allow has a run already. See the queue."
+    label_next = "What to label next"
+    label_best = (
+        "Label {name} next: {more} more images should bring that class {gains}, less what others "
+        "lose to it."
+    )
+    label_gain = "{expected} on {side} ({low} to {high})"
+    label_unclear = (
+        "With so few measured images no class is clear of chance. The best guess is {name}: {more} "
+        "more images of it, {gains}. More test images would say it better."
+    )
+    label_nothing = (
+        "More of the same should bring nothing to any class: the newer half of the images did not. "
+        "Label images unlike those you have."
+    )
+    label_columns: ClassVar = {
+        "class": "class",
+        "images": "shots",
+        "accuracy": "{side} accuracy",
+        "expected": "{side}, as many again",
+    }
+    label_alone = "One image or none to learn from, so nothing can be told: {names}. Label these."
+    label_rest = "The other {n} classes"
+    label_note = (
+        "An estimate: measured with {model} as it came, without training, by leaving out the "
+        "newer half of one class's images; as many again should bring half of what that half did. "
+        "Intervals (95 %) are about the images measured and the draws of the shots. Training "
+        "may answer differently, and images unlike these may bring more."
+    )
+
+
+w = ShotsWords
+
+
+class ShotsPanel(LabPanel):
+    """The curve of a run's method, and the advice; both of the run that a page looks at."""
+
+    name = "shots"
+    order = 60
+    words = ShotsWords
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
+        curve = chart(CurveWords.curve, height=360)
+        next_images = panel()
+        self.views = [
+            View(curve, self._key, self._draw_chart),
+            View(next_images, self._key, self._draw_advice),
+        ]
+        act: Actions = {"measure-shots": self.measure, "queue-shots": self.queue}
+        self.events = [(next_images.action, act)]
 
-    def handlers(self) -> dict[str, Handler]:
-        """The handlers by what their button does."""
-        return {"measure-shots": self.measure, "queue-shots": self.queue}
-
-    def key(self, session: Session) -> Hashable:
-        """What the curve and the advice depend on."""
-        record = session.mine.runs.record(session.place.run)
+    def _key(self, session: Session) -> Hashable:
+        record = record_of(session)
         if record is None:
             return None
         answer = self._answer(session, record)
@@ -45,9 +109,8 @@ class ShotsCurve:
         jobs = tuple((job.id, job.state) for job in session.mine.runs.jobs())
         return (record.run_id, jobs, asked, notices, self._studio.catalogue().state)
 
-    def draw_chart(self, session: Session) -> Any:
-        """Value of the chart."""
-        record = session.mine.runs.record(session.place.run)
+    def _draw_chart(self, session: Session) -> Any:
+        record = record_of(session)
         if record is None:
             return None
         answer = self._answer(session, record)
@@ -58,9 +121,8 @@ class ShotsCurve:
         zero = by_shots.zero_shot(record)
         return shots_chart(method, zero, by_shots.of_runs(runs), untrained, record.run_id)
 
-    def draw_advice(self, session: Session) -> str:
-        """What to label next, and the runs that would complete the curve."""
-        record = session.mine.runs.record(session.place.run)
+    def _draw_advice(self, session: Session) -> str:
+        record = record_of(session)
         if record is None:
             return ""
         data_id = session.mine.runs.data_of_run(record.run_id)
@@ -74,7 +136,7 @@ class ShotsCurve:
 
     def measure(self, session: Session, _detail: Mapping[str, Any]) -> None:
         """Have the curve without training measured, and the advice with it."""
-        record = session.mine.runs.record(session.place.run)
+        record = record_of(session)
         data_id = session.mine.runs.data_of_run(record.run_id) if record else None
         if record is None or data_id is None:
             raise UserError(words.Runs.elsewhere)
@@ -112,3 +174,64 @@ def most_shots(dataset: Dataset, config: Mapping[str, Any]) -> int:
     fewer = config.get("allow_fewer")
     allowed = dataset.allow_fewer if fewer is None else fewer
     return max(images) if allowed else min(images)
+
+
+def advice(
+    dataset: Dataset | None,
+    answer: Answer | None,
+    method: str,
+    missing: Sequence[int],
+    note: Notice | None,
+) -> str:
+    """The advice, or how to get it; and the button for the runs that are `missing`."""
+    ready = answer is not None and answer.state == "ready"
+    found = told(answer.value, dataset) if ready and answer and dataset else None
+    return render(
+        "lab/shots.html",
+        say=w,
+        has_data=dataset is not None,
+        state=answer.state if answer else "",
+        note=Notice(answer.error) if answer and answer.error else note,
+        found=found,
+        method=method,
+        missing=missing,
+        queue=w.queue.format(method=method, shots=listed([str(n) for n in missing])),
+    )
+
+
+def told(curve: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """Values for the template from what `core.run.protocols.measure_shots` found."""
+    names = dict(zip(dataset.classes, dataset.names, strict=True))
+    rows = [{**row, "title": names[row["name"]]} for row in curve["advice"] if row["name"] in names]
+    told = {row["name"] for row in rows}
+    alone = [names[folder] for folder in dataset.classes if folder not in told]
+    return {
+        "sides": [s for s in SIDES if any(s in row["gains"] for row in rows)],
+        "first": rows[:SHOWN],
+        "rest": rows[SHOWN:],
+        "verdict": _verdict(rows),
+        "alone": w.label_alone.format(names=", ".join(alone)) if alone else "",
+        "note": w.label_note.format(model=curve["encoder"]),
+    }
+
+
+def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The first class whose gain is clear of chance on one side; without one the first as a guess.
+
+    One for which nothing is expected is no guess.
+    """
+    clear = [row for row in rows if any(g["expected"]["low"] > 0 for g in row["gains"].values())]
+    hoped = [row for row in rows if any(g["expected"]["mean"] > 0 for g in row["gains"].values())]
+    if not hoped:
+        return w.label_nothing if rows else ""
+    row, said = (clear[0], w.label_best) if clear else (hoped[0], w.label_unclear)
+    gains = [
+        w.label_gain.format(
+            side=words.Domains.sides[side],
+            expected=points(gain["expected"]["mean"]),
+            low=points(gain["expected"]["low"]),
+            high=points(gain["expected"]["high"]),
+        )
+        for side, gain in row["gains"].items()
+    ]
+    return said.format(more=row["images"], name=row["title"], gains=listed(gains))

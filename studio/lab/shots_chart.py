@@ -2,16 +2,45 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from core.results.by_shots import ShotsPoint
 from core.rounding import plotted
 from studio.frame.figures import Figure, clean
 from studio.frame.markup import interval, percent
-from studio.lab import words
+from studio.frame.words import Domains, Words
 
 Points = Mapping[str, Sequence[ShotsPoint]]
 BESIDE = 1.035
 """Factor between two lines at the same shots, so that their intervals do not cover each other."""
+
+
+class CurveWords(Words):
+    """The shots curve."""
+
+    curve = "Accuracy by shots"
+    axis = "labelled images per class (shots)"
+    at = "{shots} shots: {accuracy} (n = {n}, mean of {draws})"
+    said = "{accuracy} at {shots} shots"
+    zero = "zero-shot"
+    columns: ClassVar = (
+        "what",
+        "on",
+        "shots",
+        "accuracy",
+        "95 % interval",
+        "n",
+        "mean of",
+    )
+    note = (
+        "Solid: runs that differ from this one in shots and seed only, each at the α it chose. "
+        "Dotted: no training, text and image prototypes in equal parts. Dashed: zero-shot. "
+        "OOD is the plain mean of the domains. Bars: 95 % interval over the images."
+    )
+    untrained = "no training"
+
+
+w = CurveWords
 
 
 @dataclass(frozen=True)
@@ -26,7 +55,7 @@ class _Side:
     @property
     def title(self) -> str:
         """What it is called."""
-        return words.Domains.sides[self.key]
+        return Domains.sides[self.key]
 
 
 _SIDES = (
@@ -39,7 +68,6 @@ def shots_chart(
     method: str, zero: Mapping[str, ShotsPoint], runs: Points, untrained: Points, run_id: str
 ) -> Figure:
     """Both sides of everything that is known. Value of a `chart`."""
-    w = words.Shots
     lines = [(method, runs, "solid"), (w.untrained, untrained, "2px,3px")]
     ticks = sorted({one.shots for _, points, _ in lines for own in points.values() for one in own})
     ends = [min(ticks, default=1) / BESIDE**3, max(ticks, default=1) * BESIDE**3]
@@ -74,7 +102,7 @@ def shots_chart(
 def _line(side: _Side, name: str, points: Sequence[ShotsPoint], dash: str) -> Figure:
     y = [plotted(one.mean) for one in points]
     trained = dash == "solid"
-    at = words.Shots.at.format(
+    at = w.at.format(
         shots="%{customdata[0]}",
         accuracy="%{y:.1f} %",
         n="%{customdata[1]}",
@@ -102,8 +130,8 @@ def _flat(side: _Side, zero: ShotsPoint, ends: Sequence[float]) -> Figure:
     return {
         "type": "scatter", "mode": "lines", "x": list(ends), "y": [plotted(zero.mean)] * 2,
         "line": {"color": side.colour, "width": 1.2, "dash": "6px,4px"}, "opacity": 0.55,
-        "name": f"{words.Shots.zero}, {side.title}", "showlegend": False,
-        "hovertemplate": f"{words.Shots.zero}, {side.title}<br>%{{y:.1f}} % (n = {zero.n})"
+        "name": f"{w.zero}, {side.title}", "showlegend": False,
+        "hovertemplate": f"{w.zero}, {side.title}<br>%{{y:.1f}} % (n = {zero.n})"
         "<extra></extra>",
     }  # fmt: skip
 
@@ -116,7 +144,6 @@ def _row(side: _Side, name: str, one: ShotsPoint) -> list[str]:
 
 
 def _said(side: _Side, method: str, zero: Mapping[str, ShotsPoint], runs: Points) -> str:
-    w = words.Shots
     of_runs = (
         w.said.format(accuracy=percent(one.mean), shots=one.shots) for one in runs.get(side.key, ())
     )

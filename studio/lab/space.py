@@ -1,30 +1,86 @@
-"""The lab's feature space: are the classes further apart, and have the domains drifted apart?"""
+"""Feature space: are the classes further apart, and have the domains drifted apart?"""
 
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, ClassVar
 
 import gradio as gr
 
-from core.errors import UserError
-from core.results.space import End, FeatureSpace
+from core.results.space import ENDS, GROUPED_BY, By, End, FeatureSpace, Places, PlaneName
 from studio.frame.chart import chart
+from studio.frame.domains import Look, looks
+from studio.frame.figures import COLOURS, SYMBOLS, Figure, clean
 from studio.frame.html import panel
-from studio.frame.view import Handler, View, dispatch
-from studio.lab import words
-from studio.lab.offer import offer
-from studio.lab.space_chart import space_chart
-from studio.lab.space_head import chosen, space_lab
+from studio.frame.markup import decimal, number, percent, render
+from studio.frame.view import Actions, View, looking
+from studio.frame.words import Words
+from studio.lab.panel import LabPanel, finished, offer, required, take
+from studio.lab.words import Lab
 from studio.workspace.session import Session
+from studio.workspace.studio import Studio
 
-w = words.Space
-FIELDS = ("by", "plane")
-"""What a click may choose."""
+MOST_NAMED = 12
+"""Classes with a colour and symbol of their own: more cannot be told apart."""
 
 
-class SpacePanel:
-    """Zero-shot beside α, in one plane."""
+class SpaceWords(Words):
+    """The feature space."""
 
-    def __init__(self) -> None:
+    tab = "Feature space"
+    title = "Where your images lie"
+    text = (
+        "Puts the image features of zero-shot CLIP and of the α you chose into one plane, and "
+        "measures how far apart classes and domains are. It takes some seconds once, and is kept."
+    )
+    button = "Map the features"
+    waiting = "Mapping the features of both models …"
+    ends: ClassVar = {"zero-shot": "Zero-shot", "alpha": "Fine-tuned, at the chosen α"}
+    columns: ClassVar = {"zero-shot": "zero-shot", "alpha": "α = {alpha}"}
+    colour_by = "Colour by"
+    by: ClassVar = {"class": "class", "domain": "domain"}
+    plane = "Plane"
+    apart = "How far apart"
+    groups: ClassVar = {"class": "Classes", "domain": "Domains"}
+    apart_note = (
+        "Mean silhouette over cosine distances in the whole space, not in the plane: 1 is far "
+        "apart, 0 is one on top of the other. Training should part the classes and leave the "
+        "domains together."
+    )
+    all_shown = "All {n} measured images are shown."
+    part_shown = "{n} of {measured} measured images are shown, evenly over domains and classes."
+    unmoved = "This method left the image tower as it was, so both pictures are the same."
+    few = "There are too few images for t-SNE."
+    notes: ClassVar = {
+        "tsne": "t-SNE keeps who is near whom; distances between groups mean little.",
+        "pca": "PCA shows the two directions that vary most: {explained} of all variance.",
+    }
+    hardest = "Named are the {n} classes that lie least apart at the chosen α."
+    others = "other classes ({n})"
+    group: ClassVar = {"class": "class", "domain": "domain"}
+    separation = "separation"
+    nearest = "nearest other"
+    label = "{end}: {n} images by {by} in the plane of {plane}. Separation: {separation}."
+
+
+w = SpaceWords
+
+
+@dataclass
+class SpaceView:
+    """How a page draws the feature space, as it was clicked."""
+
+    by: str = ""
+    plane: str = ""
+
+
+class SpacePanel(LabPanel):
+    """Zero-shot next to α, in one plane."""
+
+    name = "space"
+    order = 50
+    words = SpaceWords
+
+    def __init__(self, studio: Studio) -> None:
         head = panel()
         with gr.Row(visible=False, elem_classes="ek-pair", equal_height=True) as pair:
             before = chart(w.ends["zero-shot"], height=400, min_width=320)
@@ -35,29 +91,29 @@ class SpacePanel:
             View(before, self._key, self._drawn("zero-shot")),
             View(after, self._key, self._drawn("alpha")),
         ]
-        act = dispatch({"map-features": self.map_features, "show-space": self.show})
-        self.events: list[tuple[Any, Handler]] = [(head.action, act)]
+        act: Actions = {"map-features": self.map_features, "show-space": self.show}
+        self.events = [(head.action, act)]
 
     def _key(self, session: Session) -> Hashable:
-        run_id = _finished(session)
+        run_id = finished(session)
         if run_id is None:
             return None
         answer = session.mine.answers.mapped(run_id)
         asked = (answer.state, answer.version) if answer else None
         alpha = session.mine.runs.mixing(run_id).alpha
-        return (run_id, alpha, asked, tuple(session.space.items()), session.notices.get("lab"))
+        return (run_id, alpha, asked, astuple(session.of(SpaceView)), session.notices.get("lab"))
 
     def _found(self, session: Session) -> FeatureSpace | None:
-        run_id = _finished(session)
+        run_id = finished(session)
         answer = session.mine.answers.mapped(run_id) if run_id else None
         return answer.value if answer and answer.state == "ready" else None
 
     def _draw_head(self, session: Session) -> str:
-        run_id, space = _finished(session), self._found(session)
+        run_id, space = finished(session), self._found(session)
         if run_id is None:
             return ""
         if space is not None:
-            return space_lab(space, session.space)
+            return space_lab(space, session.of(SpaceView))
         return offer(
             session.mine.answers.mapped(run_id),
             session.notices.get("lab"),
@@ -75,25 +131,185 @@ class SpacePanel:
             space = self._found(session)
             if space is None:
                 return None
-            now = chosen(space, session.space)
+            now = chosen(space, session.of(SpaceView))
             return space_chart(space, end, now.by, now.plane, str(session.place.run))
 
         return draw
 
+    @looking
     def map_features(self, session: Session, _detail: Mapping[str, Any]) -> None:
         """Ask for the feature space of the run."""
-        run_id = _finished(session)
-        if run_id is None:
-            raise UserError(words.Lab.empty)
-        session.mine.answers.map_features(run_id)
+        session.mine.answers.map_features(required(session))
 
+    @looking
     def show(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Colour by something else, or look at another plane."""
-        named = {name: str(detail[name])[:20] for name in FIELDS if name in detail}
-        session.space = {**session.space, **named}
+        take(session.of(SpaceView), detail)
 
 
-def _finished(session: Session) -> str | None:
-    """The run of this page, once it has ended."""
-    record = session.mine.runs.record(session.place.run)
-    return record.run_id if record else None
+@dataclass(frozen=True)
+class Chosen:
+    """How the visitor looks at the feature space."""
+
+    by: By
+    plane: PlaneName
+
+
+def chosen(space: FeatureSpace, view: SpaceView) -> Chosen:
+    """What a click named, as far as there is such a thing; else by class, in the first plane."""
+    return Chosen(
+        by=view.by if view.by in GROUPED_BY else "class",
+        plane=view.plane if view.plane in space.places else next(iter(space.places)),
+    )
+
+
+def space_lab(space: FeatureSpace, view: SpaceView) -> str:
+    """Switches, the separation of classes and domains at both ends, and what is shown."""
+    apart = {
+        by: [separation(space.grouped[by][end].separation) for end in ENDS] for by in GROUPED_BY
+    }
+    return render(
+        "lab/space.html",
+        say=w,
+        now=chosen(space, view),
+        planes=[(name, Lab.planes[name]) for name in space.places],
+        titles=[w.columns[end].format(alpha=decimal(space.alpha, None)) for end in ENDS],
+        rows=[(w.groups[by], values) for by, values in apart.items()],
+        n=len(space.labels),
+        notes=list(_notes(space)),
+    )
+
+
+def _notes(space: FeatureSpace) -> list[str]:
+    n, measured = number(len(space.labels)), number(space.measured)
+    whole = len(space.labels) == space.measured
+    notes = [(w.all_shown if whole else w.part_shown).format(n=n, measured=measured)]
+    if "tsne" not in space.places:
+        notes.append(w.few)
+    if all(places["zero-shot"] == places["alpha"] for places in space.places.values()):
+        notes.append(w.unmoved)
+    return notes
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """How the images of one group are drawn."""
+
+    title: str
+    colour: str
+    symbol: str
+
+
+def space_chart(space: FeatureSpace, end: End, by: By, plane: PlaneName, run_id: str) -> Figure:
+    """The images of one end. Value of a `chart`; the axes are those of the other end too."""
+    grouping = space.grouped[by][end]
+    places, named = space.places[plane], len(_marks(space, by))
+    left = len(grouping.groups) - named
+    note = w.notes[plane].format(explained=percent(space.explained, 0))
+    return {
+        "figure": {
+            "data": list(_traces(space, by, places[end], left)),
+            "layout": _layout(places, f"{run_id} {plane}"),
+        },
+        "table": {
+            "columns": [w.group[by], "n", w.separation, w.nearest],
+            "rows": [
+                [
+                    _title(by, one.name),
+                    str(one.n),
+                    separation(one.separation),
+                    _title(by, one.nearest) if one.nearest else "–",
+                ]
+                for one in grouping.groups
+            ],
+        },
+        "label": w.label.format(
+            end=w.ends[end],
+            n=len(space.labels),
+            by=w.by[by],
+            plane=Lab.planes[plane],
+            separation=separation(grouping.separation),
+        ),
+        "note": f"{note} {w.hardest.format(n=named)}" if left else note,
+    }
+
+
+def separation(value: float | None) -> str:
+    """A silhouette with its sign: `+0.214`."""
+    if value is None:
+        return "–"
+    return f"{'−' if value < 0 else '+'}{decimal(abs(value), 3)}"
+
+
+def _title(by: By, name: str) -> str:
+    return looks([name])[0].title if by == "domain" else name
+
+
+def _marks(space: FeatureSpace, by: By) -> dict[int, _Mark]:
+    """Group to its looks: every domain, and the classes that lie least apart at α."""
+    if by == "domain":
+        index = {name: i for i, name in enumerate(space.domains)}
+        return {
+            index[look.key]: _Mark(look.title, look.colour, _symbol(look))
+            for look in looks(space.domains)
+        }
+    groups = space.grouped["class"]["alpha"].groups
+    named = sorted(groups, key=lambda one: one.separation or 0.0)[:MOST_NAMED]
+    return {
+        one.index: _Mark(one.name, COLOURS[i % 6], SYMBOLS[(i + i // 6) % 6])
+        for i, one in enumerate(sorted(named, key=lambda one: one.index))
+    }
+
+
+def _symbol(look: Look) -> str:
+    """Validation and test images are of one domain and colour, and are drawn apart."""
+    return "circle-open" if look.role == "val" else look.symbol
+
+
+def _traces(space: FeatureSpace, by: By, places: Places, left: int) -> Iterator[Figure]:
+    """A trace for each group; the images without a name lie below the others."""
+    marks, of = _marks(space, by), _group_of(space, by)
+    other = [clean(title) for title in _titles(space, "domain" if by == "class" else "class")]
+    points = list(zip(places, of, other, strict=True))
+    if left:
+        rest = [(place, text) for place, group, text in points if group not in marks]
+        title = w.others.format(n=left)
+        yield _dots(rest, _Mark(title, "var(--ek-line-2)", "circle"))
+    for index, mark in marks.items():
+        own = [(place, text) for place, group, text in points if group == index]
+        yield _dots(own, mark)
+
+
+def _group_of(space: FeatureSpace, by: By) -> list[int]:
+    return space.labels if by == "class" else space.domain
+
+
+def _titles(space: FeatureSpace, by: By) -> list[str]:
+    """What the group of each image is called."""
+    names = space.names if by == "class" else space.domains
+    titles = [_title(by, name) for name in names]
+    return [titles[index] for index in _group_of(space, by)]
+
+
+def _dots(points: Sequence[tuple[tuple[float, float], str]], mark: _Mark) -> Figure:
+    """Places, each with what is said of it beside the name of its group."""
+    title = clean(mark.title)
+    return {
+        "type": "scatter", "mode": "markers", "name": mark.title, "opacity": 0.8,
+        "x": [x for (x, _), _ in points], "y": [y for (_, y), _ in points],
+        "text": [text for _, text in points],
+        "marker": {"symbol": mark.symbol, "size": 7, "color": mark.colour},
+        "hovertemplate": f"{title} (n = {len(points)})<br>%{{text}}<extra></extra>",
+    }  # fmt: skip
+
+
+def _layout(places: dict[End, Places], revision: str) -> Figure:
+    every = [place for of in places.values() for place in of]
+    axes = {}
+    for name, values in (("xaxis", [x for x, _ in every]), ("yaxis", [y for _, y in every])):
+        room = 0.06 * (max(values) - min(values)) or 1.0
+        axes[name] = {
+            "range": [min(values) - room, max(values) + room],
+            "showticklabels": False, "showgrid": False,
+        }  # fmt: skip
+    return {"uirevision": revision, "margin": {"l": 12, "r": 12, "t": 8, "b": 12}, **axes}

@@ -1,31 +1,45 @@
-"""The α slider: everything that the browser needs to read the measured grid by itself."""
+"""The α slider: everything that the browser needs to read the measured grid by itself, and the
+exact evaluation when the slider rests.
+"""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gradio as gr
 
+from core.errors import UserError
 from core.results.records import (
     AccuracyChange,
     Evaluation,
     HandSetMixing,
     Mixing,
+    MixingKind,
     RunRecord,
     Steadiness,
     WisePoint,
 )
+from core.results.runs import RunFolder
 from core.results.standing import FINE_TUNED, ZERO_SHOT
 from studio.frame.domains import looks
 from studio.frame.html import text, widget
 from studio.frame.markup import count, percent
+from studio.frame.view import View
+from studio.frame.words import Words
 from studio.lab import words
-from studio.lab.frontier_chart import frontier_figure, frontier_table
+from studio.lab.panel import PATIENCE_SECONDS, LabPanel, answered, record_of, run_key
+from studio.lab.wise_chart import FrontierWords, frontier_figure, frontier_table
 from studio.live.verdict import TONES, tested, verdict
+from studio.workspace import Workspace
+from studio.workspace.session import Session
+from studio.workspace.studio import Studio
 
 if TYPE_CHECKING:
     from core.results.halves import HalfChoice  # imports numpy
-    from studio.lab.halves import Halves
 
+Halves = Mapping[MixingKind, Mapping[str, "HalfChoice"]]
+"""The α that half of each OOD domain chooses, by kind of mixing and domain."""
 _TEMPLATE = """<div class="ek-wise">
 <section class="ek-card ek-wise-slider"><header class="ek-card-head"><h2>{alpha}</h2>
 <output data-part="alpha" class="ek-alpha">–</output></header>
@@ -59,11 +73,139 @@ HONEST = ("val", "fixed")
 WEAK = 0.95
 """The share w of the tuned model in unfamiliar images from which it is said to answer them."""
 _WORDS = ("measuring", "exact", "known", "sentence", "sentence_one", "sentence_id")
+_NO_SWITCH = ("wise", "")
+"""What a question means that names nothing but α."""
+
+
+class WiseWords(Words):
+    """The mixing weight and its slider."""
+
+    tab = "Mixing weight α"
+    alpha = "Mixing weight α"
+    alpha_range = "α must be between 0 and 1, got {alpha}."
+    steady = "Steady"
+    steady_hint = (
+        "Images unlike the training images are left to zero-shot CLIP; all others are answered at "
+        "this α."
+    )
+    steady_part = (
+        "Validation shows that the base model is weak on these classes, so the tuned model has a "
+        "{share} share in images unlike the training images; all others are answered at this α."
+    )
+    steady_weak = (
+        "Validation shows that the base model hardly knows these classes, so images unlike the "
+        "training images are the tuned model's, too."
+    )
+    familiar = "{familiar} of {n} look like your training images"
+    choice = "α chosen on"
+    choices: ClassVar = {
+        "val": "validation images",
+        "default": "nothing: the default",
+        "fixed": "nothing: the combination",
+        "oracle": "test images",
+    }
+    half_of = "half of {domain}"
+    set_by_hand = "nothing: set by hand"
+    half_badge = "Chosen on half of {domain} ({chosen}), reported on the other {reported}"
+    other_half = "the other half, n {n}"
+    alpha_low = "zero-shot"
+    alpha_high = "fine-tuned"
+    jump = "back to the chosen α"
+    instant = (
+        "≈ is read between the measured points, of which there are {count}. When the slider rests "
+        "this α is measured exactly."
+    )
+    measuring = "Measuring this α on every image …"
+    exact = "Measured exactly at this α in {seconds} s."
+    known = "Measured exactly at this α."
+    chosen_on: ClassVar = {
+        "val": "Chosen on validation images: these numbers stay honest",
+        "default": "No validation images: α is the default, not a choice",
+        "fixed": "The combination as it is: α = 1 was not searched for",
+        "oracle": "Made by looking at test images (oracle): test numbers are not honest",
+    }
+    by_hand = "Set by hand while looking at {domains}: read these numbers as optimistic"
+    table = "Table"
+    frontier = "ID against OOD for every α"
+    frontier_note = (
+        "Every mark is one α that was measured. To the right is better on your images. Up is "
+        "better on the other domains; without any, up is just a larger α."
+    )
+    sentence = (
+        "{mixing}: {id} on your images, {ood} on the mean of {n} other domains, against zero-shot."
+    )
+    sentence_one = "{mixing}: {id} on your images, {ood} on the other domain, against zero-shot."
+    sentence_id = "{mixing}: {id} on your images, against zero-shot."
+
+
+w = WiseWords
+
+
+class WisePanel(LabPanel):
+    """The slider, and the frontier next to it."""
+
+    name = "wise"
+    order = 10
+    words = WiseWords
+
+    def __init__(self, studio: Studio) -> None:
+        wise = wise_lab(measure=measure_with(studio))
+        self.views = [View(wise, run_key, draw_wise)]
+        self.events = []
+
+
+def draw_wise(session: Session) -> Any:
+    """Value of the widget for the run of the page, as it is mixed."""
+    record = record_of(session)
+    if record is None:
+        return None
+    runs, run_id = session.mine.runs, record.run_id
+    return wise_value(
+        record,
+        runs.mixing(run_id),
+        runs.chosen_on(run_id),
+        runs.by_hand(run_id),
+        halves_of(runs.folder(run_id)),
+    )
+
+
+def halves_of(folder: RunFolder) -> Halves:
+    """What each half chooses, from the run's folder; empty for a run of an older version, which
+    kept no answers at every α.
+    """
+    try:
+        changed = folder.grid_path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return {}
+    return _halves(folder.path, changed)
+
+
+@functools.lru_cache(maxsize=16)
+def _halves(path: Path, _changed: int) -> Halves:
+    from core.results.grid import Grid
+    from core.results.halves import chosen_on_half
+    from core.results.predictions import Predictions
+
+    folder = RunFolder(path)
+    try:
+        grid = Grid.read(folder.grid_path)
+        images = Predictions.read(folder.predictions_path).domains
+    except UserError:
+        return {}
+    kinds: tuple[MixingKind, ...] = ("wise", "steady")
+    found = {
+        kind: {
+            name: half
+            for name, domain in images.items()
+            if name.startswith("ood/") and (half := chosen_on_half(grid, kind, name, domain.sha256))
+        }
+        for kind in kinds
+    }
+    return {kind: by_domain for kind, by_domain in found.items() if by_domain}
 
 
 def wise_lab(measure: Any) -> gr.HTML:
     """Server function `measure([run, alpha, kind, half])`: the exact evaluation on release."""
-    w = words.Lab
     template = _TEMPLATE.format(
         alpha=text(w.alpha),
         low=text(w.alpha_low),
@@ -100,7 +242,7 @@ def wise_value(
     mixing: Mixing,
     chosen_on: str = "",
     by_hand: Sequence[HandSetMixing] = (),
-    halves: "Halves | None" = None,
+    halves: Halves | None = None,
 ) -> dict[str, Any]:
     """Value of `wise_lab` for a finished run, mixed so; `chosen_on` is the domain half of which
     chose that. `by_hand` was measured besides what the record holds.
@@ -139,17 +281,17 @@ def wise_value(
         "figure": frontier_figure(record),
         "table": frontier_table(record),
         "label": words.Charts.frontier_label.format(
-            title=words.Lab.frontier, n=sum(map(len, grids.values()))
+            title=w.frontier, n=sum(map(len, grids.values()))
         ),
     }
 
 
 def _say(record: RunRecord, domains: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    w, on = words.Lab, record.selection.alpha_chosen_on
+    on = record.selection.alpha_chosen_on
     looked_at = [one["title"] for one in domains if one["shown"]]
     return {
         **{name: getattr(w, name) for name in _WORDS},
-        "mark": w.mark[on],
+        "mark": FrontierWords.mark[on],
         "honest": w.chosen_on[on],
         "mixings": words.Common.mixings,
         "instant": w.instant.format(count=len(record.wise)),
@@ -183,7 +325,7 @@ def _known(
 
 def _hint(record: RunRecord) -> str:
     """What the switch does, or why it cannot."""
-    w, steady = words.Lab, record.steady
+    steady = record.steady
     if steady is None:
         return record.why_not_steady or words.Runs.no_gate
     if steady.unfamiliar >= WEAK:
@@ -197,14 +339,14 @@ def _hint(record: RunRecord) -> str:
 
 def _familiar(steady: Steadiness | None, domain: str) -> str:
     found = steady.domains.get(domain) if steady else None
-    return words.Lab.familiar.format(familiar=found.familiar, n=found.n) if found else ""
+    return w.familiar.format(familiar=found.familiar, n=found.n) if found else ""
 
 
-def _choices(on: str, halves: "Halves") -> list[tuple[str, str]]:
+def _choices(on: str, halves: Halves) -> list[tuple[str, str]]:
     """What α may be chosen on: value and title; empty without a choice."""
     names = sorted({name for found in halves.values() for name in found})
-    titles = [(name, words.Lab.half_of.format(domain=name.removeprefix("ood/"))) for name in names]
-    return [("", words.Lab.choices[on]), *titles, ("hand", words.Lab.set_by_hand)] if names else []
+    titles = [(name, w.half_of.format(domain=name.removeprefix("ood/"))) for name in names]
+    return [("", w.choices[on]), *titles, ("hand", w.set_by_hand)] if names else []
 
 
 def _half(name: str, half: "HalfChoice") -> dict[str, Any]:
@@ -217,14 +359,41 @@ def _half(name: str, half: "HalfChoice") -> dict[str, Any]:
         "high": half.reported.high,
         "zero": half.zero_shot.accuracy,
         "change": _tested(half.change),
-        "badge": words.Lab.half_badge.format(
+        "badge": w.half_badge.format(
             domain=name.removeprefix("ood/"),
             chosen=count(half.chosen_on, *words.Numbers.images),
             reported=half.reported.n,
         ),
-        "label": words.Lab.other_half.format(n=half.reported.n),
+        "label": w.other_half.format(n=half.reported.n),
     }
 
 
 def _tested(change: AccuracyChange) -> dict[str, str]:
     return {"tone": TONES[change.outcome], "said": tested(change)}
+
+
+def measure_with(studio: Studio) -> Any:
+    """The exact evaluation of `[run, α]` or `[run, α, kind, half]`, which becomes the run's chosen
+    mixing: Export takes it then. `half` names the domain half of which chose α.
+    """
+
+    def measure(question: list[Any], request: gr.Request) -> dict[str, Any]:
+        def ask(mine: Workspace) -> dict[str, Any]:
+            kind, half = [*map(str, question[2:]), *_NO_SWITCH[len(question) - 2 :]][:2]
+            mixing = asked_mixing(float(question[1]), kind)
+            answer = mine.answers.measure(str(question[0]), mixing, PATIENCE_SECONDS, half[:200])
+            found = HandSetMixing.model_validate(answer)
+            exact = exactly(found.mixing, found.evaluation, found.changes)
+            return {**exact, "seconds": answer["seconds"]}
+
+        return answered(studio, request, ask)
+
+    return measure
+
+
+def asked_mixing(alpha: float, kind: str) -> Mixing:
+    """What a slider and a switch stand for; a `UserError` when nothing does."""
+    alpha = round(alpha, 4)
+    if not 0 <= alpha <= 1:
+        raise UserError(w.alpha_range.format(alpha=alpha))
+    return Mixing.steady(alpha) if kind == "steady" else Mixing.wise(alpha)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -13,7 +14,7 @@ from jobs.ledger.about import About
 from studio.frame.chart import chart
 from studio.frame.html import panel
 from studio.frame.markup import mixture, render
-from studio.frame.view import Handler, View, dispatch
+from studio.frame.view import Actions, View
 from studio.live import words
 from studio.live.run_header import gains, run_header
 from studio.live.steering import offered, steering
@@ -27,6 +28,14 @@ from studio.workspace.studio import Studio
 
 w = words.Live
 LOG_LINES = 300
+
+
+@dataclass
+class NewLink:
+    """A read-only link that was just made on a page."""
+
+    made: tuple[str, str] | None = None
+    """Its run and its token: shown once, only the hash is kept."""
 
 
 class LivePage:
@@ -55,16 +64,14 @@ class LivePage:
             View(prototypes, self._prototypes_key, self._draw_prototypes),
             View(log, self._log_key, self._draw_log),
         ]
-        act = dispatch(
-            {
-                "duplicate": self.duplicate,
-                "share": self.share,
-                "unshare": self.unshare,
-                "describe": self.describe,
-                **steering(),
-            }
-        )
-        self.events: list[tuple[Any, Handler]] = [(head.action, act)]
+        act: Actions = {
+            "duplicate": self.duplicate,
+            "share": self.share,
+            "unshare": self.unshare,
+            "describe": self.describe,
+            **steering(),
+        }
+        self.events: list[tuple[Any, Actions]] = [(head.action, act)]
 
     # ---- what it depends on -----------------------------------------------------------------
     def _has_run(self, session: Session) -> bool:
@@ -80,7 +87,8 @@ class LivePage:
         progress = session.mine.runs.progress(job.id)
         place = session.mine.runs.position(job.id)
         known = self._studio.catalogue().state
-        said = (session.notices.get("live"), session.link, session.mine.runs.links(job.id))
+        made, links = session.of(NewLink).made, session.mine.runs.links(job.id)
+        said = (session.notices.get("live"), made, links)
         state = (job.state, job.asked, job.is_interrupted, repr(job.about))
         return (job.id, state, progress.seq, place, known, said)
 
@@ -185,7 +193,7 @@ class LivePage:
     def share(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Make a read-only link to a run, and show it once."""
         run_id = str(detail.get("id"))
-        session.link = (run_id, session.mine.runs.share(run_id))
+        session.of(NewLink).made = (run_id, session.mine.runs.share(run_id))
 
     def describe(self, session: Session, detail: Mapping[str, Any]) -> None:
         """Give a run the name, the note and the tags of the form."""
@@ -195,7 +203,7 @@ class LivePage:
     def unshare(self, session: Session, detail: Mapping[str, Any]) -> None:
         """End every link to a run."""
         session.mine.runs.unshare(str(detail.get("id")))
-        session.link = None
+        session.of(NewLink).made = None
         session.notices["live"] = Notice(w.unshared, "good")
 
     def duplicate(self, session: Session, detail: Mapping[str, Any]) -> None:
@@ -214,7 +222,7 @@ class LivePage:
 
 def _link(session: Session, run_id: str) -> str:
     """The address of the link that was just made to this run, else nothing."""
-    shared, token = session.link or ("", "")
+    shared, token = session.of(NewLink).made or ("", "")
     query = Place(share=token, tab="live").query()
     return f"{session.origin}/{query}" if shared == run_id else ""
 

@@ -1,5 +1,6 @@
 """What has no place on the page: the address bar, the title of the window, notices that fade."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +18,9 @@ def address_bar(**options: Any) -> gr.HTML:
     return widget("address", "<span hidden></span>", short=short, **options)
 
 
-def address(session: Session, share: float | None) -> dict[str, Any]:
+def address(
+    session: Session, share: float | None, news: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
     """Value of `address_bar`; `share` is how far the run is, None when it does not run."""
     place = words.Shell.tabs[session.place.tab]
     title = f"{place} · {words.Brand.name}"
@@ -28,5 +31,5 @@ def address(session: Session, share: float | None) -> dict[str, Any]:
         "title": title,
         "read_only": session.mine.is_read_only,
         "move": asdict(session.move) if session.move else None,
-        "notices": list(session.announcements),
+        "notices": list(news),
     }

@@ -2,22 +2,39 @@
 
 import time
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.ledger import Job
 from studio.frame.html import panel
 from studio.frame.markup import render
 from studio.frame.more import how_many, showing_more
-from studio.frame.view import Handler, View, dispatch
+from studio.frame.view import Actions, View, looking
 from studio.live.run_header import share_done
 from studio.live.steering import steering
 from studio.shell import words
 from studio.shell.address import address, address_bar
 from studio.shell.job_list import job_list
-from studio.workspace.session import LAB_TABS, TABS, Place, Session, is_id
+from studio.workspace.session import TABS, Place, Session, is_id
 from studio.workspace.studio import Studio
 
 TABS_OF_A_GUEST = ("live", "lab")
+
+
+@dataclass
+class Search:
+    """What the queue of a page is searched for."""
+
+    text: str = ""
+
+
+@dataclass
+class News:
+    """What a page tells of runs and of clicks in the frame."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    """Job to its state at the last tick: a change is announced."""
+    announcements: tuple[dict[str, str], ...] = ()
 
 
 class Shell:
@@ -33,19 +50,17 @@ class Shell:
             View(queue, self._queue_key, self._draw_queue),
             View(bar, self._bar_key, self._draw_bar),
         ]
-        act = dispatch(
-            {
-                "open-data": self._open_data,
-                "new-data": self._new_data,
-                "open-run": self._open_run,
-                "stay": self._stay,
-                "open-lab": self._open_lab,
-                "search": self._search,
-                **showing_more("queue"),
-                **steering(),
-            }
-        )
-        self.events: list[tuple[Any, Handler]] = [
+        act: Actions = {
+            "open-data": self._open_data,
+            "new-data": self._new_data,
+            "open-run": self._open_run,
+            "stay": self._stay,
+            "open-lab": self._open_lab,
+            "search": self._search,
+            **showing_more("queue"),
+            **steering(),
+        }
+        self.events: list[tuple[Any, Actions]] = [
             (each.action, act) for each in (header, queue, bar)
         ]
 
@@ -56,17 +71,17 @@ class Shell:
 
     def announce(self, session: Session) -> None:
         """Note every run that ended since the last tick of this page."""
-        known, session.announcements = session.states, ()
+        news = session.of(News)
+        known, news.announcements = news.states, ()
         jobs = session.mine.runs.jobs()
-        session.states = {job.id: job.state for job in jobs}
+        news.states = {job.id: job.state for job in jobs}
         if note := session.notices.pop("shell", None):
             key = f"shell-{time.monotonic_ns()}"
-            session.announcements += ({"key": key, "text": note.text, "level": note.level},)
+            news.announcements += ({"key": key, "text": note.text, "level": note.level},)
         for job in jobs:
             if job.is_over and known.get(job.id) in ("queued", "running"):
-                session.announcements += (
-                    {"key": f"{job.id}-{job.state}", **self._news(session, job)},
-                )
+                key = f"{job.id}-{job.state}"
+                news.announcements += ({"key": key, **self._news(session, job)},)
 
     def settle(self, session: Session) -> None:
         """Drop ids that do not exist; take the newest run of a data set when none was chosen."""
@@ -129,22 +144,23 @@ class Shell:
     # ---- drawer -----------------------------------------------------------------------------
     def _queue_key(self, session: Session) -> Hashable:
         runs, most = session.mine.runs, how_many(session, "queue")
+        query, known = session.of(Search).text, self._studio.catalogue().state
         rows = tuple(
             (
                 (job.id, job.state, job.asked, job.is_interrupted, job.place, repr(job.about)),
                 runs.progress(job.id).seq if job.state == "running" else 0,
             )
-            for job in runs.search(session.search, most + 1)
+            for job in runs.search(query, most + 1)
         )
-        return (rows, most, session.search, session.place.run, self._studio.catalogue().state)
+        return (rows, most, query, session.place.run, known)
 
     def _draw_queue(self, session: Session) -> str:
         most = how_many(session, "queue")
-        return job_list(session.mine, session.place.run, most, session.search)
+        return job_list(session.mine, session.place.run, most, session.of(Search).text)
 
     # ---- address bar ------------------------------------------------------------------------
     def _bar_key(self, session: Session) -> Hashable:
-        news = tuple(item["key"] for item in session.announcements)
+        news = tuple(item["key"] for item in session.of(News).announcements)
         return (session.place, session.move, self._share(session), news)
 
     def _share(self, session: Session) -> float | None:
@@ -154,7 +170,7 @@ class Shell:
         return round(share_done(session.mine.runs.progress(job.id)), 2)
 
     def _draw_bar(self, session: Session) -> dict[str, Any]:
-        return address(session, self._share(session))
+        return address(session, self._share(session), session.of(News).announcements)
 
     def _news(self, session: Session, job: Job) -> dict[str, str]:
         title = session.mine.runs.called(job)
@@ -166,27 +182,33 @@ class Shell:
         return {"text": words.Queue.announce_done.format(name=title), "level": "good"}
 
     # ---- what it does -----------------------------------------------------------------------
+    @looking
     def _open_data(self, session: Session, detail: Mapping[str, Any]) -> None:
         data_id = detail.get("id")
         if is_id(data_id) and session.mine.data.has(data_id):
             session.place = session.place.at(data=data_id, run=None, tab="data")
 
+    @looking
     def _new_data(self, session: Session, detail: Mapping[str, Any]) -> None:
         session.place = session.place.at(data=None, run=None, tab="data")
 
+    @looking
     def _stay(self, session: Session, detail: Mapping[str, Any]) -> None:
         """The visitor opened another place by hand; old news when we have moved them since."""
         if detail.get("tab") in TABS and not session.moved_after(detail.get("opened")):
             session.place = session.place.at(tab=detail["tab"])
 
+    @looking
     def _open_lab(self, session: Session, detail: Mapping[str, Any]) -> None:
         """The visitor opened a tab of the lab."""
-        if detail.get("lab") in LAB_TABS:
+        if is_id(detail.get("lab")):
             session.place = session.place.at(lab=detail["lab"])
 
+    @looking
     def _search(self, session: Session, detail: Mapping[str, Any]) -> None:
-        session.search = str(dict(detail["form"]).get("query", ""))[:100].strip()
+        session.of(Search).text = str(dict(detail["form"]).get("query", ""))[:100].strip()
 
+    @looking
     def _open_run(self, session: Session, detail: Mapping[str, Any]) -> None:
         job = session.mine.runs.find(detail.get("id"))
         data = session.mine.runs.data_of(job) or session.place.data

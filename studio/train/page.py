@@ -9,7 +9,7 @@ from core.errors import UserError
 from studio.frame.chart import chart
 from studio.frame.html import panel
 from studio.frame.markup import duration, percent, render, size
-from studio.frame.view import Handler, View, dispatch
+from studio.frame.view import Actions, View
 from studio.train import words
 from studio.train.estimates import Estimate, estimate
 from studio.train.knob_form import knob_form, several_form
@@ -62,18 +62,16 @@ class TrainPage:
             View(several, self._form_key, self._drawn_by(several_form)),
             View(this_run, self._run_key, self._draw_run),
         ]
-        act = dispatch(
-            {
-                "method": self._choose,
-                "draft": self._keep,
-                "queue": self._queue,
-                "queue-several": self._queue_several,
-                **fixes(studio),
-                **splitting.handlers(),
-                **prompting.handlers(),
-            }
-        )
-        self.events: list[tuple[Any, Handler]] = [
+        act: Actions = {
+            "method": self._choose,
+            "draft": self._keep,
+            "queue": self._queue,
+            "queue-several": self._queue_several,
+            **fixes(studio),
+            **splitting.handlers(),
+            **prompting.handlers(),
+        }
+        self.events: list[tuple[Any, Actions]] = [
             (each.action, act) for each in (cards, form, split, prompts, several, this_run)
         ]
 

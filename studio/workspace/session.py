@@ -5,18 +5,18 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
     from studio.workspace import Workspace
 
 TABS = ("data", "train", "live", "lab", "compare", "export")
-LAB_TABS = ("wise", "errors", "calibration", "drift", "space", "shots", "prototypes", "photo")
 MOST_COMPARED = 6
 """Runs side by side: as many as there are colours with a symbol of their own."""
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
 _LINK = re.compile(r"[A-Za-z0-9_-]{43}")
+_T = TypeVar("_T")
 
 
 def is_id(text: Any) -> bool:
@@ -35,14 +35,14 @@ class Place:
     """Runs side by side; the first is compared against."""
     share: str | None = None
     """The token of a read-only link, when the visitor came by one."""
-    lab: str = LAB_TABS[0]
-    """What of the lab is open."""
+    lab: str = ""
+    """The panel of the lab that is open; empty for the first one."""
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Self:
         """The place that a query string names; what is not an id or a tab is dropped."""
         data, run, tab = query.get("data"), query.get("run"), query.get("tab", "")
-        lab = query.get("lab")
+        lab = query.get("lab", "")
         share = query.get("share")
         is_link = isinstance(share, str) and _LINK.fullmatch(share)
         compare = dict.fromkeys(filter(is_id, str(query.get("compare", "")).split(",")))
@@ -53,7 +53,7 @@ class Place:
             tab=tab if tab in TABS else usual,
             compare=tuple(compare)[:MOST_COMPARED],
             share=share if is_link else None,
-            lab=lab if lab in LAB_TABS else LAB_TABS[0],
+            lab=lab if is_id(lab) else "",
         )
 
     def query(self) -> str:
@@ -62,7 +62,7 @@ class Place:
         if self.share:
             parts = {"share": self.share}
         named = {key: value for key, value in parts.items() if value} | {"tab": self.tab}
-        if self.tab == "lab" and self.lab != LAB_TABS[0]:
+        if self.tab == "lab" and self.lab:
             named["lab"] = self.lab
         return f"?{urlencode(named, safe=',')}"
 
@@ -109,27 +109,10 @@ class Session:
     """What each view depended on when it was last drawn: the same again is not sent."""
     notices: dict[str, Notice] = field(default_factory=dict)
     """By the place that caused it; `shell` for the header and the drawer."""
-    shown: dict[str, int] = field(default_factory=dict)
-    """By the name of a list how many of it are shown, where more were asked for."""
-    search: str = ""
-    """What the queue is searched for."""
-    opened_class: str | None = None
-    """The class folder whose images the data place shows."""
-    errors: dict[str, str] = field(default_factory=dict)
-    """What the lab looks at image by image: `domain`, `column` and `cell`, as they were clicked."""
-    space: dict[str, str] = field(default_factory=dict)
-    """How the lab draws the feature space: `by` and `plane`, as they were clicked."""
-    templates: dict[str, str] = field(default_factory=dict)
-    """How the lab draws the prototypes: `by` and `plane`, as they were clicked."""
-    excluded: tuple[str, tuple[str, ...]] = ("", ())
-    """A run, and the templates that its prototypes are estimated without on this page."""
-    states: dict[str, str] = field(default_factory=dict)
-    """Job to its state at the last tick: a change is announced."""
     origin: str = ""
     """How the browser calls this studio, as `https://example.org`: links begin with it."""
-    link: tuple[str, str] | None = None
-    """The run and the token of a link that was just made: shown once, only its hash is kept."""
-    announcements: tuple[dict[str, str], ...] = ()
+    parts: dict[type, Any] = field(default_factory=dict)
+    """What the parts of the page keep for themselves, by type: see `of`."""
     turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     """Ticks and clicks of one page take turns: else an older drawing could cover a newer one."""
 
@@ -137,6 +120,17 @@ class Session:
     def data(self) -> str | None:
         """The data set that the page is about; None where there is none of that name here."""
         return self.place.data if self.mine.data.has(self.place.data) else None
+
+    def of(self, kind: type[_T]) -> _T:
+        """What this page keeps for one part of it: made when it is first asked for.
+
+        A part declares a small dataclass whose fields have defaults next to its code, so nothing
+        here knows the parts.
+        """
+        if kind not in self.parts:
+            self.parts[kind] = kind()
+        kept: _T = self.parts[kind]
+        return kept
 
     def open(self, tab: str, opened: int | None) -> None:
         """Send the visitor to another place."""

@@ -48,8 +48,9 @@ from jobs.settings import Settings
 from tests.studio.conftest import TUNED, ZERO, point
 
 OWNER = "owner:correct horse"
-LOAD, TICK, HEADER, DATA, TRAIN, LIVE, LAB = 0, 1, 2, 5, 14, 20, 21
-"""Numbers of some of the page's events, in the order in which `studio.app.build` makes them."""
+LOAD, TICK, HEADER, QUEUE = "load", "tick", "ek-header", "ek-queue"
+DATA, TRAIN, LIVE, LAB = "tab-data", "tab-train", "tab-live", "tab-lab"
+"""Events of the page: of the whole, of a part of the frame, and the first one of a place."""
 
 
 class Evaluator:
@@ -110,14 +111,17 @@ class Person:
     run_id: str = ""
     upload: str = ""
     session: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    numbers: dict[str, int] = field(default_factory=dict, repr=False)
+    """What the page calls its events."""
 
     def fire(
-        self, fn: int, detail: dict[str, Any] | None = None, query: str = "", **changes: Any
+        self, fn: str | int, detail: dict[str, Any] | None = None, query: str = "", **changes: Any
     ) -> httpx.Response:
         """One event of the page, as its script sends it."""
-        body = {"data": [None], "event_data": detail, "fn_index": fn, "trigger_id": 1}
+        number = self.numbers[fn] if isinstance(fn, str) else fn
+        body = {"data": [None], "event_data": detail, "fn_index": number, "trigger_id": 1}
         body |= {"session_hash": self.session} | changes
-        if fn == LOAD:
+        if number == self.numbers[LOAD]:
             body["data"] = []
         return self.client.post(f"/gradio_api/run/predict{query}", json=body)
 
@@ -152,7 +156,8 @@ class Town:
 
     def browser(self, name: str, **options: Any) -> Person:
         """Somebody new: no cookie yet."""
-        person = Person(name, httpx.Client(base_url=self.url, timeout=60, **options))
+        client = httpx.Client(base_url=self.url, timeout=60, **options)
+        person = Person(name, client, numbers=event_numbers(self.demo))
         self.people.append(person)
         return person
 
@@ -221,6 +226,27 @@ class Town:
         exports.mkdir(parents=True)
         (exports / "model.zip").write_bytes(f"{person.name}-secret".encode())
         return run.id
+
+
+def event_numbers(demo: Any) -> dict[str, int]:
+    """The first event of the page, of its timer, and of every part that has an id."""
+    config = demo.get_config_file()
+    names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+    above: dict[int, list[int]] = {}
+
+    def walk(node: dict[str, Any], path: list[int]) -> None:
+        above[node["id"]] = [*path, node["id"]]
+        for child in node.get("children") or ():
+            walk(child, above[node["id"]])
+
+    walk(config["layout"], [])
+    found: dict[str, int] = {}
+    for event in config["dependencies"]:
+        for component, kind in event["targets"]:
+            inside = [names.get(part) for part in above.get(component, ())]
+            for name in filter(None, (kind, *inside)):
+                found.setdefault(name, event["id"])
+    return found
 
 
 def picture(shade: int) -> bytes:

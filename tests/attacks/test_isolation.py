@@ -13,7 +13,7 @@ from studio.door.routes import routes
 from studio.people.visitors import OWNER as EVERYTHING
 from studio.people.visitors import Visitors, new_token
 from studio.workspace.studio import Studio
-from tests.attacks.conftest import DATA, HEADER, LIVE, LOAD, TICK, token, town
+from tests.attacks.conftest import DATA, HEADER, LIVE, LOAD, QUEUE, TICK, token, town
 
 NAMING_NOTHING = {"demo", "new-data", "retry-catalogue"}
 """Actions without an id, after which a page waits for answers that come when they come."""
@@ -44,7 +44,7 @@ def probes(here, victim, thief):
 
 
 def actions(handler):
-    """The names in the tables of `studio.frame.view.dispatch` that a handler closes over."""
+    """The names in the tables of actions that a handler closes over."""
     found = set()
     for cell in getattr(handler, "__closure__", None) or ():
         inside = cell.cell_contents
@@ -133,7 +133,7 @@ def test_without_require_the_matrix_finds_leaks(here, ann, bob, monkeypatch):
 def test_a_queued_run_of_another_is_not_cancelled(here, ann, bob):
     config = Ledger(here.settings).get(ann.run_id).config
     run = Ledger(here.settings).submit(RunConfig.parse(config, "run"), workspace_id(token(ann)))
-    for event in (HEADER, HEADER + 1, LIVE):
+    for event in (HEADER, QUEUE, LIVE):
         bob.fire(event, {"do": "cancel", "id": run.id})
     assert Ledger(here.settings).get(run.id).state == "queued"
     ann.fire(LIVE, {"do": "cancel", "id": run.id})

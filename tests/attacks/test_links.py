@@ -9,7 +9,7 @@ import pytest
 from core.data.ingest import open_dataset
 from core.results.records import RunConfig
 from jobs.ledger import Ledger
-from studio.lab import words
+from studio.lab.inspected import InspectedWords
 from tests.attacks.conftest import DATA, HEADER, LAB, LIVE, LOAD, TICK, TRAIN, picture, town
 
 NASTY = (
@@ -75,7 +75,7 @@ def test_a_guest_sees_the_run_and_nothing_else(here, ann, bob, link):
 
 def test_a_guest_sees_the_images_of_the_lab_and_no_other_of_the_data_set(here, bob):
     guest, query = here.browser("guest"), f"?share={made(bob, bob.run_id)}"
-    assert words.Lab.inspect_button in guest.fire(LOAD, query=query).text
+    assert InspectedWords.button in guest.fire(LOAD, query=query).text
     guest.fire(LAB, {"do": "inspect"}, query)
     for _ in range(100):
         text = guest.fire(LAB, {"do": "show-errors", "cell": "0-0"}, query).text

@@ -1,6 +1,8 @@
 """The lab's looks into the feature space, the prototypes and single images, by the keyboard."""
 
-from studio.lab import words
+from studio.lab.inspected import InspectedWords
+from studio.lab.photo import PhotoWords
+from studio.lab.wise import WiseWords
 from tests.browser.pages import load, see
 
 
@@ -15,7 +17,7 @@ def test_the_switch_and_the_choice_of_alpha_are_for_the_keyboard_and_are_kept(
     open_page, demo, finished
 ):
     page = open_page(f"?data={demo}&run={finished}&tab=lab")
-    switch = page.get_by_role("switch", name=words.Lab.steady)
+    switch = page.get_by_role("switch", name=WiseWords.steady)
     see(page, "[data-part=readings] .ek-reading-note")
     assert switch.is_checked(), "the run recommends it"
     assert "look like your training images" in page.inner_text("[data-part=readings]")
@@ -24,7 +26,7 @@ def test_the_switch_and_the_choice_of_alpha_are_for_the_keyboard_and_are_kept(
     page.keyboard.press("Space")
     see(page, ".ek-wise[data-kind='wise']")
     assert "look like your" not in page.inner_text("[data-part=readings]")
-    choice = page.get_by_label(words.Lab.choice)
+    choice = page.get_by_label(WiseWords.choice)
     choice.select_option(index=1)
     page.wait_for_function(
         "document.querySelector('[data-part=badge]').textContent.startsWith('Chosen on half of')"
@@ -74,10 +76,10 @@ def test_templates_are_left_out_and_the_choice_goes_into_the_next_run(open_page,
 def test_an_image_of_the_errors_is_opened_to_see_where_the_model_looked(open_page, demo, finished):
     page = open_page(f"?data={demo}&run={finished}&tab=lab")
     press(page, "Errors", role="tab")
-    press(page, words.Lab.inspect_button)
+    press(page, InspectedWords.button)
     page.locator("[data-do='show-errors'][data-cell]").first.press("Enter")
     page.locator("button.ek-look").first.press("Enter")
     see(page, ".ek-photo[data-state='ready']")
     assert page.locator(".ek-photo .ek-column").count() >= 2  # α may be one of the ends
-    page.get_by_role("button", name=words.Photo.map).press("Enter")
+    page.get_by_role("button", name=PhotoWords.map).press("Enter")
     assert page.locator(".ek-photo [data-part=map]").is_visible()

@@ -10,8 +10,8 @@ from core.data.dataset import Item
 from core.evaluation.inspection import inspect
 from core.results.inspection import COLUMNS
 from core.results.records import Mixing
-from studio.lab.calibration import calibration_lab
-from studio.lab.reliability_chart import reliability_chart
+from studio.lab.calibration import calibration_lab, reliability_chart
+from studio.lab.inspected import InspectedView
 from tests.studio.conftest import NASTY
 
 SURE = 1 / (1 + math.exp(-6))
@@ -49,11 +49,11 @@ def test_a_domains_name_is_text_in_diagram_and_table(inspection):
     templates = json.dumps([trace.get("hovertemplate") for trace in figure["data"]])
     assert "onerror" in templates
     assert "<img" not in templates
-    assert "<img" not in calibration_lab(inspection, {})
+    assert "<img" not in calibration_lab(inspection, InspectedView())
 
 
 def test_the_table_gives_every_ece_with_its_n_and_says_where_t_was_fitted(inspection):
-    markup = calibration_lab(inspection, {})
+    markup = calibration_lab(inspection, InspectedView())
     assert markup.count("24.8\u202f%") == 9, "three models on three domains"
     assert "T = 5.46" in markup, "6 / log 3"
     assert "fitted on 4 validation images" in markup
@@ -62,6 +62,6 @@ def test_the_table_gives_every_ece_with_its_n_and_says_where_t_was_fitted(inspec
 
 def test_without_validation_images_no_temperature_is_claimed():
     bare = made("test")
-    assert "T = " not in calibration_lab(bare, {})
-    assert "no temperature is fitted" in calibration_lab(bare, {})
+    assert "T = " not in calibration_lab(bare, InspectedView())
+    assert "no temperature is fitted" in calibration_lab(bare, InspectedView())
     assert len(reliability_chart(bare, "alpha", "r")["figure"]["data"]) == 2

@@ -6,7 +6,7 @@ from core.errors import UserError
 from core.results.records import RunConfig
 from studio.people.visitors import Visitor
 from studio.shell.job_list import job_list
-from studio.shell.page import Shell
+from studio.shell.page import Search, Shell
 from studio.workspace import Workspace
 from studio.workspace.session import Session
 from tests.studio.conftest import NASTY
@@ -49,5 +49,5 @@ def test_the_search_is_what_the_page_typed(studio, mine):
     session = Session(mine)
     before = shell._queue_key(session)
     shell._search(session, {"form": {"query": " night "}})
-    assert session.search == "night"
+    assert session.of(Search).text == "night"
     assert shell._queue_key(session) != before

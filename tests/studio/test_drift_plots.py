@@ -5,8 +5,7 @@ import json
 import pytest
 
 from core.results.records import Drift
-from studio.lab.drift_charts import distortion_chart, energy_gap_chart
-from studio.lab.stress_chart import stress_chart
+from studio.lab.drift import distortion_chart, energy_gap_chart, stress_chart
 from tests.studio.conftest import NASTY, score
 
 DRIFT = {

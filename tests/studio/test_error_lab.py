@@ -11,8 +11,8 @@ from core.evaluation.inspection import inspect
 from core.results.inspection import COLUMNS
 from core.results.records import Mixing
 from jobs.evaluator.questions import Inspect
-from studio.lab.errors import MOST_CLASSES, chosen, error_lab
-from studio.lab.page import LabPage
+from studio.lab.errors import MOST_CLASSES, ErrorsPanel, error_lab
+from studio.lab.inspected import InspectedView, chosen, inspect_images, show_errors
 from studio.people.visitors import Visitor
 from studio.workspace import Workspace
 from studio.workspace.session import Place, Session
@@ -41,22 +41,26 @@ def counts(markup):
 
 
 def test_the_matrix_counts_the_answers_of_the_chosen_model(inspection):
-    assert counts(error_lab(inspection, {}, ("", ""))) == {"0-0": "2", "1-1": "1", "1-0": "1"}
-    tuned = error_lab(inspection, {"column": "fine-tuned"}, ("", ""))
+    assert counts(error_lab(inspection, InspectedView(), ("", ""))) == {
+        "0-0": "2",
+        "1-1": "1",
+        "1-0": "1",
+    }
+    tuned = error_lab(inspection, InspectedView(column="fine-tuned"), ("", ""))
     assert counts(tuned) == {"0-1": "2", "1-1": "2"}
     assert "2 of 4 right" in tuned
 
 
 def test_a_cell_opens_its_images_with_what_all_three_say(inspection):
-    markup = error_lab(inspection, {"cell": "1-0"}, ("my-set", "?share=x"))
+    markup = error_lab(inspection, InspectedView(cell="1-0"), ("my-set", "?share=x"))
     assert re.findall(r"thumbs/(\w+)\.webp\?share=x", markup) == [SHAS[3]]
     assert [m in markup for m in ("zero-shot", "α = 0.3", "fine-tuned")] == [True] * 3
     assert "95\u202f%" in markup, "e³/(1+e³)"
-    assert "on this studio" in error_lab(inspection, {"cell": "1-0"}, ("", ""))
+    assert "on this studio" in error_lab(inspection, InspectedView(cell="1-0"), ("", ""))
 
 
 def test_names_are_text(inspection):
-    markup = error_lab(inspection, {"cell": "1-0"}, ("", ""))
+    markup = error_lab(inspection, InspectedView(cell="1-0"), ("", ""))
     assert "onerror" in markup, "the name is shown"
     assert "<img" not in markup
 
@@ -70,7 +74,7 @@ def test_names_are_text(inspection):
     ],
 )
 def test_what_no_run_has_is_not_shown(inspection, asked):
-    now = chosen(inspection, asked)
+    now = chosen(inspection, InspectedView(**asked))
     assert (now.domain, now.column, now.cell) == ("test", "alpha", None)
 
 
@@ -81,20 +85,22 @@ def test_of_many_classes_those_with_errors_are_shown():
     predicted = [*range(size - 1), 0]  # the last is taken for the first
     columns = {c: {"test": said(predicted, size)} for c in COLUMNS}
     markup = error_lab(
-        inspect(Mixing.wise(1.0), (names, names), {"test": items}, columns), {}, ("", "")
+        inspect(Mixing.wise(1.0), (names, names), {"test": items}, columns),
+        InspectedView(),
+        ("", ""),
     )
     assert f"{MOST_CLASSES} of {size} classes" in markup
     assert f'data-cell="{size - 1}-0"' in markup
 
 
 def drawn(page, session):
-    view = page.views[4]
+    view = page.views[0]
     return view.draw(session)
 
 
 @pytest.fixture
 def page(studio):
-    return in_a_thread(lambda: LabPage(studio))
+    return in_a_thread(lambda: ErrorsPanel(studio))
 
 
 def in_a_thread(build):
@@ -117,13 +123,13 @@ def test_the_page_offers_to_look_then_shows_what_was_found(studio, mine, run, pa
     stand_in(studio, Inspect, lambda question: asked.append(question) or inspection)
     session = Session(mine, Place(run=run.run_id, tab="lab"))
     assert 'data-do="inspect"' in drawn(page, session)
-    page.inspect(session, {})
-    page.inspect(session, {})
+    inspect_images(session, {})
+    inspect_images(session, {})
     studio.background.finish()
     assert asked == [Inspect(run_id=run.run_id, mixing=Mixing.wise(0.3))], "asked once"
     assert counts(drawn(page, session))
-    page.show_errors(session, {"column": "fine-tuned", "other": "x"})
-    assert session.errors == {"column": "fine-tuned"}
+    show_errors(session, {"column": "fine-tuned", "other": "x"})
+    assert session.of(InspectedView) == InspectedView(column="fine-tuned")
     assert counts(drawn(page, session)) == {"0-1": "2", "1-1": "2"}
 
 
@@ -133,7 +139,7 @@ def test_what_failed_is_said_and_asked_again(studio, mine, run, page):
 
     stand_in(studio, Inspect, fail)
     session = Session(mine, Place(run=run.run_id, tab="lab"))
-    page.inspect(session, {})
+    inspect_images(session, {})
     studio.background.finish()
     markup = drawn(page, session)
     assert "it has moved" in markup
@@ -145,4 +151,4 @@ def test_a_stranger_to_the_run_cannot_have_it_inspected(studio, run, page):
     session = Session(nobody, Place(run=run.run_id, tab="lab"))
     assert drawn(page, session) == ""
     with pytest.raises(UserError):
-        page.inspect(session, {})
+        inspect_images(session, {})

@@ -6,8 +6,8 @@ import pytest
 
 from studio.frame.domains import looks
 from studio.frame.figures import thin
-from studio.lab.frontier_chart import frontier_figure, frontier_table
 from studio.lab.wise import wise_value
+from studio.lab.wise_chart import frontier_figure, frontier_table
 from studio.live.training_charts import accuracy_chart, loss_chart
 from studio.live.updates_chart import updates_chart
 from studio.train.prototypes_chart import prototypes_chart

@@ -11,7 +11,7 @@ def test_an_address_is_read_back_as_it_was_written():
     query = dict(pair.split("=") for pair in place.query().removeprefix("?").split("&"))
     assert Place.from_query(query) == place
     assert Place.from_query({"tab": "lab", "lab": "errors", "run": "ft-1"}).lab == "errors"
-    assert Place.from_query({"tab": "lab", "lab": "<b>"}) == Place(tab="lab")
+    assert Place.from_query({"tab": "lab", "lab": "<b>"}) == Place(tab="lab"), "no id"
     assert Place(data="demo", tab="lab", lab="errors").query() == "?data=demo&tab=lab&lab=errors"
     assert Place(data="demo", tab="train", lab="errors").query() == "?data=demo&tab=train"
 
@@ -61,11 +61,11 @@ def test_a_bug_becomes_a_sentence_and_a_log_line_but_no_traceback(caplog):
         raise ZeroDivisionError("secret detail")
 
     session = Session(Anything())
-    guarded("train", fails, session, {})
+    guarded("train", {"fail": fails}, session, {"do": "fail"})
     notice = session.notices["train"]
     assert isinstance(notice, Notice)
     assert "ZeroDivisionError" in notice.text
     assert "secret detail" not in notice.text
     assert "secret detail" in caplog.text
-    guarded("train", lambda s, d: None, session, {})
+    guarded("train", {"rest": lambda s, d: None}, session, {"do": "rest"})
     assert not session.notices

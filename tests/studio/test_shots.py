@@ -10,14 +10,13 @@ from core.errors import UserError
 from core.results.by_shots import of_runs, zero_shot
 from core.results.records import RunConfig
 from jobs.evaluator.questions import MeasureShots
-from studio.lab import words
-from studio.lab.advice import advice, told
-from studio.lab.shots import ShotsCurve
+from studio.lab.shots import ShotsPanel, ShotsWords, advice, told
 from studio.lab.shots_chart import shots_chart
 from studio.people.visitors import Visitor
 from studio.workspace import Workspace
 from studio.workspace.session import Place, Session
 from tests.studio.conftest import NASTY, stand_in
+from tests.studio.test_error_lab import in_a_thread
 
 
 def gain(mean, low, high):
@@ -55,8 +54,8 @@ def test_the_first_class_clear_of_chance_is_advised_and_else_the_best_guess_is_c
     assert "no class is clear of chance" in said["verdict"]
     assert "red fox" in said["verdict"]
     said = told(curve(("fox", (-0.02, -0.1, 0.06))), dataset)
-    assert said["verdict"] == words.Shots.label_nothing
-    assert said["alone"] == words.Shots.label_alone.format(names=f"{NASTY}, cat")
+    assert said["verdict"] == ShotsWords.label_nothing
+    assert said["alone"] == ShotsWords.label_alone.format(names=f"{NASTY}, cat")
 
 
 def test_names_are_text(dataset):
@@ -81,6 +80,18 @@ def test_the_chart_has_both_sides_and_every_number_in_its_table(record):
     assert bar["array"][0] > 0
     alone = shots_chart("FT", {"id": zero["id"]}, {"id": runs["id"]}, {}, record.run_id)
     assert [line["name"] for line in alone["figure"]["data"]] == ["zero-shot, ID", "FT, ID"]
+
+
+def _chart(page, session):
+    return page.views[0].draw(session)
+
+
+def _advice(page, session):
+    return page.views[1].draw(session)
+
+
+def _key(page, session):
+    return page.views[1].depends(session)
 
 
 @pytest.fixture
@@ -145,12 +156,12 @@ def test_only_what_no_run_has_is_queued_with_all_else_as_it_was(studio, mine, sh
     asked = []
     studio.evaluator.check = lambda config: asked.append(config) or config
     session = Session(mine, Place(run=shelved, tab="lab"))
-    page = ShotsCurve(studio)
-    assert 'data-do="queue-shots"' in page.draw_advice(session)
+    page = in_a_thread(lambda: ShotsPanel(studio))
+    assert 'data-do="queue-shots"' in _advice(page, session)
     page.queue(session, {})
     assert [(one["shots"], one["seed"], one["method"]) for one in asked] == [(1, 0, "ft")]
     assert session.notices["shots"].level == "good"
-    assert 'data-do="queue-shots"' not in page.draw_advice(session), "4 waits, 16 is done"
+    assert 'data-do="queue-shots"' not in _advice(page, session), "4 waits, 16 is done"
     with pytest.raises(UserError, match="has a run already"):
         page.queue(session, {})
 
@@ -162,28 +173,25 @@ def test_the_curve_is_measured_once_somebody_asks_with_the_runs_model_and_prompt
     studio.evaluator.catalogue = dict
     stand_in(studio, MeasureShots, lambda question: asked.append(question) or curve())
     session = Session(mine, Place(run=shelved, tab="lab"))
-    page = ShotsCurve(studio)
-    assert 'data-do="measure-shots"' in page.draw_advice(session)
-    before = page.key(session)
+    page = in_a_thread(lambda: ShotsPanel(studio))
+    assert 'data-do="measure-shots"' in _advice(page, session)
+    before = _key(page, session)
     page.measure(session, {})
     while studio.background.waiting:
         time.sleep(0.01)
     assert [(one.model, one.templates) for one in asked] == [("embedded", "dataset")]
-    assert page.key(session) != before
-    assert re.search("What to label next", page.draw_advice(session))
-    names = [line["name"] for line in page.draw_chart(session)["figure"]["data"]]
+    assert _key(page, session) != before
+    assert re.search("What to label next", _advice(page, session))
+    names = [line["name"] for line in _chart(page, session)["figure"]["data"]]
     assert "no training, ID" in names
 
 
 def test_a_stranger_to_the_run_measures_and_queues_nothing(studio, shelved):
     nobody = Workspace(studio, Visitor("visitor", "someone-else", token="t" * 43))
     session = Session(nobody, Place(run=shelved, tab="lab"))
-    page = ShotsCurve(studio)
-    assert (page.key(session), page.draw_chart(session), page.draw_advice(session)) == (
-        None,
-        None,
-        "",
-    )
+    page = in_a_thread(lambda: ShotsPanel(studio))
+    assert (_key(page, session), _chart(page, session)) == (None, None)
+    assert _advice(page, session) == ""
     for act in (page.measure, page.queue):
         with pytest.raises(UserError):
             act(session, {})

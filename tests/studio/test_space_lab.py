@@ -11,9 +11,7 @@ from core.evaluation.space import map_features
 from core.results.space import ENDS
 from jobs.evaluator.questions import MapFeatures
 from studio.lab.page import LabPage
-from studio.lab.space import SpacePanel
-from studio.lab.space_chart import MOST_NAMED, space_chart
-from studio.lab.space_head import chosen, space_lab
+from studio.lab.space import MOST_NAMED, SpacePanel, SpaceView, chosen, space_chart, space_lab
 from studio.people.visitors import Visitor
 from studio.workspace import Workspace
 from studio.workspace.session import Place, Session
@@ -97,10 +95,10 @@ def test_names_are_text():
 
 
 def test_what_is_shown_is_said_with_its_number():
-    whole = space_lab(made(), {})
+    whole = space_lab(made(), SpaceView())
     assert "All 12 measured images" in whole
-    assert "12 of 1\u202f000 measured" in space_lab(made(measured=1000), {})
-    assert "as it was" in space_lab(made(moved=0.0), {})
+    assert "12 of 1\u202f000 measured" in space_lab(made(measured=1000), SpaceView())
+    assert "as it was" in space_lab(made(moved=0.0), SpaceView())
     assert "as it was" not in whole
 
 
@@ -113,13 +111,13 @@ def test_what_is_shown_is_said_with_its_number():
     ],
 )
 def test_only_what_there_is_can_be_chosen(asked, shown):
-    now = chosen(made(), asked)
+    now = chosen(made(), SpaceView(**asked))
     assert (now.by, now.plane) == shown
 
 
 @pytest.fixture
 def panel(studio):
-    return in_a_thread(SpacePanel)
+    return in_a_thread(lambda: SpacePanel(studio))
 
 
 def drawn(panel, session):
@@ -142,7 +140,7 @@ def test_the_panel_offers_to_map_then_shows_the_map_of_the_chosen_alpha(studio, 
     assert [set(named(value)) for value in charts] == [{"class 0", "class 1"}] * 2
     assert panel.views[0].depends(session) != before
     panel.show(session, {"by": "domain", "other": "x"})
-    assert session.space == {"by": "domain"}
+    assert session.of(SpaceView) == SpaceView(by="domain")
     assert "ID test" in named(drawn(panel, session)[2])
     mine.drafts.put(run.run_id, alpha=0.9)
     assert 'data-do="map-features"' in drawn(panel, session)[0], "another α is another question"
@@ -173,5 +171,5 @@ def test_a_stranger_to_the_run_cannot_have_it_mapped(studio, run, panel):
 
 def test_the_lab_holds_the_panel(studio):
     page = in_a_thread(lambda: LabPage(studio))
-    assert any(handler.__qualname__.startswith("dispatch") for _, handler in page.events)
+    assert any("map-features" in actions for _, actions in page.events)
     assert sum(view.depends.__qualname__ == "SpacePanel._key" for view in page.views) == 4

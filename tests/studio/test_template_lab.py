@@ -10,9 +10,15 @@ from core.errors import UserError
 from core.results.correction import Correction, TemplateClusters
 from core.results.records import RunConfig
 from jobs.evaluator.questions import CorrectTemplates
-from studio.lab.prototypes import PrototypesPanel
-from studio.lab.templates_chart import centres_of, templates_chart, uses_of
-from studio.lab.templates_head import chosen, template_choice, template_summary, unticked
+from studio.lab.prototypes import (
+    PrototypesPanel,
+    PrototypesView,
+    chosen,
+    template_choice,
+    template_summary,
+    unticked,
+)
+from studio.lab.prototypes_chart import centres_of, templates_chart, uses_of
 from studio.people.visitors import Visitor
 from studio.train.same_run import as_typed, config_of
 from studio.workspace import Workspace
@@ -80,19 +86,19 @@ def test_by_cluster_each_has_a_mark_of_its_own_and_the_odd_stay_odd():
 
 
 def test_what_changed_is_named_but_not_what_was_excluded():
-    again = template_summary(made(AFTER), {}, waiting=False)
+    again = template_summary(made(AFTER), PrototypesView(), waiting=False)
     assert re.findall(r"<b>(\d+)</b>", again) == ["4", "3", "3", "3", "1", "0", "2", "2"]
     assert "One template has another use" in again
     assert "(kept)" in again
     assert "art of a" not in again
     same = AFTER.model_copy(update={"clusters": [0, None, 1, None]})
-    assert "No other template" in template_summary(made(same), {}, waiting=False)
-    assert "re-estimated" not in template_summary(made(), {}, waiting=False)
+    assert "No other template" in template_summary(made(same), PrototypesView(), waiting=False)
+    assert "re-estimated" not in template_summary(made(), PrototypesView(), waiting=False)
 
 
 def test_templates_are_text():
     markup = template_choice(made(), (), None, may_act=True) + template_summary(
-        made(AFTER), {}, waiting=False
+        made(AFTER), PrototypesView(), waiting=False
     )
     assert "onerror" in markup
     assert "<img" not in markup
@@ -103,9 +109,9 @@ def test_templates_are_text():
 
 @pytest.mark.parametrize("asked", [{}, {"by": NASTY, "plane": NASTY}])
 def test_only_what_there_is_can_be_chosen(asked):
-    now = chosen(made(), asked)
+    now = chosen(made(), PrototypesView(**asked))
     assert (now.by, now.plane) == ("use", "tsne")
-    assert chosen(made(), {"by": "cluster", "plane": "pca"}).plane == "pca"
+    assert chosen(made(), PrototypesView("cluster", "pca")).plane == "pca"
 
 
 def test_a_box_that_is_not_ticked_leaves_its_template_out():
@@ -196,7 +202,7 @@ def test_looking_otherwise_does_not_redraw_what_is_ticked(panel, session, asked)
     picture, choice = panel.views[2], panel.views[3]
     before = picture.depends(session), choice.depends(session)
     panel.show(session, {"by": "cluster", "other": "x"})
-    assert session.templates == {"by": "cluster"}
+    assert session.of(PrototypesView) == PrototypesView(by="cluster")
     assert picture.depends(session) != before[0]
     assert choice.depends(session) == before[1]
 

@@ -6,9 +6,7 @@ import pytest
 from core.results.grid import Grid, MixingAnswers
 from core.results.predictions import ClassifierAnswers, DomainPredictions, Predictions
 from core.results.records import HandSetMixing, Mixing
-from studio.lab.halves import halves_of
-from studio.lab.page import asked_mixing
-from studio.lab.wise import wise_lab, wise_value
+from studio.lab.wise import asked_mixing, halves_of, wise_lab, wise_value
 from tests.studio.conftest import RECOMMENDED, TUNED, change
 
 SPACE = "\u202f"

@@ -18,14 +18,19 @@ from core.data.prompts import OPENAI_80
 from core.methods import catalogue as methods
 from core.models import zoo
 from core.results.records import RunConfig
-from studio.workspace.session import LAB_TABS
+from studio.frame.words import Words
+from studio.lab.panel import panels
 from tests.attacks.conftest import DATA, LAB, LOAD, town
 
 ROOMS = {
     path.parent.name: import_module(f"studio.{path.parent.name}.words")
     for path in Path(studio.__file__).parent.glob("*/words.py")
 }
-CLASSES = {cls for words in ROOMS.values() for cls in vars(words).values() if isinstance(cls, type)}
+PANELS = panels()
+OF_PANELS = set(Words.__subclasses__())
+CLASSES = OF_PANELS | {
+    cls for words in ROOMS.values() for cls in vars(words).values() if isinstance(cls, type)
+}
 TECHNICAL = {
     "__type__", "barmode", "color", "colour", "dash", "hoverinfo", "id", "key", "kind",
     "legendgroup", "level", "mode", "move", "query", "rangemode", "role", "run", "symbol",
@@ -175,8 +180,10 @@ def test_no_place_says_anything_that_is_not_in_words(here):
         ROOMS["export"].Export,
     ):
         assert place.title in said, "the control: it was drawn"
+    assert {panel.words for panel in PANELS} <= OF_PANELS
+    assert all(panel.words.tab in said for panel in PANELS), "the control: every tab was drawn"
     data = open_dataset(here.settings.home / "datasets" / here.ann.data_id)
-    ids_of_tabs = LAB_TABS  # sent to open one, never shown
+    ids_of_tabs = [panel.name for panel in PANELS]  # sent to open one, never shown
     assert leftover(shown, [*core_says(data), *ids_of_tabs]) == []
 
 

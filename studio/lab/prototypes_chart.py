@@ -1,16 +1,44 @@
 """Prompt templates in the plane: kept, odd or excluded; their clusters, before and after."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 from core.results.correction import Clusters, Correction, TemplateClusters
 from core.results.space import Places, PlaneName
-from studio.frame.figures import Figure, clean
+from studio.frame.figures import COLOURS, SYMBOLS, Figure, clean
 from studio.frame.markup import percent
-from studio.lab import words
-from studio.lab.space_chart import COLOURS, SYMBOLS
+from studio.frame.words import Words
+from studio.lab.words import Lab
 
 Place = tuple[float, float]
-w = words.Prototypes
+
+
+class TemplatesWords(Words):
+    """The picture of the templates."""
+
+    picture = "Templates in the plane"
+    notes: ClassVar = {
+        "tsne": "t-SNE: near dots say alike things. A centre is drawn amid its templates.",
+        "pca": "PCA: {explained} of all variance. A centre is the mean of its templates.",
+    }
+    arrows = "Arrows lead from a centre before to the one that shares most templates after."
+    label = (
+        "{n} templates in the plane of {plane}: {kept} kept, {odd} left out as odd, "
+        "{centres} clusters."
+    )
+    uses: ClassVar = {
+        "kept": "kept ({n})",
+        "odd": "left out as odd ({n})",
+        "excluded": "excluded ({n})",
+        "centre": "centre ({n})",
+        "before": "centre before ({n})",
+    }
+    use: ClassVar = {"kept": "kept", "odd": "left out as odd", "excluded": "excluded"}
+    columns: ClassVar = ("template", "use", "cluster")
+    columns_again: ClassVar = ("template", "use before", "cluster", "use after", "cluster")
+
+
+w = TemplatesWords
 
 
 def templates_chart(found: Correction, by: str, plane: PlaneName, run_id: str) -> Figure:
@@ -37,7 +65,7 @@ def templates_chart(found: Correction, by: str, plane: PlaneName, run_id: str) -
         },
         "label": w.label.format(
             n=len(found.templates),
-            plane=words.Space.planes[plane],
+            plane=Lab.planes[plane],
             kept=now.kept,
             odd=uses.count("odd"),
             centres=now.centres,

@@ -1,13 +1,25 @@
 """The frontier: ID against OOD accuracy for every α, by the weights alone and steady."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from core.results.records import RunRecord, WisePoint
 from core.rounding import plotted
 from studio.frame.domains import Look, looks
 from studio.frame.figures import Figure, padded
 from studio.frame.markup import decimal, percent
-from studio.lab import words
+from studio.frame.words import Charts, Words
+
+
+class FrontierWords(Words):
+    """The frontier."""
+
+    mark: ClassVar = {
+        "val": "chosen on validation",
+        "default": "the default",
+        "fixed": "the combination",
+        "oracle": "the combination",
+    }
 
 
 def frontier_figure(record: RunRecord) -> Figure:
@@ -19,16 +31,16 @@ def frontier_figure(record: RunRecord) -> Figure:
     with_ood = all(point.ood is not None for point in grid)
     x, y = _place(grid[0], with_ood)
     ends = [
-        _end(x, y, words.Charts.ends["zero-shot"], "circle-open"),
-        _end(*_place(grid[-1], with_ood), words.Charts.ends["fine-tuned"], "square-open"),
+        _end(x, y, Charts.ends["zero-shot"], "circle-open"),
+        _end(*_place(grid[-1], with_ood), Charts.ends["fine-tuned"], "square-open"),
     ]
     curve = steady if record.mixing.kind == "steady" else grid
     at = _place(min(curve, key=lambda point: abs(point.alpha - record.mixing.alpha)), with_ood)
-    named = words.Charts.weights_alone if steady else words.Charts.every_alpha
+    named = Charts.weights_alone if steady else Charts.every_alpha
     alone = _curve(grid, with_ood, named, "var(--ek-ink-3)", "circle", "solid")
     lines = [{**alone, "showlegend": bool(steady)}]
     if steady:
-        name = words.Charts.steady
+        name = Charts.steady
         lines.append(_curve(steady, with_ood, name, "var(--ek-accent)", "square", "dash"))
     data = [
         *lines,
@@ -39,22 +51,22 @@ def frontier_figure(record: RunRecord) -> Figure:
                 "symbol": "circle-open", "size": 20, "color": "var(--ek-good)",
                 "line": {"width": 2},
             },
-            "name": words.Lab.mark[record.selection.alpha_chosen_on], "hoverinfo": "skip",
+            "name": FrontierWords.mark[record.selection.alpha_chosen_on], "hoverinfo": "skip",
         },
         {
             "type": "scatter", "mode": "markers", "x": [at[0]], "y": [at[1]],
             "marker": {"symbol": "diamond", "size": 13, "color": "var(--ek-accent)"},
-            "name": words.Charts.this_alpha, "hoverinfo": "skip",
+            "name": Charts.this_alpha, "hoverinfo": "skip",
         },
     ]  # fmt: skip
     places = [_place(point, with_ood) for point in (*grid, *steady)]
     layout = {
         "uirevision": record.run_id,
         "xaxis": {
-            "title": {"text": words.Charts.id_axis}, "range": padded([x for x, _ in places])
+            "title": {"text": Charts.id_axis}, "range": padded([x for x, _ in places])
         },
         "yaxis": {
-            "title": {"text": words.Charts.ood_axis if with_ood else words.Charts.alpha_axis},
+            "title": {"text": Charts.ood_axis if with_ood else Charts.alpha_axis},
             "range": padded([y for _, y in places]),
         },
         "margin": {"l": 56},
@@ -70,14 +82,14 @@ def frontier_table(record: RunRecord) -> Figure:
     if record.steady is None:
         return {"columns": columns, "rows": [_row(point, domains) for point in grid]}
     steady = {point.alpha: point for point in record.steady.points}
-    kinds = (words.Charts.weights_alone, words.Charts.steady)
+    kinds = (Charts.weights_alone, Charts.steady)
     rows = [
         _row(one, domains, kind)
         for point in grid
         for kind, one in zip(kinds, (point, steady.get(point.alpha)), strict=True)
         if one
     ]
-    return {"columns": ["α", words.Charts.how_mixed, *columns[1:]], "rows": rows}
+    return {"columns": ["α", Charts.how_mixed, *columns[1:]], "rows": rows}
 
 
 def _by_alpha(points: Sequence[WisePoint]) -> list[WisePoint]:
