@@ -5,6 +5,7 @@ the left.
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,50 @@ for name in {names!r}:
 
 def test_the_evaluator_waits_for_no_import_of_scikit_learn():
     assert brought_by("jobs.evaluator.server", "torch", "sklearn") == {"torch"}
+
+
+MOST_ROOMS = 17
+
+
+def named(source: str) -> set[str]:
+    """Everything that a source imports, by its whole name: `from core import x` is `core.x`."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def rooms() -> dict[str, set[str]]:
+    """Which rooms of the studio each of them imports, also for annotations or inside a function."""
+    found: dict[str, set[str]] = {}
+    for path in sources("studio"):
+        room = path.relative_to(ROOT / "studio").parts[0].removesuffix(".py")
+        found.setdefault(room, set()).update(named(path.read_text("utf-8")))
+    found.pop("__init__")
+    return {
+        room: {name.split(".")[1] for name in names if name.startswith("studio.")}
+        & set(found) - {room}
+        for room, names in found.items()
+    }
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Rooms that import each other in a circle; none is the aim."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_the_rooms_of_the_studio_are_few_and_have_no_circle():
+    graph = rooms()
+    assert len(graph) <= MOST_ROOMS, sorted(graph)
+    assert circle(graph) == []
+    assert "workspace" in graph["lab"], "the control: imports are found"
+    assert named("def f():\n    from studio import lab") == {"studio.lab"}
+    back = graph | {"workspace": graph["workspace"] | {"lab"}}
+    assert {"lab", "workspace"} <= set(circle(back)), "the control: a circle is found"
