@@ -55,7 +55,7 @@ class Params(BaseModel):
         """
         for name in values:
             if name not in cls.model_fields:
-                raise unknown(f"{owner}: unknown knob", name, cls.model_fields)
+                raise unknown(f"{owner}: unknown setting", name, cls.model_fields)
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:

@@ -151,7 +151,7 @@ def _check_directory(file: IO[bytes], limits: Limits) -> None:
     if tail[:end][-_LOCATOR_BYTES:].startswith(_LOCATOR):
         directory_bytes = _zip64_directory_bytes(file, start + end - _LOCATOR_BYTES)
     if directory_bytes > MAX_DIRECTORY_BYTES:
-        raise _ZipTooLarge(f"it lists far more than the {limits.images} images that are taken")
+        raise _ZipTooLarge(f"it lists far more than the {limits.images} images that are allowed")
     file.seek(0)
 
 
@@ -213,7 +213,7 @@ def _safe_path(name: str) -> str:
         too_long = any(len(part.encode()) > _LONGEST_NAME_BYTES for part in parts)
         too_long = too_long or len(path.encode()) > _LONGEST_PATH_BYTES
     except UnicodeEncodeError:
-        raise _ZipRefused("its name is no text") from None
+        raise _ZipRefused("its name is not text") from None
     if too_long:
         raise _ZipRefused("its name is too long")
     return f"{path}/" if path and posix.endswith("/") else path
@@ -300,7 +300,7 @@ def _write_member(archive: zipfile.ZipFile, member: _ZipMember, folder: Path) ->
         with archive.open(member.info) as packed, open(target, "xb") as file:
             shutil.copyfileobj(packed, file, 1024 * 1024)
     except (FileExistsError, NotADirectoryError):
-        return "another file has its name up to upper and lower case"
+        return "another file has the same name except for upper and lower case"
     except _DAMAGE as error:
         target.unlink(missing_ok=True)
         return f"it is damaged in the zip ({_said(error)})"

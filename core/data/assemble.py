@@ -326,7 +326,9 @@ def _update_settings(root: Path, layout: Layout, dropped: Path | None) -> tuple[
             problems = (f"The upload's {SETTINGS_NAME} was not used. {error}",)
     wrapper = layout.base.rpartition("/")[2]
     if new.exclude or new.relabel:  # they name paths in the upload, and the files have new paths
-        problems += (f"Which images the upload's {SETTINGS_NAME} excludes or moves was not used.",)
+        problems += (
+            f"The excluded and moved images in the upload's {SETTINGS_NAME} were not used.",
+        )
     labels = {folder: display_name(label) for folder, label in layout.names.items()}
     named = {**labels, **old.classes, **new.classes}
     changes = {

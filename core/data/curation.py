@@ -63,7 +63,7 @@ def _checked(dataset: Dataset, paths: Iterable[str]) -> list[str]:
     wanted = list(paths)
     for path in wanted:
         if path not in there:
-            raise UserError(f"There is no image '{path}' in this data set. Load the page anew.")
+            raise UserError(f"There is no image '{path}' in this data set. Reload the page.")
     return wanted
 
 

@@ -310,10 +310,11 @@ def _shots_per_class(
 
 
 def _taken(count: int, shots: int) -> str:
-    are = "1 image that is" if count == 1 else f"{count} images that are"
+    are = (
+        "1 validation or test image is" if count == 1 else f"{count} validation or test images are"
+    )
     return (
-        f"{are} kept to choose or to measure with {'is' if count == 1 else 'are'} trained on, so "
-        f"that there are {shots} shots: this run measures on fewer images than others."
+        f"{are} trained on, to reach {shots} shots: this run measures on fewer images than others."
     )
 
 

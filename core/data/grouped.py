@@ -37,8 +37,8 @@ class ImageGroups:
         if len(kept) < len(items):
             left = len(items) - len(kept)
             notes.append(
-                f"{left} {kind} {'image is' if left == 1 else 'images are'} left out: of a group "
-                f"that is measured or taught elsewhere (group_by {self.by})."
+                f"{left} {kind} {'image is' if left == 1 else 'images are'} left out: other "
+                f"images of the same group are in another split (group_by {self.by})."
             )
         return kept
 
@@ -106,4 +106,4 @@ class ImageGroups:
 def unused(count: int) -> str:
     """The note about images that are not used because their group gives the shots."""
     are = "1 image is" if count == 1 else f"{count} images are"
-    return f"{are} neither taught nor measured: of the groups that give the shots."
+    return f"{are} not used, because other images of the same group are among the shots."

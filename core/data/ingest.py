@@ -208,7 +208,7 @@ def _not_there(settings: DatasetSettings, paths: set[str]) -> tuple[str, ...]:
         return ()
     more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
     return (
-        f"{SETTINGS_NAME} speaks of '{gone[0]}'{more}, and no image of the data set has that path.",
+        f"{SETTINGS_NAME} names '{gone[0]}'{more}, but no image of the data set has that path.",
     )
 
 

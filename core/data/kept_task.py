@@ -97,8 +97,8 @@ class KeptTask:
             return cls(task, *sets)
         except FileNotFoundError:
             raise UserError(
-                f"{path} is missing: it says which images the run learned from. A run that was "
-                "made before runs kept it has to be trained again."
+                f"{path} is missing: it says which images the run learned from. An older run "
+                "without this file has to be trained again."
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged ({error}). Train the run again.") from None
@@ -183,7 +183,7 @@ def kept_task(kept: KeptTask, data: Path, cache: Path | None) -> FewShotTask:
     """The task of a run with the current state of its data. Raises `UserError` if that is gone."""
     if not data.exists():
         raise UserError(
-            f"data: {data} is where this run found its images, and it is not there any more. "
+            f"data: {data} had the images of this run, and it does not exist any more. "
             "Put it back, or measure the run on another folder."
         )
     return kept.found_in(open_dataset(data, cache))
@@ -261,7 +261,7 @@ def _gone(
         gone = [item for item in items if item.sha256 not in left]
         if gone:
             out = sum(item.sha256 in excluded for item in gone)
-            why = "left out by now" if out == len(gone) else "removed or left out by now"
+            why = "left out now" if out == len(gone) else "removed or left out now"
             where = f"{classes[gone[0].label]}: {gone[0].path}"
             yield (
                 f"{len(gone)} of the {len(items)} {name} images that the run had "
@@ -273,14 +273,14 @@ def _moved(before: dict[str, tuple[Item, ...]], now: dict[str, tuple[Item, ...]]
     labels = {item.sha256: item.label for items in before.values() for item in items}
     changed = Counter(labels[i.sha256] != i.label for items in now.values() for i in items)[True]
     if changed:
-        yield f"{changed} {'image has' if changed == 1 else 'images have'} another class by now."
+        yield f"{changed} {'image has' if changed == 1 else 'images have'} another class now."
 
 
 def _came(count: int) -> Iterable[str]:
     if count:
         yield (
-            f"{count} {'image' if count == 1 else 'images'} came after the run: not measured, so "
-            "that its numbers stay comparable. Train again to use them."
+            f"{count} {'image was' if count == 1 else 'images were'} added after the run: not "
+            "measured, so that its numbers stay comparable. Train again to use them."
         )
 
 

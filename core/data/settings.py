@@ -130,8 +130,8 @@ class _Loader(yaml.BaseLoader):
 def _wrong_key(key: yaml.Node) -> str:
     line = f"line {key.start_mark.line + 1}"
     if isinstance(key, yaml.ScalarNode):
-        return f"the key '{key.value}' is there twice, again in {line}; keep one of them"
-    return f"the key in {line} is no text; put it in quotes"
+        return f"the key '{key.value}' appears twice, again in {line}; keep one of them"
+    return f"the key in {line} is not text; put it in quotes"
 
 
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
@@ -149,7 +149,7 @@ def _parse(text: bytes) -> dict[str, Any]:
             nothing = {key.value for key, value in root.value if _is_nothing(value)}
             return {key: value for key, value in values.items() if key not in nothing}
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise UserError(f"{SETTINGS_NAME} is no valid YAML: {yaml_problem(error)}") from None
+        raise UserError(f"{SETTINGS_NAME} is not valid YAML: {yaml_problem(error)}") from None
     got = "a list" if isinstance(root, yaml.SequenceNode) else "a text"
     raise UserError(
         f"{SETTINGS_NAME} must be lines of 'key: value' ({', '.join(DatasetSettings.model_fields)})"

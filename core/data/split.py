@@ -137,14 +137,14 @@ def parse_shares(text: str) -> dict[Side, int]:
     parts = text.replace("/", ":").replace(",", ":").split(":")
     if len(parts) != 3 or not all(part.strip().isdecimal() for part in parts):
         raise UserError(
-            "split: three whole numbers are needed, the parts of every class that train, choose "
-            f"and measure, such as 2:1:1. Got {text!r}."
+            "split: three whole numbers are needed, the parts of every class for training, "
+            f"validation and test, such as 2:1:1. Got {text!r}."
         )
     shares = dict(zip(ORDER, map(int, parts), strict=True))
     if not shares["train"] or not shares["test"] or max(shares.values()) > 1000:
         raise UserError(
-            "split: the parts that train and measure must be from 1 to 1000, and the part that "
-            f"chooses from 0 to 1000. Got {text}."
+            "split: the parts for training and test must be from 1 to 1000, and the part for "
+            f"validation from 0 to 1000. Got {text}."
         )
     return {side: shares[side] for side in SHARES}  # in the order that `SHARES` explains
 
@@ -168,7 +168,7 @@ def read_split(root: Path, workspace: Path | None = None) -> Split:
         return _checked(found)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{path} is damaged ({error}). It says which images train and which measure. Put a "
+            f"{path} is damaged ({error}). It says which images train and which test. Put a "
             "copy back, or delete it to split the images again."
         ) from None
 

@@ -109,7 +109,7 @@ class ZipNames:
         names = [self._read(part) for part in self._parts[:_MOST_SHOWN]]
         more = ", …" if len(self._parts) > _MOST_SHOWN else ""
         return (
-            f"The names in the zip say no encoding; read as {_title(self.encoding)}: "
+            f"The zip declares no encoding of names; read as {_title(self.encoding)}: "
             f"{', '.join(names)}{more}. "
             "If they look wrong, the health report offers other readings."
         )

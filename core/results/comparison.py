@@ -49,8 +49,8 @@ def compare_runs(runs: Sequence[RunFolder], baselines: Sequence[RunFolder] = ())
         raise UserError("compare: two or more runs are needed, got one. Name another.")
     if 0 < len(baselines) < FEWEST_BASELINES:
         raise UserError(
-            f"baseline: at least {FEWEST_BASELINES} runs are needed for a line that means "
-            f"something, got {len(baselines)}. Name more, or none."
+            f"baseline: at least {FEWEST_BASELINES} runs are needed for a meaningful "
+            f"line, got {len(baselines)}. Name more, or none."
         )
     records = [folder.record() for folder in runs]
     names = names_of(runs)
@@ -228,14 +228,14 @@ def _notes(records: Sequence[RunRecord], names: Sequence[str]) -> list[str]:
     older = [n for n, r in zip(names, records, strict=True) if end_of(r) != RECOMMENDED]
     if older:
         notes.append(
-            "Made before runs kept what they recommend, so compared by the fine-tuned weights "
-            f"alone (α = 1): {', '.join(older)}."
+            "Older runs did not keep their recommended mixing, so they are compared by their "
+            f"fine-tuned weights (α = 1): {', '.join(older)}."
         )
     if any(record.classes != records[0].classes for record in records):
-        notes.append("The runs tell other classes apart: their accuracies are not of one task.")
+        notes.append("The runs have different classes: their accuracies are not comparable.")
     counts = [{name: s.n for name, s in r.evaluations[end_of(r)].domains.items()} for r in records]
     if any(count != counts[0] for count in counts):
-        notes.append("The runs were measured on other images: trust the paired tests alone.")
+        notes.append("The runs were measured on different images: use only the paired tests.")
     if len({record.environment.get("device_name") for record in records}) > 1:
-        notes.append("The runs were trained on different devices: their costs say nothing.")
+        notes.append("The runs were trained on different devices: their costs are not comparable.")
     return notes

@@ -95,12 +95,12 @@ class RunFacts:
         smallest = min((score.n for score in scores), default=0)
         found = [
             f"The smallest measured domain has {smallest} images; read the intervals, not the "
-            "digits. They say how sure an accuracy is on images of that kind, not on other kinds.",
+            "digits. They are for images of this kind, not for other kinds.",
             f"It knows {len(self.record.classes)} classes and will name one of them for any image.",
             "One seed and one draw of the shots. Another draw gives other numbers.",
         ]
         if not any(name.startswith("ood/") for name in self.domains):
-            found.append("No other domain was measured: what it does elsewhere is not known.")
+            found.append("No other domain was measured: its accuracy elsewhere is unknown.")
         for name, share in self.columns["zero-shot"].items():
             if share.accuracy_own is not None:
                 found.append(

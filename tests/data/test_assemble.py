@@ -1,4 +1,4 @@
-"""Uploads: the good ones arrive where they belong, whatever they are called; the bad are named."""
+"""Uploads: good images get to their places under any name; bad ones are named."""
 
 import errno
 import itertools

@@ -61,17 +61,17 @@ WRONG = {
     "group_by: video": "group_by must be",
     "relabel: {a.png: foks}": "relabel: there is no 'foks'. Did you mean 'fox'",
     "exclude: {a.png: b}": "exclude must be",
-    "title: a\ntitle: b": "the key 'title' is there twice, again in line 2",
-    "classes: {fox: a, fox: b}": "the key 'fox' is there twice",
+    "title: a\ntitle: b": "the key 'title' appears twice, again in line 2",
+    "classes: {fox: a, fox: b}": "the key 'fox' appears twice",
     "classes: {red_owl: a, Red owl: b}": "names the folder 'red_owl' twice",
-    "? [fox]\n: b": "the key in line 1 is no text",
+    "? [fox]\n: b": "the key in line 1 is not text",
     "allow_fewer: 2": "allow_fewer must be",
     "- fox": "must be lines of 'key: value'",
-    "title: [": "is no valid YAML",
+    "title: [": "is not valid YAML",
     "a: &x [1]\nb: *x": "aliases",
-    "title: !!python/object/apply:os.system [ls]": "is no valid YAML",
-    "title: " + "[" * 3000: "is no valid YAML",
-    "title: \x00": "is no valid YAML: special characters are not allowed",
+    "title: !!python/object/apply:os.system [ls]": "is not valid YAML",
+    "title: " + "[" * 3000: "is not valid YAML",
+    "title: \x00": "is not valid YAML: special characters are not allowed",
 }
 
 
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_one_sentence(tmp_path, text):
 
 
 def test_other_encodings_are_one_sentence(tmp_path):
-    with pytest.raises(UserError, match="no valid YAML: it is not UTF-8; save it"):
+    with pytest.raises(UserError, match="not valid YAML: it is not UTF-8; save it"):
         read(tmp_path, "title: crème".encode("latin-1"))
     assert read(tmp_path, "title: crème".encode("utf-16")).title == "crème"
 

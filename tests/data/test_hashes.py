@@ -1,4 +1,4 @@
-"""Hashes that are kept are those of the bytes, whatever happened to files and cache meanwhile."""
+"""Kept hashes are those of the bytes, whatever happens to the files and the cache."""
 
 import hashlib
 import os
@@ -168,9 +168,7 @@ def test_a_folder_in_the_place_of_another_has_hashes_of_its_own(root, kept, late
     ],
     ids=["empty", "torn", "another format", "zeros at the end", "no head", "another digit"],
 )  # fmt: skip
-def test_a_damaged_cache_counts_for_nothing_and_is_made_anew(
-    root, kept, later, monkeypatch, damage
-):
+def test_a_damaged_cache_is_ignored_and_made_again(root, kept, later, monkeypatch, damage):
     hash_files(root, PATHS, kept)
     whole = kept.read_bytes()
     assert damage(whole) != whole

@@ -195,7 +195,7 @@ def test_a_leak_is_mended_on_the_training_side_and_training_waits_for_it(tree):
     leak = findings(root)["leak"]
     assert leak.exclude == ("train/fox/copy.png",)
     dataset = open_dataset(root)
-    with pytest.raises(UserError, match=r"1 image is both taught and measured .*allow leaks"):
+    with pytest.raises(UserError, match=r"1 image is in both training and test data .*allow leaks"):
         refuse_leaks(dataset)
     noted = refuse_leaks(dataset, allowed=True)
     assert "Leaks were allowed: 1 image" in noted[0]

@@ -1,4 +1,4 @@
-"""Images: whatever Pillow would get wrong by itself, and files that must become one sentence."""
+"""Images that Pillow alone reads wrongly, and bad files that give one sentence."""
 
 import struct
 import threading

@@ -1,4 +1,4 @@
-"""Folder or zip to `Dataset`: the same items in the same order, whatever it came as."""
+"""A folder and a zip give the same `Dataset`: the same items in the same order."""
 
 import hashlib
 import os

@@ -35,8 +35,8 @@ def test_images_that_come_later_are_not_measured_and_are_counted():
     now = kept.found_in(more)
     assert used(now) == used(kept.task)
     assert now.notes == (
-        "2 images came after the run: not measured, so that its numbers stay comparable. Train "
-        "again to use them.",
+        "2 images were added after the run: not measured, so that its numbers stay comparable. "
+        "Train again to use them.",
     )
 
 
@@ -65,7 +65,7 @@ def test_an_image_with_another_class_now_is_said():
     other = {name: [s for s in own if s != moved] for name, own in TWENTY.items()}
     other["owl" if moved.startswith("f") else "fox"].append(moved)
     now = kept.found_in(make(other))
-    assert now.notes == ("1 image has another class by now.",)
+    assert now.notes == ("1 image has another class now.",)
     assert used(now) == used(kept.task)
 
 

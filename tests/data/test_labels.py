@@ -1,4 +1,4 @@
-"""Files of labels next to the images: whatever tool wrote them, the label is the class."""
+"""Label files next to the images: the label is the class, for every tool."""
 
 import json
 import random
@@ -266,7 +266,7 @@ def test_rows_without_image_and_images_without_row_are_named(tmp_path):
     text = table("{f}.jpg,{l}", "file,label", FILES[1:]) + "gone.jpg,cat\n"
     layout = read(tmp_path, {"labels.csv": text}, IMAGES)
     assert (
-        "1 row names no image that is there, or more than one, in 'labels.csv', such as 'gone.jpg'."
+        "1 row names no existing image, or more than one, in 'labels.csv', such as 'gone.jpg'."
         in said(layout)
     )
     assert "1 image such as 'images/a0.jpg' left out: no label in 'labels.csv'." in said(layout)
@@ -276,7 +276,7 @@ def test_rows_without_image_and_images_without_row_are_named(tmp_path):
 def test_a_class_of_which_no_image_is_there_is_named(tmp_path):
     text = table("{f}.jpg,{l}", "file,label") + "x.jpg,elk\ny.jpg,elk\n"
     layout = read(tmp_path, {"labels.csv": text}, IMAGES)
-    assert "1 class in 'labels.csv' without an image that is there: elk." in layout.report.warnings
+    assert "1 class in 'labels.csv' without an existing image: elk." in layout.report.warnings
 
 
 def test_two_spellings_of_a_label_are_one_class(tmp_path):
@@ -353,8 +353,8 @@ def test_an_older_encoding_is_read_and_said(tmp_path):
     layout = read(tmp_path, {"labels.csv": text.encode("cp1252")}, IMAGES)
     assert "hibou grand-duc d'Été" in layout.classes
     assert layout.report.warnings == (
-        "'labels.csv' is no UTF-8; read as Windows Western Europe (cp1252): hibou grand-duc d'Été. "
-        "If names look wrong, save it as UTF-8.",
+        "'labels.csv' is not UTF-8; read as Windows Western Europe (cp1252): hibou grand-duc d'Été."
+        " If names look wrong, save it as UTF-8.",
     )
 
 
@@ -604,11 +604,11 @@ def test_labels_of_a_drop_of_ood_images_are_read(tmp_path):
 
 REFUSED = {
     "a,b,c\n1.jpg,4,5\n2.jpg,6,7\n": "none of its columns ('b', 'c') is called label, class",
-    "file,label\nx.jpg,cat\ny.jpg,dog\n": "names an image that is there",
-    "file_name\n1.jpg\n2.jpg\n": "names an image that is there, with a label",
+    "file,label\nx.jpg,cat\ny.jpg,dog\n": "names an existing image",
+    "file_name\n1.jpg\n2.jpg\n": "names an existing image, with a label",
     "file_name,text\n1.jpg,a cat\n2.jpg,a dog\n": "none of its columns ('text')",
     "": "it is empty",
-    "\0\1\2": "it is no text",
+    "\0\1\2": "it is not text",
     "file,label\n1.jpg,a|b\n2.jpg,b|a\n": "all its images have more than one label",
     "file,label\n1.jpg,\n2.jpg,\n": "none of its rows has a label",
 }

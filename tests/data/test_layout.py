@@ -217,7 +217,7 @@ def test_a_domain_beside_train_is_told_where_it_belongs():
 def test_what_lies_beside_train_is_left_out_loudly():
     layout = read(*[f"train/{path}" for path in FOX_OWL], "bear/1.jpg")
     assert layout.classes == ("fox", "owl")
-    assert "'bear' is ignored (1 image): it lies beside 'train'." in layout.report.warnings
+    assert "'bear' is ignored (1 image): it lies next to 'train'." in layout.report.warnings
 
 
 def test_a_variant_is_said():

@@ -1,4 +1,4 @@
-"""Class names: what is no word is said and offered as words; words of any kind get no warning."""
+"""Class names that are not words get a warning and a suggestion; words of any language do not."""
 
 import json
 
@@ -71,7 +71,7 @@ def test_numbers_are_said_with_the_prompt_that_they_make(tree):
     root = tree({"0": 9, "1": 9, "dog": 9})
     (found,) = findings(root).values()
     assert (found.kind, found.level) == ("class-names", "warning")
-    assert found.title == "2 of 3 class names are no words"
+    assert found.title == "2 of 3 class names are not words"
     assert "0, 1 (numbers)" in found.detail
     assert "'a photo of a 0.'" in found.detail
     assert found.names == (("0", "0", ""), ("1", "1", ""))
@@ -161,5 +161,5 @@ def test_notes_say_both_and_nothing_of_words(tokenize):
     names = ["0", "1", "Fox", "fox"]
     said = notes(names, read_by(names, OPENAI_80, tokenize))
     assert len(said) == 2
-    assert "no words" in said[0]
+    assert "are not words" in said[0]
     assert "the same to the tokenizer" in said[1]

@@ -1,4 +1,4 @@
-"""Prompts: the published templates to the letter, and names that survive whatever they hold."""
+"""Prompts: the published templates exactly, and class names with any characters."""
 
 import pytest
 

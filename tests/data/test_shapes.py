@@ -127,7 +127,7 @@ def test_a_reference_that_is_not_there_is_one_sentence_with_its_neighbour(tmp_pa
 
 def test_a_reference_without_domains_is_said(tmp_path):
     layout = read("fox/1.jpg", "owl/1.jpg", settings="reference: Photo", tmp_path=tmp_path)
-    assert "speaks of domains" in warned(layout)
+    assert "asks for domains" in warned(layout)
 
 
 def test_folders_are_classes_where_dataset_yaml_says_so(tmp_path):
@@ -291,7 +291,7 @@ def test_parts_of_one_data_set_are_one():
 
 
 def test_flat_parts_are_warned_about():
-    assert "not called like classes" in warned(read("part1/1.jpg", "part2/1.jpg"))
+    assert "do not look like names of classes" in warned(read("part1/1.jpg", "part2/1.jpg"))
 
 
 SPLITS = {

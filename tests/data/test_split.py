@@ -1,4 +1,4 @@
-"""The split of a data set is decided once: what taught is never measured, whatever comes later."""
+"""The split is decided once: a training image never tests later, whatever is added."""
 
 import json
 import random
@@ -127,7 +127,7 @@ def test_more_shots_than_the_training_side_has_take_from_the_others_and_say_so()
     assert set(shas(ten.test)) < set(shas(six.test))
     assert set(shas(ten.val)) < set(shas(six.val))
     assert six.notes == ()
-    assert "8 images that are kept to choose or to measure with are trained on" in ten.notes[0]
+    assert "8 validation or test images are trained on" in ten.notes[0]
     with pytest.raises(UserError, match="leaves none to test on"):
         task_of(dataset, asked(shots=12))
 
@@ -154,7 +154,7 @@ def test_an_unseen_class_neither_teaches_nor_chooses(split):
     assert sorted(shas(task.test)) == ["tb", "tf"]
 
 
-def test_groups_stay_together_and_another_rule_deals_anew(tmp_path):
+def test_groups_stay_together_and_another_rule_splits_again(tmp_path):
     files = {
         "fox": [f"video{n // 3}_{n}.png" for n in range(18)],
         "owl": [f"film{n // 3}_{n}.png" for n in range(18)],
@@ -193,7 +193,7 @@ def test_every_image_is_in_one_domain():
 
 
 def real(tmp_path, count=8):
-    """A data set on disk whose images are text: nobody decodes them here."""
+    """A data set on disk whose images are text, because no test here decodes them."""
     from core.data.dataset import Domain
 
     dataset = make({"fox": images("f", count), "owl": images("o", count)})
@@ -242,7 +242,7 @@ def test_a_damaged_file_is_not_guessed_over(tmp_path, text):
         read_split(tmp_path)
 
 
-def test_other_parts_deal_anew(tmp_path):
+def test_other_parts_split_again(tmp_path):
     dataset = keep_split(real(tmp_path, 12))
     moved = move_split(dataset, parse_shares("4:1:1"))
     assert sizes(moved)["fox"] == (8, 2, 2)
@@ -269,6 +269,6 @@ MUTANTS = [
         "core.data.split",
         "return dataset.split.sides if dataset.split.group_by == dataset.group_by else {}",
         "return dataset.split.sides",
-        test_groups_stay_together_and_another_rule_deals_anew,
+        test_groups_stay_together_and_another_rule_splits_again,
     ),
 ]

@@ -80,7 +80,7 @@ def test_names_are_read_in_the_encoding_that_they_were_written_in(tmp_path, enco
     if encoding == "utf-8":
         assert unpacked.note is None
     else:
-        assert "say no encoding; read as " in unpacked.note
+        assert "declares no encoding of names; read as " in unpacked.note
         assert all(name in unpacked.note for name in classes if not name.isascii())
 
 

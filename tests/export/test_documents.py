@@ -23,7 +23,7 @@ from core.results.records import (
 from core.results.runs import EventLog, RunFolder
 
 EVIL = '<img src=x onerror=alert(1)>|[a](javascript:b)"'
-LEAK = "Leaks were allowed: 3 images both taught and measured."
+LEAK = "Leaks were allowed: 3 images are in both training and test data."
 COUNTS = {"val": 40, "test": 100, "ood/sketch": 50}
 
 

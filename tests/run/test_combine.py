@@ -50,7 +50,7 @@ def test_a_combination_of_a_run_with_leaks_says_so(pool, tmp_path):
     shutil.copytree(pool[0], tmp_path / "leaky")
     path = tmp_path / "leaky" / "record.json"
     kept = json.loads(path.read_text("utf-8"))
-    note = "Leaks were allowed: 1 image is both taught and measured (a = b)."
+    note = "Leaks were allowed: 1 image is in both training and test data (a = b)."
     kept["data"]["notes"] = [note]
     path.write_text(json.dumps(kept))
     record, *_ = combined("uniform-soup", [pool[1], tmp_path / "leaky"], tmp_path / "soup")

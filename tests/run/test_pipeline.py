@@ -304,7 +304,7 @@ def test_what_does_not_fit_any_more_is_said(done, tiny_model, tiny_data, tmp_pat
 
     payload["config"]["data"] = str(tmp_path / "gone")
     (moved / "record.json").write_text(json.dumps(payload))
-    with pytest.raises(UserError, match="not there any more"):
+    with pytest.raises(UserError, match="does not exist any more"):
         FinishedRun(moved, cache, "cpu").measure(Mixing.wise(0.5))
 
     payload["environment"]["model_fingerprint"] = "0" * 64
@@ -330,7 +330,7 @@ def test_a_preset_fills_what_is_not_named_and_completing_twice_changes_nothing()
     ("wrong", "sentence"),
     [
         ({"method": "fdalign"}, "Did you mean 'fd-align'"),
-        ({"params": {"epoch": 3}}, "unknown knob: there is no 'epoch'. Did you mean 'epochs'"),
+        ({"params": {"epoch": 3}}, "unknown setting: there is no 'epoch'. Did you mean 'epochs'"),
         ({"params": {"lr": -1}}, "lr must be greater than 0, got -1"),
         (
             {"method": "fd-align", "params": {"direction": "up"}},

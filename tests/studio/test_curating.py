@@ -106,7 +106,7 @@ def test_training_waits_for_a_leak_until_it_is_mended_or_allowed(session, monkey
     mine, data_id = session.mine, session.place.data
     checked = RunConfig(data=str(mine.data.path(data_id))).model_dump(mode="json")
     monkeypatch.setattr(type(mine.studio.evaluator), "check", lambda *_: checked)
-    with pytest.raises(UserError, match="taught and measured"):
+    with pytest.raises(UserError, match="in both training and test data"):
         mine.runs.submit(data_id, {"method": "ft"}, 1)
     act["allow-leaks"](session, {"on": "true"})
     assert leaks_allowed(session)
@@ -170,7 +170,7 @@ def test_the_names_of_a_finding_are_taken_as_offered_or_as_typed(session):
 def test_names_stand_beside_the_words_offered_with_what_zero_shot_gains(session):
     opened = session.mine.data.open(session.place.data)
     rows = (("a", NASTY, "red fox"), ("b", "n02123045", ""))
-    finding = Finding("class-names", "warning", "2 class names are no words", names=rows)
+    finding = Finding("class-names", "warning", "2 class names are not words", names=rows)
 
     def drawn(before, after, mine=True):
         gains = {"class-names": (before, after)}

@@ -11,7 +11,7 @@ from studio.live import words as live_words
 from studio.live.run_header import run_header
 from tests.studio.conftest import NASTY
 
-NOTE = f"Leaks were allowed: 2 images are both taught and measured ({NASTY})"
+NOTE = f"Leaks were allowed: 2 images are in both training and test data ({NASTY})"
 
 
 @pytest.fixture
@@ -39,6 +39,6 @@ def test_the_compared_run_has_a_tag_and_the_other_none(record, leaky):
 
 def test_the_head_of_the_lab_says_which_leaks():
     page = render("lab/head.html", title="FT", run="ft-1", leaks=(NOTE,))
-    assert "2 images are both taught and measured" in page
+    assert "2 images are in both training and test data" in page
     assert "<img" not in page
     assert "ek-notice" not in render("lab/head.html", title="FT", run="ft-1", leaks=())

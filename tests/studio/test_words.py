@@ -141,7 +141,7 @@ OWN = r"ann-\S+|noto|sketch|0\.png|1\.png|train/\S+|a processor|[A-Z]\S+/\w+|emb
 """What people, files and machines are called."""
 NOTES = (
     r"predictions.safetensors is missing .*|All images are .*|.* x\.json|\d of \d classes .*"
-    r"|Made before runs kept what they recommend.*|\d classes \(.*|The data set lies in .*"
+    r"|Older runs did not keep their recommended mixing.*|\d classes \(.*|The data set lies in .*"
     r"|No val and no test folder: .*"
 )
 """Sentences of core about these runs, and about how these images were read."""

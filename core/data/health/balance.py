@@ -21,7 +21,7 @@ def class_sizes(dataset: Dataset) -> Iterator[Finding]:
             "warning",
             f"{len(few)} of {len(counts)} classes {'has' if len(few) == 1 else 'have'} fewer than "
             f"{FEW_IMAGES} training images",
-            f"{shown}. With so few, results differ much between seeds.",
+            f"{shown}. With so few images, results vary much between seeds.",
         )
     else:
         yield Finding("few-images", "pass", f"Every class has {FEW_IMAGES} or more training images")
@@ -54,7 +54,7 @@ def missing(dataset: Dataset) -> Iterator[Finding]:
             "no-ood",
             "warning",
             "No OOD domain",
-            "Without images from elsewhere nobody sees whether robustness was lost. "
+            "Without images from elsewhere, a loss of robustness stays hidden. "
             "Add ood/<domain>/<class>/*. Until then runs measure synthetic changes of your own "
             "images (night, blur, …), which is not the same.",
         )

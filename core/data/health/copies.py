@@ -35,7 +35,7 @@ def exact_copies(dataset: Dataset) -> Iterator[Finding]:
         if found[kind]:
             yield _finding(kind, level, found[kind], what, detail)
     if not groups:
-        yield Finding("duplicate", "pass", "No image is there twice, within or across domains")
+        yield Finding("duplicate", "pass", "No image appears twice, within or across domains")
 
 
 def refuse_leaks(dataset: Dataset, allowed: bool = False) -> tuple[str, ...]:
@@ -48,11 +48,11 @@ def refuse_leaks(dataset: Dataset, allowed: bool = False) -> tuple[str, ...]:
     example = " = ".join(item.path for _, item in leaks[0][:3])
     if allowed:
         return (
-            f"{_ALLOWED} {images_are(len(leaks))} both taught and measured "
+            f"{_ALLOWED} {images_are(len(leaks))} in both training and test data "
             f"({example}), and left out of training.",
         )
     raise UserError(
-        f"data: {images_are(len(leaks))} both taught and measured ({example}). Leave one of "
+        f"data: {images_are(len(leaks))} in both training and test data ({example}). Leave one of "
         "each out (exclude in dataset.yaml, or the button in Data), or allow leaks, to train "
         "without them.",
         setting="allow_leaks",
@@ -95,9 +95,9 @@ def role(domain: str) -> str:
 _SAID: Mapping[str, tuple[Level, str, str]] = {
     "leak": (
         "error",
-        "both taught and measured",
-        "Accuracy on images that were trained on says nothing. Training waits until one of each "
-        "is left out, or until you say that it may go on without them.",
+        "in both training and test data",
+        "Accuracy on training images means nothing. Training waits until one of each is left out, "
+        "or until you allow it to train without them.",
     ),
     "two-classes": (
         "error",

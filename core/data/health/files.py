@@ -41,7 +41,7 @@ def _sizes(sizes: dict[str, tuple[int, int]]) -> Finding:
     small = tuple(path for path, size in sizes.items() if min(size) < SMALL_PIXELS)
     if not small:
         return Finding("size", "pass", title)
-    detail = f"{images(len(small))} have a side under {SMALL_PIXELS} pixels: little to see there."
+    detail = f"{images(len(small))} have a side under {SMALL_PIXELS} pixels and show few details."
     return Finding("size", "warning", title, detail, small, exclude=small)
 
 

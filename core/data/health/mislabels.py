@@ -21,7 +21,7 @@ def mislabels(doubts: Sequence[Mapping[str, Any]], model: str) -> Finding:
         "warning",
         f"{images(len(doubts))} may carry the wrong label",
         f"{model} is sure of another class, although it knows theirs: {examples}"
-        f"{'; …' if len(doubts) > 3 else ''}. It may also be the model that errs: look at them.",
+        f"{'; …' if len(doubts) > 3 else ''}. The model may also be wrong: check them.",
         paths,
         exclude=paths,
     )

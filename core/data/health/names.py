@@ -59,7 +59,7 @@ def worded(dataset: Dataset) -> Iterator[Finding]:
     groups = _named(_groups([fold(name) for name in dataset.names]), dataset.names)
     alike = [group for group in groups if len(set(group)) > 1]  # equal names have a warning already
     if alike:
-        yield _alike(alike, "but for case and spaces")
+        yield _alike(alike, "except for case and spaces")
     if not (wrong or told or alike):
         yield Finding("class-names", "pass", "Every class name is made of words")
 
@@ -90,7 +90,7 @@ def _read_otherwise(dataset: Dataset) -> Iterator[Finding]:
             f"zip-names-{number}",
             "pass",  # not a problem: a person decides if these names are words
             f"The names in the zip, read as {title} instead of {dataset.zip_names}",
-            "They say no encoding. Take these where they are the words that you know.",
+            "The zip declares no encoding. Use these names if they are real words.",
             names=tuple(told),
         )
 
@@ -104,7 +104,7 @@ def _no_words(wrong: Sequence[tuple[str, str, str, str]], count: int) -> Finding
         if names
     ]
     meant = [f"'{name}' may be '{words}'" for _, name, words, _ in wrong if words]
-    number = "is no word" if len(wrong) == 1 else "are no words"
+    number = "is not a word" if len(wrong) == 1 else "are not words"
     return Finding(
         "class-names",
         "warning",
@@ -124,8 +124,8 @@ def _in_words(told: Sequence[tuple[str, str, str]], count: int) -> Finding:
         "warning",
         f"{len(told)} of {count} class names {'was' if len(told) == 1 else 'were'} read out of the "
         "folder's name" + ("" if len(told) == 1 else "s"),
-        f"{_listed(what)}. Look whether the words are right; what dataset.yaml says "
-        "under classes is taken before them.",
+        f"{_listed(what)}. Check that the words are right. Names under classes in dataset.yaml "
+        "have priority.",
         names=tuple(told),
     )
 
@@ -194,9 +194,9 @@ def unseen_by(read: Mapping[str, Any], model: str) -> Iterator[Finding]:
             "class-names-cut",
             "warning",
             f"{len(cut)} class {'name is' if one else 'names are'} longer than the model reads",
-            f"{_listed([_brief(name) for name in cut])}. Of a prompt, {model} reads {found.length} "
-            "tokens, the template's among them, and the rest is cut. Put what tells the class "
-            "apart first, and leave the rest out.",
+            f"{_listed([_brief(name) for name in cut])}. {model} reads {found.length} tokens of a "
+            "prompt, the template included, and cuts the rest. Put the words that distinguish the "
+            "class first, and remove the others.",
         )
 
 
@@ -208,8 +208,8 @@ def notes(names: Sequence[str], read: NamesAsRead) -> tuple[str, ...]:
     return tuple(f"{finding.title}: {finding.detail}" for finding in found)
 
 
-_IN_ALL = "By name no model can tell these classes apart: zero-shot takes one of them for all."
-_IN_ONE = "The prompts of such a template say the same of these classes."
+_IN_ALL = "No model can tell these classes apart by name: zero-shot always answers the same one."
+_IN_ONE = "With such a template, the prompts of these classes are the same."
 
 
 def _alike(groups: Sequence[Sequence[str]], why: str, so: str = _IN_ALL) -> Finding:

@@ -45,15 +45,15 @@ def near_copies(dataset: Dataset, glances: Mapping[str, Glance]) -> Iterator[Fin
         yield _finding(
             "near-leak",
             leaks,
-            "taught and measured in nearly the same form",
+            "in both training and test data in nearly the same form",
             f"{how} The measured accuracy is better than it will be on new images.",
         )
     if others:
         yield _finding(
             "near-duplicate",
             others,
-            "there in nearly the same form again",
-            f"{how} They teach, or count, almost nothing new.",
+            "more than once in nearly the same form",
+            f"{how} They add almost nothing new.",
         )
     if not groups:
         yield Finding("near-duplicate", "pass", "No two images are nearly the same")

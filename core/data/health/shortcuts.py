@@ -59,7 +59,9 @@ def shortcuts(dataset: Dataset, glances: Mapping[str, Glance]) -> Iterator[Findi
     yield from found
     if not found:
         what = ", ".join(what for what, _ in probes.values())
-        yield Finding("shortcut", "pass", "No shortcut found", f"Nor does this tell much: {what}.")
+        yield Finding(
+            "shortcut", "pass", "No shortcut found", f"None of these predicts the class: {what}."
+        )
 
 
 def _sample(dataset: Dataset, glances: Mapping[str, Glance]) -> list[Item]:
@@ -177,10 +179,11 @@ def _judge(
     return Finding(
         f"shortcut-{kind}",
         "warning",
-        f"The class shows in {what}",
-        f"That alone tells {percent(hits / n, 0)} % of {n} training images ({percent(low, 0)} to "
+        f"The class can be guessed from {what}",
+        f"This alone gives the class of {percent(hits / n, 0)} % of {n} training images "
+        f"({percent(low, 0)} to "
         f"{percent(high, 0)} %, each left out in turn), chance {percent(chance, 0)} %: "
         f"{shown}{more}. A model may learn it instead of "
-        "the class. Add images where it differs, or an OOD domain that shows the cost.",
+        "the class. Add images where it differs, or an OOD domain that shows the effect.",
         tuple(paths),
     )

@@ -110,7 +110,7 @@ def _file_column(named: Sequence[str], grid: Sequence[Cells], find: Callable[...
         if most:
             break
     else:
-        raise NoLabels("none of its rows names an image that is there")
+        raise NoLabels("none of its rows names an existing image")
     best = [n for n, count in enumerate(counts) if 10 * count >= 9 * most]
     ranks = {n: _FILES.index(named[n]) for n in best if n < len(named) and named[n] in _FILES}
     if ranks:

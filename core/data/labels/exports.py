@@ -28,7 +28,7 @@ def read_json(document: Any, find: Find) -> LabelTable:
             return LabelTable(tuple(rows), tool, not _has_boxes(document))
     records = _records(document)
     if not records:
-        raise NoLabels("it is no list of images with labels")
+        raise NoLabels("it is not a list of images with labels")
     flat = [dict(_flat(record)) for record in records]
     header = list(dict.fromkeys(key for record in flat for key in record))[:_MOST_COLUMNS]
     check_size(len(header), len(flat))
@@ -44,7 +44,7 @@ def read_xml(data: bytes) -> LabelTable:
         parser.feed(data)
         root: Element = parser.close()
     except (ParseError, ValueError, LookupError) as error:
-        raise NoLabels(f"it is no valid XML ({error})") from None
+        raise NoLabels(f"it is not valid XML ({error})") from None
     rows = []
     tagged = root.find(".//image/tag") is not None
     for image in root.iter("image"):

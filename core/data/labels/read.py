@@ -56,7 +56,7 @@ def read_label_file(path: str, data: bytes, scope: LabelScope) -> LabelFile:
     if not any(row.labels for row in found.rows):
         raise NoLabels("none of its rows has a label")
     if not any(scope.find(row.file) for row in found.rows):
-        raise NoLabels("none of its rows names an image that is there")
+        raise NoLabels("none of its rows names an existing image")
     return LabelFile(path, _tidied(found.rows), found.column, found.sure, encoding)
 
 
@@ -66,7 +66,7 @@ def decoded(data: bytes) -> tuple[str, str | None]:
         if data.startswith(mark):
             return data[len(mark) if name == "utf-8" else 0 :].decode(name, "replace"), None
     if b"\0" in data:
-        raise NoLabels("it is no text")
+        raise NoLabels("it is not text")
     try:
         return data.decode("utf-8"), None
     except UnicodeDecodeError:
@@ -89,7 +89,7 @@ def _documents(text: str) -> object:
     except RecursionError:
         raise NoLabels("it is nested too deep") from None
     except ValueError as error:
-        raise NoLabels(f"it is no valid JSON ({error})") from None
+        raise NoLabels(f"it is not valid JSON ({error})") from None
 
 
 def _read_text(text: str, find: Callable[[str], str | None]) -> LabelTable:
@@ -114,12 +114,12 @@ def _read_text(text: str, find: Callable[[str], str | None]) -> LabelTable:
         # The first lines may name images that are missing, so the header decides.
         header = max((",", ";", "\t"), key=lines[0].count)
         if header not in lines[0]:
-            raise NoLabels("none of its first lines names an image that is there, with a label")
+            raise NoLabels("none of its first lines names an existing image, with a label")
         best = _by(header)
     try:
         grid = list(best(io.StringIO(text, newline="")))
     except csv.Error as error:
-        raise NoLabels(f"it is no valid table ({error})") from None
+        raise NoLabels(f"it is not a valid table ({error})") from None
     return read_grid(None, [row for row in grid if row], find)
 
 

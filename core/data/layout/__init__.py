@@ -74,8 +74,8 @@ def read_layout(
     notes.warn_of_twins(classes)
     if look_like_parts(classes) or any(map(is_wrapper_name, classes)):
         notes.warnings.append(
-            f"The classes ({some(classes)}) are not called like classes. Put the images of each "
-            "class into a folder named after it, or a table of labels next to the images."
+            f"The classes ({some(classes)}) do not look like names of classes. Put the images of "
+            "each class into a folder named after it, or a table of labels next to the images."
         )
     placed = sorted(notes.placed, key=lambda p: natural_key(p.path))
     prefix = f"{home}/" if home else ""

@@ -42,7 +42,9 @@ def read_domains(base: Folder, settings: DatasetSettings, notes: LayoutNotes) ->
     asked = bool(settings.reference) or settings.folders == "domains"
     same = repeated(tops)
     if asked and len(tops) < 2:
-        notes.warnings.append(f"{SETTINGS_NAME} speaks of domains, and no two folders are some.")
+        notes.warnings.append(
+            f"{SETTINGS_NAME} asks for domains, but no two folders can be domains."
+        )
     if len(tops) < 2 or not (same or asked):
         return None
     known = any(DOMAIN.fullmatch(words_of(name)) for name in tops)

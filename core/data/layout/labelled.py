@@ -185,20 +185,20 @@ def _say(found: GatheredLabels, unlabelled: Sequence[str], notes: LayoutNotes) -
             labels = {found.label[image] for image, by in found.source.items() if by is file}
             told = some(sorted(label for label in labels if not label.isascii()))
             notes.warnings.append(
-                f"'{file.path}' is no UTF-8; read as {file.encoding}{told and ': '}{told}. "
+                f"'{file.path}' is not UTF-8; read as {file.encoding}{told and ': '}{told}. "
                 "If names look wrong, save it as UTF-8."
             )
         missing = found.missing.get(file.path, [])
         if missing:
             are = "row names" if len(missing) == 1 else "rows name"
             notes.warnings.append(
-                f"{len(missing)} {are} no image that is there, or more than one, in "
+                f"{len(missing)} {are} no existing image, or more than one, in "
                 f"'{file.path}', such as '{missing[0][:200]}'."
             )
     if lost := sorted(found.lost.difference(found.label.values(), found.united)):
         notes.warnings.append(
-            f"{counted(len(lost), 'class', 'classes')} in {notes.labels_from} without an image "
-            f"that is there: {some(lost)}."
+            f"{counted(len(lost), 'class', 'classes')} in {notes.labels_from} without an existing "
+            f"image: {some(lost)}."
         )
     for label, usual in sorted(found.united.items()):
         notes.understood.append(f"The label '{label}' is read as '{usual}'.")

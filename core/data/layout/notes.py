@@ -110,8 +110,7 @@ class LayoutNotes:
             (folder, inner), more = self.nested[0], len(self.nested) - 1
             also = f", as in {counted(more, 'other folder', 'other folders')}" if more else ""
             self.understood.append(
-                f"All that lies further down counts to its class: '{folder}' holds {some(inner)}"
-                f"{also}."
+                f"Images in subfolders count to their class: '{folder}' holds {some(inner)}{also}."
             )
         missing = [role for role in ("val", "test") if not counts[role]]
         if missing:

@@ -103,8 +103,8 @@ def _why_beside_train(folder: Folder, classes: Iterable[str]) -> str:
     if folder.is_flat_split:
         return _FLAT
     if any(matching_class(name, [*classes]) for name in folder.folders):
-        return f"it lies beside 'train'; move an OOD domain to ood/{folder.name}"
-    return "it lies beside 'train'"
+        return f"it lies next to 'train'; move an OOD domain to ood/{folder.name}"
+    return "it lies next to 'train'"
 
 
 def _read_splits(splits: dict[str, Folder], notes: LayoutNotes) -> None:
@@ -148,7 +148,7 @@ def _read_plain(splits: dict[str, Folder], rest: dict[str, Folder], notes: Layou
         if role and role != "train" and (matches or not classes):
             notes.ignore_loose(folder)
             _read_classes(folder, role, role, classes, notes)
-            notes.understood.append(f"'{name}' beside the class folders is the {role} split.")
+            notes.understood.append(f"'{name}' next to the class folders is the {role} split.")
         else:
             notes.place(folder, "train", "train", nfc(name))
             notes.understood.append(
