@@ -37,6 +37,7 @@ def open_dataset(
     decode: bool = True,
     glances: dict[str, Glance] | None = None,
     zip_names: str | None = None,
+    label: str = "",
 ) -> Dataset:
     """Opens the data set in a folder or a zip. Images that cannot be read are left out and named.
 
@@ -45,6 +46,7 @@ def open_dataset(
     files are not read again. Without `decode` no image is opened, and only images already known to
     be damaged are left out. `glances`, if given, receives a summary of every image, by hash.
     `zip_names` is the encoding of names in a zip that declare none; by default it is guessed.
+    Errors call the data `label`, by default the name of the folder or zip.
     Items are in natural order of their paths, the same on every file system.
     Raises `UserError` if there is nothing to train on or `dataset.yaml` is wrong.
     """
@@ -53,6 +55,7 @@ def open_dataset(
     try:
         found = _find(absolute, workspace, zip_names)
         if found:
+            found = replace(found, label=label or found.label)
             return _read(found, workspace, decode, glances)
     except PermissionError as error:
         raise UserError(f"'{error.filename}': permission denied. Change its permissions.") from None

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from core.data.dataset import Dataset, Item
 from core.data.fewshot import FewShotTask, drawn_order, material_of
-from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.errors import UserError
 from core.evaluation.evaluate import labels_of
@@ -45,7 +44,7 @@ def is_quick(method: str) -> bool:
 
 
 def cross_validate(
-    data: Path,
+    dataset: Dataset,
     method: str = USUAL,
     model: str = "embedded",
     templates: str | tuple[str, ...] = "dataset",
@@ -70,7 +69,6 @@ def cross_validate(
             f"cross-validation: {method} would train the image tower {folds} times. Methods on "
             f"frozen features take seconds: {quick}."
         )
-    dataset = open_dataset(data, cache)
     prompts = resolve_templates(templates, dataset.templates)
     notes = [*dataset.notes]
     parts = split_folds(dataset, folds, notes)

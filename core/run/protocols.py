@@ -10,7 +10,6 @@ from torch import Tensor
 
 from core.data.dataset import Dataset, Item
 from core.data.fewshot import FewShotTask, sample_task
-from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.data.split import decided
 from core.errors import UserError
@@ -53,15 +52,12 @@ def encoder_of_run(folder: Path, alpha: float | None, cache: Path | None) -> Enc
     return Encoder(run.record.run_id, run.clip, run.encoder_at(chosen), chosen, run.seen)
 
 
-def measure_episodes(
-    encoder: Encoder, data: Path | str, plan: EpisodePlan, cache: Path | None
-) -> dict[str, Any]:
+def measure_episodes(encoder: Encoder, dataset: Dataset, plan: EpisodePlan) -> dict[str, Any]:
     """Episodes on the in-distribution images (`id`) and on every OOD domain of a data set.
 
     The classes need not be those of the run. Images that it has learnt from are left out, and so
     are all copies of an image except the first. A `UserError` if no domain has enough images.
     """
-    dataset = open_dataset(data, cache)
     encoder = _settled(encoder, dataset, resolve_templates("dataset", dataset.templates))
     domains, notes = _unseen(dataset, encoder.seen)
     features = encoder.clip.features_of(encoder.classifier, dataset.root, flat(domains))
@@ -90,9 +86,8 @@ def measure_episodes(
 
 def measure_shots(
     encoder: Encoder,
-    data: Path | str,
+    dataset: Dataset,
     plan: ShotsPlan,
-    cache: Path | None,
     templates: str | Sequence[str] = "dataset",
 ) -> dict[str, Any]:
     """The shots curve on test images and OOD domains, and advice on which classes to label next.
@@ -101,7 +96,6 @@ def measure_shots(
     Images that a run has learnt from may be shots, but are never measured. A class with fewer shots
     gives what it has. Numbers of shots that no class has are left out.
     """
-    dataset = open_dataset(data, cache)
     prompts = resolve_templates(templates, dataset.templates)
     encoder = _settled(encoder, dataset, prompts)
     zero_shot = class_prototypes(encoder.clip, dataset.names, prompts)

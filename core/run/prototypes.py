@@ -1,10 +1,9 @@
 """Previews spurious prototypes and the images between them, before any training."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from core.data.ingest import open_dataset
+from core.data.dataset import Dataset
 from core.data.prompts import resolve_templates
 from core.evaluation.evaluate import labels_of
 from core.evaluation.projections import PrototypeTrail, shown_items
@@ -15,10 +14,9 @@ from core.models.spurious import correct
 
 
 def preview_prototypes(
-    clip: ClipModel, data: Path, templates: str | Sequence[str], cache: Path | None, seed: int = 0
+    clip: ClipModel, dataset: Dataset, templates: str | Sequence[str], seed: int = 0
 ) -> dict[str, Any]:
     """The first state of a run's prototype plot, with FD-Align's default correction."""
-    dataset = open_dataset(data, cache)
     texts = resolve_templates(templates, dataset.templates)
     clip = settled_on(clip, dataset, texts)
     contexts = context_prototypes(clip, dataset.names, texts)

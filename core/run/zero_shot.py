@@ -12,7 +12,6 @@ from typing import Any
 from core.data.dataset import Dataset
 from core.data.health.names import notes as name_notes
 from core.data.health.names import read_by
-from core.data.ingest import open_dataset
 from core.data.prompts import resolve_templates
 from core.data.split import split_domains
 from core.errors import unknown
@@ -27,12 +26,11 @@ from core.models.prototypes import class_prototypes
 
 
 def measure_zero_shot(
-    data: Path,
+    dataset: Dataset,
     model: str,
     templates: str | tuple[str, ...] = "dataset",
     cache: Path | None = None,
     clip: ClipModel | None = None,
-    names: Mapping[str, str] | None = None,
     activation: str = "auto",
 ) -> dict[str, Any]:
     """Zero-shot accuracy on every image: by domain, and by class over all in-distribution images.
@@ -40,11 +38,9 @@ def measure_zero_shot(
     The domains are those of a run: missing val and test are cut from the training images. So the
     number to beat is measured on the same images as the run.
 
-    `clip` is the loaded model, if the caller keeps it. `names` replace the data set's names of
-    these class folders.
+    `clip` is the loaded model, if the caller keeps it.
     """
     started = time.perf_counter()
-    dataset = named(open_dataset(data, cache), names or {})
     prompts = resolve_templates(templates, dataset.templates)
     clip = clip or zoo.load(model, cache=ArrayCache(cache), activation=activation)
     clip = settled_on(clip, dataset, prompts)

@@ -141,16 +141,15 @@ class Evaluator:
 
         The same question is answered once.
         """
-        data, model, templates = question.data, question.model, question.templates
-        names, cache = question.names or {}, self._settings.cache
-        dataset = named(open_dataset(data, cache), names)
-        key = _fingerprint(dataset, model, resolve_templates(templates, dataset.templates))
+        model, templates = question.model, question.templates
+        dataset = named(self._dataset(question), question.names or {})
 
         def score() -> dict[str, Any]:
             with self._model(model) as clip:
-                return measure_zero_shot(data, model, templates, cache, clip, names)
+                return measure_zero_shot(dataset, model, templates, self._settings.cache, clip)
 
-        return self._once(self._zero_shots, f"zero-shot-{key}", question, score)
+        key = f"zero-shot-{_fingerprint(dataset, model, templates)}"
+        return self._once(self._zero_shots, key, question, score)
 
     @answers(q.MeasureShots)
     def shots(self, question: q.MeasureShots) -> dict[str, Any]:
@@ -158,14 +157,15 @@ class Evaluator:
 
         The same question is answered once.
         """
-        data, model, templates = question.data, question.model, question.templates
+        model, templates = question.model, question.templates
+        dataset = self._dataset(question)
 
         def measure() -> dict[str, Any]:
             with self._model(model) as clip:
                 encoder = Encoder(model, clip, clip.frozen)
-                return measure_shots(encoder, data, ShotsPlan(), self._settings.cache, templates)
+                return measure_shots(encoder, dataset, ShotsPlan(), templates)
 
-        key = f"shots-{SHOTS}-{self._key(question)}"
+        key = f"shots-{SHOTS}-{_fingerprint(dataset, model, templates)}"
         return self._once(self._shots, key, question, measure)
 
     @answers(q.CrossValidate)
@@ -174,23 +174,24 @@ class Evaluator:
 
         The same question is answered once.
         """
-        data, model, templates = question.data, question.model, question.templates
-        method = question.method
+        model, templates, method = question.model, question.templates, question.method
+        dataset = self._dataset(question)
 
         def measure() -> dict[str, Any]:
             with self._model(model) as clip:
                 return cross_validate(
-                    data, method, model, templates, cache=self._settings.cache, clip=clip
+                    dataset, method, model, templates, cache=self._settings.cache, clip=clip
                 )
 
-        key = f"folds-{method}-{self._key(question)}"
+        key = f"folds-{method}-{_fingerprint(dataset, model, templates)}"
         return self._once(self._shots, key, question, measure)
 
     @answers(q.PreviewPrototypes)
     def prototypes(self, question: q.PreviewPrototypes) -> dict[str, Any]:
         """Where the spurious prototypes of some prompts lie before any training."""
+        dataset = self._dataset(question)
         with self._model(question.model) as clip:
-            return preview_prototypes(clip, question.data, question.templates, self._settings.cache)
+            return preview_prototypes(clip, dataset, question.templates)
 
     @answers(q.MeasureFootprint)
     def footprint(self, question: q.MeasureFootprint) -> Footprint:
@@ -297,11 +298,9 @@ class Evaluator:
             found: A = answer
             return found
 
-    def _key(self, question: q.OfData[Any]) -> str:
-        """Of everything that an answer about a data set depends on."""
-        dataset = open_dataset(question.data, self._settings.cache)
-        prompts = resolve_templates(question.templates, dataset.templates)
-        return _fingerprint(dataset, question.model, prompts)
+    def _dataset(self, question: q.OfData[Any]) -> Dataset:
+        """The data set, read once for a question: for its key and for its answer."""
+        return open_dataset(question.data, self._settings.cache)
 
     def _run(self, run_id: str) -> AbstractContextManager[FinishedRun]:
         return self._runs.borrow(run_id, lambda: self._open(run_id))
@@ -337,7 +336,7 @@ def _files(model: str) -> list[tuple[str, int, int]]:
     return [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in found]
 
 
-def _fingerprint(dataset: Dataset, model: str, templates: tuple[str, ...]) -> str:
+def _fingerprint(dataset: Dataset, model: str, templates: str | tuple[str, ...]) -> str:
     """Of everything that the answer depends on.
 
     A local model counts with its files' size and age.
@@ -354,7 +353,7 @@ def _fingerprint(dataset: Dataset, model: str, templates: tuple[str, ...]) -> st
         "split": sorted(dataset.split.sides.items()),
         "model": model,
         "files": _files(model),
-        "templates": templates,
+        "templates": resolve_templates(templates, dataset.templates),
     }
     return hashlib.sha256(json.dumps(question).encode()).hexdigest()[:32]
 

@@ -11,6 +11,7 @@ from studio.cli.output import AsJson, answering, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from core.data.dataset import Dataset
     from core.data.health.findings import Finding
 
 app = typer.Typer()
@@ -69,7 +70,7 @@ def check_data(
         dataset = open_dataset(data, Settings().cache, glances=glances, zip_names=zip_names)
         report = check(dataset, glances=glances)
         if model:
-            report = HealthReport.of([*report.findings, *_asked(data, model)])
+            report = HealthReport.of([*report.findings, *_asked(dataset, model)])
         if as_json:
             answer(
                 {
@@ -150,13 +151,13 @@ def split_data(
         table(("class", "train", "val", "test"), rows)
 
 
-def _asked(data: str, model: str) -> "Iterator[Finding]":
+def _asked(dataset: "Dataset", model: str) -> "Iterator[Finding]":
     """What a model says of the labels, and what its text tower sees of the class names."""
     from core.data.health.mislabels import mislabels
     from core.data.health.names import unseen_by
     from core.run.zero_shot import measure_zero_shot
     from jobs.settings import Settings
 
-    answer = measure_zero_shot(Path(data).expanduser(), model, cache=Settings().cache)
+    answer = measure_zero_shot(dataset, model, cache=Settings().cache)
     yield mislabels(answer["doubts"], model)
     yield from unseen_by(answer["names_read"], model)

@@ -215,11 +215,11 @@ def _evaluate_model(
     activation: str,
     settings: Settings,
 ) -> dict[str, Any]:
+    from core.data.ingest import open_dataset
     from core.run.zero_shot import measure_zero_shot
 
-    return measure_zero_shot(
-        Path(data).expanduser(), model, templates, settings.cache, activation=activation
-    )
+    dataset = open_dataset(data, settings.cache)
+    return measure_zero_shot(dataset, model, templates, settings.cache, activation=activation)
 
 
 def _evaluate_run(

@@ -1,6 +1,5 @@
 """`evenkeel episodes` and `evenkeel shots`: few-shot protocols, on a run or on plain CLIP."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,13 +37,14 @@ def episodes(
     """N-way K-shot episodes with prototypes, as few-shot papers measure."""
     settings = Settings()
     with answering(as_json) as answer:
+        from core.data.ingest import open_dataset
         from core.evaluation.episodes import EpisodePlan
         from core.run.protocols import measure_episodes
 
         asked = {"ways": ways, "shots": shots, "queries": queries, "episodes": episodes}
         plan = EpisodePlan.parse({**asked, "repeats": repeats, "seed": seed}, "episodes")
         encoder = _encoder(what, alpha, settings)
-        found = measure_episodes(encoder, data, plan, settings.cache)
+        found = measure_episodes(encoder, open_dataset(data, settings.cache), plan)
         if as_json:
             answer(found)
             return
@@ -86,11 +86,13 @@ def shots(
     """Accuracy by number of shots without training, and which classes to label next."""
     settings = Settings()
     with answering(as_json) as answer:
+        from core.data.ingest import open_dataset
         from core.evaluation.shots import ShotsPlan
         from core.run.protocols import measure_shots
 
         plan = ShotsPlan.parse({"shots": shots.split(","), "seeds": seeds}, "shots")
-        found = measure_shots(_encoder(what, alpha, settings), data, plan, settings.cache)
+        encoder = _encoder(what, alpha, settings)
+        found = measure_shots(encoder, open_dataset(data, settings.cache), plan)
         if as_json:
             answer(found)
             return
@@ -123,11 +125,12 @@ def cross_validate(
     """Accuracy over all images of a small data set: every image by a head that never saw it."""
     settings = Settings()
     with answering(as_json) as answer:
+        from core.data.ingest import open_dataset
         from core.run.cross_validation import USUAL
         from core.run.cross_validation import cross_validate as read
 
         found = read(
-            Path(data).expanduser(),
+            open_dataset(data, settings.cache),
             method or USUAL,
             model or "embedded",
             options.template_spec(templates or ["dataset"]),

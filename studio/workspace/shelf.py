@@ -18,7 +18,6 @@ from core.data.hashes import place_of
 from core.data.images import is_image_name
 from core.data.ingest import open_dataset
 from core.data.layout import read_layout
-from core.data.listing import list_files
 from core.data.names import SETTINGS_NAME, is_label_name
 from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
@@ -110,14 +109,16 @@ class Shelf:
         path = self.path(data_id)
         with self._lock:
             if data_id not in self._opened:
-                dataset = _split(open_dataset(path, self._cache, decode=False), self._cache)
-                shown = (item for domain in dataset.domains for item in domain.items)
-                images = {
-                    item.sha256: dataset.root / item.path for item in (*dataset.excluded, *shown)
-                }
-                version = time.monotonic_ns()
-                self._opened[data_id] = Opened(data_id, dataset, images, version)
+                self._opened[data_id] = self._read(path)
             return self._opened[data_id]
+
+    def _read(self, path: Path, label: str = "") -> Opened:
+        """A data set with its split; errors call it `label`, by default by its id."""
+        dataset = open_dataset(path, self._cache, decode=False, label=label)
+        dataset = _split(dataset, self._cache)
+        shown = (item for domain in dataset.domains for item in domain.items)
+        images = {item.sha256: dataset.root / item.path for item in (*dataset.excluded, *shown)}
+        return Opened(path.name, dataset, images, time.monotonic_ns())
 
     def reports(self, data_id: str) -> list[IngestReport]:
         """How the uploads of this data set were read, while the studio remembers it."""
@@ -171,15 +172,17 @@ class Shelf:
             _check_folder(placed, folder)
         try:
             report = self._uploads.take(placed, root, role).report
-            if new:  # else every page that shows it would fail
-                read_layout(list(list_files(root)), _label(placed))
+            if new:
                 _give_title(root, _title(placed))
+            with self._lock:  # an upload that joins it meanwhile has it read again
+                self._opened.pop(target, None)
+                if new:  # read now: every page would fail to show what cannot be read
+                    self._opened[target] = self._read(root, _label(placed))
         except UserError:
             if new:
                 shutil.rmtree(root, ignore_errors=True)
             raise
         with self._lock:
-            self._opened.pop(target, None)
             self._reports.setdefault(target, []).append(report)
         for _, path in placed:
             path.unlink(missing_ok=True)

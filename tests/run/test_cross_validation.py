@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from core.data.ingest import open_dataset
 from core.errors import UserError
 from core.run.cross_validation import cross_validate, is_quick, split_folds
 from tests.data.test_fewshot import images, make, shas
@@ -48,11 +49,12 @@ def test_a_group_stays_in_one_fold():
 def test_a_method_that_moves_the_tower_is_refused(tiny_model, tiny_data):
     assert [is_quick(name) for name in ("lp", "ape", "ft", "no-such")] == [True, True, False, False]
     with pytest.raises(UserError, match="would train the image tower 5 times"):
-        cross_validate(tiny_data, "ft", str(tiny_model))
+        cross_validate(open_dataset(tiny_data), "ft", str(tiny_model))
 
 
 def test_the_reading_counts_every_image_once(tiny_model, tiny_data, tmp_path):
-    found = cross_validate(tiny_data, "lp", str(tiny_model), folds=3, cache=tmp_path)
+    dataset = open_dataset(tiny_data)
+    found = cross_validate(dataset, "lp", str(tiny_model), folds=3, cache=tmp_path)
     assert found["n"] == found["zero_shot"]["n"] == 3 * (6 + 3 + 5)
     assert sum(n for _, n in found["per_class"].values()) == found["n"]
     assert sum(right for right, _ in found["per_class"].values()) == found["correct"]

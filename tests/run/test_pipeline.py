@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.data.ingest import open_dataset
 from core.errors import UserError
 from core.evaluation.drift import random_text_moment
 from core.events import Evaluated, Recommended, Stage, Step
@@ -384,7 +385,7 @@ def test_the_record_splits_the_test_accuracy_by_seen_and_unseen_classes(both_tow
 
 
 def test_zero_shot_of_a_data_set_counts_every_image_once(tiny_model, tiny_data):
-    answer = measure_zero_shot(tiny_data, str(tiny_model), "openai-80")
+    answer = measure_zero_shot(open_dataset(tiny_data), str(tiny_model), "openai-80")
     assert answer["folders"] == ["otter", "red_fox", "snow owl"]
     assert answer["classes"] == ["otter", "red fox", "snow owl"]
     assert {name: score["n"] for name, score in answer["evaluation"]["domains"].items()} == {

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -36,11 +37,12 @@ def session(studio, ann, images):
     """A visitor's page on a data set of theirs: four images of two classes, one also in `test`."""
     rels = ("set/train/a/1.png", "set/train/a/2.png", "set/train/b/3.png", "set/train/b/4.png")
     files = images(studio, *rels, "set/test/a/5.png", "set/test/b/6.png")
+    (test_image,) = (file["path"] for file in files if file["rel"] == "set/test/a/5.png")
+    copy = shutil.copy(test_image, Path(test_image).with_name("copy.png"))
+    files.append({"rel": "set/train/a/copy.png", "path": str(copy)})
     data_id = studio.shelf.fresh_id(files, exact=False)
     studio.workspaces.claim(ann.visitor.workspace, data_id, data_id, Kept())
     studio.shelf.add_upload(files, "train", data_id)
-    root = studio.shelf.path(data_id)
-    shutil.copy(root / "test/a/5.png", root / "train/a/copy.png")
     studio.background = Background(EvaluatorUnavailable, patience_seconds=0)  # nobody answers
     yield Session(ann, Place(data=data_id))
     studio.background.finish()
