@@ -43,7 +43,7 @@ def score(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> DomainScore
     """
     if not logits.isfinite().all():
         raise NotFinite(
-            "evaluation: the model's answers are no numbers any more. Lower lr, or train in fp32."
+            "evaluation: the model's outputs are not numbers any more. Lower lr, or train in fp32."
         )
     n = len(labels)
     predicted = logits.argmax(1)

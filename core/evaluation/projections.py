@@ -13,9 +13,9 @@ from core.models.spurious import SpuriousPrototypes
 
 SHOWN_PER_CLASS = 8
 NOTE = (
-    "Templates and cluster centres are projected by PCA. An image sits at the average of the "
-    "centres, weighted by its softmax over them: the distribution that FD-Align holds in place. "
-    "No drift means it held."
+    "Templates and cluster centres are projected by PCA. An image lies at the average of the "
+    "centres, weighted by its softmax over them. FD-Align keeps this distribution constant. "
+    "No drift means that it succeeded."
 )
 
 

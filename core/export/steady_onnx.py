@@ -97,10 +97,10 @@ def about_gate(steady: SteadyClassifier) -> dict[str, Any]:
     """The meaning of the outputs, for a stranger, and the numbers behind them."""
     gate = steady.gate
     return {
-        "familiarity": "g, from 0 to 1: how like the training images an image is, by the early "
-        "layers of the zero-shot tower; 0.5 at the distance below which 95 % of the images held "
-        "out lie",
-        "tuned_share": "v = g + (1 - g) * unfamiliar: the share of the tuned model in the answer",
+        "familiarity": "g, from 0 to 1: the similarity of an image to the training images, by "
+        "the early layers of the zero-shot tower; 0.5 at the distance below which 95 % of the "
+        "held-out images lie",
+        "tuned_share": "v = g + (1 - g) * unfamiliar: the share of the fine-tuned model",
         "probabilities": "(1 - v) * zero-shot + v * tuned, each at its own temperature",
         "unfamiliar": steady.unfamiliar,
         "temperatures": {"zero-shot": steady.temperatures[0], "tuned": steady.temperatures[1]},

@@ -62,7 +62,7 @@ def verify(
     if wrong:
         raise UserError(
             f"export: {folder.name} was loaded again with {reader}, and its outputs are not the "
-            f"run's: {'; '.join(wrong)}. Do not use it; export again, and report it if it stays."
+            f"run's: {'; '.join(wrong)}. Do not use it; export again, and report a second failure."
         )
     return found
 
@@ -93,8 +93,8 @@ def _read(reader: str, folder: Path, asked: Arrays) -> dict[str, NDArray[Any]]:
             )
         except subprocess.TimeoutExpired:
             raise UserError(
-                f"export: {reader} had {_TIMEOUT_SECONDS} seconds to load {folder.name} and was "
-                "not done, so it is not verified. Export again when the machine is less busy."
+                f"export: {reader} did not load {folder.name} within {_TIMEOUT_SECONDS} seconds, "
+                "so it is not verified. Export again when the machine is less busy."
             ) from None
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

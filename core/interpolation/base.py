@@ -109,7 +109,7 @@ class Interpolator(ABC):
         ):
             raise UserError(
                 f"{self.name}: it chooses on validation images, and none are left for these runs. "
-                "Add a val folder, train with fewer shots, or use what chooses nothing: "
+                "Add a val folder, train with fewer shots, or use a method without a choice: "
                 "uniform-soup, or wise with a fixed alpha."
             )
 
@@ -143,7 +143,7 @@ def _check_heads(name: str, first: Member, other: Member) -> None:
     shapes = [{n: tuple(t.shape) for n, t in state.items()} for state in (start, end)]
     if one.kind != two.kind or shapes[0] != shapes[1]:
         raise UserError(
-            f"{name}: {other.name} ends in another kind of head than {first.name}, so their "
+            f"{name}: {other.name} has another kind of head than {first.name}, so their "
             "weights cannot be averaged. Combine runs with the same head, or use greedy-ensemble."
         )
     for key, tensor in start.items():

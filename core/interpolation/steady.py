@@ -149,18 +149,18 @@ def why_no_gate(classifier: Classifier | Ensemble, clip: ClipModel, task: FewSho
     """The reason why a run cannot be steady, as a sentence; empty if it can."""
     if isinstance(classifier, VrfEnsemble):
         return (
-            "VRF has no gate: it weighs zero-shot and the fine-tuned classifier image by image "
-            "already."
+            "VRF has no gate: it already weights zero-shot and the fine-tuned classifier image by "
+            "image."
         )
     if isinstance(classifier, Ensemble):
         return (
-            "An ensemble has no gate: its members answer together, and no single tuned tower can "
-            "take turns with zero-shot."
+            "An ensemble has no gate: its members answer together, so there is no single "
+            "fine-tuned tower to choose instead of zero-shot."
         )
     if isinstance(classifier.head, CacheHead):
         return (
-            "A cache of training images has no gate: it weighs every image by its nearest training "
-            "images already."
+            "A cache of training images has no gate: it already weights every image by its nearest "
+            "training images."
         )
     if not early_layers(clip.model.visual):
         return (
@@ -169,7 +169,7 @@ def why_no_gate(classifier: Classifier | Ensemble, clip: ClipModel, task: FewSho
         )
     if len(task.train) < FEWEST:
         return (
-            f"There is no gate: {FEWEST} training images are the fewest that tell familiar from "
+            f"There is no gate: it needs at least {FEWEST} training images to tell familiar from "
             f"unfamiliar, and this run has {len(task.train)}."
         )
     return ""

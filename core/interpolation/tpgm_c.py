@@ -33,7 +33,7 @@ class TpgmC(Tpgm):
     name = "tpgm-c"
     title = "TPGM-C"
     paper = "Tian et al. 2023, arXiv 2303.10720"
-    summary = "TPGM with a pull towards zero-shot, for more robustness at some accuracy (our form)."
+    summary = "TPGM with a pull towards zero-shot, for robustness at a cost in accuracy (our form)."
 
     class Params(Tpgm.Params):
         """The settings of TPGM and of the regulariser."""

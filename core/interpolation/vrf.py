@@ -29,7 +29,7 @@ GRID_A = tuple(round(0.25 * i, 2) for i in range(1, 9))
 GRID_B = (0.1, 0.2, 0.4, 0.6, 0.8)
 REPAIRED_NOTHING = (
     "The fine-tuned classifier repairs no mistake that zero-shot makes on the training images, so "
-    "there is nothing to be near to: each of the two has half a say in every answer."
+    "there is no distance to measure: both have the same weight in every answer."
 )
 
 Pair = tuple[Tensor, Tensor]
@@ -69,7 +69,7 @@ class Vrf(Interpolator):
     title = "VRF"
     paper = "Zhu et al. 2024 (VRF), arXiv 2411.06966"
     summary = (
-        "Averages a run's answers with zero-shot's: the run's weigh more near images that it "
+        "Averages a run's answers with zero-shot's: the run's count more near images that it "
         "learnt to get right."
     )
     mixes_weights = False

@@ -132,8 +132,8 @@ class FDAlign(GradientMethod):
         count = len(set(params.templates_for(templates)))
         if count < 2 and params.spurious_weight:
             raise UserError(
-                f"prototypes: FD-Align holds how an image spreads over several templates, and "
-                f"there is {count}, so nothing would be held. Write at least 2 templates, set "
+                f"prototypes: FD-Align compares an image with several templates, and "
+                f"there is {count}, so it would have no effect. Write at least 2 templates, set "
                 "prototypes to openai-80, or choose ft."
             )
         left = (
@@ -144,7 +144,7 @@ class FDAlign(GradientMethod):
         if params.correction in ("full", "clusters") and left <= params.centres:
             return (
                 f"prototypes: {count} templates leave {left} to merge into {params.centres} "
-                "clusters, so each of them stays by itself.",
+                "clusters, so they are not merged.",
             )
         return ()
 

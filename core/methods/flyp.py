@@ -98,7 +98,7 @@ class FLYP(TowerMethod):
         if params.loss != "contrastive" or params.batch_size > 1:
             return ()
         return (
-            "batch_size: FLYP tells the images of a batch from each other, and one alone has a "
+            "batch_size: FLYP compares the images of a batch with each other, and one alone has a "
             "loss of 0: nothing is learnt. Take 2 or more, or loss=cross-entropy.",
         )
 

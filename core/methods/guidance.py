@@ -106,15 +106,15 @@ class GuidedMethod(GradientMethod):
         if params.distance == "mse" or not params.guidance_weight:
             return ()
         if params.guidance == "random":
-            knob, count = "random_texts", params.random_texts
+            setting, count = "random_texts", params.random_texts
             mend = "Raise random_texts"
         else:
-            knob, count = "contexts", len(set(resolve_templates(params.contexts, templates)))
+            setting, count = "contexts", len(set(resolve_templates(params.contexts, templates)))
             mend = "Write at least 2 templates, set contexts to openai-80"
         if count < 2:
             raise UserError(
-                f"{knob}: {cls.title} holds how an image spreads over several texts, and there is "
-                f"{count}, so nothing would be held. {mend}, set distance to mse, or choose ft."
+                f"{setting}: {cls.title} compares an image with several texts, and there is "
+                f"{count}, so it would have no effect. {mend}, set distance to mse, or choose ft."
             )
         return ()
 

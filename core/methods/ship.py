@@ -73,7 +73,7 @@ class SHIP(CoOp):
     def fit(self) -> Generator[Event, None, Classifier]:
         """Train the generator, then the prompts; steps and epochs are counted over both."""
         if not self.task.unseen:
-            yield Warned("Every class has images, so SHIP has nothing to imagine and is CoOp.")
+            yield Warned("Every class has images, so SHIP has nothing to generate: it equals CoOp.")
             return (yield from super().fit())
         self.setup()
         first, second = self.params.generator_epochs, self.params.epochs

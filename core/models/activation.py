@@ -40,7 +40,7 @@ def settled(
     chosen = both[better]
     chosen.undecided = False
     found = (
-        f"On {len(shown)} of these images {WORDS[better]} finds the right classes likelier "
+        f"On {len(shown)} of these images {WORDS[better]} gives the right classes more likelihood "
         f"(negative log-likelihood {nll[better]:.3f}, {WORDS[worse]} {nll[worse]:.3f})"
         if shown
         else "There are no images to measure it on"
@@ -48,7 +48,7 @@ def settled(
     chosen.notes = (
         *clip.notes,
         f"activation: nothing says whether {clip.name} was trained with GELU or QuickGELU. "
-        f"{found}, so {WORDS[better]} is used. Set activation where you know better.",
+        f"{found}, so {WORDS[better]} is used. Set activation if you know better.",
     )
     return chosen
 

@@ -281,7 +281,7 @@ def _json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError):
-        raise UserError(f"model: {path} is no JSON document that can be read.") from None
+        raise UserError(f"model: {path} is not a JSON document that can be read.") from None
     if not isinstance(payload, dict):
         raise UserError(f"model: {path} must be a JSON object.")
     return payload

@@ -79,7 +79,7 @@ def read_pickle(file: IO[bytes]) -> Any:
     except NotInert:
         raise
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise NotInert(f"it is no whole pickle ({type(error).__name__})") from None
+        raise NotInert(f"it is not a complete pickle ({type(error).__name__})") from None
 
 
 class _Machine:
@@ -109,7 +109,7 @@ class _Machine:
         while self._stack[place] is not _MARK:
             place -= 1
             if place < 0:
-                raise NotInert("it is no whole pickle")
+                raise NotInert("it is not a complete pickle")
         taken = self._stack[place + 1 :]
         del self._stack[place:]
         return taken
@@ -244,14 +244,14 @@ def _made(of: Any, args: Any) -> Any:
 def _items_of(value: Any) -> list[Any]:
     found = value.items if isinstance(value, PickledObject) else value
     if not isinstance(found, list):
-        raise NotInert("it adds to something that is no list")
+        raise NotInert("it adds to something that is not a list")
     return found
 
 
 def _entries_of(value: Any) -> dict[Any, Any]:
     found = value.entries if isinstance(value, PickledObject) else value
     if not isinstance(found, dict):
-        raise NotInert("it adds to something that is no dict")
+        raise NotInert("it adds to something that is not a dict")
     return found
 
 

@@ -93,21 +93,19 @@ def _what_it_is(head: bytes) -> str:
     if not head:
         return "it is empty. Download or copy it again"
     known = next((kind for kind, magic in _OTHER_FILES if magic.match(head)), None)
-    return (
-        f"it is {known}" if known else "it is no file of weights that PyTorch or safetensors writes"
-    )
+    return f"it is {known}" if known else "it is not a file of weights from PyTorch or safetensors"
 
 
 def _not_safetensors(head: bytes, kind: Any, path: Path) -> str:
     if kind in (_zip, _pickles):
         return (
-            "it is no safetensors file but one of PyTorch's pickles. If you trust where it comes "
+            "it is not a safetensors file but a PyTorch pickle. If you trust where it comes "
             f"from, name it {path.stem}.pt"
         )
     told = _what_it_is(head)
-    if not head or "no file of weights" not in told:
+    if not head or "not a file of weights" not in told:
         return told
-    return "it is no safetensors file, or its beginning is damaged. Download or copy it again"
+    return "it is not a safetensors file, or its beginning is damaged. Download or copy it again"
 
 
 # safetensors ------------------------------------------------------------------
@@ -119,7 +117,7 @@ def _safetensors(path: Path) -> WeightFile:
         (length,) = struct.unpack("<Q", file.read(8))
         if 8 + length > size or length > _MOST_HEADER:
             raise Unreadable(
-                f"it is cut: its table of contents alone is {length:,} bytes long, and the file "
+                f"it is cut off: its table of contents alone has {length:,} bytes, and the file "
                 f"has {size:,}. Download or copy it again"
             )
         try:
@@ -130,7 +128,7 @@ def _safetensors(path: Path) -> WeightFile:
             raise Unreadable("its table of contents is damaged") from None
     if needed > size:
         raise Unreadable(
-            f"it is cut: {needed:,} bytes belong to it, and {size:,} are there. Download or copy "
+            f"it is cut off: it should have {needed:,} bytes and has {size:,}. Download or copy "
             "it again"
         )
     try:
@@ -149,7 +147,7 @@ def _zip(path: Path) -> WeightFile:
             return _archive(archive, _mapped(path))
     except (zipfile.BadZipFile, EOFError, struct.error, NotImplementedError):
         raise Unreadable(
-            "it is cut or damaged: its end is missing. Download or copy it again"
+            "it is cut off or damaged: its end is missing. Download or copy it again"
         ) from None
 
 
@@ -211,7 +209,7 @@ def _pickles(path: Path) -> WeightFile:
         dtype = dtype_of(told[key][1]) if key in told else None
         head = content[at : at + 8]
         if dtype is None or len(head) < 8:
-            raise Unreadable("it is cut or damaged. Download or copy it again")
+            raise Unreadable("it is cut off or damaged. Download or copy it again")
         places[key] = at + 8
         at += 8 + int.from_bytes(head, "little") * dtype.itemsize
 
@@ -239,7 +237,7 @@ def _described(file: Any) -> Any:
     try:
         return read_pickle(file)
     except NotInert as error:
-        raise Unreadable(f"it is cut or damaged: {error}. Download or copy it again") from None
+        raise Unreadable(f"it is cut off or damaged: {error}. Download or copy it again") from None
 
 
 def _numbers(content: mmap.mmap, start: int, size: int, named: Any, count: int) -> Tensor:
@@ -248,7 +246,9 @@ def _numbers(content: mmap.mmap, start: int, size: int, named: Any, count: int) 
     if dtype is None:
         raise KeyError("dtype")
     if count < 0 or count * dtype.itemsize > size or start + size > len(content):
-        raise Unreadable("it is cut: some of its numbers are missing. Download or copy it again")
+        raise Unreadable(
+            "it is cut off: some of its numbers are missing. Download or copy it again"
+        )
     if not count:
         return torch.empty(0, dtype=dtype)
     if start % dtype.itemsize == 0:

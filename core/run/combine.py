@@ -32,7 +32,7 @@ from core.run.ending import Beginning, RunOutcome, conclude
 from core.run.environment import Clock
 from core.run.finished import load_clip
 
-ORACLE = "The test images were looked at to make this (oracle): its test accuracy is not honest."
+ORACLE = "This was chosen on the test images (oracle), so its test accuracy is not honest."
 
 
 def ask(
@@ -232,8 +232,9 @@ def _warnings(interpolator: Interpolator, records: Sequence[RunRecord]) -> list[
     if interpolator.chosen_on != "val":
         return []
     return [
-        f"{record.run_id} was itself combined on validation images (by {record.config['method']}): "
-        f"what {interpolator.name} chooses on them again is optimistic about it."
+        f"{record.run_id} was already combined on validation images "
+        f"(by {record.config['method']}): {interpolator.name} chooses on them again, "
+        "so its result is optimistic."
         for record in records
         if record.combined and record.combined.chosen_on == "val"
     ]

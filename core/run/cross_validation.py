@@ -73,13 +73,13 @@ def cross_validate(
     notes = [*dataset.notes]
     parts = split_folds(dataset, folds, notes)
     clip = settled_on(clip or zoo.load(model, cache=ArrayCache(cache)), dataset, prompts)
-    knobs = find(method).Params.parse(dict(params or {}), method)
+    settings = find(method).Params.parse(dict(params or {}), method)
     hits: list[NDArray[np.bool_]] = []
     start: list[NDArray[np.bool_]] = []
     measured: list[Item] = []
     for number, part in enumerate(parts):
         task = _task(dataset, parts, number, prompts)
-        fitting = find(method)(knobs, clip, task)
+        fitting = find(method)(settings, clip, task)
         classifier = result_of(fitting.fit())
         head = LinearHead(fitting.zero_shot_prototypes(), clip.logit_scale)
         for found, one in ((hits, classifier), (start, clip.with_head(head))):
@@ -110,7 +110,7 @@ def split_folds(dataset: Dataset, folds: int, notes: list[str]) -> list[list[Ite
     measure, one to choose, the rest to train.
     """
     if folds < 3:
-        raise UserError(f"folds: at least 3 are needed (measure, choose, teach), got {folds}.")
+        raise UserError(f"folds: at least 3 are needed (measure, choose, train), got {folds}.")
     material = material_of(dataset, None, notes)
     pool = {name: [*items] for name, items in material.pool.items()}
     for item in (*material.given_val, *material.given_test):
@@ -120,8 +120,8 @@ def split_folds(dataset: Dataset, folds: int, notes: list[str]) -> list[list[Ite
     name = min(groups, key=lambda one: groups[one])
     if groups[name] < 3:
         raise UserError(
-            f"cross-validation: class '{name}' has {groups[name]} images or groups, and 3 are the "
-            "fewest: one to measure, one to choose, one to learn from. Add images of it."
+            f"cross-validation: class '{name}' has {groups[name]} images or groups, and needs at "
+            "least 3: one to measure, one to choose, one to train on. Add images of it."
         )
     parts: list[list[Item]] = [[] for _ in range(min(folds, groups[name]))]
     fold_of: dict[str, int] = {}

@@ -149,8 +149,8 @@ class FinishedRun:
         classifier = self.at(alpha)
         if isinstance(classifier, VrfEnsemble):
             raise UserError(
-                f"{self.record.run_id} was made by VRF: zero-shot's encoder and a run's answer "
-                "together, and this needs one. Name the run that it was made of."
+                f"{self.record.run_id} was made by VRF, which uses zero-shot's encoder and "
+                "a run's, and this needs one. Name the run that it was made of."
             )
         if isinstance(classifier, Ensemble):
             raise UserError(

@@ -170,15 +170,15 @@ def _task(config: RunConfig, place: RunFolder, cache: Path | None) -> FewShotTas
         if len(task.train) < len(begun.task.train):
             raise UserError(
                 f"data: {len(begun.task.train) - len(task.train)} of the images that this run "
-                f"learns from are gone from {config.data}. Put them back, or start a new run."
+                f"trains on are missing in {config.data}. Put them back, or start a new run."
             )
         return task
     allowed = refuse_leaks(dataset, config.allow_leaks)
     task = task_of(keep_split(dataset, cache), config)
     if not task.test:
         raise UserError(
-            f"data: no image of {config.data} is left to test on: all are learnt from or chosen "
-            "with. Add images, 2 or more of each class, or a test folder."
+            f"data: no image of {config.data} is left to test on: training and validation use "
+            "all. Add images, 2 or more of each class, or a test folder."
         )
     templates = resolve_templates(config.templates, dataset.templates)
     task = replace(task, templates=templates, notes=(*dataset.notes, *allowed, *task.notes))

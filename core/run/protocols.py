@@ -187,5 +187,5 @@ def _unseen(
     left_out = sum(map(len, unique.values())) - sum(map(len, fresh.values()))
     notes = []
     if left_out:
-        notes.append(f"{left_out} images that the run learnt from or was chosen by are left out.")
+        notes.append(f"{left_out} images that the run was trained or chosen on are left out.")
     return {name: items for name, items in fresh.items() if items}, notes

@@ -91,7 +91,7 @@ class Watch:
         try:
             evaluation = evaluate(method.classifier, method.clip, method.task)
         except NotFinite:  # the next step finds this too, and goes back
-            yield Warned(f"After step {event.step} the model's answers are no numbers.")
+            yield Warned(f"After step {event.step} the model's outputs are not numbers.")
             return
         yield Evaluated("training", event.step, evaluation.domains)
         yield self._look(event.epoch, self._features(method.classifier))

@@ -123,8 +123,8 @@ def scales(params: CacheParams) -> tuple[list[float], list[float]]:
 def unsearched(params: CacheParams) -> str:
     """The message for a task without images to search on."""
     return (
-        f"No validation images: α stays {params.init_alpha:g} and β {params.init_beta:g}, "
-        "where the best of a grid would be taken."
+        f"No validation images to search α and β on: α stays {params.init_alpha:g} and β "
+        f"{params.init_beta:g}."
     )
 
 

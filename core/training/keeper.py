@@ -88,7 +88,7 @@ class Keeper:
             raise Paused
         if self.wish == "stop" and not last:
             steps = self._schedule.steps
-            yield Warned(f"Stopped after {now.step} of {steps} steps, as asked.")
+            yield Warned(f"Stopped after {now.step} of {steps} steps, as requested.")
         return now
 
     def go_back(self, now: Position, problem: str) -> Generator[Event, None, Position]:

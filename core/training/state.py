@@ -75,7 +75,7 @@ def restore(
     if not _fits(found, saved):
         raise UserError(
             "checkpoint: it holds other tensors than this method trains, so another version of "
-            "Evenkeel made it. Name another folder, or remove the checkpoints to start anew."
+            "Evenkeel made it. Name another folder, or remove the checkpoints to start again."
         )
     with torch.no_grad():
         for name, part in found.items():

@@ -260,13 +260,13 @@ def test_gpus_that_are_no_numbers(evenkeel):
 def test_a_single_template_for_a_method_that_holds_several(train, evenkeel, tiny_data, tmp_path):
     one = ("--templates", "a photo of a {}.")
     fd_align = ("--method", "fd-align", "--set", "prototypes=dataset")
-    assert "there is 1, so nothing would be held" in train(*fd_align, *one).complaint
+    assert "there is 1, so it would have no effect" in train(*fd_align, *one).complaint
     car_ft = ("--method", "car-ft", "--set", "contexts=dataset")
-    assert "contexts: CAR-FT holds" in train(*car_ft, *one).complaint
+    assert "contexts: CAR-FT compares" in train(*car_ft, *one).complaint
     shutil.copytree(tiny_data, tmp_path / "own")
     (tmp_path / "own" / "dataset.yaml").write_text("templates: ['a photo of a {}.']")
     queued = evenkeel("submit", tmp_path / "own", "--shots", 2, *fd_align)
-    assert "there is 1, so nothing would be held" in queued.complaint
+    assert "there is 1, so it would have no effect" in queued.complaint
     assert evenkeel("jobs", "--json").json == []
 
 

@@ -1,4 +1,4 @@
-"""What to label next: wins, intervals and the estimate, worked out by hand."""
+"""Advice on labelling: gains, intervals and the estimate, worked out by hand."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The Beta mixture: moments by hand, clusters that are there, and numbers that are all equal."""
+"""The Beta mixture: moments by hand, real clusters, and numbers that are all equal."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""Prototypes estimated again: as a run with that knob makes them, matched by what they share."""
+"""Corrected prototypes: equal to those of a run with that setting, and matched by shared
+templates.
+"""
 
 import pytest
 

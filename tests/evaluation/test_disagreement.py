@@ -1,4 +1,4 @@
-"""A label is doubted where zero-shot is sure of another class and knows the one that is given."""
+"""A label is doubted if zero-shot is sure of another class and knows the label's class."""
 
 import pytest
 import torch

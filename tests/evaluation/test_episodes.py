@@ -1,4 +1,4 @@
-"""Episodes: what is drawn, what the head says, and both intervals, worked out by hand."""
+"""Episodes: the draws, the head's answers, and both intervals, worked out by hand."""
 
 import math
 

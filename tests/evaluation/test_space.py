@@ -1,4 +1,4 @@
-"""The feature space in the plane and in numbers, against what can be worked out by hand."""
+"""The feature space in the plane and in numbers, against values worked out by hand."""
 
 import numpy as np
 import pytest

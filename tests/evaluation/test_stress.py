@@ -1,4 +1,4 @@
-"""The stress set is synthetic, deterministic, and no part of any OOD number."""
+"""The stress set is synthetic and deterministic, and counts for no OOD number."""
 
 import numpy as np
 import pytest

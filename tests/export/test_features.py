@@ -1,4 +1,4 @@
-"""Exported features and the list of images beside them."""
+"""Exported features and the list of images."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The Python shown with an export, run on pictures that are easy to read wrongly."""
+"""The Python of an export, run on pictures that are easy to read wrongly."""
 
 import dataclasses
 import json

@@ -57,7 +57,7 @@ def test_the_file_says_what_the_gate_means_beside_what_an_encoder_says(exported,
     assert (told["mixing"], told["alpha"]) == ("steady", 0.8)
     assert told["gate"]["unfamiliar"] == 0.25
     assert told["gate"]["temperatures"] == {"zero-shot": 1.5, "tuned": 0.5}
-    assert "how like the training images" in told["gate"]["familiarity"]
+    assert "similarity of an image to the training images" in told["gate"]["familiarity"]
 
 
 def test_the_frozen_towers_early_layers_are_in_the_file_once(exported):

@@ -1,4 +1,4 @@
-"""Both checkpoints, the gate and the reader beside them, in processes that know nothing of ours."""
+"""Both checkpoints, the gate and their reader, in processes without our packages."""
 
 import ast
 import json
@@ -112,7 +112,7 @@ def test_the_reader_is_short_and_needs_nothing_of_ours(exported):
 
 
 def answers(folder, photos, old="", new=""):
-    """What the reader says of photos, with one place of it changed."""
+    """The reader's answers for photos, with one place of it changed."""
     source = (folder / "steady.py").read_text("utf-8")
     assert not old or source.count(old) == 1, old
     space = {"__file__": str(folder / "steady.py"), "__name__": "steady"}
@@ -127,7 +127,7 @@ def pictures(steady_vit, tmp_path_factory):
 
 def test_the_reader_says_what_the_run_says(exported, steady_vit, pictures):
     own = steady_vit.own(pictures)
-    for _ in range(2):  # what was heard of one call is not the next one's
+    for _ in range(2):  # one call must not see the layers of another
         probabilities, familiarity = answers(exported.folder, pictures)
         torch.testing.assert_close(probabilities, own["probabilities"], atol=1e-4, rtol=0)
         torch.testing.assert_close(familiarity, own["familiarity"], atol=1e-4, rtol=0)

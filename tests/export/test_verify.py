@@ -1,4 +1,4 @@
-"""Verification: in a clean process, by the numbers, and not to be talked out of."""
+"""Verification: in a clean process, by the numbers, and without exceptions."""
 
 import ast
 import sys
@@ -22,7 +22,7 @@ ALLOWED = {
 
 @pytest.fixture
 def echo(monkeypatch, tmp_path):
-    """A reader that answers with what it was asked, times what the artefact says."""
+    """A reader that returns its inputs times a factor from the export."""
     (tmp_path / "with_echo.py").write_text(
         "import sys, numpy\n"
         "folder, asked, answer = sys.argv[1:]\n"
@@ -46,7 +46,9 @@ def test_the_largest_difference_and_what_is_allowed_are_reported(echo):
 def test_a_reader_that_is_not_done_in_time_is_said_in_one_sentence(echo, monkeypatch):
     (echo / "with_echo.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setattr(verifying, "_TIMEOUT_SECONDS", 1)
-    with pytest.raises(UserError, match=r"echo had 1 seconds to load .* so it is not verified"):
+    with pytest.raises(
+        UserError, match=r"echo did not load .* within 1 seconds, so it is not verified"
+    ):
         ask(echo, 1.0)
 
 

@@ -239,7 +239,7 @@ def test_answers_that_are_no_numbers_are_not_measured_and_the_sentence_names_the
     with pytest.raises(UserError, match=r"loss became nan at step 4.*Lower lr"):
         go(config.model_copy(update={"evaluations": 3}), place, cache)
     warnings = [entry["message"] for entry in place.events() if entry["kind"] == "warned"]
-    assert warnings[0] == "After step 3 the model's answers are no numbers."
+    assert warnings[0] == "After step 3 the model's outputs are not numbers."
     assert not place.weights_path.exists()
 
 
@@ -386,4 +386,6 @@ def test_a_stop_makes_a_run_of_what_was_trained(config, cache, place, keep):
     assert (record.stopped_early.steps, record.stopped_early.planned) == (4, 9)
     assert record.timing["steps"] == 4
     assert [point.alpha for point in record.wise] == [0.0, 1.0]
-    assert "Stopped after 4 of 9 steps, as asked." in [getattr(e, "message", "") for e in events]
+    assert "Stopped after 4 of 9 steps, as requested." in [
+        getattr(e, "message", "") for e in events
+    ]

@@ -1,4 +1,4 @@
-"""Classifiers as two trainings from one start leave them, without training."""
+"""Classifiers like those of two trainings with one start, made without training."""
 
 import pytest
 import torch
@@ -54,7 +54,7 @@ def texts_of(tiny_task):
 
 
 def finish(steps):
-    """What a generator returns, and the events on the way."""
+    """The result of a generator, and its events."""
     events = []
     while True:
         try:

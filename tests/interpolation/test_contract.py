@@ -1,4 +1,4 @@
-"""What every interpolator promises, tried on every interpolator there is."""
+"""The contract of every interpolator, tested on all of them."""
 
 import math
 from dataclasses import replace

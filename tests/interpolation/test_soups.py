@@ -1,4 +1,4 @@
-"""Soups and ensembles: means worked out by hand, the greedy order, and what is left out."""
+"""Soups and ensembles: means worked out by hand, the greedy order, and the members left out."""
 
 import pytest
 import torch

@@ -238,7 +238,7 @@ def test_what_has_no_gate_says_why(clip, task):
     assert "ensemble" in why_no_gate(ensemble, clip, task)
     keys, votes = torch.eye(2, clip.embed_dim), torch.eye(2, 3)
     cache = clip.with_head(CacheHead(torch.zeros(3, clip.embed_dim), 1.0, keys, votes))
-    assert "nearest training images already" in why_no_gate(cache, clip, task)
+    assert "every image by its nearest training images" in why_no_gate(cache, clip, task)
     few = replace(task, train=task.train[:3])
     assert "has 3" in why_no_gate(clip.frozen, clip, few)
     assert why_no_gate(clip.frozen, clip, task) == ""

@@ -1,4 +1,4 @@
-"""The steps of a training, without what else it says."""
+"""The steps of a training, without its other events."""
 
 from collections.abc import Generator, Iterable
 from typing import Any
@@ -7,7 +7,7 @@ from core.events import Event, Step
 
 
 def steps_of(fit: Iterable[Event]) -> Generator[Step, None, Any]:
-    """Only what it says of its steps; returns what it returns."""
+    """Yields only the steps; returns what the training returns."""
     events = iter(fit)
     while True:
         try:

@@ -1,4 +1,6 @@
-"""Tip-Adapter(-F) and APE(-T): what is kept, what moves, and what is chosen on validation."""
+"""Tip-Adapter(-F) and APE(-T): the stored values, the trained ones, and the choices on
+validation.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What every method promises, tried on every method there is."""
+"""The contract of every method, tested on all of them."""
 
 import copy
 import math
@@ -33,7 +33,7 @@ WEIGHTS = {
     "l2-sp": "l2_weight",
     "lipsum-ft": "guidance_weight",
 }
-"""The knob of a method that adds to fine-tuning, at whose 0 nothing is added."""
+"""The setting of each method that adds to fine-tuning; at 0 nothing is added."""
 
 
 def quick(name: str, **more):
@@ -49,7 +49,7 @@ def run(name: str, clip, task, **more):
 
 
 def finished(method):
-    """What `fit` returns, and its events."""
+    """The result of `fit`, and its events."""
     steps = method.fit()
     events = []
     while True:
@@ -96,7 +96,7 @@ def test_training_lowers_the_loss_and_counts_its_steps(name, tiny_task):
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name != "ship"])
 def test_what_an_unseen_class_is_called_changes_nothing_that_is_learnt(name, tiny_task):
-    """SHIP is made to imagine such classes from their names."""
+    """SHIP generates features of such classes from their names."""
     clip, task = tiny_task
     task = replace(lacking(task, declared=True), val=())  # α and β are chosen among all classes
     other = [*task.names]

@@ -1,4 +1,4 @@
-"""CoOp: prompts at the level of embeddings, against the prompts that words make."""
+"""CoOp: prompts built from embeddings, compared with prompts built from words."""
 
 import itertools
 import math
@@ -25,7 +25,7 @@ def test_logits_are_tau_times_the_cosines():
 
 
 def bare(kind: type) -> Any:
-    """As much of a `ClipModel` as prompts need, around a fresh model of open_clip's `kind`."""
+    """The part of a `ClipModel` that prompts need, around a fresh model of open_clip's `kind`."""
     torch.manual_seed(0)
     tokenizer = open_clip.SimpleTokenizer()
     return SimpleNamespace(

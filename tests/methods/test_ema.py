@@ -1,4 +1,4 @@
-"""EMA: the average of the path that fine-tuning takes, against hand-worked numbers."""
+"""EMA: the average of the weights along fine-tuning, against hand-worked numbers."""
 
 import pytest
 import torch

@@ -164,7 +164,7 @@ def test_one_template_holds_nothing_and_is_refused_before_training(tiny_task):
     clip, task = tiny_task
     one = replace(task, templates=("a photo of a {}.",))
     params = FDAlign.Params(prototypes="dataset")
-    with pytest.raises(UserError, match=r"prototypes: .* there is 1, so nothing would be held"):
+    with pytest.raises(UserError, match=r"prototypes: .* there is 1, so it would have no effect"):
         FDAlign(params, clip, one)
     with pytest.raises(UserError, match="there is 1"):
         FDAlign(params, clip, replace(one, templates=one.templates * 2))

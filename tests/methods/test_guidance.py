@@ -197,7 +197,7 @@ def test_texts_longer_than_the_model_reads_stop_the_run_with_a_sentence(tiny_tas
 @pytest.mark.parametrize(
     ("method", "knobs", "said"),
     [
-        (CarFT, {"contexts": "dataset"}, "contexts: CAR-FT holds .* there is 1"),
+        (CarFT, {"contexts": "dataset"}, "contexts: CAR-FT compares .* there is 1"),
         (CarFT, {"contexts": "dataset", "distance": "mse"}, None),
         (CarFT, {"contexts": "dataset", "guidance_weight": 0}, None),
         (CarFT, {}, None),

@@ -1,4 +1,4 @@
-"""L2-SP: the spring against hand-worked numbers, in both of its forms."""
+"""L2-SP: the penalty against hand-worked numbers, in both of its forms."""
 
 import pytest
 import torch

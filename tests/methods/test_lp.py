@@ -1,4 +1,4 @@
-"""Linear probes and what starts from them."""
+"""Linear probes, and methods that start from them."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from tests.mutants import Mutant
 
 
 def finished(method):
-    """The classifier, and everything that was said."""
+    """The classifier, and all messages."""
     fit, said = method.fit(), []
     while True:
         try:

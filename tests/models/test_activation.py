@@ -1,4 +1,6 @@
-"""GELU or QuickGELU, asked of the pictures; and no feature of one taken for the other's."""
+"""GELU or QuickGELU is found on the pictures, and the features of one never stand for the
+other's.
+"""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Memory that is kept costs no page fault the second time."""
+"""Kept memory causes no page fault the second time."""
 
 import ctypes
 import subprocess
@@ -30,7 +30,7 @@ RUN = {
 
 
 def faults(keep: bool, thread: str) -> tuple[str, int]:
-    """Whether memory was kept, and the page faults of five blocks after a first one."""
+    """True if memory was kept, and the page faults of five blocks after a first one."""
     command = [sys.executable, "-c", PAGES.format(keep=keep, run=RUN[thread])]
     kept, count = subprocess.check_output(command, text=True).split()
     return kept, int(count)

@@ -1,4 +1,4 @@
-"""The array cache: computed once, kept over processes, never unpickled."""
+"""The array cache: computes once, serves later processes, never unpickles."""
 
 import pickle
 import sqlite3

@@ -68,7 +68,7 @@ def random_head(kind: str, **more) -> CacheHead:
 
 
 def disturbed(kind: str) -> CacheHead:
-    """A head whose every parameter has moved."""
+    """A head with every parameter changed."""
     head = random_head(kind)
     with torch.no_grad():
         for parameter in head.parameters():
@@ -77,7 +77,7 @@ def disturbed(kind: str) -> CacheHead:
 
 
 class Scale:
-    """As much of a `ClipModel` as a head asks for."""
+    """The part of a `ClipModel` that a head needs."""
 
     logit_scale = 100.0
 

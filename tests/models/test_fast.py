@@ -31,7 +31,7 @@ def attentions(batch_first: bool = True) -> tuple[nn.MultiheadAttention, nn.Mult
 
 
 def agree(slow: nn.Module, fast: nn.Module, x: torch.Tensor, ask) -> None:
-    """Outputs and all gradients, at the defaults of fp32."""
+    """Checks outputs and all gradients, at the defaults of fp32."""
     inputs = [x.clone().requires_grad_(True) for _ in range(2)]
     outputs = [ask(net, given) for net, given in zip((slow, fast), inputs, strict=True)]
     for output in outputs:
@@ -70,7 +70,7 @@ def test_direct_attention_of_some_tokens_to_all_is_pytorchs(batch_first):
 
 
 def check_bf16(mask: torch.Tensor | None, tokens: int = 6) -> None:
-    """`tokens` that take from all six."""
+    """Checks `tokens` that attend to all six."""
     slow, fast = attentions()
     x = torch.randn(64, 6, 8)
     inputs = [x.clone().requires_grad_(True) for _ in range(2)]

@@ -14,7 +14,7 @@ from tests.mutants import Mutant
 
 
 def tower() -> nn.Module:
-    """Two convolutions with batch norms that do something, and an activation between them."""
+    """Two convolutions with non-trivial batch norms, and an activation between them."""
     torch.manual_seed(0)
     net = nn.Sequential(
         nn.Conv2d(3, 4, 3, padding=1, bias=True),

@@ -1,4 +1,4 @@
-"""Which arithmetic is chosen: what this CPU does fast, whatever instructions it has."""
+"""The chosen arithmetic: what this CPU does fast, whatever instructions it has."""
 
 import pytest
 import torch

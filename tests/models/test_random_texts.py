@@ -1,4 +1,4 @@
-"""Random texts: what is drawn, and a text tower that reads only as far as they go."""
+"""Random texts: their tokens, and a text tower that reads only as far as they go."""
 
 import functools
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Activations that are computed again: the same weights, and less that is kept."""
+"""Recomputed activations: the same weights, and less memory."""
 
 import torch
 

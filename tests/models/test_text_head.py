@@ -1,4 +1,4 @@
-"""The head that a text tower makes: zero-shot's logits to the bit, and always up to date."""
+"""The text-tower head: zero-shot's logits to the bit, and always up to date."""
 
 import copy
 

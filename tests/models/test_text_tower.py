@@ -1,4 +1,4 @@
-"""A text tower that reads only as far as texts go gives the features of padded ones."""
+"""A text tower that reads only the length of the texts gives the features of padded ones."""
 
 import pytest
 import torch

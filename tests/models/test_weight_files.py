@@ -1,4 +1,4 @@
-"""Weights in every container, under every prefix, in every precision; and nothing of them run."""
+"""Weights in every container, under every prefix, in every precision; none of their code runs."""
 
 import io
 import json
@@ -208,7 +208,7 @@ def test_a_cut_download_and_a_pickle_named_safetensors_are_said(weights, tmp_pat
         with pytest.raises(Unreadable, match="cut"):
             read_weight_file(tmp_path / f"cut-{name}")
     (tmp_path / "not.safetensors").write_bytes((tmp_path / "w.pt").read_bytes())
-    with pytest.raises(Unreadable, match=r"pickles. .*name it not\.pt"):
+    with pytest.raises(Unreadable, match=r"a PyTorch pickle. .*name it not\.pt"):
         read_weight_file(tmp_path / "not.safetensors")
 
 

@@ -1,4 +1,4 @@
-"""The zoo: what can be named, what each mistake is told, and towers of every kind."""
+"""The zoo: the valid names, the message for each mistake, and towers of every kind."""
 
 import json
 

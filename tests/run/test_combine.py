@@ -1,4 +1,4 @@
-"""Runs combined into a run: a folder like any other, honest about what it was chosen on."""
+"""Combined runs: a folder like any other, which says what it was chosen on."""
 
 import json
 import shutil
@@ -165,7 +165,7 @@ def test_vrf_is_a_run_with_two_ends_that_says_why_it_has_no_more(pool, tmp_path,
     assert {"failures", "neighbours", "a", "b"} <= record.combined.facts.keys()
     assert [point.alpha for point in record.wise] == [0.0, 1.0]
     assert record.steady is None
-    assert "image by image already" in record.why_not_steady
+    assert "already weights" in record.why_not_steady
     finished = FinishedRun(folder, None, "cpu")
     for end, name in ((0.0, "zero-shot"), (1.0, "fine-tuned")):
         assert finished.measure(Mixing.wise(end)) == record.evaluations[name]
@@ -174,7 +174,7 @@ def test_vrf_is_a_run_with_two_ends_that_says_why_it_has_no_more(pool, tmp_path,
     assert sum(entry["probability"] for entry in row["top"]) == pytest.approx(1, abs=1e-4)
     with pytest.raises(UserError, match="no common weights to mix"):
         finished.measure(Mixing.wise(0.5))
-    with pytest.raises(UserError, match="made by VRF: zero-shot's encoder and a run's answer"):
+    with pytest.raises(UserError, match="made by VRF, which uses zero-shot's encoder and a run's"):
         finished.export("open_clip", Mixing.wise(1.0), tmp_path / "out")
     with pytest.raises(UserError, match="made by VRF and has no single set of weights"):
         combined("uniform-soup", [pool[1], folder], tmp_path / "soup")
@@ -207,7 +207,7 @@ def test_choosing_again_on_the_images_that_tpgm_was_fitted_to_is_said(pool, tmp_
     assert (record.selection.alpha, record.selection.alpha_chosen_on) == (1.0, "fixed")
     again, events, _ = combined("wise", [folder], tmp_path / "again", points=3)
     said = [event.message for event in events if isinstance(event, Warned)]
-    assert any("was itself combined on validation images (by tpgm)" in line for line in said)
+    assert any("was already combined on validation images (by tpgm)" in line for line in said)
     assert any("optimistic" in note for note in again.data["notes"])
 
 

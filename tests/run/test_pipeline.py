@@ -1,4 +1,4 @@
-"""A whole run on a tiny real model: what is written, that it can be trusted, and opened again."""
+"""A whole run on a tiny real model: the written files, their contents, and opening it again."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What a run has learnt from is kept out of what it is measured on, whatever it stands on."""
+"""Images that a run has learnt from are never measured, whichever tower it uses."""
 
 import shutil
 

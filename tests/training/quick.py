@@ -1,11 +1,11 @@
-"""Methods on the tiny model with knobs that make them quick, and how to run one to its end."""
+"""Methods on the tiny model with settings that make them quick, and a way to run one to its end."""
 
 from dataclasses import replace
 
 from core.methods import METHODS, LoopMethod
 
 NAMES = [name for name, method in METHODS.items() if issubclass(method, LoopMethod)]
-"""All that the training loop trains."""
+"""All methods of the training loop."""
 QUICK = {
     "epochs": 2,
     "batch_size": 5,

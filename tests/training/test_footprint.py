@@ -1,4 +1,4 @@
-"""What a run is estimated to cost is what its parts cost, and the parts are measured."""
+"""The estimated cost of a run is the sum of its parts, and the parts are measured."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A batch in parts is the same step: same gradients, whatever the method."""
+"""A batch in parts is the same step: the same gradients for every method."""
 
 import pytest
 import torch
@@ -44,7 +44,7 @@ def test_a_batch_in_three_parts_has_the_gradients_of_the_whole(name, tiny_task):
 
 
 def test_a_contrastive_loss_is_not_split(tiny_task):
-    """The reason why it says so: in parts it is another loss."""
+    """In parts it would be another loss, so it raises the error."""
     method = method_of("flyp", tiny_task)
     method.setup()
     assert not method.splits_batches

@@ -1,4 +1,4 @@
-"""A training that was interrupted ends where an undisturbed one does, whatever the method."""
+"""An interrupted training ends with the same weights as an uninterrupted one, for every method."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def checkpoints_of(folder: Path) -> Checkpoints:
 
 
 def killed_after(steps: int, method, folder: Path) -> None:
-    """Train some steps, and then nobody clears up."""
+    """Train some steps, and then stop without cleaning up."""
     method.checkpoints = checkpoints_of(folder)
     fit = method.fit()
     seen = 0

@@ -1,4 +1,4 @@
-"""What a run uses of its device, read no more often than once a second."""
+"""A run's use of its device, read at most once a second."""
 
 import mmap
 import time
