@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from core.data.fewshot import FewShotTask
-from core.evaluation.planes import Points, neighbour_plane, principal_plane
+from core.evaluation.projections import Points, neighbour_plane, principal_plane
 from core.methods.fd_align import FDAlign, spurious_prototypes
 from core.models.clip import ClipModel
 from core.models.prototypes import contexts_of

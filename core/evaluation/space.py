@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.dataset import Item
-from core.evaluation.planes import Points, neighbour_plane, principal_plane
+from core.evaluation.projections import Points, neighbour_plane, principal_plane
 from core.results.space import ENDS, By, End, FeatureSpace, Grouping, ImageGroup, Places, PlaneName
 
 MOST_IMAGES = 600

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from core import __version__
 from core.errors import unknown
 from core.export import charts
-from core.export.exported import Exported, make_room
+from core.export.verify import Exported, make_room
 from core.results.facts import RunFacts
 from core.results.formats import DOCUMENTS
 from core.results.records import Mixing

@@ -11,9 +11,8 @@ from safetensors.numpy import save_file
 
 from core.data.dataset import Dataset, Item
 from core.data.fewshot import FewShotTask
-from core.export.exported import Exported, make_room
 from core.export.source import Source
-from core.export.verify import verify
+from core.export.verify import Exported, make_room, verify
 
 FEATURES = "features.safetensors"
 MANIFEST = "manifest.csv"

@@ -9,7 +9,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.errors import UserError
-from core.export.exported import Exported, make_room
 from core.export.open_clip import (
     CARD,
     HEAD,
@@ -20,7 +19,7 @@ from core.export.open_clip import (
     write_json,
 )
 from core.export.source import Source
-from core.export.verify import needs, verify
+from core.export.verify import Exported, make_room, needs, verify
 from core.models.transformers_names import renamed
 from core.results.clip_vit import CLIP_VOCABULARY, why_not
 

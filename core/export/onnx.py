@@ -13,11 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.export.exported import Exported, make_room
-from core.export.pictures import verify_snippet
-from core.export.snippets import PHOTO, UPRIGHT, resized
+from core.export.snippets import PHOTO, UPRIGHT, resized, verify_snippet
 from core.export.source import Source
-from core.export.verify import Arrays, needs, verify
+from core.export.verify import Arrays, Exported, make_room, needs, verify
 from core.models import attention
 from core.models.fast import make_plain
 

@@ -13,11 +13,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.export.exported import Exported, make_room
-from core.export.pictures import verify_snippet
-from core.export.snippets import PHOTO, UPRIGHT
+from core.export.snippets import PHOTO, UPRIGHT, verify_snippet
 from core.export.source import TEXTS, Source
-from core.export.verify import Arrays, verify
+from core.export.verify import Arrays, Exported, make_room, verify
 from core.models.clip import fingerprint, tokens_to_features, unit
 from core.models.heads import Head
 

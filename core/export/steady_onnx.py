@@ -7,11 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.export.exported import Exported, make_room
 from core.export.onnx import MODEL, Graph, needs_onnx, snippet, told_by, write_graph
-from core.export.pictures import verify_answers
+from core.export.snippets import verify_answers
 from core.export.source import SteadySource
-from core.export.verify import verify
+from core.export.verify import Exported, make_room, verify
 from core.models.gates import Gate, SteadyClassifier, position_statistics, reading
 
 OUTPUTS = ("probabilities", "familiarity", "tuned_share")

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import save_file
 
-from core.export.exported import Exported, make_room
 from core.export.open_clip import HEAD, WEIGHTS, export_open_clip
-from core.export.pictures import odd_pictures
+from core.export.snippets import odd_pictures
 from core.export.source import SteadySource
-from core.export.verify import Difference, verify
+from core.export.verify import Difference, Exported, make_room, verify
 from core.models.gates import gate_state
 
 ZERO_SHOT, TUNED, GATE, READER = "zero-shot", "tuned", "gate.safetensors", "steady.py"

@@ -33,7 +33,6 @@ from core.evaluation.familiarity import ACCEPTED, Familiarity, abstain_threshold
 from core.evaluation.frontier import Frontier, alpha_grid, rows_of
 from core.evaluation.inspection import inspect
 from core.evaluation.space import MOST_IMAGES, map_features, spread
-from core.export.exported import Exported
 from core.export.features import export_features
 from core.export.huggingface import export_huggingface
 from core.export.onnx import export_onnx
@@ -41,6 +40,7 @@ from core.export.open_clip import export_open_clip
 from core.export.source import LOOKED_AT, Source, SteadySource
 from core.export.steady_onnx import export_steady_onnx
 from core.export.steady_open_clip import export_steady_open_clip
+from core.export.verify import Exported
 from core.interpolation.steady import SteadyMix
 from core.interpolation.wise import between
 from core.methods.fd_align import FDAlign

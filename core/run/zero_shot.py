@@ -1,13 +1,15 @@
-"""Zero-shot accuracy on a data set, before anything is split or trained: the first number a user
-sees.
+"""A data set as the model sees it before any training: zero-shot accuracy, labels that zero-shot
+contradicts, and a preview of spurious prototypes.
 """
 
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import torch.nn.functional as F
 
 from core.data.dataset import Dataset
 from core.data.health.names import notes as name_notes
@@ -15,14 +17,58 @@ from core.data.health.names import read_by
 from core.data.prompts import resolve_templates
 from core.data.split import split_domains
 from core.errors import unknown
-from core.evaluation.disagreement import disagreements
 from core.evaluation.evaluate import DetailedEvaluation, flat, labels_of, measure_outputs
+from core.evaluation.projections import PrototypeTrail, shown_items
 from core.models import zoo
 from core.models.activation import settled_on
 from core.models.array_cache import ArrayCache
 from core.models.clip import ClipModel
 from core.models.heads import LinearHead
-from core.models.prototypes import class_prototypes
+from core.models.prototypes import class_prototypes, context_prototypes
+from core.models.spurious import correct
+
+CONFIDENT = 0.9
+"""Lowest probability of another class that counts; higher for a class of which CLIP is always
+sure.
+"""
+OWN_AT_MOST = 0.05
+"""Highest probability that may remain for the label's class."""
+KNOWN_FROM = 0.5
+"""Lowest zero-shot accuracy of a class for which CLIP's doubts count."""
+
+
+def disagreements(measured: DetailedEvaluation, dataset: Dataset) -> list[dict[str, Any]]:
+    """`{path, domain, label, says, confidence}` of every such image, the surest first.
+
+    As in confident learning (Northcutt et al., arXiv 1911.00068), a class counts from its mean
+    probability on the images with its label, and at least from `CONFIDENT`.
+    """
+    labels = labels_of(flat(measured.domains))
+    shares = F.softmax(measured.logits.double(), dim=1)
+    surest, said = shares.max(dim=1)
+    own = shares.gather(1, labels[:, None])[:, 0]
+    found = []
+    usual, known = {}, {}
+    for label in range(len(dataset.classes)):
+        mine = labels == label
+        usual[label] = float(own[mine].mean()) if mine.any() else 1.0
+        known[label] = float((said[mine] == label).double().mean()) if mine.any() else 0.0
+    domains = [name for name, items in measured.domains.items() for _ in items]
+    for index, item in enumerate(flat(measured.domains)):
+        other, confidence = int(said[index]), float(surest[index])
+        if other == item.label or known[item.label] < KNOWN_FROM:
+            continue
+        if confidence >= max(CONFIDENT, usual[other]) and float(own[index]) <= OWN_AT_MOST:
+            found.append(
+                {
+                    "path": item.path,
+                    "domain": domains[index],
+                    "label": dataset.classes[item.label],
+                    "says": dataset.classes[other],
+                    "confidence": round(confidence, 4),
+                }
+            )
+    return sorted(found, key=lambda one: (-one["confidence"], one["path"]))
 
 
 def measure_zero_shot(
@@ -92,7 +138,23 @@ def _in_distribution(dataset: Dataset, scores: dict[str, Any]) -> dict[str, list
     """Class folder to [correct, n] over train, val and test."""
     totals = {folder: [0, 0] for folder in dataset.classes}
     for name in ("train", "val", "test"):
-        for folder, (correct, n) in scores.get(name, {"per_class": {}})["per_class"].items():
-            totals[folder][0] += correct
+        for folder, (right, n) in scores.get(name, {"per_class": {}})["per_class"].items():
+            totals[folder][0] += right
             totals[folder][1] += n
     return totals
+
+
+def preview_prototypes(
+    clip: ClipModel, dataset: Dataset, templates: str | Sequence[str], seed: int = 0
+) -> dict[str, Any]:
+    """The first state of a run's prototype plot, with FD-Align's default correction."""
+    texts = resolve_templates(templates, dataset.templates)
+    clip = settled_on(clip, dataset, texts)
+    contexts = context_prototypes(clip, dataset.names, texts)
+    spurious = correct(contexts, seed)
+    trail = PrototypeTrail(contexts, texts, spurious, clip.logit_scale, dataset.classes)
+    train = dataset.items("train")
+    shown = [train[i] for i in shown_items([item.label for item in train])]
+    features = clip.evaluation_features(dataset.root, shown)
+    trail.look(0, 0, features, labels_of(shown))
+    return trail.to_json()

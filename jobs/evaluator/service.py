@@ -43,8 +43,7 @@ from core.run.cross_validation import USUAL, cross_validate, is_quick
 from core.run.environment import device_name
 from core.run.finished import FinishedRun
 from core.run.protocols import Encoder, measure_shots
-from core.run.prototypes import preview_prototypes
-from core.run.zero_shot import measure_zero_shot, named
+from core.run.zero_shot import measure_zero_shot, named, preview_prototypes
 from core.training.footprint import measure_footprint
 from jobs.evaluator import questions as q
 from jobs.evaluator.questions import A, Question

@@ -15,7 +15,7 @@ from studio.cli import options
 from studio.cli.output import AsJson, answering, scores, table
 
 if TYPE_CHECKING:
-    from core.export.exported import Exported
+    from core.export.verify import Exported
 
 app = typer.Typer()
 

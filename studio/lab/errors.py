@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from core.results.confusion import confusion, most_confused
-from core.results.inspection import InspectedDomain, Inspection
+from core.results.inspection import InspectedDomain, Inspection, confusion, most_confused
 from studio.frame.domains import looks
 from studio.frame.html import panel
 from studio.frame.markup import render

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.evaluation.beta_mixture import BetaMixture, by_moments, fit_beta_mixture
+from core.evaluation.dawin import BetaMixture, by_moments, fit_beta_mixture
 from tests.mutants import Mutant
 
 
@@ -59,31 +59,31 @@ def test_few_distinct_numbers_make_as_many_components(values):
 
 MUTANTS = [
     Mutant(
-        "core.evaluation.beta_mixture",
+        "core.evaluation.dawin",
         "widest / variance - 1",
         "widest / variance",
         test_moments_are_matched,
     ),
     Mutant(
-        "core.evaluation.beta_mixture",
+        "core.evaluation.dawin",
         "widest / 4",
         "widest",
         test_no_component_is_wider_than_the_cap,
     ),
     Mutant(
-        "core.evaluation.beta_mixture",
+        "core.evaluation.dawin",
         "counts / counts.sum(), total * mean, total * (1 - mean)",
         "counts / counts.sum(), total * (1 - mean), total * mean",
         test_moments_are_matched,
     ),
     Mutant(
-        "core.evaluation.beta_mixture",
+        "core.evaluation.dawin",
         " - betaln(self.a, self.b)",
         "",
         test_the_density_is_that_of_a_beta_distribution,
     ),
     Mutant(
-        "core.evaluation.beta_mixture",
+        "core.evaluation.dawin",
         "np.log(self.share) + density",
         "density",
         test_the_density_is_that_of_a_beta_distribution,

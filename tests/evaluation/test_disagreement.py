@@ -5,8 +5,8 @@ import torch
 
 from core.data.dataset import Dataset, Domain, IngestReport, Item
 from core.data.health.mislabels import mislabels
-from core.evaluation.disagreement import disagreements
 from core.evaluation.evaluate import measure_outputs
+from core.run.zero_shot import disagreements
 
 CLASSES = ("fox", "owl", "yak")
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from core.evaluation.generalised import generalised, seen_and_unseen
 from core.methods.base import LoopMethod
 from core.methods.ft import FineTuning
 from core.results.records import DomainScore
+from core.run.ending import generalised, seen_and_unseen
 from core.training.settings import LoopParams
 from tests.mutants import Mutant
 
@@ -81,25 +81,25 @@ def test_the_class_head_stays_fixed_while_classes_are_unseen(tiny_task):
 
 MUTANTS = [
     Mutant(
-        "core.evaluation.generalised",
+        "core.run.ending",
         "2 * seen * unseen / total",
         "seen * unseen / total",
         test_macro_averages_over_classes_and_h_is_the_harmonic_mean,
     ),
     Mutant(
-        "core.evaluation.generalised",
+        "core.run.ending",
         "sum(correct / n for correct, n in counts) / len(counts)",
         "sum(correct for correct, _ in counts) / sum(n for _, n in counts)",
         test_macro_averages_over_classes_and_h_is_the_harmonic_mean,
     ),
     Mutant(
-        "core.evaluation.generalised",
+        "core.run.ending",
         "_sides(_micro(inside), _micro(outside))",
         "_sides(_macro(inside), _macro(outside))",
         test_micro_counts_images,
     ),
     Mutant(
-        "core.evaluation.generalised",
+        "core.run.ending",
         "if name in unseen]",
         "]",
         test_micro_counts_images,

@@ -8,7 +8,7 @@ import pytest
 from core.data.dataset import Item
 from core.evaluation.inspection import inspect
 from core.models.temperature import HIGHEST, LOWEST, fit_temperature
-from core.results.confusion import confusion, most_confused
+from core.results.inspection import confusion, most_confused
 from core.results.records import Mixing
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.data.dataset import Item
-from core.evaluation.planes import FEWEST_FOR_TSNE, neighbour_plane, principal_plane
+from core.evaluation.projections import FEWEST_FOR_TSNE, neighbour_plane, principal_plane
 from core.evaluation.space import grouping, map_features, spread
 from core.results.records import RunConfig
 from core.run import pipeline

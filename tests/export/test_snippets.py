@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from core.data.images import read_image
-from core.export.pictures import odd_pictures
-from core.export.snippets import UPRIGHT, resized
+from core.export.snippets import UPRIGHT, odd_pictures, resized
 from core.models.transforms import Preprocess
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from core.export.pictures import odd_pictures
+from core.export.snippets import odd_pictures
 from core.export.source import Source
 from core.export.steady_open_clip import export_steady_open_clip
 from core.models.text_head import TextHead

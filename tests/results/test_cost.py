@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.results.cost import TrainingCost, training_cost
+from core.results.comparison import TrainingCost, training_cost
 from tests.mutants import Mutant
 
 FT = {"train_seconds": 20.0, "steps": 100.0}
@@ -27,13 +27,13 @@ def test_a_record_of_an_older_version_has_a_total_alone():
 
 MUTANTS = [
     Mutant(
-        "core.results.cost",
+        "core.results.comparison",
         "(total / steps) / (other / other_steps)",
         "total / other",
         test_the_cost_is_relative_to_the_other_run,
     ),
     Mutant(
-        "core.results.cost",
+        "core.results.comparison",
         "total / other if other",
         "other / total if other",
         test_the_cost_is_relative_to_the_other_run,

@@ -8,7 +8,7 @@ from core.rounding import percent
 
 
 def mislabels(doubts: Sequence[Mapping[str, Any]], model: str) -> Finding:
-    """The finding for the doubtful labels of `core.evaluation.disagreement`."""
+    """The finding for the doubtful labels of `core.run.zero_shot`."""
     if not doubts:
         return Finding("mislabel", "pass", "Zero-shot CLIP contradicts no label with confidence")
     examples = "; ".join(
