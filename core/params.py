@@ -46,7 +46,7 @@ class Params(BaseModel):
     def _typed(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str) or info.field_name is None:
             return value
-        return spelling.read(value, _knob(info.field_name, cls.model_fields[info.field_name]))
+        return spelling.read(value, _as_json(info.field_name, cls.model_fields[info.field_name]))
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], owner: str) -> Self:
@@ -64,7 +64,7 @@ class Params(BaseModel):
     @classmethod
     def knobs(cls) -> list[dict[str, Any]]:
         """Every setting as JSON: name, type, default, help, bounds, sensible range, choices."""
-        return [_knob(name, field) for name, field in cls.model_fields.items()]
+        return [_as_json(name, field) for name, field in cls.model_fields.items()]
 
 
 _PLAINLY = {
@@ -89,9 +89,10 @@ def first_problem(error: ValidationError) -> str:
     return f"{where} must be {message}, got {problem['input']!r}{more}."
 
 
-def _knob(name: str, field: FieldInfo) -> dict[str, Any]:
+def _as_json(name: str, field: FieldInfo) -> dict[str, Any]:
+    """One setting as `Params.knobs` describes it."""
     kind, choices, optional, rules = _kind(field.annotation)
-    knob: dict[str, Any] = {
+    setting: dict[str, Any] = {
         "name": name,
         "type": kind,
         "items": _member(field.annotation) if kind in ("tuple", "list") else None,
@@ -106,15 +107,15 @@ def _knob(name: str, field: FieldInfo) -> dict[str, Any]:
     }
     for rule in [*rules, *field.metadata]:
         if isinstance(rule, Ge | Gt):
-            knob["minimum"] = rule.ge if isinstance(rule, Ge) else rule.gt
-            knob["exclusive_minimum"] = isinstance(rule, Gt)
+            setting["minimum"] = rule.ge if isinstance(rule, Ge) else rule.gt
+            setting["exclusive_minimum"] = isinstance(rule, Gt)
         elif isinstance(rule, Le | Lt):
-            knob["maximum"] = rule.le if isinstance(rule, Le) else rule.lt
+            setting["maximum"] = rule.le if isinstance(rule, Le) else rule.lt
         elif isinstance(rule, Sensible):
-            knob["sensible"] = {"low": rule.low, "high": rule.high, "log": rule.log}
+            setting["sensible"] = {"low": rule.low, "high": rule.high, "log": rule.log}
         elif isinstance(rule, Kind):
-            knob["type"] = rule.name
-    return knob
+            setting["type"] = rule.name
+    return setting
 
 
 def _kind(annotation: Any) -> tuple[str, list[Any] | None, bool, list[Any]]:

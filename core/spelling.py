@@ -19,24 +19,24 @@ _YES = ("true", "yes", "on", "y", "t", "1")
 _NO = ("false", "no", "off", "n", "f", "0")
 
 
-def read(typed: str, knob: Mapping[str, Any]) -> Any:
+def read(typed: str, setting: Mapping[str, Any]) -> Any:
     """The value that a text means for one setting, as `Params.knobs` describes it.
 
     A text that does not fit is returned unchanged; validation then reports it.
     """
-    text, kind = typed.strip(), knob["type"]
-    for choice in knob.get("choices") or ():
+    text, kind = typed.strip(), setting["type"]
+    for choice in setting.get("choices") or ():
         if text == str(choice):
             return choice
-    is_plain_text = kind == "str" and not knob.get("choices")
-    if knob.get("optional") and not is_plain_text and text.lower() in NOTHING:
+    is_plain_text = kind == "str" and not setting.get("choices")
+    if setting.get("optional") and not is_plain_text and text.lower() in NOTHING:
         return None
     if kind in ("int", "float"):
         return _number(text, typed, kind)
     if kind == "bool":
         return True if text.lower() in _YES else False if text.lower() in _NO else typed
     if kind in ("tuple", "list"):
-        member = {"type": knob.get("items") or "str"}
+        member = {"type": setting.get("items") or "str"}
         found = _members(text)
         return [read(one, member) if isinstance(one, str) else one for one in found]
     if kind == "dict":

@@ -1,4 +1,4 @@
-"""Data sets as real files, made in milliseconds."""
+"""Fixtures that write small data sets as real files in milliseconds."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ Tree = Callable[..., Path]
 
 
 def write_png(path: Path, number: int) -> None:
-    """A small PNG whose bytes differ for every number."""
+    """A small PNG with different bytes for every number."""
     path.parent.mkdir(parents=True, exist_ok=True)
     colour = (number % 256, number // 256 % 256, number // 65536)
     Image.new("RGB", (40, 40), colour).save(path)
@@ -18,7 +18,7 @@ def write_png(path: Path, number: int) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    """`tree({"train/fox": 3})` writes three different images there and gives the root back."""
+    """`tree({"train/fox": 3})` writes three different images there and returns the root."""
 
     def write(counts: Mapping[str, int], name: str = "set", start: int = 0) -> Path:
         root, number = tmp_path / name, start

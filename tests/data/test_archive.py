@@ -1,4 +1,4 @@
-"""Zips: the honest ones in every dialect, and hostile ones that must leave nothing behind."""
+"""Zips: good ones of every tool are unpacked, and hostile ones leave nothing on disk."""
 
 import contextlib
 import io
@@ -39,7 +39,7 @@ def assert_refused(path, workspace, match, limits=None):
 
 
 def assert_left_out(path, workspace, match):
-    """The one bad file is named with its reason, and the good one is there."""
+    """Asserts that the bad file is named with its reason and the good one is unpacked."""
     unpacked = unpack(path, workspace)
     (reason,) = [reason for _, reason in unpacked.refused]
     assert re.search(match, reason)
@@ -97,7 +97,7 @@ def test_an_empty_folder_is_listed_and_a_filled_one_is_not(tmp_path):
 
 
 def test_names_in_utf8_that_do_not_say_so_are_read_right(tmp_path):
-    """As Finder writes them."""
+    """A zip as macOS Finder writes it."""
     path = make_zip(tmp_path / "a.zip", [("cr\xe8me/1.jpg", IMAGE)])
     raw = path.read_bytes()
     for header, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -229,7 +229,7 @@ def test_a_huge_table_of_contents_is_refused_before_it_is_read(tmp_path):
 
 
 def zip64(path, directory_bytes=None):
-    """The same zip with the larger end record that big or streamed archives have."""
+    """The same zip with the zip64 end record of large or streamed archives."""
     raw = path.read_bytes()
     end = raw.rindex(b"PK\x05\x06")
     entries, size, offset = struct.unpack_from("<HLL", raw, end + 10)

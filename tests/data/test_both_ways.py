@@ -1,4 +1,4 @@
-"""One folder, opened by the command line, as a zip, and uploaded: the same images of each class."""
+"""The same folder as a folder, a zip and an upload gives the same images of each class."""
 
 import shutil
 

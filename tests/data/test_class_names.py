@@ -1,4 +1,4 @@
-"""Codes become words where that is safe; words stay as they are, and no two classes become one."""
+"""Codes become words if that is safe; words stay, and no two classes get the same name."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""`dataset.yaml`: read strictly, written readably, and never a way to run or blow up anything."""
+"""`dataset.yaml` is read strictly, written readably, and can neither run code nor fill memory."""
 
 import pytest
 

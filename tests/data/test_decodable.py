@@ -1,4 +1,4 @@
-"""Images that cannot be read are left out of a folder as of an upload, and each is decoded once."""
+"""Unreadable images are left out of folders and uploads alike; each image is decoded once."""
 
 import io
 

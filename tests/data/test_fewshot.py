@@ -1,4 +1,4 @@
-"""Few-shot tasks: what is measured was never learnt from, and a draw depends on nothing else."""
+"""Few-shot tasks: no test image trains, and a draw depends only on seed, class and content."""
 
 import itertools
 import random
@@ -60,7 +60,7 @@ def test_the_same_seed_draws_the_same_and_another_does_not():
 
 
 def test_the_draw_is_this_one():
-    """Pinned: a run of last year must be drawn again the same."""
+    """Pins a draw, because an old run must draw the same images again."""
     task = sample_task(make(TWO), shots=4, seed=0)
     assert by_class(task, "fox") == ["f14", "f0", "f17", "f11"]
 
@@ -228,7 +228,7 @@ def test_numbers_out_of_range_are_one_sentence(shots, seed):
 
 
 def random_dataset(draw):
-    """Classes and domains with hashes from a small pool, so that copies are everywhere."""
+    """Classes and domains with hashes from a small pool, so that there are many copies."""
     names = ["fox", "owl", "bear"][: draw.randint(2, 3)]
     domains = {"train": 30}
     for name in ("val", "test", "ood_a", "ood_b"):

@@ -1,4 +1,4 @@
-"""A look at a smaller copy of an image agrees with a look at the whole, and refuses the same."""
+"""The summary of a reduced image agrees with that of the full one and refuses the same files."""
 
 import random
 
@@ -15,7 +15,7 @@ SEVERAL_TIMES_TOO_LARGE = (517, 655)
 
 
 def scene(size, seed=0):
-    """Soft light, hard edges and a little noise."""
+    """An image with soft light, hard edges and a little noise."""
     width, height = size
     random = np.random.default_rng(seed)
     soft = Image.fromarray(random.integers(0, 256, (5, 4, 3), dtype=np.uint8))
@@ -26,7 +26,7 @@ def scene(size, seed=0):
 
 
 def whole(path, monkeypatch):
-    """The slow path: nothing is reduced before it is looked at."""
+    """The slow reference: the summary of the full image, not reduced."""
     with monkeypatch.context() as patch:
         patch.setattr(glance, "_ENOUGH", 10**6)
         return look(path, "an image")

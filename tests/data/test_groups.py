@@ -1,4 +1,4 @@
-"""Images of one group are never on two sides of a split, and the shots change nothing in that."""
+"""Images of one group are never on two sides of a split, for any number of shots."""
 
 import itertools
 from dataclasses import replace

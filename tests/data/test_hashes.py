@@ -31,7 +31,7 @@ def kept(root, tmp_path):
 
 @pytest.fixture
 def later(monkeypatch):
-    """As if files had not been touched for a minute."""
+    """Moves the clock a minute ahead, so that files count as old enough to keep their hashes."""
     monkeypatch.setattr(hashes, "time_ns", lambda: time.time_ns() + 60 * 10**9)
 
 
@@ -40,7 +40,7 @@ def truth(root, paths=PATHS):
 
 
 def read(monkeypatch):
-    """The files that are read from now on."""
+    """A list that receives the name of every file that is read from now on."""
     seen = []
     real = hashes.file_sha256
 
@@ -53,7 +53,7 @@ def read(monkeypatch):
 
 
 def edit(path, data=b"x" * 100):
-    """Other bytes of the same number, with the old times put back."""
+    """Writes other bytes of the same length and restores the old times."""
     before = path.stat()
     time.sleep(0.02)  # the kernel's clock for files goes in steps of up to 10 ms
     path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Health: each thing that spoils a result is found, at the level it deserves."""
+"""The health check finds every problem that makes a result wrong, at the right level."""
 
 import json
 import shutil
@@ -140,7 +140,7 @@ def test_errors_come_first_and_the_report_is_json(tree):
 
 
 def picture(seed, size=(64, 48)):
-    """A picture with something on it, and another one for every seed."""
+    """A picture with some content, different for every seed."""
     random = np.random.default_rng(seed)
     coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8))
     return coarse.resize(size, Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""Health of large data sets: what is skipped to stay fast is what could not have been found."""
+"""The health check of large data sets skips only comparisons that could not find anything."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ from core.data.ingest import open_dataset
 def tiny_copies(n, seed=0):
     """`n` tiny copies of different pictures; the second half are the first with a little noise.
 
-    As in photos, what is large differs more than what is small.
+    As in photos, large structures differ more than small ones.
     """
     random = np.random.default_rng(seed)
     layers = [
@@ -28,7 +28,7 @@ def tiny_copies(n, seed=0):
 
 
 def all_with_all(rows):
-    """The slow path: every product of two rows."""
+    """The slow reference: the products of all pairs of rows."""
     root = np.arange(len(rows))
     return near._linked(root, *np.nonzero(rows @ rows.T >= near.CORRELATED))
 

@@ -174,7 +174,7 @@ UPRIGHT = {1: (0, 0), 2: (1, 0), 3: (1, 2), 4: (0, 2), 5: (0, 0), 6: (2, 0), 7: 
 @pytest.mark.parametrize("extension", ["png", "tiff", "webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied_once(tmp_path, orientation, extension):
-    """A 2 x 3 picture with one red corner: where it ends is worked out by hand."""
+    """A 2 x 3 picture with one red corner, whose place after turning was computed by hand."""
     image = Image.new("RGB", (2, 3), WHITE)
     image.putpixel((0, 0), RED)
     exif = Image.Exif()
@@ -267,7 +267,7 @@ def test_the_caller_may_name_the_file(tmp_path):
 
 @pytest.mark.parametrize("side", [7_100, 10_000, 13_000, 60_000])
 def test_too_many_pixels_are_refused_from_the_header_alone(tmp_path, side):
-    """No pixel is there to decode: a limit that looked at pixels would call the file damaged."""
+    """A file without pixels: a limit that needs pixels would report the file as damaged."""
     (tmp_path / "a.png").write_bytes(png(side, side, 8, 2, b""))
     with pytest.raises(UnreadableImage, match="more than 50 megapixels"):
         read_image(tmp_path / "a.png")

@@ -1,4 +1,4 @@
-"""A run's task goes on being what it was while its data set changes."""
+"""The task of a run stays the same while its data set changes."""
 
 from dataclasses import replace
 

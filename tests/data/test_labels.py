@@ -16,7 +16,7 @@ NUMBERS = {name: "abc".index(name[0]) for name in FILES}
 
 
 def read(tmp_path, files, images, ood=None):
-    """The layout of `images` and of `files` (path to text, bytes or what is to be JSON)."""
+    """The layout of `images` and of `files` (path to text, bytes or an object to write as JSON)."""
     for path, content in files.items():
         if not isinstance(content, str | bytes):
             content = json.dumps(content)
@@ -39,7 +39,7 @@ def said(layout):
 
 
 def table(row, head="", names=FILES):
-    """Lines, one an image: `{f}` is its name, `{l}` its label, `{n}` its number."""
+    """One line per image: `{f}` is its name, `{l}` its label, `{n}` its number."""
     lines = [row.format(f=f, l=LABELS[f], n=NUMBERS[f]) for f in names]
     return "\n".join([*([head] if head else []), *lines, ""])
 
@@ -680,7 +680,7 @@ def test_files_of_one_image_each_are_not_read(tmp_path):
 
 
 def test_any_table_of_any_tree_loses_no_image(tmp_path):
-    """Random trees, tables and holes in them: every image has one place or one reason."""
+    """Random trees and tables with gaps: every image has one place or one reason."""
     words = ["train", "test", "ood", "images", "photo", "sketch", "cat", "owl", "night"]
     for seed in range(400):
         draw = random.Random(seed)

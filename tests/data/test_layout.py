@@ -1,4 +1,4 @@
-"""Layouts: every sane shape of a folder is understood, and what was understood is said."""
+"""Every sensible folder structure is read, and the report says how."""
 
 import random
 import unicodedata
@@ -15,7 +15,7 @@ def read(*paths, least_classes=2):
 
 
 def places(layout):
-    """Path to `domain:class`, the whole reading at a glance."""
+    """Path to `domain:class` of all images."""
     prefix = f"{layout.base}/" if layout.base else ""
     return {prefix + p.path: f"{p.domain}:{p.class_name}" for p in layout.placed}
 

@@ -14,7 +14,7 @@ from core.errors import UserError
 
 @pytest.fixture
 def odd(tree, monkeypatch):
-    """A data set with everything in it that is no file."""
+    """A data set with every kind of entry that is not a file."""
     root = tree({"train/fox": 2, "train/owl": 2})
     os.mkfifo(root / "train/fox/pipe.jpg")
     os.mkfifo(root / "feed")

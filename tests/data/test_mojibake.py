@@ -1,4 +1,4 @@
-"""A wrong encoding is seen and undone; words of any language are left alone."""
+"""A wrong encoding is detected and repaired; words of any language stay."""
 
 import pytest
 

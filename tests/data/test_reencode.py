@@ -22,7 +22,7 @@ def photo(mode="RGB"):
 
 
 def exif(orientation=1):
-    """As a phone writes it: how to turn the picture, and where it was taken."""
+    """EXIF as a phone writes it: orientation, and the place where the picture was taken."""
     found = Image.Exif()
     found[0x0112] = orientation
     found[0x010E] = SECRET.decode()
@@ -69,7 +69,7 @@ def test_a_turned_jpeg_stays_turned(tmp_path, orientation):
 
 
 def test_a_jpeg_of_ours_comes_back_byte_for_byte(tmp_path):
-    """So the same upload twice is found to be there already."""
+    """Needed so that a second upload of the same image is recognised."""
     source = saved(tmp_path / "a.jpg", photo(), exif=exif(6))
     reencode(source, tmp_path / "b", "a.jpg")
     reencode(tmp_path / "b", tmp_path / "c", "a.jpg")

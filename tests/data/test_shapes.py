@@ -1,4 +1,4 @@
-"""Shapes of folders other than splits and classes: read as what they are, or said."""
+"""Other folder structures than splits and classes are read correctly, or give a warning."""
 
 import random
 
@@ -32,7 +32,7 @@ def warned(layout):
 
 
 def tree(pattern, outer, inner, count=2):
-    """Images `pattern` (`{o}/{i}`) for every pair of names."""
+    """Paths of images by `pattern` (`{o}/{i}`) for every pair of outer and inner names."""
     return [
         f"{pattern.format(o=o, i=i)}/{n}.jpg" for o in outer for i in inner for n in range(count)
     ]
@@ -381,7 +381,7 @@ WORDS += ["fold2", "part1", "part2", "front", "day", "a b", "mammal", "seg_train
 
 @pytest.mark.parametrize("block", range(4))
 def test_any_tree_is_read_without_a_loss_or_is_an_error(block):
-    """Random trees of telling names: every image has one place or one reason."""
+    """Random trees of names that have a meaning: every image has one place or one reason."""
     for seed in range(block * 500, block * 500 + 500):
         draw = random.Random(seed)
         names = draw.sample(WORDS, draw.randint(2, 8))

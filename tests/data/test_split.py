@@ -31,12 +31,12 @@ def asked(**more):
 
 
 def grown(dataset, split, **train):
-    """The data set with these images of each class, and what was decided before."""
+    """A data set with these images of each class, and a split decided earlier."""
     return replace(make(train), split=split)
 
 
 def used(task):
-    """SHA-256 to what it was used for."""
+    """SHA-256 of each image to its use in the task."""
     domains = {"train": task.train, "val": task.val, "test": task.test}
     return {item.sha256: name for name, items in domains.items() for item in items}
 

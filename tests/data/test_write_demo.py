@@ -1,4 +1,4 @@
-"""The demo as folders: quick by default, whole when asked, never over files that are not its."""
+"""The demo as folders: quick by default, full on request, and never over other files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Names in a zip that do not say how they are written: as their author wrote them."""
+"""Names in a zip without a declared encoding are read as their author wrote them."""
 
 import io
 import struct
@@ -18,7 +18,7 @@ from core.errors import UserError
 
 
 class Raw(zipfile.ZipInfo):
-    """A member whose name is these bytes and nothing else."""
+    """A zip entry whose name has exactly these bytes."""
 
     def __init__(self, raw, extra=b""):
         super().__init__(f"stand-in {raw.hex()}")
@@ -35,7 +35,7 @@ def picture(number):
 
 
 def make_zip(path, members):
-    """`members` are (name, encoding); None is UTF-8 with its flag. Every image is another one."""
+    """`members` are (name, encoding); None is UTF-8 with its flag. All images differ."""
     with zipfile.ZipFile(path, "w") as archive:
         for number, (name, encoding) in enumerate(members):
             info = zipfile.ZipInfo(name) if encoding is None else Raw(name.encode(encoding))

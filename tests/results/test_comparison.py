@@ -1,4 +1,4 @@
-"""Runs side by side, from folders whose numbers are chosen so that cells can be worked out."""
+"""Comparison of runs, from folders with numbers for which results can be computed by hand."""
 
 import json
 import math
@@ -34,7 +34,7 @@ def score(correct: int, n: int = 20, half: float = 0.1) -> DomainScore:
 
 
 def record(name: str, test: int, night: int, snow: int, **more) -> RunRecord:
-    """A run with so many of 20 right in each domain."""
+    """A run with this number of 20 images right in each domain."""
     domains = {"test": score(test), "ood/night": score(night), "ood/snow": score(snow)}
     evaluation = Evaluation(
         domains=domains,

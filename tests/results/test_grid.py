@@ -1,4 +1,4 @@
-"""The choice of α from likelihoods image by image, and the file they are kept in."""
+"""The choice of α from likelihoods per image, and the file that stores them."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""α chosen on half of a domain: by hand, and that the other half has no part in it."""
+"""α chosen on half of a domain, checked by hand; the other half has no influence."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def hashes(*last):
 
 
 def grid(likely, hits, kind="wise"):
-    """Rows by α: log-likelihoods and hits of the same images; zero-shot is the first."""
+    """Answers by α: log-likelihoods and hits of the same images; zero-shot is the first."""
     rows = {}
     for alpha, these, right in zip(ALPHAS, likely, hits, strict=True):
         rows[kind, alpha, DOMAIN] = MixingAnswers(

@@ -57,7 +57,7 @@ def test_the_ends_are_where_the_score_test_says_1_96(counts):
 
 
 def check_score(gained: int, lost: int, n: int) -> None:
-    """The score statistic at both ends, its constrained likelihood maximised by brute force."""
+    """The score statistic at both ends; brute force maximises its constrained likelihood."""
 
     def minus_log_likelihood(q: float, delta: float) -> float:
         shares = ((gained, q + delta), (lost, q), (n - gained - lost, 1 - 2 * q - delta))

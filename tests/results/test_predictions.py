@@ -1,4 +1,4 @@
-"""The file of predictions: what goes in comes out, and damage is said."""
+"""The file of predictions is read as it was written, and damage gives an error."""
 
 import numpy as np
 import pytest
