@@ -25,7 +25,7 @@ class ShotsPlan(Params):
 
 
 @dataclass(frozen=True)
-class ShotsPoint:
+class ShotsCurvePoint:
     """One head at one number of shots: accuracy over seeds, fractions of 1."""
 
     head: str
@@ -75,7 +75,7 @@ def heads_accuracy(
     }
 
 
-def curve(accuracies: Mapping[int, Sequence[Mapping[str, float]]]) -> list[ShotsPoint]:
+def curve(accuracies: Mapping[int, Sequence[Mapping[str, float]]]) -> list[ShotsCurvePoint]:
     """The points of the curve, from the accuracies by number of shots and head, one mapping per
     seed.
     """
@@ -84,5 +84,7 @@ def curve(accuracies: Mapping[int, Sequence[Mapping[str, float]]]) -> list[Shots
         for shots, seeds in accuracies.items():
             values = [one[head] for one in seeds]
             std = statistics.stdev(values) if len(values) > 1 else None
-            points.append(ShotsPoint(head, shots, statistics.fmean(values), std, tuple(values)))
+            points.append(
+                ShotsCurvePoint(head, shots, statistics.fmean(values), std, tuple(values))
+            )
     return points

@@ -209,6 +209,7 @@ def gate_on(
     distances = torch.cat(found)
     threshold = float(distances.quantile(ACCEPTED))
     quarter, three_quarters = distances.quantile(torch.tensor([0.25, 0.75])).tolist()
+    # Equal distances have no range: the floors keep the division by the width finite.
     width = max((three_quarters - quarter) / 2, 1e-3 * threshold, 1e-6)
     return Gate(mean, std, bank, threshold, width, neighbours, layers), len(distances)
 

@@ -31,7 +31,7 @@ def quick(name, **more):
     """The interpolator with its defaults, but short."""
     known = INTERPOLATORS[name].Params.model_fields
     short = {"steps": 4, "points": 5, "batch_size": 4, **more}
-    params = {knob: value for knob, value in short.items() if knob in known}
+    params = {setting: value for setting, value in short.items() if setting in known}
     return INTERPOLATORS[name](INTERPOLATORS[name].Params(**params))
 
 
@@ -158,11 +158,11 @@ def test_test_images_are_looked_at_by_the_oracle_alone(name, tiny_task, members_
 
 @EVERY
 def test_every_knob_explains_itself_and_has_a_sensible_default(name):
-    for knob in INTERPOLATORS[name].Params.knobs():
-        assert len(knob["help"]) > 15, knob["name"]
-        sensible, default = knob["sensible"], knob["default"]
+    for setting in INTERPOLATORS[name].Params.knobs():
+        assert len(setting["help"]) > 15, setting["name"]
+        sensible, default = setting["sensible"], setting["default"]
         if sensible and default is not None:
-            assert sensible["low"] <= default <= sensible["high"], knob["name"]
+            assert sensible["low"] <= default <= sensible["high"], setting["name"]
 
 
 @EVERY

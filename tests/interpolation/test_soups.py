@@ -154,8 +154,8 @@ def test_a_soup_of_tuned_text_towers_answers_with_the_mixed_one(tiny_task, texts
     assert not torch.allclose(head.prototypes(), asked[0], atol=1e-4)
 
 
-def greedy(name, members, tiny_task, **knobs):
-    interpolator = INTERPOLATORS[name](INTERPOLATORS[name].Params(**knobs))
+def greedy(name, members, tiny_task, **settings):
+    interpolator = INTERPOLATORS[name](INTERPOLATORS[name].Params(**settings))
     return finish(interpolator.combine(members, *tiny_task))[0]
 
 

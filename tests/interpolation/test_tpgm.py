@@ -82,8 +82,8 @@ def test_batches_see_every_image_once_a_pass_and_the_last_is_short():
     assert first != second
 
 
-def fit(name, members, tiny_task, **knobs):
-    interpolator = INTERPOLATORS[name](INTERPOLATORS[name].Params(**knobs))
+def fit(name, members, tiny_task, **settings):
+    interpolator = INTERPOLATORS[name](INTERPOLATORS[name].Params(**settings))
     return finish(interpolator.combine(members, *tiny_task))
 
 

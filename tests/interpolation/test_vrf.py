@@ -168,8 +168,8 @@ def test_it_is_saved_and_loaded_to_the_bit(tiny_task, tmp_path, failures, owned)
     )
 
 
-def combine(member, clip, task, **knobs):
-    return finish(Vrf(Vrf.Params(**knobs)).combine([member], clip, task))
+def combine(member, clip, task, **settings):
+    return finish(Vrf(Vrf.Params(**settings)).combine([member], clip, task))
 
 
 @pytest.fixture

@@ -92,8 +92,8 @@ def test_the_fisher_of_a_head_equals_the_closed_form(tiny_task):
     torch.testing.assert_close(fisher, per_image.square().mean(0), rtol=1e-3, atol=1e-6)
 
 
-def wise(members, tiny_task, **knobs):
-    interpolator = INTERPOLATORS["wise"](INTERPOLATORS["wise"].Params(**knobs))
+def wise(members, tiny_task, **settings):
+    interpolator = INTERPOLATORS["wise"](INTERPOLATORS["wise"].Params(**settings))
     return finish(interpolator.combine(members, *tiny_task))[0]
 
 

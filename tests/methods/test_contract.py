@@ -237,10 +237,10 @@ def test_at_weight_zero_a_method_is_fine_tuning_to_the_bit(name, train_head, tin
 
 def test_every_method_with_a_weight_of_its_own_is_tried_without():
     weighed = {
-        (name, knob)
+        (name, setting)
         for name, method in METHODS.items()
-        for knob in method.Params.model_fields
-        if knob.endswith("_weight")
+        for setting in method.Params.model_fields
+        if setting.endswith("_weight")
     }
     assert weighed | {("ema", "decay")} == set(WEIGHTS.items())
 
@@ -254,18 +254,20 @@ def test_adapters_train_and_end_as_plain_weights_under_the_usual_names(name, tin
     assert events[-1].grad_norm > 0
     for key, tensor in tiny_task[0].model.visual.state_dict().items():
         now = adapted.tower.state_dict()[key]
-        assert tensor.dim() > 1 or torch.equal(now, tensor), f"{key} trained beside the adapters"
+        assert tensor.dim() > 1 or torch.equal(now, tensor), (
+            f"{key} trained in addition to the adapters"
+        )
     for key, tensor in adapted.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[key]), key
 
 
 @EVERY
 def test_every_knob_explains_itself_and_has_a_sensible_default(name):
-    for knob in METHODS[name].Params.knobs():
-        assert len(knob["help"]) > 15, knob["name"]
-        sensible, default = knob["sensible"], knob["default"]
+    for setting in METHODS[name].Params.knobs():
+        assert len(setting["help"]) > 15, setting["name"]
+        sensible, default = setting["sensible"], setting["default"]
         if sensible and default is not None:
-            assert sensible["low"] <= default <= sensible["high"], knob["name"]
+            assert sensible["low"] <= default <= sensible["high"], setting["name"]
 
 
 @EVERY
@@ -273,7 +275,7 @@ def test_the_papers_preset_names_knobs_and_is_not_the_default(name):
     method = METHODS[name]
     method.Params.parse(method.paper_preset, name)
     default = method.Params().model_dump()
-    assert all(default[knob] != value for knob, value in method.paper_preset.items())
+    assert all(default[setting] != value for setting, value in method.paper_preset.items())
 
 
 @EVERY

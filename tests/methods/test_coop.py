@@ -62,8 +62,8 @@ def test_each_of_some_classes_can_have_its_own_context(tiny_task):
     assert not torch.allclose(prompts.encode(contexts[0])[1], together[1], atol=1e-3)
 
 
-def method(tiny_task, **knobs) -> CoOp:
-    return CoOp(CoOp.Params(**{"epochs": 3, "batch_size": 5, **knobs}), *tiny_task)
+def method(tiny_task, **settings) -> CoOp:
+    return CoOp(CoOp.Params(**{"epochs": 3, "batch_size": 5, **settings}), *tiny_task)
 
 
 @pytest.mark.parametrize("class_specific", [False, True])

@@ -176,7 +176,7 @@ def test_one_template_holds_nothing_and_is_refused_before_training(tiny_task):
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("settings", "said"),
     [
         ({}, None),
         ({"prototypes": "tip-7"}, "7 templates leave 5 to merge into 20"),
@@ -186,8 +186,8 @@ def test_one_template_holds_nothing_and_is_refused_before_training(tiny_task):
         ({"prototypes": "tip-7", "correction": "off"}, None),
     ],
 )
-def test_fewer_templates_than_clusters_are_said(knobs, said):
-    notes = " ".join(FDAlign.check(FDAlign.Params(**knobs), ()))
+def test_fewer_templates_than_clusters_are_said(settings, said):
+    notes = " ".join(FDAlign.check(FDAlign.Params(**settings), ()))
     assert said in notes if said else notes == ""
 
 
@@ -200,8 +200,8 @@ def test_an_excluded_template_has_no_part_in_the_prototypes(tiny_task):
     clip, task = tiny_task
     odd = "itap of a {}."
     left = [text for text in OPENAI_80 if text != odd]
-    knobs = {"correction": "off", "excluded_templates": [odd]}
-    found = spurious_prototypes(clip, task, FDAlign.Params.parse(knobs, "fd-align"))
+    settings = {"correction": "off", "excluded_templates": [odd]}
+    found = spurious_prototypes(clip, task, FDAlign.Params.parse(settings, "fd-align"))
     expected = context_prototypes(clip, task.names, left)
     assert len(found.centres) == 79
     torch.testing.assert_close(found.centres, expected)
@@ -224,9 +224,9 @@ def test_what_cannot_be_excluded_is_said_before_there_is_data(prototypes, exclud
 
 def test_of_the_runs_own_prompts_the_data_decides_what_can_be_excluded():
     own = ("a photo of a {}.", "a sketch of a {}.", "art of a {}.")
-    knobs = {"prototypes": "dataset", "excluded_templates": ["art of a {}."]}
-    assert FDAlign.Params(**knobs).templates_for(own) == own[:2]
-    wrong = FDAlign.Params(**{**knobs, "excluded_templates": ["a doodle of a {}."]})
+    settings = {"prototypes": "dataset", "excluded_templates": ["art of a {}."]}
+    assert FDAlign.Params(**settings).templates_for(own) == own[:2]
+    wrong = FDAlign.Params(**{**settings, "excluded_templates": ["a doodle of a {}."]})
     with pytest.raises(UserError, match="there is no 'a doodle"):
         wrong.templates_for(own)
 

@@ -44,9 +44,9 @@ def test_soft_targets_share_the_target_among_captions_of_the_class():
     assert apart.item() == pytest.approx(0.180001, abs=1e-5)
 
 
-def trained(tiny_task, **knobs):
+def trained(tiny_task, **settings):
     clip, task = tiny_task
-    method = FLYP(FLYP.Params(**{"epochs": 2, "batch_size": 5, "lr": 1e-3, **knobs}), clip, task)
+    method = FLYP(FLYP.Params(**{"epochs": 2, "batch_size": 5, "lr": 1e-3, **settings}), clip, task)
     terms = [event.terms for event in steps_of(method.fit())]
     start = clip.model.state_dict()
     text = method.classifier.head.text.state_dict()

@@ -195,7 +195,7 @@ def test_texts_longer_than_the_model_reads_stop_the_run_with_a_sentence(tiny_tas
 
 
 @pytest.mark.parametrize(
-    ("method", "knobs", "said"),
+    ("method", "settings", "said"),
     [
         (CarFT, {"contexts": "dataset"}, "contexts: CAR-FT compares .* there is 1"),
         (CarFT, {"contexts": "dataset", "distance": "mse"}, None),
@@ -206,14 +206,14 @@ def test_texts_longer_than_the_model_reads_stop_the_run_with_a_sentence(tiny_tas
         (LipsumFT, {"random_texts": 1, "distance": "kld"}, "random_texts: Lipsum-FT"),
     ],
 )
-def test_a_divergence_over_one_text_holds_nothing_and_is_refused(tiny_task, method, knobs, said):
+def test_a_divergence_over_one_text_holds_nothing_and_is_refused(tiny_task, method, settings, said):
     clip, task = tiny_task
     one = replace(task, templates=("a photo of a {}.",))
     if said is None:
-        method(method.Params(**knobs), clip, one)
+        method(method.Params(**settings), clip, one)
         return
     with pytest.raises(UserError, match=said):
-        method(method.Params(**knobs), clip, one)
+        method(method.Params(**settings), clip, one)
 
 
 def test_the_term_enters_the_loss_as_it_is():

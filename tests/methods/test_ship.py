@@ -85,8 +85,11 @@ def test_only_the_prompts_of_the_second_phase_are_the_result_and_clip_is_untouch
 
 
 def test_with_images_of_every_class_it_is_coop_and_says_so(tiny_task):
-    knobs = {"epochs": 2, "batch_size": 5, "context": "a photo of a"}
-    ship, coop = SHIP(SHIP.Params(**knobs), *tiny_task), CoOp(CoOp.Params(**knobs), *tiny_task)
+    settings = {"epochs": 2, "batch_size": 5, "context": "a photo of a"}
+    ship, coop = (
+        SHIP(SHIP.Params(**settings), *tiny_task),
+        CoOp(CoOp.Params(**settings), *tiny_task),
+    )
     events = list(ship.fit())
     list(coop.fit())
     assert isinstance(events[0], Warned)

@@ -42,7 +42,7 @@ def test_a_block_that_was_freed_is_used_again(thread):
     kept, few = faults(True, thread)
     assert kept == "True"
     assert few < 100
-    assert faults(False, thread)[1] > 1000, "the control: every block is zeroed anew"
+    assert faults(False, thread)[1] > 1000, "the control: every block is zeroed again"
 
 
 def test_a_library_without_the_setting_is_left_alone(monkeypatch):

@@ -126,9 +126,9 @@ def test_a_tower_without_layers_is_refused():
         add_adapters(tower, lambda: tower(torch.zeros(1, 4)), 1, 1.0, 0)
 
 
-def trained(method_class, tiny_task, **knobs):
+def trained(method_class, tiny_task, **settings):
     shared = {"epochs": 2, "batch_size": 5, "lr": 1e-2}
-    method = method_class(method_class.Params(**{**shared, **knobs}), *tiny_task)
+    method = method_class(method_class.Params(**{**shared, **settings}), *tiny_task)
     for _ in method.fit():
         pass
     return method
