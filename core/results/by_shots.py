@@ -14,7 +14,7 @@ Shares = Mapping[str, tuple[float, int]]
 
 
 @dataclass(frozen=True)
-class ShotsPoint:
+class AccuracyAtShots:
     """Accuracy at one number of shots. Fractions of 1."""
 
     shots: int
@@ -36,28 +36,30 @@ def sides(shares: Shares) -> dict[str, Shares]:
     return {side: found for side, found in (("id", own), ("ood", ood)) if found}
 
 
-def point(shots: int, draws: Sequence[Shares]) -> ShotsPoint:
+def point(shots: int, draws: Sequence[Shares]) -> AccuracyAtShots:
     """The unweighted mean over domains of the mean over draws."""
     names = [name for name in draws[0] if all(name in one for one in draws)]
     means = [(fmean(one[name][0] for one in draws), draws[0][name][1]) for name in names]
     low, high = mean_interval([(share, *wilson(share * n, n)) for share, n in means])
     mean, n = fmean(share for share, _ in means), sum(n for _, n in means)
-    return ShotsPoint(shots, mean, low, high, n, len(draws))
+    return AccuracyAtShots(shots, mean, low, high, n, len(draws))
 
 
-def of_runs(records: Sequence[RunRecord]) -> dict[str, list[ShotsPoint]]:
+def of_runs(records: Sequence[RunRecord]) -> dict[str, list[AccuracyAtShots]]:
     """The points of finished runs by side, each run at its chosen α; fewest shots first."""
     return _points([(int(record.config["shots"]), chosen(record)) for record in records])
 
 
-def zero_shot(record: RunRecord) -> dict[str, ShotsPoint]:
+def zero_shot(record: RunRecord) -> dict[str, AccuracyAtShots]:
     """Zero-shot accuracy on the images of a run, by side: the point at 0 shots."""
     scores = record.evaluations["zero-shot"].domains
     shares = {name: (score.accuracy, score.n) for name, score in scores.items()}
     return {side: point(0, [found]) for side, found in sides(shares).items()}
 
 
-def without_training(curve: Mapping[str, Any], head: str = "mixed") -> dict[str, list[ShotsPoint]]:
+def without_training(
+    curve: Mapping[str, Any], head: str = "mixed"
+) -> dict[str, list[AccuracyAtShots]]:
     """The points of `measure_shots` by side, for one of its heads."""
     sizes, draws = curve["sizes"], []
     for seed in range(curve["plan"]["seeds"]):
@@ -80,7 +82,7 @@ def chosen(record: RunRecord) -> Shares:
     return {name: (share, sizes[name]) for name, share in at.domains.items() if name in sizes}
 
 
-def _points(draws: Sequence[tuple[int, Shares]]) -> dict[str, list[ShotsPoint]]:
+def _points(draws: Sequence[tuple[int, Shares]]) -> dict[str, list[AccuracyAtShots]]:
     """Averages the draws by side and number of shots."""
     found: dict[str, dict[int, list[Shares]]] = {}
     for shots, shares in draws:

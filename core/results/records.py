@@ -54,9 +54,8 @@ class RunConfig(Params):
     params: dict[str, Any] = Field(default_factory=dict)
     """The method's own settings. A setting that is not given has the value of the preset."""
     templates: str | tuple[str, ...] = "dataset"
-    """Prompt templates: `dataset` (those of the data set, else openai-80), `openai-80`, `tip-7`, or
-    your own with {}.
-    """
+    """Prompt templates: `dataset` (its own, else openai-80), `openai-80`, `tip-7`, or your own
+    with {}."""
     allow_fewer: bool | None = None
     """Use all images of a class that has fewer images than shots. None: as the data set says."""
     unseen: tuple[str, ...] = ()
@@ -87,9 +86,7 @@ class RunConfig(Params):
 
 
 class CombinedConfig(RunConfig):
-    """The settings of a combination of finished runs: `method` is an interpolator and `params` are
-    its settings. The rest is copied from the first run.
-    """
+    """The settings of a combination: `method` is an interpolator; others are of the first run."""
 
     members: tuple[str, ...]
     """Folders of the runs."""
@@ -123,9 +120,7 @@ class GroupScore(ClassScore):
 
 
 class DomainScore(Json):
-    """The results of one classifier on one domain. Accuracies are fractions of 1; the counts are
-    kept too, so that nothing is lost by rounding.
-    """
+    """The results of one classifier on one domain. Accuracies are fractions of 1."""
 
     n: int
     correct: int
@@ -181,9 +176,7 @@ class Drift(Json):
 
 
 class SeenUnseen(Json):
-    """Generalised zero-shot accuracy: all classes are candidates; seen and unseen classes are
-    counted separately.
-    """
+    """Generalised zero-shot accuracy: all classes are candidates, each side is counted alone."""
 
     seen: float
     """S: accuracy on images of classes that were trained on."""

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from core.results.by_shots import ShotsPoint
+from core.results.by_shots import AccuracyAtShots
 from core.rounding import plotted
 from studio.frame.figures import Figure, clean
 from studio.frame.markup import interval, percent
 from studio.frame.words import Domains, Words
 
-Points = Mapping[str, Sequence[ShotsPoint]]
+Points = Mapping[str, Sequence[AccuracyAtShots]]
 BESIDE = 1.035
 """Factor between two lines at the same shots, so that their intervals do not cover each other."""
 
@@ -65,7 +65,7 @@ _SIDES = (
 
 
 def shots_chart(
-    method: str, zero: Mapping[str, ShotsPoint], runs: Points, untrained: Points, run_id: str
+    method: str, zero: Mapping[str, AccuracyAtShots], runs: Points, untrained: Points, run_id: str
 ) -> Figure:
     """Both sides of everything that is known. Value of a `chart`."""
     lines = [(method, runs, "solid"), (w.untrained, untrained, "2px,3px")]
@@ -99,7 +99,7 @@ def shots_chart(
     }  # fmt: skip
 
 
-def _line(side: _Side, name: str, points: Sequence[ShotsPoint], dash: str) -> Figure:
+def _line(side: _Side, name: str, points: Sequence[AccuracyAtShots], dash: str) -> Figure:
     y = [plotted(one.mean) for one in points]
     trained = dash == "solid"
     at = w.at.format(
@@ -126,7 +126,7 @@ def _line(side: _Side, name: str, points: Sequence[ShotsPoint], dash: str) -> Fi
     }  # fmt: skip
 
 
-def _flat(side: _Side, zero: ShotsPoint, ends: Sequence[float]) -> Figure:
+def _flat(side: _Side, zero: AccuracyAtShots, ends: Sequence[float]) -> Figure:
     return {
         "type": "scatter", "mode": "lines", "x": list(ends), "y": [plotted(zero.mean)] * 2,
         "line": {"color": side.colour, "width": 1.2, "dash": "6px,4px"}, "opacity": 0.55,
@@ -136,14 +136,14 @@ def _flat(side: _Side, zero: ShotsPoint, ends: Sequence[float]) -> Figure:
     }  # fmt: skip
 
 
-def _row(side: _Side, name: str, one: ShotsPoint) -> list[str]:
+def _row(side: _Side, name: str, one: AccuracyAtShots) -> list[str]:
     return [
         name, side.title, str(one.shots), percent(one.mean), interval(one.low, one.high),
         str(one.n), str(one.draws) if one.shots else "–",
     ]  # fmt: skip
 
 
-def _said(side: _Side, method: str, zero: Mapping[str, ShotsPoint], runs: Points) -> str:
+def _said(side: _Side, method: str, zero: Mapping[str, AccuracyAtShots], runs: Points) -> str:
     of_runs = (
         w.said.format(accuracy=percent(one.mean), shots=one.shots) for one in runs.get(side.key, ())
     )

@@ -169,7 +169,7 @@ def scores(measured: Answer, plain: Answer | None) -> list[dict[str, str]]:
     ]
 
 
-def _points(answer: Answer) -> dict[str, by_shots.ShotsPoint]:
+def _points(answer: Answer) -> dict[str, by_shots.AccuracyAtShots]:
     if answer.state != "ready":
         return {}
     domains = answer.value["evaluation"]["domains"]
