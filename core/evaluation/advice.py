@@ -7,7 +7,6 @@ it is an estimate for methods that train, and only for images like the present o
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,60 +14,10 @@ from torch import Tensor
 
 from core.evaluation.shots import image_prototypes, mixed_head
 from core.results.intervals import Z95, wilson
+from core.results.untrained import ChangeEstimate, ClassAdvice, Gain
 
 FEWEST = 2
 """The fewest images of a class, so that half of them can be held back."""
-
-
-@dataclass(frozen=True)
-class ChangeEstimate:
-    """A change of accuracy with its 95 % interval, fractions of 1."""
-
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def is_clear(self) -> bool:
-        """True if the interval does not contain zero."""
-        return self.low > 0 or self.high < 0
-
-
-@dataclass(frozen=True)
-class Gain:
-    """The result of one class on one side (`id` or `ood`), with all present shots."""
-
-    n: int
-    """The number of its measured images."""
-    accuracy: float
-    low: float
-    high: float
-    """Upper end of the 95 % Wilson interval of the accuracy."""
-    brought: ChangeEstimate
-    """The change from the newer half of its images: right answers gained, minus those that other
-    classes lost by it, as a share of the class's own measured images.
-    """
-    expected: ChangeEstimate
-    """The change expected from as many images again (see `share_of_the_last`)."""
-
-
-@dataclass(frozen=True)
-class ClassAdvice:
-    """The facts about one class, and the expected gain from labelling more of it."""
-
-    name: str
-    """The class folder."""
-    images: int
-    """The number of its shots, and of the further images that `expected` is about."""
-    newer: int
-    """The number of shots in the newer half."""
-    gains: dict[str, Gain]
-    """Gains by side; a side without measured images of the class is left out."""
-
-    @property
-    def worth(self) -> float:
-        """The ranking value: the expected gain, averaged over the sides."""
-        return statistics.fmean(gain.expected.mean for gain in self.gains.values())
 
 
 class Draw(NamedTuple):

@@ -1,29 +1,10 @@
 """Measures how similar an image is to a classifier's training images, and when to abstain."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 ACCEPTED = 0.95
 """Share of the in-distribution images that the threshold accepts."""
-
-
-@dataclass(frozen=True)
-class Familiarity:
-    """An image's similarity to its nearest training image, and the threshold below which to
-    abstain. Cosines, from −1 to 1.
-    """
-
-    similarity: float
-    threshold: float
-
-    @property
-    def abstain(self) -> bool:
-        """True if the image is less like the training set than nearly all in-distribution
-        images.
-        """
-        return self.similarity < self.threshold
 
 
 def nearest(features: Tensor, train: Tensor, leave_self_out: bool = False) -> Tensor:

@@ -4,7 +4,6 @@ them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,13 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from core.models.spurious import SpuriousPrototypes
+from core.results.untrained import (
+    PlacedCentre,
+    PlacedClass,
+    PlacedTemplate,
+    PrototypeLook,
+    Prototypes,
+)
 
 Points = NDArray[np.float64]
 FEWEST_FOR_TSNE = 5
@@ -102,11 +108,13 @@ class PrototypeTrail:
         centres = plane.places(spurious.centres.double().numpy())
         self._places = torch.from_numpy(centres).float()  # (K, 2)
         self._classes = classes
-        self._looks: list[dict[str, Any]] = []
+        self._looks: list[PrototypeLook] = []
         self._first: Tensor | None = None
         placed = plane.places(contexts.double().numpy())
         self._templates = [
-            {"text": text, "x": _round(x), "y": _round(y), "kept": kept, "cluster": cluster}
+            PlacedTemplate(
+                x=_round(x), y=_round(y), text=text, kept=kept, cluster=cluster if kept else None
+            )
             for text, (x, y), kept, cluster in zip(
                 templates, placed, spurious.kept, spurious.cluster, strict=True
             )
@@ -125,41 +133,36 @@ class PrototypeTrail:
             members = places[labels == index]
             if len(members):
                 x, y = members.mean(0).tolist()
-                means.append({"name": name, "x": _round(x), "y": _round(y)})
+                means.append(PlacedClass(x=_round(x), y=_round(y), name=name))
         points = [
-            [_round(x), _round(y), label]
+            (_round(x), _round(y), label)
             for (x, y), label in zip(places.tolist(), labels.tolist(), strict=True)
         ]
         self._looks.append(
-            {
-                "epoch": epoch,
-                "step": step,
-                "classes": means,
-                "points": points,
+            PrototypeLook(
+                epoch=epoch,
+                step=step,
+                classes=means,
+                points=points,
                 **drift(self._first, features, self._centres),
-            }
+            )
         )
 
-    def go_back(self, step: int, earlier: Sequence[dict[str, Any]] = ()) -> None:
+    def go_back(self, step: int, earlier: Sequence[PrototypeLook] = ()) -> None:
         """Drop the looks after `step`, and add the looks up to it from an earlier attempt."""
-        known = {look["step"]: look for look in (*earlier, *self._looks)}
+        known = {look.step: look for look in (*earlier, *self._looks)}
         self._looks = [known[at] for at in sorted(known) if at <= step]
 
-    def to_json(self) -> dict[str, Any]:
-        """The data of the plot."""
+    @property
+    def prototypes(self) -> Prototypes:
+        """What the plot is drawn from."""
         centres = [
-            {"x": _round(x), "y": _round(y), "cluster": cluster}
+            PlacedCentre(x=_round(x), y=_round(y), cluster=cluster)
             for cluster, (x, y) in enumerate(self._places.tolist())
         ]
-        return {
-            "note": NOTE,
-            "templates": [
-                {**row, "cluster": row["cluster"] if row["kept"] else None}
-                for row in self._templates
-            ],
-            "centres": centres,
-            "trail": self._looks,
-        }
+        return Prototypes(
+            note=NOTE, templates=self._templates, centres=centres, trail=[*self._looks]
+        )
 
 
 def drift(first: Tensor, features: Tensor, centres: Tensor) -> dict[str, float]:

@@ -2,39 +2,14 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from core.models.clip import unit
-from core.params import Params
+from core.results.untrained import ShotsCurvePoint
 
 HEADS = ("zero-shot", "prototypes", "mixed")
-
-
-class ShotsPlan(Params):
-    """The points of the curve, and the number of draws for each."""
-
-    shots: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16)
-    """Numbers of images per class."""
-    seeds: Annotated[int, Field(ge=1)] = 5
-    """Number of draws of the images: seeds 0, 1, … as in `train --seed`."""
-
-
-@dataclass(frozen=True)
-class ShotsCurvePoint:
-    """One head at one number of shots: accuracy over seeds, fractions of 1."""
-
-    head: str
-    """`zero-shot`, `prototypes` (images alone), or `mixed` (see `mixed_head`)."""
-    shots: int
-    mean: float
-    std: float | None
-    """Sample standard deviation over seeds; None for one seed."""
-    accuracies: tuple[float, ...]
 
 
 def first_shots(labels: Tensor, shots: int) -> Tensor:

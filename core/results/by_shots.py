@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 from core.results.intervals import mean_interval, wilson
 from core.results.records import RunRecord
+from core.results.untrained import UntrainedCurve
 
 Shares = Mapping[str, tuple[float, int]]
 """Domain to accuracy and number of images."""
@@ -58,16 +58,16 @@ def zero_shot(record: RunRecord) -> dict[str, AccuracyAtShots]:
 
 
 def without_training(
-    curve: Mapping[str, Any], head: str = "mixed"
+    curve: UntrainedCurve, head: str = "mixed"
 ) -> dict[str, list[AccuracyAtShots]]:
     """The points of `measure_shots` by side, for one of its heads."""
-    sizes, draws = curve["sizes"], []
-    for seed in range(curve["plan"]["seeds"]):
+    draws: list[tuple[int, Shares]] = []
+    for seed in range(curve.plan.seeds):
         by_shots: defaultdict[int, dict[str, tuple[float, int]]] = defaultdict(dict)
-        for domain, points in curve["domains"].items():
+        for domain, points in curve.domains.items():
             for one in points:
-                if one["head"] == head and seed < len(one["accuracies"]):
-                    by_shots[one["shots"]][domain] = (one["accuracies"][seed], sizes[domain])
+                if one.head == head and seed < len(one.accuracies):
+                    by_shots[one.shots][domain] = (one.accuracies[seed], curve.sizes[domain])
         draws += list(by_shots.items())
     return _points(draws)
 

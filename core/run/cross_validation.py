@@ -26,6 +26,7 @@ from core.models.clip import ClipModel
 from core.models.heads import LinearHead
 from core.results.intervals import wilson
 from core.results.paired import changes
+from core.results.untrained import Counted, CrossValidation, Share
 from core.training.settings import TowerParams
 
 FOLDS = 5
@@ -52,10 +53,8 @@ def cross_validate(
     params: Mapping[str, Any] | None = None,
     cache: Path | None = None,
     clip: ClipModel | None = None,
-) -> dict[str, Any]:
-    """Accuracy of a method on frozen features, over all in-distribution images: `{"method",
-    "folds", "n", "correct", "accuracy", "low", "high", "zero_shot", "change", "per_class", "notes",
-    "seconds"}`.
+) -> CrossValidation:
+    """Accuracy of a method on frozen features, over all in-distribution images.
 
     Every fold is measured once. The head is chosen on the next fold and trained on the others. The
     interval is Wilson's over all images. Heads of different folds share training images, so it is a
@@ -88,18 +87,17 @@ def cross_validate(
         measured += part
     after, before = np.concatenate(hits), np.concatenate(start)
     change = changes({"test": before}, {"test": after})["test"]
-    return {
-        "schema": 1,
-        "method": method,
-        "model": model,
-        "folds": len(parts),
-        **_share(after),
-        "zero_shot": _share(before),
-        "change": change.model_dump(mode="json"),
-        "per_class": _per_class(dataset, measured, after),
-        "notes": notes,
-        "seconds": round(time.perf_counter() - started, 3),
-    }
+    return CrossValidation(
+        **vars(_share(after)),
+        method=method,
+        model=model,
+        folds=len(parts),
+        zero_shot=_share(before),
+        change=change,
+        per_class=_per_class(dataset, measured, after),
+        notes=notes,
+        seconds=round(time.perf_counter() - started, 3),
+    )
 
 
 def split_folds(dataset: Dataset, folds: int, notes: list[str]) -> list[list[Item]]:
@@ -154,18 +152,18 @@ def _task(
     )
 
 
-def _share(hits: NDArray[np.bool_]) -> dict[str, Any]:
+def _share(hits: NDArray[np.bool_]) -> Share:
     n, correct = len(hits), int(hits.sum())
     low, high = wilson(correct, n)
-    return {"n": n, "correct": correct, "accuracy": correct / n, "low": low, "high": high}
+    return Share(n=n, correct=correct, accuracy=correct / n, low=low, high=high)
 
 
 def _per_class(
     dataset: Dataset, items: Sequence[Item], hits: NDArray[np.bool_]
-) -> dict[str, list[int]]:
-    """Class folder to [correct, n]."""
-    found = {name: [0, 0] for name in dataset.classes}
+) -> dict[str, Counted]:
+    """By class folder."""
+    found = dict.fromkeys(dataset.classes, (0, 0))
     for item, hit in zip(items, hits.tolist(), strict=True):
-        found[dataset.classes[item.label]][0] += hit
-        found[dataset.classes[item.label]][1] += 1
+        correct, n = found[dataset.classes[item.label]]
+        found[dataset.classes[item.label]] = (correct + hit, n + 1)
     return found

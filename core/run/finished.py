@@ -29,7 +29,7 @@ from core.evaluation.evaluate import (
     measure,
     measure_outputs,
 )
-from core.evaluation.familiarity import ACCEPTED, Familiarity, abstain_threshold, nearest
+from core.evaluation.familiarity import ACCEPTED, abstain_threshold, nearest
 from core.evaluation.frontier import Frontier, alpha_grid, rows_of
 from core.evaluation.inspection import inspect
 from core.evaluation.space import MOST_IMAGES, map_features, spread
@@ -57,6 +57,7 @@ from core.results.correction import Correction
 from core.results.formats import FORMATS
 from core.results.inspection import COLUMNS, Inspection
 from core.results.paired import changes
+from core.results.photo import Familiarity, Guess, Look, Prediction, RelevanceMap
 from core.results.records import (
     Evaluation,
     HandSetMixing,
@@ -267,12 +268,8 @@ class FinishedRun:
         return correct_templates(self.clip, self.task, params, asked)
 
     @torch.inference_mode()
-    def predict(self, images: Sequence[Path], mixing: Mixing, top: int = 5) -> list[dict[str, Any]]:
-        """The likeliest classes of every image: `{"image", "alpha", "mixing", "familiarity",
-        "tuned_share", "top": [{"class", "name", "probability"}]}`.
-
-        `familiarity` (g) and `tuned_share` (v) are None unless the mixing is steady.
-        """
+    def predict(self, images: Sequence[Path], mixing: Mixing, top: int = 5) -> list[Prediction]:
+        """The likeliest classes of every image."""
         views = [self.clip.preprocess.evaluation_view(read_image(path)) for path in images]
         classifier, pixels = self.mixed(mixing), torch.stack(views)
         judged: list[tuple[float | None, float | None]] = [(None, None)] * len(images)
@@ -281,42 +278,46 @@ class FinishedRun:
             judged = [*zip(familiarity.tolist(), share.tolist(), strict=True)]
         else:
             logits = classifier(pixels)
-        told = {"alpha": mixing.alpha, "mixing": mixing.model_dump()}
         return [
-            {
-                "image": str(path),
-                **told,
-                "familiarity": g,
-                "tuned_share": v,
-                "top": self._top(row, top),
-            }
+            Prediction(
+                image=str(path),
+                alpha=mixing.alpha,
+                mixing=mixing,
+                familiarity=g,
+                tuned_share=v,
+                top=self._top(row, top),
+            )
             for path, row, (g, v) in zip(images, logits.softmax(1).cpu(), judged, strict=True)
         ]
 
-    def look(self, image: Path, alpha: float) -> dict[str, Any]:
-        """The familiarity of an image and the map of where α looked: `{"familiarity", "map"}`. Each
-        is None if there is none: for an ensemble, or if the run's data has moved.
+    def look(self, image: Path, alpha: float) -> Look:
+        """The familiarity of an image and the map of where α looked. Each is None if there is none:
+        for an ensemble, or if the run's data has moved.
         """
         classifier = self.at(alpha)
         if isinstance(classifier, Ensemble):
-            return {"familiarity": None, "map": None}
+            return Look(familiarity=None, map=None)
         view = self.clip.preprocess.evaluation_view(read_image(image))
         with torch.no_grad():
             feature = classifier.features(view[None]).cpu()
         label = int(classifier.logits_from(feature).argmax())
         seen = relevance(classifier, view, label)
-        found = seen and {"kind": seen[0], "label": label, "values": seen[1].tolist()}
-        return {"familiarity": self._familiarity(classifier, feature, alpha), "map": found}
+        found = seen and RelevanceMap(kind=seen[0], label=label, values=seen[1].tolist())
+        return Look(familiarity=self._familiarity(classifier, feature, alpha), map=found)
 
     def _familiarity(
         self, classifier: Classifier, feature: Tensor, alpha: float
-    ) -> dict[str, Any] | None:
+    ) -> Familiarity | None:
         try:
             train, threshold = self._known(classifier, alpha)
         except UserError:
             return None
-        familiarity = Familiarity(float(nearest(feature, train)[0]), threshold)
-        return {**asdict(familiarity), "abstain": familiarity.abstain, "accepted": ACCEPTED}
+        similarity = float(nearest(feature, train)[0])
+        return Familiarity(
+            similarity=similarity,
+            threshold=threshold,
+            accepted=ACCEPTED,
+        )
 
     def _known(self, classifier: Classifier, alpha: float) -> tuple[Tensor, float]:
         """Training features at α, and the threshold from validation images (else from training
@@ -369,11 +370,11 @@ class FinishedRun:
         items = (item for item in turns if item is not None)
         return tuple(task.root / item.path for item in itertools.islice(items, LOOKED_AT))
 
-    def _top(self, row: Tensor, count: int) -> list[dict[str, Any]]:
+    def _top(self, row: Tensor, count: int) -> list[Guess]:
         values, indices = row.topk(min(count, len(row)))
         names = self.record.data["names"]
         return [
-            {"class": self.record.classes[i], "name": names[i], "probability": round(value, 6)}
+            Guess(folder=self.record.classes[i], name=names[i], probability=round(value, 6))
             for value, i in zip(values.tolist(), indices.tolist(), strict=True)
         ]
 

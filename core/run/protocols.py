@@ -16,13 +16,14 @@ from core.errors import UserError
 from core.evaluation.advice import Draw, what_to_label
 from core.evaluation.episodes import EpisodePlan, run_episodes
 from core.evaluation.evaluate import flat, labels_of
-from core.evaluation.shots import ShotsPlan, curve, first_shots, heads_accuracy
+from core.evaluation.shots import curve, first_shots, heads_accuracy
 from core.models import zoo
 from core.models.activation import settled_on
 from core.models.array_cache import ArrayCache
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.prototypes import class_prototypes
+from core.results.untrained import ShotsPlan, UntrainedCurve
 from core.run.finished import FinishedRun
 
 
@@ -89,7 +90,7 @@ def measure_shots(
     dataset: Dataset,
     plan: ShotsPlan,
     templates: str | Sequence[str] = "dataset",
-) -> dict[str, Any]:
+) -> UntrainedCurve:
     """The shots curve on test images and OOD domains, and advice on which classes to label next.
     The shots are drawn from the images that a run would draw them from.
 
@@ -132,16 +133,15 @@ def measure_shots(
             f"shots: there is nothing to measure with {min(plan.shots)} shots a class. "
             "Lower the shots or add images."
         )
-    return {
-        "schema": 1,
-        "encoder": encoder.name,
-        "alpha": encoder.alpha,
-        "plan": plan.model_dump(mode="json"),
-        "sizes": sizes,
-        "domains": {name: [asdict(p) for p in curve(points)] for name, points in found.items()},
-        "advice": [asdict(one) for one in what_to_label(zero_shot, draws, dataset.classes)],
-        "notes": [*encoder.notes, *notes],
-    }
+    return UntrainedCurve(
+        encoder=encoder.name,
+        alpha=encoder.alpha,
+        plan=plan,
+        sizes=sizes,
+        domains={name: curve(points) for name, points in found.items()},
+        advice=what_to_label(zero_shot, draws, dataset.classes),
+        notes=[*encoder.notes, *notes],
+    )
 
 
 def _settled(encoder: Encoder, dataset: Dataset, templates: Sequence[str]) -> Encoder:

@@ -1,10 +1,8 @@
 """Measures the current classifier of a training now and then, without the loop knowing."""
 
-import json
 import statistics
 import time
 from collections.abc import Generator, Iterator
-from typing import Any
 
 import torch
 
@@ -18,6 +16,7 @@ from core.models.classifier import Classifier
 from core.models.prototypes import contexts_of
 from core.results.records import write_json
 from core.results.runs import RunFolder
+from core.results.untrained import PrototypeLook, Prototypes
 from core.run.environment import Clock
 
 
@@ -102,19 +101,18 @@ class Watch:
     def _look(self, epoch: int, features: torch.Tensor) -> Event:
         labels = torch.tensor([item.label for item in self._shown])
         self._trail.look(epoch, self.step, features, labels)
-        write_json(self._folder.prototypes_path, self._trail.to_json())
+        write_json(self._folder.prototypes_path, self._trail.prototypes.model_dump(mode="json"))
         return Saved("prototypes", self._folder.prototypes_path.name)
 
-    def _earlier_looks(self) -> list[Any]:
+    def _earlier_looks(self) -> list[PrototypeLook]:
         """The looks of an earlier attempt, if the method continues from its checkpoint."""
         checkpoints = self._method.checkpoints
         if not checkpoints or not checkpoints.may_resume:
             return []
         try:
-            looks: list[Any] = json.loads(self._folder.prototypes_path.read_bytes())["trail"]
-        except (OSError, ValueError, KeyError):
+            return Prototypes.model_validate_json(self._folder.prototypes_path.read_bytes()).trail
+        except (OSError, ValueError):
             return []  # then the plot starts where training continues
-        return looks
 
     def _start_trail(self) -> PrototypeTrail:
         """The trail of FD-Align's prototypes: the settings of FD-Align's own runs, its defaults in

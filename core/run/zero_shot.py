@@ -5,9 +5,8 @@ contradicts, and a preview of spurious prototypes.
 import itertools
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch.nn.functional as F
 
@@ -26,6 +25,8 @@ from core.models.clip import ClipModel
 from core.models.heads import LinearHead
 from core.models.prototypes import class_prototypes, context_prototypes
 from core.models.spurious import correct
+from core.results.records import Evaluation
+from core.results.untrained import Counted, Doubt, Prototypes, ZeroShot
 
 CONFIDENT = 0.9
 """Lowest probability of another class that counts; higher for a class of which CLIP is always
@@ -37,8 +38,8 @@ KNOWN_FROM = 0.5
 """Lowest zero-shot accuracy of a class for which CLIP's doubts count."""
 
 
-def disagreements(measured: DetailedEvaluation, dataset: Dataset) -> list[dict[str, Any]]:
-    """`{path, domain, label, says, confidence}` of every such image, the surest first.
+def disagreements(measured: DetailedEvaluation, dataset: Dataset) -> list[Doubt]:
+    """Every such image, the surest first.
 
     As in confident learning (Northcutt et al., arXiv 1911.00068), a class counts from its mean
     probability on the images with its label, and at least from `CONFIDENT`.
@@ -60,15 +61,15 @@ def disagreements(measured: DetailedEvaluation, dataset: Dataset) -> list[dict[s
             continue
         if confidence >= max(CONFIDENT, usual[other]) and float(own[index]) <= OWN_AT_MOST:
             found.append(
-                {
-                    "path": item.path,
-                    "domain": domains[index],
-                    "label": dataset.classes[item.label],
-                    "says": dataset.classes[other],
-                    "confidence": round(confidence, 4),
-                }
+                Doubt(
+                    path=item.path,
+                    domain=domains[index],
+                    label=dataset.classes[item.label],
+                    says=dataset.classes[other],
+                    confidence=round(confidence, 4),
+                )
             )
-    return sorted(found, key=lambda one: (-one["confidence"], one["path"]))
+    return sorted(found, key=lambda one: (-one.confidence, one.path))
 
 
 def measure_zero_shot(
@@ -78,7 +79,7 @@ def measure_zero_shot(
     cache: Path | None = None,
     clip: ClipModel | None = None,
     activation: str = "auto",
-) -> dict[str, Any]:
+) -> ZeroShot:
     """Zero-shot accuracy on every image: by domain, and by class over all in-distribution images.
 
     The domains are those of a run: missing val and test are cut from the training images. So the
@@ -97,20 +98,20 @@ def measure_zero_shot(
     measured = measure_outputs(features, logits, domains, dataset.classes)
     evaluation = measured.evaluation
     read = read_by(dataset.names, prompts, clip.tokens)
-    return {
-        "classes": list(dataset.names),
-        "folders": list(dataset.classes),
-        "model": model,
-        "activation": clip.activation,
-        "templates": list(prompts),
-        "evaluation": evaluation.model_dump(mode="json"),
-        "hits": _hits(measured),
-        "id_per_class": _in_distribution(dataset, evaluation.model_dump()["domains"]),
-        "doubts": disagreements(measured, dataset),
-        "names_read": asdict(read),
-        "notes": [*clip.notes, *name_notes(dataset.names, read)],
-        "seconds": round(time.perf_counter() - started, 3),
-    }
+    return ZeroShot(
+        classes=list(dataset.names),
+        folders=list(dataset.classes),
+        model=model,
+        activation=clip.activation,
+        templates=list(prompts),
+        evaluation=evaluation,
+        hits=_hits(measured),
+        id_per_class=_in_distribution(dataset, evaluation),
+        doubts=disagreements(measured, dataset),
+        names_read=read,
+        notes=[*clip.notes, *name_notes(dataset.names, read)],
+        seconds=round(time.perf_counter() - started, 3),
+    )
 
 
 def named(dataset: Dataset, names: Mapping[str, str]) -> Dataset:
@@ -134,19 +135,20 @@ def _hits(measured: DetailedEvaluation) -> dict[str, bool]:
     return {item.sha256: hit for item, hit in itertools.islice(pairs, inside)}
 
 
-def _in_distribution(dataset: Dataset, scores: dict[str, Any]) -> dict[str, list[int]]:
-    """Class folder to [correct, n] over train, val and test."""
-    totals = {folder: [0, 0] for folder in dataset.classes}
+def _in_distribution(dataset: Dataset, evaluation: Evaluation) -> dict[str, Counted]:
+    """By class folder, over train, val and test."""
+    totals = dict.fromkeys(dataset.classes, (0, 0))
     for name in ("train", "val", "test"):
-        for folder, (right, n) in scores.get(name, {"per_class": {}})["per_class"].items():
-            totals[folder][0] += right
-            totals[folder][1] += n
+        score = evaluation.domains.get(name)
+        for folder, (right, n) in score.per_class.items() if score else ():
+            before = totals[folder]
+            totals[folder] = (before[0] + right, before[1] + n)
     return totals
 
 
 def preview_prototypes(
     clip: ClipModel, dataset: Dataset, templates: str | Sequence[str], seed: int = 0
-) -> dict[str, Any]:
+) -> Prototypes:
     """The first state of a run's prototype plot, with FD-Align's default correction."""
     texts = resolve_templates(templates, dataset.templates)
     clip = settled_on(clip, dataset, texts)
@@ -157,4 +159,4 @@ def preview_prototypes(
     shown = [train[i] for i in shown_items([item.label for item in train])]
     features = clip.evaluation_features(dataset.root, shown)
     trail.look(0, 0, features, labels_of(shown))
-    return trail.to_json()
+    return trail.prototypes

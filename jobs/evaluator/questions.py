@@ -29,9 +29,12 @@ from core.errors import UserError, unknown
 from core.params import first_problem
 from core.results.correction import Correction
 from core.results.estimate import Footprint
+from core.results.formats import ExportedFile
 from core.results.inspection import Inspection
-from core.results.records import Mixing
+from core.results.photo import PhotoAnswer
+from core.results.records import MeasuredByHand, Mixing
 from core.results.space import FeatureSpace
+from core.results.untrained import CrossValidation, Prototypes, UntrainedCurve, ZeroShot
 
 A = TypeVar("A")
 
@@ -133,23 +136,23 @@ class OfData(Question[A], Generic[A]):
     templates: str | tuple[str, ...] = "dataset"
 
 
-class MeasureZeroShot(OfData[dict[str, Any]]):
+class MeasureZeroShot(OfData[ZeroShot]):
     """What plain CLIP scores on every image, or would with other `names` for some class folders."""
 
     names: dict[str, str] | None = None
 
 
-class MeasureShots(OfData[dict[str, Any]]):
+class MeasureShots(OfData[UntrainedCurve]):
     """The shots curve of plain CLIP, and what to label next."""
 
 
-class CrossValidate(OfData[dict[str, Any]]):
+class CrossValidate(OfData[CrossValidation]):
     """A method on frozen features, measured over all images in folds."""
 
     method: str
 
 
-class PreviewPrototypes(OfData[dict[str, Any]]):
+class PreviewPrototypes(OfData[Prototypes]):
     """Where the spurious prototypes of some prompts lie before any training."""
 
 
@@ -168,7 +171,7 @@ class UnderMixing(OfRun[A], Generic[A]):
     mixing: Mixing
 
 
-class Measure(UnderMixing[dict[str, Any]]):
+class Measure(UnderMixing[MeasuredByHand]):
     """The run on all of its domains, and against zero-shot; kept in the run's folder."""
 
 
@@ -189,7 +192,7 @@ class CorrectTemplates(OfRun[Correction]):
     """None: as the run has them."""
 
 
-class Predict(UnderMixing[dict[str, Any]]):
+class Predict(UnderMixing[PhotoAnswer]):
     """What zero-shot, the mixing and the tuned model say about one image; how familiar it is, and
     where the mixed weights looked.
     """
@@ -197,7 +200,7 @@ class Predict(UnderMixing[dict[str, Any]]):
     image: Path
 
 
-class Export(UnderMixing[dict[str, Any]]):
+class Export(UnderMixing[ExportedFile]):
     """The run written for another program: a folder, and one file to download."""
 
     format: str = "open_clip"

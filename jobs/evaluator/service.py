@@ -1,5 +1,6 @@
 """What the evaluator can do, without the wire: models stay loaded between two questions."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -8,10 +9,12 @@ import time
 import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 import core
@@ -20,7 +23,6 @@ from core.data.ingest import open_dataset
 from core.data.prompts import TEMPLATE_SETS, resolve_templates
 from core.durable import file_sha256, publish
 from core.errors import UserError, unknown
-from core.evaluation.shots import ShotsPlan
 from core.export.documents import write_document
 from core.interpolation import catalogue as interpolators
 from core.methods import METHODS, find
@@ -32,12 +34,14 @@ from core.models.names import absolute, files_of
 from core.models.precision import choose_device, choose_precision
 from core.results.correction import Correction
 from core.results.estimate import Footprint
-from core.results.formats import DOCUMENTS, FORMATS
+from core.results.formats import DOCUMENTS, FORMATS, ExportedFile, OutputDifference
 from core.results.inspection import Inspection
-from core.results.records import RunConfig, write_json
+from core.results.photo import GateAnswer, PhotoAnswer, PhotoColumn
+from core.results.records import MeasuredByHand, RunConfig, write_json
 from core.results.runs import RunFolder
 from core.results.space import FeatureSpace
 from core.results.standing import FINE_TUNED, ZERO_SHOT
+from core.results.untrained import CrossValidation, Prototypes, ShotsPlan, UntrainedCurve, ZeroShot
 from core.run import combine, pipeline
 from core.run.cross_validation import USUAL, cross_validate, is_quick
 from core.run.environment import device_name
@@ -135,7 +139,7 @@ class Evaluator:
         return combine.ask(question.method, folders, {}).model_dump(mode="json")
 
     @answers(q.MeasureZeroShot)
-    def zero_shot(self, question: q.MeasureZeroShot) -> dict[str, Any]:
+    def zero_shot(self, question: q.MeasureZeroShot) -> ZeroShot:
         """What plain CLIP scores on every image of a data set, or would under other class `names`.
 
         The same question is answered once.
@@ -143,7 +147,7 @@ class Evaluator:
         model, templates = question.model, question.templates
         dataset = named(self._dataset(question), question.names or {})
 
-        def score() -> dict[str, Any]:
+        def score() -> ZeroShot:
             with self._model(model) as clip:
                 return measure_zero_shot(dataset, model, templates, self._settings.cache, clip)
 
@@ -151,7 +155,7 @@ class Evaluator:
         return self._once(self._zero_shots, key, question, score)
 
     @answers(q.MeasureShots)
-    def shots(self, question: q.MeasureShots) -> dict[str, Any]:
+    def shots(self, question: q.MeasureShots) -> UntrainedCurve:
         """The shots curve of plain CLIP on a data set, and what to label next.
 
         The same question is answered once.
@@ -159,7 +163,7 @@ class Evaluator:
         model, templates = question.model, question.templates
         dataset = self._dataset(question)
 
-        def measure() -> dict[str, Any]:
+        def measure() -> UntrainedCurve:
             with self._model(model) as clip:
                 encoder = Encoder(model, clip, clip.frozen)
                 return measure_shots(encoder, dataset, ShotsPlan(), templates)
@@ -168,7 +172,7 @@ class Evaluator:
         return self._once(self._shots, key, question, measure)
 
     @answers(q.CrossValidate)
-    def cross_validate(self, question: q.CrossValidate) -> dict[str, Any]:
+    def cross_validate(self, question: q.CrossValidate) -> CrossValidation:
         """A method on frozen features, measured over all images in folds.
 
         The same question is answered once.
@@ -176,7 +180,7 @@ class Evaluator:
         model, templates, method = question.model, question.templates, question.method
         dataset = self._dataset(question)
 
-        def measure() -> dict[str, Any]:
+        def measure() -> CrossValidation:
             with self._model(model) as clip:
                 return cross_validate(
                     dataset, method, model, templates, cache=self._settings.cache, clip=clip
@@ -186,7 +190,7 @@ class Evaluator:
         return self._once(self._shots, key, question, measure)
 
     @answers(q.PreviewPrototypes)
-    def prototypes(self, question: q.PreviewPrototypes) -> dict[str, Any]:
+    def prototypes(self, question: q.PreviewPrototypes) -> Prototypes:
         """Where the spurious prototypes of some prompts lie before any training."""
         dataset = self._dataset(question)
         with self._model(question.model) as clip:
@@ -202,7 +206,7 @@ class Evaluator:
             return _read_or_make(kept, question, lambda: measure_footprint(clip))
 
     @answers(q.Measure)
-    def measure(self, question: q.Measure) -> dict[str, Any]:
+    def measure(self, question: q.Measure) -> MeasuredByHand:
         """A finished run under any mixing on all of its domains, and against zero-shot; kept in
         the run's folder.
         """
@@ -211,7 +215,7 @@ class Evaluator:
         with self._run(run_id) as finished:
             found = finished.measure_by_hand(mixing)
         seconds = round(time.perf_counter() - started, 3)
-        return {**found.model_dump(mode="json"), "alpha": mixing.alpha, "seconds": seconds}
+        return MeasuredByHand(**vars(found), alpha=mixing.alpha, seconds=seconds)
 
     @answers(q.Inspect)
     def inspect(self, question: q.Inspect) -> Inspection:
@@ -233,7 +237,7 @@ class Evaluator:
         return self._look(question, "templates", [asked], lambda run: run.correct_templates(asked))
 
     @answers(q.Predict)
-    def predict(self, question: q.Predict) -> dict[str, Any]:
+    def predict(self, question: q.Predict) -> PhotoAnswer:
         """What zero-shot, the mixing and the tuned model say about one image; how familiar it is,
         and where the mixed weights looked.
         """
@@ -243,18 +247,19 @@ class Evaluator:
         with self._run(question.run_id) as finished:
             answers = {how: finished.predict([image], how)[0] for how in columns}
             look = finished.look(image, mixing.alpha)
-        gate = {name: answers[mixing][name] for name in ("familiarity", "tuned_share")}
-        return {
-            **look,
-            "gate": gate if mixing.kind == "steady" else None,
-            "columns": [
-                {"label": names.get(how, str(how)), "alpha": how.alpha, "top": answer["top"]}
+        mixed = answers[mixing]
+        gate = GateAnswer(familiarity=mixed.familiarity, tuned_share=mixed.tuned_share)
+        return PhotoAnswer(
+            **vars(look),
+            gate=gate if mixing.kind == "steady" else None,
+            columns=[
+                PhotoColumn(label=names.get(how, str(how)), alpha=how.alpha, top=answer.top)
                 for how, answer in answers.items()
             ],
-        }
+        )
 
     @answers(q.Export)
-    def export(self, question: q.Export) -> dict[str, Any]:
+    def export(self, question: q.Export) -> ExportedFile:
         """Write a finished run for another program: a folder, and one file to download."""
         run_id, mixing, format = question.run_id, question.mixing, question.format
         if format not in FORMATS:
@@ -268,13 +273,16 @@ class Evaluator:
             with self._run(run_id) as finished:
                 exported = finished.export(format, mixing, out)
         packed = _pack(out)
-        return {
-            **exported.to_json(),
-            "path": str(packed.file),
-            "size_bytes": packed.file.stat().st_size,
-            "sha256": file_sha256(packed.file),
-            "snippet": exported.snippet.replace(str(packed.holds), str(packed.loads)),
-        }
+        return ExportedFile(
+            path=str(packed.file),
+            verified=exported.verified,
+            check=exported.check,
+            reader=exported.reader,
+            differences=[OutputDifference(**asdict(one)) for one in exported.differences],
+            snippet=exported.snippet.replace(str(packed.holds), str(packed.loads)),
+            size_bytes=packed.file.stat().st_size,
+            sha256=file_sha256(packed.file),
+        )
 
     def _look(
         self, question: q.OfRun[A], what: str, asked: list[Any], ask: Callable[[FinishedRun], A]
@@ -358,7 +366,8 @@ def _fingerprint(dataset: Dataset, model: str, templates: str | tuple[str, ...])
 
 
 def _read_or_make(path: Path, question: Question[A], make: Callable[[], A]) -> A:
-    if path.exists():
+    """The answer in the file; made and written when there is none, or one of another shape."""
+    with contextlib.suppress(FileNotFoundError, ValidationError):
         return question.decode(path.read_bytes())
     answer = make()
     write_json(path, question.to_json(answer))

@@ -159,5 +159,5 @@ def _asked(dataset: "Dataset", model: str) -> "Iterator[Finding]":
     from jobs.settings import Settings
 
     answer = measure_zero_shot(dataset, model, cache=Settings().cache)
-    yield mislabels(answer["doubts"], model)
-    yield from unseen_by(answer["names_read"], model)
+    yield mislabels(answer.doubts, model)
+    yield from unseen_by(answer.names_read, model)

@@ -111,20 +111,20 @@ def predict(
 
         predictions = FinishedRun(folder.path, settings.cache).predict(images, chosen)
         if as_json:
-            answer(predictions)
+            answer([one.model_dump(mode="json", by_alias=True) for one in predictions])
             return
         gated = chosen.kind == "steady"
         table(
             ("image", "class", "probability %", *(["familiar %"] if gated else [])),
             [
                 (
-                    Path(one["image"]).name,
-                    guess["name"],
-                    percent(guess["probability"]),
-                    *([percent(one["familiarity"])] if gated else []),
+                    Path(one.image).name,
+                    guess.name,
+                    percent(guess.probability),
+                    *([percent(one.familiarity)] if gated else []),
                 )
                 for one in predictions
-                for guess in one["top"]
+                for guess in one.top
             ],
         )
 
@@ -219,7 +219,8 @@ def _evaluate_model(
     from core.run.zero_shot import measure_zero_shot
 
     dataset = open_dataset(data, settings.cache)
-    return measure_zero_shot(dataset, model, templates, settings.cache, activation=activation)
+    answer = measure_zero_shot(dataset, model, templates, settings.cache, activation=activation)
+    return answer.model_dump(mode="json")
 
 
 def _evaluate_run(

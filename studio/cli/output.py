@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 
 from core.printing import json_for
 from core.rounding import NOTHING, percent
@@ -19,6 +20,8 @@ def answering(as_json: bool) -> Iterator[Callable[[Any], None]]:
     answers = sys.stdout
 
     def answer(document: Any) -> None:
+        if isinstance(document, BaseModel):
+            document = document.model_dump(mode="json", by_alias=True)
         print(json_for(document, answers), file=answers)
 
     with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):

@@ -1,6 +1,7 @@
 """`evenkeel episodes` and `evenkeel shots`: few-shot protocols, on a run or on plain CLIP."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,7 @@ from studio.cli import options
 from studio.cli.output import AsJson, answering, table
 
 if TYPE_CHECKING:
+    from core.results.untrained import ClassAdvice, Gain, ShotsCurvePoint
     from core.run.protocols import Encoder
 
 app = typer.Typer()
@@ -87,7 +89,7 @@ def shots(
     settings = Settings()
     with answering(as_json) as answer:
         from core.data.ingest import open_dataset
-        from core.evaluation.shots import ShotsPlan
+        from core.results.untrained import ShotsPlan
         from core.run.protocols import measure_shots
 
         plan = ShotsPlan.parse({"shots": shots.split(","), "seeds": seeds}, "shots")
@@ -96,18 +98,18 @@ def shots(
         if as_json:
             answer(found)
             return
-        for domain, points in found["domains"].items():
-            heads = dict.fromkeys(point["head"] for point in points)
-            counts = dict.fromkeys(point["shots"] for point in points)
+        for domain, points in found.domains.items():
+            heads = dict.fromkeys(point.head for point in points)
+            counts = dict.fromkeys(point.shots for point in points)
             print(f"{domain}, accuracy % (mean ± standard deviation over {seeds} seeds)")
-            cells = {(point["head"], point["shots"]): point for point in points}
+            cells = {(point.head, point.shots): point for point in points}
             table(
                 ("shots", *heads),
                 [(str(n), *(_cell(cells[head, n]) for head in heads)) for n in counts],
             )
         print("mixed: text and image prototypes in equal parts. Nothing is trained or chosen.")
-        _print_advice(found["advice"][:CLASSES_ADVISED])
-        for note in found["notes"]:
+        _print_advice(found.advice[:CLASSES_ADVISED])
+        for note in found.notes:
             print(note)
 
 
@@ -140,38 +142,38 @@ def cross_validate(
         if as_json:
             answer(found)
             return
-        rows = [(found["method"], found), ("zero-shot", found["zero_shot"])]
+        rows = [(found.method, found), ("zero-shot", found.zero_shot)]
         table(
             ("classifier", "accuracy %", "95 %", "images"),
             [
                 (
                     name,
-                    percent(one["accuracy"]),
-                    f"{percent(one['low'])} to {percent(one['high'])}",
-                    str(one["n"]),
+                    percent(one.accuracy),
+                    f"{percent(one.low)} to {percent(one.high)}",
+                    str(one.n),
                 )
                 for name, one in rows
             ],
         )
-        change = found["change"]
-        print(f"Against zero-shot {points(change['difference'])} points: {change['outcome']}.")
-        for note in found["notes"]:
+        change = found.change
+        print(f"Against zero-shot {points(change.difference)} points: {change.outcome}.")
+        for note in found.notes:
             print(note)
 
 
-def _print_advice(advice: list[dict[str, Any]]) -> None:
+def _print_advice(advice: Sequence["ClassAdvice"]) -> None:
     """The classes most worth labelling."""
     if not advice:
         return
     print("what to label next: as many images of a class again, points expected (95 % interval)")
-    sides = dict.fromkeys(side for one in advice for side in one["gains"])
+    sides = dict.fromkeys(side for one in advice for side in one.gains)
     table(
         ("class", "images", *sides),
         [
             (
-                one["name"],
-                str(one["images"]),
-                *(_expected(one["gains"][s]) if s in one["gains"] else "" for s in sides),
+                one.name,
+                str(one.images),
+                *(_expected(one.gains[s]) if s in one.gains else "" for s in sides),
             )
             for one in advice
         ],
@@ -179,14 +181,14 @@ def _print_advice(advice: list[dict[str, Any]]) -> None:
     print("An estimate without training: half of what the newer half of its images brought.")
 
 
-def _expected(gain: dict[str, Any]) -> str:
-    mean, low, high = (points(gain["expected"][end]) for end in ("mean", "low", "high"))
-    return f"{mean} ({low} to {high})"
+def _expected(gain: "Gain") -> str:
+    expected = gain.expected
+    return f"{points(expected.mean)} ({points(expected.low)} to {points(expected.high)})"
 
 
-def _cell(point: dict[str, Any]) -> str:
-    spread = "" if point["std"] is None else f" ± {percent(point['std'])}"
-    return f"{percent(point['mean'])}{spread}"
+def _cell(point: "ShotsCurvePoint") -> str:
+    spread = "" if point.std is None else f" ± {percent(point.std)}"
+    return f"{percent(point.mean)}{spread}"
 
 
 def _encoder(what: str, alpha: float | None, settings: Settings) -> "Encoder":

@@ -76,7 +76,7 @@ class ComparePage:
         answer = self._compared(session)
         return (self._key(session), answer and (answer.state, answer.version))
 
-    def _compared(self, session: Session) -> Answer | None:
+    def _compared(self, session: Session) -> Answer[dict[str, Any]] | None:
         ids = session.place.compare
         return session.mine.answers.compared(ids) if len(ids) > 1 else None
 

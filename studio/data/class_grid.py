@@ -3,6 +3,7 @@
 from typing import Any
 
 from core.results.intervals import wilson
+from core.results.untrained import ZeroShot
 from studio.data import words
 from studio.frame.domains import looks
 from studio.frame.markup import count, render
@@ -13,14 +14,14 @@ FEW = 8
 """Fewer training images than this and a class is marked: its interval is wide."""
 
 
-def class_grid(opened: Opened, zero_shot: dict[str, Any] | None, waiting: bool, most: int) -> str:
+def class_grid(opened: Opened, zero_shot: ZeroShot | None, waiting: bool, most: int) -> str:
     """The first cards of a data set. `zero_shot` is the evaluator's answer once it is there."""
     dataset = opened.dataset
     domains = {domain.name: domain for domain in dataset.domains}
     ood = [look for look in looks(domains) if look.role == "ood"]
     by_class = {name: _by_label(domain.items) for name, domain in domains.items()}
     train = by_class.get("train", {})
-    scores = (zero_shot or {}).get("id_per_class", {})
+    scores = zero_shot.id_per_class if zero_shot else {}
     classes = []
     named = zip(dataset.classes[:most], dataset.names[:most], strict=True)
     for label, (folder, name) in enumerate(named):

@@ -5,6 +5,8 @@ from typing import Any
 
 from core.data.dataset import IngestReport
 from core.data.health import Finding, HealthReport
+from core.results.records import DomainScore, Evaluation
+from core.results.untrained import ZeroShot
 from studio.data import words
 from studio.frame.markup import percent, render
 from studio.workspace.background import Answer
@@ -18,12 +20,12 @@ NAMES_SHOWN = 40
 
 def health_list(
     opened: Opened,
-    answer: Answer,
+    answer: Answer[HealthReport],
     findings: Sequence[Finding],
     reports: Iterable[IngestReport],
     may_change: bool,
     leaks_allowed: bool,
-    gains: Mapping[str, tuple[Answer, Answer]],
+    gains: Mapping[str, tuple[Answer[ZeroShot], Answer[ZeroShot]]],
 ) -> str:
     """The list. `answer` says whether it is complete, `reports` how the folders were read, `gains`
     what zero-shot scores under the names of a finding as they are and as it offers them.
@@ -55,23 +57,21 @@ def health_list(
     )
 
 
-def _gain(before: Answer, after: Answer) -> str:
+def _gain(before: Answer[ZeroShot], after: Answer[ZeroShot]) -> str:
     """What other names do to zero-shot accuracy, as far as it is known."""
     if "failed" in (before.state, after.state):
         return before.error or after.error
     if before.state != "ready" or after.state != "ready":
         return words.Data.names_wait
-    both = [line_to_beat(answer.value["evaluation"]) for answer in (before, after)]
+    both = [line_to_beat(answer.value.evaluation) for answer in (before, after)]
     return words.Data.names_gain.format(
-        n=both[0]["n"], before=percent(both[0]["accuracy"]), after=percent(both[1]["accuracy"])
+        n=both[0].n, before=percent(both[0].accuracy), after=percent(both[1].accuracy)
     )
 
 
-def line_to_beat(evaluation: Mapping[str, Any]) -> Mapping[str, Any]:
+def line_to_beat(evaluation: Evaluation) -> DomainScore:
     """The score on the images that the runs will be tested on."""
-    domains = evaluation["domains"]
-    score: Mapping[str, Any] = domains.get("test") or domains["train"]
-    return score
+    return evaluation.domains.get("test") or evaluation.domains["train"]
 
 
 def _review(finding: Finding, hashes: Mapping[str, str]) -> list[list[tuple[str, str]]]:

@@ -7,6 +7,7 @@ import gradio as gr
 
 from core.embedded import demo_folder
 from core.errors import UserError
+from core.results.untrained import ZeroShot
 from studio.data import words
 from studio.data.class_gallery import OpenClass, class_gallery
 from studio.data.class_grid import class_grid
@@ -161,7 +162,7 @@ class DataPage:
         data_id = session.place.data
         opened = session.mine.data.open(data_id)
         answer = session.mine.answers.zero_shot(data_id)
-        scores = answer.value["evaluation"]["domains"] if answer.state == "ready" else {}
+        scores = answer.value.evaluation.domains if answer.state == "ready" else {}
         # What a run is measured on; what it learns from is no line to beat.
         learned = ("train", "val") if "test" in opened.domains else ()
         sizes = {n: len(items) for n, items in opened.domains.items() if n not in learned}
@@ -258,13 +259,13 @@ class DataPage:
         session.of(OpenClass).folder = None
 
 
-def zero_shot_sentence(answer: Mapping[str, Any]) -> str:
+def zero_shot_sentence(answer: ZeroShot) -> str:
     """The line to beat, on the images that the runs will be tested on."""
-    score = line_to_beat(answer["evaluation"])
+    score = line_to_beat(answer.evaluation)
     return w.verdict.format(
-        accuracy=percent(score["accuracy"]),
-        interval=interval(score["low"], score["high"]),
-        n=score["n"],
+        accuracy=percent(score.accuracy),
+        interval=interval(score.low, score.high),
+        n=score.n,
     )
 
 

@@ -1,6 +1,6 @@
 """Export: will it work elsewhere?"""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import gradio as gr
 
 from core.errors import UserError
 from core.results.clip_vit import architecture_of, why_not
-from core.results.formats import STEADY
+from core.results.formats import STEADY, ExportedFile, OutputDifference
 from core.results.records import Mixing, RunRecord
 from studio.export import words
 from studio.frame.html import panel
@@ -100,7 +100,7 @@ def _about_encoder(record: RunRecord, mixing: Mixing, encoder: Mixing) -> str:
 
 
 def _row(
-    kind: str, made_of: tuple[Mixing, Mixing], answer: Answer | None, reason: str
+    kind: str, made_of: tuple[Mixing, Mixing], answer: Answer[ExportedFile] | None, reason: str
 ) -> dict[str, Any]:
     """One artefact: what it is, and how far it is. `made_of` are the mixing and the encoder's."""
     mixing, encoder = made_of
@@ -120,25 +120,25 @@ def _row(
     }
 
 
-def _artefact(value: Mapping[str, Any]) -> dict[str, Any]:
+def _artefact(value: ExportedFile) -> dict[str, object]:
     """What the page shows of the evaluator's answer: names, never paths of the server."""
-    path = Path(str(value["path"]))
-    snippet = str(value["snippet"]).replace(f"{path.parent}/", "")
+    path = Path(value.path)
+    snippet = value.snippet.replace(f"{path.parent}/", "")
     unpack = f"# {w.unpack.format(name=path.name)}\n" if snippet and path.suffix == ".zip" else ""
     return {
-        **value,
+        **vars(value),
         "name": path.name,
         "snippet": unpack + snippet,
-        "difference": _difference(value["differences"]),
+        "difference": _difference(value.differences),
     }
 
 
-def _difference(found: list[dict[str, Any]]) -> str:
+def _difference(found: Sequence[OutputDifference]) -> str:
     """The one that comes nearest to what is allowed."""
-    inexact = [one for one in found if one["largest"] > 0]
+    inexact = [one for one in found if one.largest > 0]
     if not inexact:
         return w.no_difference if found else ""
-    return w.difference.format(**max(inexact, key=lambda one: one["largest"] / one["tolerance"]))
+    return w.difference.format(**vars(max(inexact, key=lambda one: one.largest / one.tolerance)))
 
 
 def _no_gate(record: RunRecord) -> str:

@@ -96,8 +96,7 @@ def inspection_of(session: Session) -> Inspection | None:
     answer = session.mine.answers.inspected(run_id) if run_id else None
     if answer is None or answer.state != "ready":
         return None
-    found: Inspection = answer.value
-    return found
+    return answer.value
 
 
 def inspected(session: Session, show: Callable[[Inspection], str]) -> str:

@@ -107,7 +107,7 @@ def take(view: Any, detail: Mapping[str, Any]) -> None:
             setattr(view, field.name, str(detail[field.name])[:200])
 
 
-def offer(answer: Answer | None, note: Notice | None, do: str, **said: str) -> str:
+def offer(answer: Answer[Any] | None, note: Notice | None, do: str, **said: str) -> str:
     """Offers a look that takes seconds; then says that it goes on, and offers it again with what
     went wrong. `said`: `title`, `text`, `button`, `waiting`.
     """

@@ -151,7 +151,9 @@ def predict_with(studio: Studio) -> Any:
 
         def ask(mine: Workspace) -> dict[str, Any]:
             look = mine.answers.look_closer if any(is_own) else mine.answers.predict
-            return look(str(run_id), str(image), PATIENCE_SECONDS)
+            return look(str(run_id), str(image), PATIENCE_SECONDS).model_dump(
+                mode="json", by_alias=True
+            )
 
         return answered(studio, request, ask)
 

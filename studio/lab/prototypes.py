@@ -258,7 +258,7 @@ class PrototypesPanel(LabPanel):
         return {**config, "method": config["method"] if own else having[0], "params": params}
 
 
-def _asked(session: Session) -> Answer | None:
+def _asked(session: Session) -> Answer[Correction] | None:
     """The answer for the templates that this page excludes, if it excludes others than the run."""
     run_id, (chosen_for, excluded) = finished(session), session.of(Excluded).templates
     if run_id is None or chosen_for != run_id:
@@ -272,8 +272,7 @@ def _found(session: Session) -> Correction | None:
     if run_id is None:
         return None
     if asked is not None and asked.state == "ready":
-        value: Correction = asked.value
-        return value
+        return asked.value
     first = session.mine.answers.corrected(run_id, None)
     return first.value if first is not None and first.state == "ready" else None
 
@@ -283,7 +282,7 @@ def _excluded(session: Session, found: Correction) -> tuple[str, ...]:
     return excluded if chosen_for == session.place.run else tuple(found.before.excluded)
 
 
-def _state(answer: Answer | None) -> Hashable:
+def _state(answer: Answer[Any] | None) -> Hashable:
     return (answer.state, answer.version) if answer else None
 
 

@@ -1,6 +1,7 @@
 """Shots: what more images would bring, and which class to label next."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from core.data.dataset import Dataset
@@ -8,6 +9,7 @@ from core.data.split import sizes
 from core.errors import UserError
 from core.results import by_shots
 from core.results.records import RunRecord
+from core.results.untrained import ClassAdvice, UntrainedCurve
 from studio.frame.chart import chart
 from studio.frame.html import panel
 from studio.frame.markup import listed, points, render
@@ -153,7 +155,7 @@ class ShotsPanel(LabPanel):
         jobs, refused = session.mine.runs.submit_all(data_id, runs, PATIENCE_SECONDS)
         session.notices["shots"] = outcome(jobs, refused)
 
-    def _answer(self, session: Session, record: RunRecord) -> Answer | None:
+    def _answer(self, session: Session, record: RunRecord) -> Answer[UntrainedCurve] | None:
         data_id = session.mine.runs.data_of_run(record.run_id)
         return session.mine.answers.shots(data_id, record.config) if data_id else None
 
@@ -176,9 +178,17 @@ def most_shots(dataset: Dataset, config: Mapping[str, Any]) -> int:
     return max(images) if allowed else min(images)
 
 
+@dataclass(frozen=True)
+class Row:
+    """One class, as it is called, and what is advised about it."""
+
+    title: str
+    advice: ClassAdvice
+
+
 def advice(
     dataset: Dataset | None,
-    answer: Answer | None,
+    answer: Answer[UntrainedCurve] | None,
     method: str,
     missing: Sequence[int],
     note: Notice | None,
@@ -199,39 +209,39 @@ def advice(
     )
 
 
-def told(curve: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
+def told(curve: UntrainedCurve, dataset: Dataset) -> dict[str, object]:
     """Values for the template from what `core.run.protocols.measure_shots` found."""
     names = dict(zip(dataset.classes, dataset.names, strict=True))
-    rows = [{**row, "title": names[row["name"]]} for row in curve["advice"] if row["name"] in names]
-    told = {row["name"] for row in rows}
+    rows = [Row(names[one.name], one) for one in curve.advice if one.name in names]
+    told = {row.advice.name for row in rows}
     alone = [names[folder] for folder in dataset.classes if folder not in told]
     return {
-        "sides": [s for s in SIDES if any(s in row["gains"] for row in rows)],
+        "sides": [s for s in SIDES if any(s in row.advice.gains for row in rows)],
         "first": rows[:SHOWN],
         "rest": rows[SHOWN:],
         "verdict": _verdict(rows),
         "alone": w.label_alone.format(names=", ".join(alone)) if alone else "",
-        "note": w.label_note.format(model=curve["encoder"]),
+        "note": w.label_note.format(model=curve.encoder),
     }
 
 
-def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+def _verdict(rows: Sequence[Row]) -> str:
     """The first class whose gain is clear of chance on one side; without one the first as a guess.
 
     One for which nothing is expected is no guess.
     """
-    clear = [row for row in rows if any(g["expected"]["low"] > 0 for g in row["gains"].values())]
-    hoped = [row for row in rows if any(g["expected"]["mean"] > 0 for g in row["gains"].values())]
+    clear = [row for row in rows if any(g.expected.low > 0 for g in row.advice.gains.values())]
+    hoped = [row for row in rows if any(g.expected.mean > 0 for g in row.advice.gains.values())]
     if not hoped:
         return w.label_nothing if rows else ""
     row, said = (clear[0], w.label_best) if clear else (hoped[0], w.label_unclear)
     gains = [
         w.label_gain.format(
             side=words.Domains.sides[side],
-            expected=points(gain["expected"]["mean"]),
-            low=points(gain["expected"]["low"]),
-            high=points(gain["expected"]["high"]),
+            expected=points(gain.expected.mean),
+            low=points(gain.expected.low),
+            high=points(gain.expected.high),
         )
-        for side, gain in row["gains"].items()
+        for side, gain in row.advice.gains.items()
     ]
-    return said.format(more=row["images"], name=row["title"], gains=listed(gains))
+    return said.format(more=row.advice.images, name=row.title, gains=listed(gains))

@@ -382,9 +382,8 @@ def measure_with(studio: Studio) -> Any:
             kind, half = [*map(str, question[2:]), *_NO_SWITCH[len(question) - 2 :]][:2]
             mixing = asked_mixing(float(question[1]), kind)
             answer = mine.answers.measure(str(question[0]), mixing, PATIENCE_SECONDS, half[:200])
-            found = HandSetMixing.model_validate(answer)
-            exact = exactly(found.mixing, found.evaluation, found.changes)
-            return {**exact, "seconds": answer["seconds"]}
+            exact = exactly(answer.mixing, answer.evaluation, answer.changes)
+            return {**exact, "seconds": answer.seconds}
 
         return answered(studio, request, ask)
 

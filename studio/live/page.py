@@ -1,14 +1,15 @@
 """Live run: is it still worth waiting?"""
 
-import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from pydantic import ValidationError
 
 from core.errors import UserError
 from core.results.records import Mixing
+from core.results.untrained import Prototypes
 from jobs.ledger import Job
 from jobs.ledger.about import About
 from studio.frame.chart import chart
@@ -179,7 +180,8 @@ class LivePage:
         run_id = session.place.run
         if not run_id or not self._has_run(session):
             return None
-        trail = (read_prototypes(session.mine, run_id) or {}).get("trail", ())
+        prototypes = read_prototypes(session.mine, run_id)
+        trail = prototypes.trail if prototypes else ()
         return updates_chart(run_id, session.mine.runs.progress(run_id).updates, trail)
 
     def _draw_log(self, session: Session) -> str:
@@ -232,14 +234,13 @@ def prototypes_value(mine: Workspace, run_id: str, empty: str) -> Any:
     return prototypes_chart(read_prototypes(mine, run_id), run_id, empty)
 
 
-def read_prototypes(mine: Workspace, run_id: str) -> dict[str, Any] | None:
+def read_prototypes(mine: Workspace, run_id: str) -> Prototypes | None:
     """The looks at a run's prototypes so far; None while there are none."""
     path = mine.runs.folder(run_id).prototypes_path
     try:
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        return Prototypes.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
         return None
-    return found
 
 
 def _steps(progress: Any) -> int:

@@ -1,8 +1,9 @@
 """What a run does to its weights: learning rate, gradient norm, and how far the features went."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from core.results.untrained import PrototypeLook
 from studio.frame.figures import Figure, smooth, thin
 from studio.live import words
 
@@ -11,7 +12,7 @@ _ROWS = ((0.71, 1.0), (0.37, 0.66), (0.0, 0.31))
 
 
 def updates_chart(
-    run_id: str, updates: Sequence[Sequence[float]], trail: Sequence[Mapping[str, Any]]
+    run_id: str, updates: Sequence[Sequence[float]], trail: Sequence[PrototypeLook]
 ) -> Figure:
     """Three parts over the same steps. Value of a `chart`.
 
@@ -22,8 +23,8 @@ def updates_chart(
     w, kept = words.Live, thin(updates)
     x = [step for step, *_ in kept]
     norms = dict(zip((u[0] for u in updates), smooth([u[2] for u in updates]), strict=True))
-    looks = [look for look in trail if "moved" in look and "divergence" in look]
-    at = [look["step"] for look in looks]
+    looks = [look for look in trail if look.moved is not None and look.divergence is not None]
+    at = [look.step for look in looks]
     data = [
         _line(x, [u[2] for u in kept], "y", "var(--ek-line-2)", w.gradient, showlegend=False),
         _line(x, [norms[step] for step in x], "y", "var(--ek-accent)", w.gradient),
@@ -34,7 +35,7 @@ def updates_chart(
         (w.divergence, "divergence", "diamond", "var(--ek-s3)"),
     ):
         if looks:
-            line = _line(at, [look[field] for look in looks], "y3", colour, name)
+            line = _line(at, [getattr(look, field) for look in looks], "y3", colour, name)
             marker = {"symbol": symbol, "size": 7, "color": colour}
             data.append({**line, "mode": "lines+markers", "marker": marker})
     return {
@@ -54,12 +55,12 @@ def updates_chart(
             "rows": [
                 *([f"{s:.0f}", f"{rate:.3g}", f"{norm:.4g}", "", ""] for s, rate, norm in
                   thin(updates, 60)),
-                *([str(look["step"]), "", "", f"{look['moved']:.4f}", f"{look['divergence']:.5f}"]
+                *([str(look.step), "", "", f"{look.moved:.4f}", f"{look.divergence:.5f}"]
                   for look in looks),
             ],
         },
         "label": f"{w.updates}: gradient norm {norms[x[-1]]:.3g}, learning rate {kept[-1][1]:.3g}"
-        + (f", features moved by {looks[-1]['moved']:.3f}." if looks else "."),
+        + (f", features moved by {looks[-1].moved:.3f}." if looks else "."),
         "note": w.updates_note,
     }  # fmt: skip
 

@@ -16,6 +16,7 @@ from core.data.health.copies import copies_of, is_leak, role, superfluous
 from core.data.split import task_of, with_shots
 from core.errors import UserError
 from core.results.records import RunConfig
+from core.results.untrained import ZeroShot
 from studio.data.curating import allow_leaks
 from studio.frame.markup import count, size
 from studio.frame.view import Handler
@@ -72,14 +73,14 @@ def _asked(dataset: Dataset, named: Mapping[str, Any]) -> Asked:
         return Asked(None, str(error), config.shots or 0)
 
 
-def to_beat(zero: Answer, asked: Asked) -> tuple[float | None, float | None]:
+def to_beat(zero: Answer[ZeroShot], asked: Asked) -> tuple[float | None, float | None]:
     """What zero-shot scores on the test images of this very task, and on the OOD domains' mean."""
     if zero.state != "ready":
         return None, None
-    hits, domains = zero.value["hits"], zero.value["evaluation"]["domains"]
+    hits, domains = zero.value.hits, zero.value.evaluation.domains
     measured = asked.task.test if asked.task else ()
     test = [hits[item.sha256] for item in measured if item.sha256 in hits]
-    ood = [d["accuracy"] for name, d in domains.items() if name.startswith("ood/")]
+    ood = [d.accuracy for name, d in domains.items() if name.startswith("ood/")]
     return (
         sum(test) / len(test) if test else None,
         sum(ood) / len(ood) if ood else None,
@@ -108,7 +109,7 @@ def obstacles(
     mine: "Workspace",
     data_id: str,
     config: Mapping[str, Any],
-    catalogue: Answer,
+    catalogue: Answer[dict[str, Any]],
     memory_bytes: int | None,
 ) -> list[Obstacle]:
     """Everything that is known to stand in the way, what stops the run first."""
@@ -140,14 +141,14 @@ def leave_out(dataset: Dataset, kind: str) -> list[str]:
     return [item.path for copies in groups if _in_two_classes(copies) for _, item in copies]
 
 
-def _of_evaluator(catalogue: Answer) -> Iterator[Obstacle]:
+def _of_evaluator(catalogue: Answer[dict[str, Any]]) -> Iterator[Obstacle]:
     if catalogue.state == "failed":
         yield Obstacle(
             w.no_evaluator.format(why=catalogue.error), (Fix(w.try_again, "retry-catalogue"),)
         )
 
 
-def _of_model(zero: Answer, model: str) -> Iterator[Obstacle]:
+def _of_model(zero: Answer[ZeroShot], model: str) -> Iterator[Obstacle]:
     if zero.state == "failed" and zero.error.startswith("model"):
         other = (Fix(w.use_embedded, "use-embedded"),) if model != "embedded" else ()
         yield Obstacle(zero.error, (*other, Fix(w.try_again, "retry-zero-shot")))

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import UserError
+from core.results.estimate import Footprint
 from studio.frame.chart import chart
 from studio.frame.html import panel
 from studio.frame.markup import duration, percent, render, size
@@ -168,7 +169,7 @@ class TrainPage:
             note=session.notices.get("train"),
         )
 
-    def _footprint(self, session: Session, data_id: str) -> Answer:
+    def _footprint(self, session: Session, data_id: str) -> Answer[Footprint]:
         """A page that opens elsewhere has better things to do: zero-shot, above all."""
         return session.mine.answers.footprint(data_id, wanted=session.place.tab == "train")
 

@@ -7,6 +7,7 @@ from typing import Any
 from core.data.dataset import Dataset
 from core.data.prompts import OPENAI_80
 from core.results import by_shots
+from core.results.untrained import Prototypes, ZeroShot
 from studio.data.prompt_sets import OWN, set_choices
 from studio.frame.markup import interval, percent, points, render
 from studio.frame.view import Handler
@@ -90,7 +91,9 @@ class Prompting:
             lines = list(session.mine.data.open(data_id).dataset.templates) or [STARTER]
         session.mine.keep(data_id, templates=lines, own_prompts=lines)
 
-    def _measured(self, session: Session, data_id: str) -> tuple[Answer, Answer]:
+    def _measured(
+        self, session: Session, data_id: str
+    ) -> tuple[Answer[ZeroShot], Answer[ZeroShot]]:
         """What the chosen prompts score, and what those of the data set do."""
         answers = session.mine.answers
         return answers.zero_shot(data_id), answers.zero_shot(data_id, templates="dataset")
@@ -126,7 +129,7 @@ class Prompting:
             fields = {**draft["fields"], KNOB: "dataset"}
             session.mine.keep(data_id, fields=fields, method=draft["method"], stamp=stamp)
 
-    def _prototypes(self, session: Session, data_id: str) -> Answer:
+    def _prototypes(self, session: Session, data_id: str) -> Answer[Prototypes]:
         wanted = session.place.tab == "train"
         return session.mine.answers.prototypes(data_id, self._spec(session, data_id), wanted)
 
@@ -154,7 +157,7 @@ def filled(templates: Sequence[str], names: Sequence[str]) -> list[tuple[str, st
     return [(a, names[i % len(names)], b) for i, (a, _, b) in enumerate(parts)]
 
 
-def scores(measured: Answer, plain: Answer | None) -> list[dict[str, str]]:
+def scores(measured: Answer[ZeroShot], plain: Answer[ZeroShot] | None) -> list[dict[str, str]]:
     """ID and OOD accuracy of the prompts, and how far that is from the data set's own."""
     now, before = _points(measured), _points(plain) if plain else {}
     return [
@@ -169,11 +172,11 @@ def scores(measured: Answer, plain: Answer | None) -> list[dict[str, str]]:
     ]
 
 
-def _points(answer: Answer) -> dict[str, by_shots.AccuracyAtShots]:
+def _points(answer: Answer[ZeroShot]) -> dict[str, by_shots.AccuracyAtShots]:
     if answer.state != "ready":
         return {}
-    domains = answer.value["evaluation"]["domains"]
-    shares = {name: (score["accuracy"], score["n"]) for name, score in domains.items()}
+    domains = answer.value.evaluation.domains
+    shares = {name: (score.accuracy, score.n) for name, score in domains.items()}
     return {side: by_shots.point(0, [found]) for side, found in by_shots.sides(shares).items()}
 
 

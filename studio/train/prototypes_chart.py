@@ -1,22 +1,23 @@
 """Spurious prototypes in the plane, and the training images drifting between them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from core.results.untrained import PlacedCentre, PlacedTemplate, PrototypeLook, Prototypes
 from studio.frame.figures import Figure, clean
 from studio.train import words
 
 w = words.Charts
 
 
-def prototypes_chart(prototypes: Mapping[str, Any] | None, run_id: str, empty: str) -> Figure:
+def prototypes_chart(prototypes: Prototypes | None, run_id: str, empty: str) -> Figure:
     """Templates, outliers, centres, and training features by epoch. Value of a `chart`."""
-    if not prototypes or not prototypes.get("templates"):
+    if not prototypes or not prototypes.templates:
         return {"empty": empty}
-    templates = prototypes["templates"]
-    kept = [t for t in templates if t["kept"]]
-    odd = [t for t in templates if not t["kept"]]
-    centres, trail = prototypes["centres"], prototypes["trail"]
+    templates = prototypes.templates
+    kept = [t for t in templates if t.kept]
+    odd = [t for t in templates if not t.kept]
+    centres, trail = prototypes.centres, prototypes.trail
     data = [
         _dots(kept, "circle", 7, "var(--ek-ink-3)", w.template.format(n=len(kept)), opacity=0.55),
         _dots(odd, "x-thin-open", 9, "var(--ek-s1)", w.odd.format(n=len(odd))),
@@ -29,31 +30,35 @@ def prototypes_chart(prototypes: Mapping[str, Any] | None, run_id: str, empty: s
         "yaxis": bare,
         "margin": {"l": 12, "r": 12, "t": 8, "b": 12},
     }
-    rows = [[t["text"], w.kept if t["kept"] else w.left_out, _cluster(t)] for t in templates]
+    rows = [[t.text, w.kept if t.kept else w.left_out, _cluster(t)] for t in templates]
     return {
         "figure": {"data": data, "layout": layout},
         "frames": [
-            {"label": str(at["epoch"]), "data": _drift(trail[: i + 1])}
-            for i, at in enumerate(trail)
+            {"label": str(at.epoch), "data": _drift(trail[: i + 1])} for i, at in enumerate(trail)
         ],
         "table": {"columns": list(w.prototypes_columns), "rows": rows},
         "label": w.prototypes_label.format(
             kept=len(kept),
             odd=len(odd),
             centres=len(centres),
-            epoch=trail[-1]["epoch"] if trail else 0,
+            epoch=trail[-1].epoch if trail else 0,
         ),
-        "note": prototypes.get("note", ""),
+        "note": prototypes.note,
     }
 
 
 def _dots(
-    rows: Sequence[Mapping[str, Any]], symbol: str, size: int, colour: str, name: str, **more: Any
+    rows: Sequence[PlacedTemplate | PlacedCentre],
+    symbol: str,
+    size: int,
+    colour: str,
+    name: str,
+    **more: Any,
 ) -> Figure:
     return {
         "type": "scatter", "mode": "markers", "name": name,
-        "x": [row["x"] for row in rows], "y": [row["y"] for row in rows],
-        "text": [clean(row.get("text", name)) for row in rows],
+        "x": [row.x for row in rows], "y": [row.y for row in rows],
+        "text": [clean(getattr(row, "text", name)) for row in rows],
         "marker": {
             "symbol": symbol, "size": size, "color": colour,
             "line": {"width": 2 if "thin" in symbol else 0},
@@ -62,19 +67,19 @@ def _dots(
     }  # fmt: skip
 
 
-def _drift(trail: Sequence[Mapping[str, Any]]) -> list[Figure]:
+def _drift(trail: Sequence[PrototypeLook]) -> list[Figure]:
     """Training features now, and the way of each class mean since epoch 0."""
     now = trail[-1]
-    names = [clean(str(c["name"])) for c in now["classes"]]
+    names = [clean(c.name) for c in now.classes]
     ways: dict[str, list[float | None]] = {"x": [], "y": []}
     for i in range(len(names)):
-        for axis in ("x", "y"):
-            ways[axis] += [at["classes"][i][axis] for at in trail] + [None]
+        ways["x"] += [*(at.classes[i].x for at in trail), None]
+        ways["y"] += [*(at.classes[i].y for at in trail), None]
     return [
         {
             "type": "scatter", "mode": "markers", "name": w.image,
-            "x": [p[0] for p in now["points"]], "y": [p[1] for p in now["points"]],
-            "text": [names[int(p[2])] if int(p[2]) < len(names) else "" for p in now["points"]],
+            "x": [p[0] for p in now.points], "y": [p[1] for p in now.points],
+            "text": [names[p[2]] if p[2] < len(names) else "" for p in now.points],
             "marker": {"size": 4, "color": "var(--ek-accent)"}, "opacity": 0.35,
             "hovertemplate": "%{text}<extra></extra>",
         },
@@ -85,7 +90,7 @@ def _drift(trail: Sequence[Mapping[str, Any]]) -> list[Figure]:
         },
         {
             "type": "scatter", "mode": "markers", "name": w.class_mean,
-            "x": [c["x"] for c in now["classes"]], "y": [c["y"] for c in now["classes"]],
+            "x": [c.x for c in now.classes], "y": [c.y for c in now.classes],
             "text": names, "hovertemplate": "%{text}<extra></extra>",
             "marker": {
                 "size": 8, "color": "var(--ek-accent)",
@@ -95,5 +100,5 @@ def _drift(trail: Sequence[Mapping[str, Any]]) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _cluster(template: Mapping[str, Any]) -> str:
-    return "–" if template.get("cluster") is None else str(template["cluster"] + 1)
+def _cluster(template: PlacedTemplate) -> str:
+    return "–" if template.cluster is None else str(template.cluster + 1)

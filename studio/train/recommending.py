@@ -84,13 +84,13 @@ def situation_of(mine: "Workspace", data_id: str) -> Situation:
     """A data set with the model of its draft; zero-shot as far as it was measured."""
     opened, draft = mine.data.open(data_id), mine.draft(data_id)
     zero = mine.answers.zero_shot(data_id)
-    domains = zero.value["evaluation"]["domains"] if zero.state == "ready" else {}
+    domains = zero.value.evaluation.domains if zero.state == "ready" else {}
     own = domains.get("test") or domains.get("train")
     return Situation(
         per_class=opened.per_class(MOST_BY_DEFAULT),
         ood_domains=sum(domain.role == "ood" for domain in opened.dataset.domains),
         family="small" if draft["model"] == "embedded" else "clip",
-        zero_shot_id=own["accuracy"] if own else None,
+        zero_shot_id=own.accuracy if own else None,
     )
 
 

@@ -98,11 +98,11 @@ class Splitting:
             found = answer.value
             said["told"] = w.folds_found.format(
                 title=title,
-                accuracy=percent(found["accuracy"]),
-                interval=interval(found["low"], found["high"]),
-                n=found["n"],
-                zero=percent(found["zero_shot"]["accuracy"]),
-                outcome=w.outcomes[found["change"]["outcome"]],
+                accuracy=percent(found.accuracy),
+                interval=interval(found.low, found.high),
+                n=found.n,
+                zero=percent(found.zero_shot.accuracy),
+                outcome=w.outcomes[found.change.outcome],
             )
         elif answer and answer.state == "waiting":
             said["waiting"] = w.folds_waiting.format(title=title)

@@ -9,8 +9,14 @@ from core.data.health import Finding, HealthReport, check
 from core.data.health.mislabels import mislabels
 from core.data.health.names import unseen_by
 from core.errors import UserError, unknown
-from core.results.formats import FORMATS
-from core.results.records import Mixing
+from core.results.correction import Correction
+from core.results.estimate import Footprint
+from core.results.formats import FORMATS, ExportedFile
+from core.results.inspection import Inspection
+from core.results.photo import PhotoAnswer
+from core.results.records import MeasuredByHand, Mixing
+from core.results.space import FeatureSpace
+from core.results.untrained import CrossValidation, Prototypes, UntrainedCurve, ZeroShot
 from jobs.evaluator.questions import (
     A,
     CorrectTemplates,
@@ -27,7 +33,7 @@ from jobs.evaluator.questions import (
     Question,
 )
 from studio.workspace import words
-from studio.workspace.background import Answer
+from studio.workspace.background import Answer, T
 
 if TYPE_CHECKING:
     from studio.workspace import Workspace
@@ -49,7 +55,7 @@ class Answers:
 
     mine: "Workspace"
 
-    def zero_shot(self, data_id: str, templates: str | None = None) -> Answer:
+    def zero_shot(self, data_id: str, templates: str | None = None) -> Answer[ZeroShot]:
         """What plain CLIP scores on a data set, with the model and the prompts of its draft.
 
         `templates` are taken instead of the draft's.
@@ -59,7 +65,7 @@ class Answers:
             key = (*key[:4], templates)
         return self._ask(key, MeasureZeroShot(data=path, model=key[3], templates=key[4]))
 
-    def zero_shot_named(self, data_id: str, names: Mapping[str, str]) -> Answer:
+    def zero_shot_named(self, data_id: str, names: Mapping[str, str]) -> Answer[ZeroShot]:
         """The same with these names for some class folders."""
         dataset = self.mine.data.open(data_id).dataset
         if names.items() <= dict(zip(dataset.classes, dataset.names, strict=True)).items():
@@ -70,7 +76,7 @@ class Answers:
             key, MeasureZeroShot(data=path, model=model, templates=templates, names=dict(names))
         )
 
-    def gains_by_names(self, data_id: str) -> dict[str, tuple[Answer, Answer]]:
+    def gains_by_names(self, data_id: str) -> dict[str, tuple[Answer[ZeroShot], Answer[ZeroShot]]]:
         """What zero-shot scores with the classes' own names and with the words that they may be
         called by, for each finding that offers words. Asked once the first number is there, and
         not of so many classes that reading their prompts twice would keep others waiting.
@@ -94,7 +100,7 @@ class Answers:
         version = self.mine.data.open(data_id).version
         return ("zero-shot", data_id, version, str(draft["model"]), as_key(draft["templates"]))
 
-    def prototypes(self, data_id: str, templates: Templates, wanted: bool) -> Answer:
+    def prototypes(self, data_id: str, templates: Templates, wanted: bool) -> Answer[Prototypes]:
         """Where the spurious prototypes of some prompts lie, with the model of the draft.
 
         They are looked at once they are `wanted`.
@@ -105,7 +111,9 @@ class Answers:
             return self.mine.studio.background.known(key) or Answer("waiting")
         return self._ask(key, PreviewPrototypes(data=path, model=model, templates=templates))
 
-    def shots(self, data_id: str, config: Mapping[str, Any], wanted: bool = False) -> Answer | None:
+    def shots(
+        self, data_id: str, config: Mapping[str, Any], wanted: bool = False
+    ) -> Answer[UntrainedCurve] | None:
         """The shots curve without training, with the model and prompts of a run's config.
 
         None while nobody `wanted` it; one that failed is asked again.
@@ -117,7 +125,9 @@ class Answers:
             return self._known(key)
         return self._ask_again(key, MeasureShots(data=path, model=model, templates=templates))
 
-    def cross_validated(self, data_id: str, method: str, wanted: bool = False) -> Answer | None:
+    def cross_validated(
+        self, data_id: str, method: str, wanted: bool = False
+    ) -> Answer[CrossValidation] | None:
         """A method on frozen features, measured over all images with the model and prompts of the
         draft. None while nobody `wanted` it; one that failed is asked again.
         """
@@ -131,7 +141,7 @@ class Answers:
             key, CrossValidate(data=path, model=model, templates=templates, method=method)
         )
 
-    def footprint(self, data_id: str, wanted: bool) -> Answer:
+    def footprint(self, data_id: str, wanted: bool) -> Answer[Footprint]:
         """What an image costs the model of a data set's draft on the device that trains.
 
         It takes seconds of all cores, so it is measured only once it is `wanted`.
@@ -142,7 +152,7 @@ class Answers:
             return self.mine.studio.background.known(key) or Answer("waiting")
         return self._ask(key, MeasureFootprint(model=model))
 
-    def health(self, data_id: str) -> Answer:
+    def health(self, data_id: str) -> Answer[HealthReport]:
         """The findings about a data set: every image is decoded, which takes a while."""
         opened = self.mine.data.open(data_id)
         return self._work(
@@ -155,14 +165,13 @@ class Answers:
         and what its text tower cannot see."""
         health, zero = self.health(data_id), self.zero_shot(data_id)
         found = health.value.findings if health.state == "ready" else ()
-        doubts = zero.value.get("doubts") if zero.state == "ready" else None
-        if doubts is None or health.state != "ready":
+        if zero.state != "ready" or health.state != "ready":
             return tuple(found)
-        model = zero.value["model"]
-        unseen = unseen_by(zero.value["names_read"], model)
-        return HealthReport.of([*found, mislabels(doubts, model), *unseen]).findings
+        model = zero.value.model
+        unseen = unseen_by(zero.value.names_read, model)
+        return HealthReport.of([*found, mislabels(zero.value.doubts, model), *unseen]).findings
 
-    def export(self, run_id: str, kind: str) -> Answer:
+    def export(self, run_id: str, kind: str) -> Answer[ExportedFile]:
         """A run as it is mixed for one of the formats: built once, then known."""
         self.mine.runs.folder(run_id)
         if kind not in FORMATS:
@@ -171,7 +180,7 @@ class Answers:
         key = ("export", run_id, mixing, kind)
         return self._ask_again(key, Export(run_id=run_id, mixing=mixing, format=kind))
 
-    def exported(self, run_id: str) -> dict[str, Answer]:
+    def exported(self, run_id: str) -> dict[str, Answer[ExportedFile]]:
         """The answers of `export` by format, as far as they were asked for."""
         self.mine.runs.folder(run_id)
         keys = {
@@ -181,25 +190,25 @@ class Answers:
         known = {kind: self._known(key) for kind, key in keys.items()}
         return {kind: answer for kind, answer in known.items() if answer}
 
-    def inspect(self, run_id: str) -> Answer:
+    def inspect(self, run_id: str) -> Answer[Inspection]:
         """A run under the chosen mixing, image by image; one that failed is asked again."""
         key = self._inspection(run_id)
         return self._ask_again(key, Inspect(run_id=run_id, mixing=key[-1]))
 
-    def inspected(self, run_id: str) -> Answer | None:
+    def inspected(self, run_id: str) -> Answer[Inspection] | None:
         """The answer of `inspect`, if it was ever asked for."""
         return self._known(self._inspection(run_id))
 
-    def map_features(self, run_id: str) -> Answer:
+    def map_features(self, run_id: str) -> Answer[FeatureSpace]:
         """The feature space of a run at the chosen α; one that failed is asked again."""
         key = self._map(run_id)
         return self._ask_again(key, MapFeatures(run_id=run_id, alpha=key[-1]))
 
-    def mapped(self, run_id: str) -> Answer | None:
+    def mapped(self, run_id: str) -> Answer[FeatureSpace] | None:
         """The answer of `map_features`, if it was ever asked for."""
         return self._known(self._map(run_id))
 
-    def correct_templates(self, run_id: str, excluded: Excluded) -> Answer:
+    def correct_templates(self, run_id: str, excluded: Excluded) -> Answer[Correction]:
         """The spurious prototypes of a run without some templates; one that failed is asked again.
         None excludes what the run did.
         """
@@ -208,7 +217,7 @@ class Answers:
             ("templates", run_id, excluded), CorrectTemplates(run_id=run_id, excluded=excluded)
         )
 
-    def corrected(self, run_id: str, excluded: Excluded) -> Answer | None:
+    def corrected(self, run_id: str, excluded: Excluded) -> Answer[Correction] | None:
         """The answer of `correct_templates`, if it was ever asked for."""
         self.mine.runs.folder(run_id)
         return self._known(("templates", run_id, excluded))
@@ -221,7 +230,7 @@ class Answers:
         job = self.mine.runs.job(run_id)  # the owner's run need not be in the queue
         return (self.mine.runs.data_name(job) or "" if job else "", query)
 
-    def compared(self, run_ids: Sequence[str]) -> Answer:
+    def compared(self, run_ids: Sequence[str]) -> Answer[dict[str, Any]]:
         """Two or more finished runs as `evenkeel compare` has them, the first against the rest."""
         folders = [self.mine.runs.folder(run_id) for run_id in run_ids]
 
@@ -238,18 +247,18 @@ class Answers:
 
     def measure(
         self, run_id: str, mixing: Mixing, patience_seconds: float, chosen_on: str = ""
-    ) -> dict[str, Any]:
+    ) -> MeasuredByHand:
         """A run under a mixing, which becomes the chosen one."""
         self.mine.runs.folder(run_id)
         self.mine.runs.choose(run_id, mixing, chosen_on)
         return self._ask_now(Measure(run_id=run_id, mixing=mixing), patience_seconds)
 
-    def predict(self, run_id: str, file_id: str, patience_seconds: float) -> dict[str, Any]:
+    def predict(self, run_id: str, file_id: str, patience_seconds: float) -> PhotoAnswer:
         """What zero-shot, the chosen mixing and the tuned weights say about a photo just sent."""
         with self.mine.studio.shelf.photo(self.mine.uploads.uploaded(file_id)) as photo:
             return self._predicted(run_id, photo, patience_seconds)
 
-    def look_closer(self, run_id: str, sha256: str, patience_seconds: float) -> dict[str, Any]:
+    def look_closer(self, run_id: str, sha256: str, patience_seconds: float) -> PhotoAnswer:
         """The same about an image of the run's data set."""
         data_id = self.mine.runs.data_of_run(run_id)
         if data_id is None:
@@ -257,7 +266,7 @@ class Answers:
         image = self.mine.data.image(data_id, sha256)
         return self._predicted(run_id, image, patience_seconds)
 
-    def _predicted(self, run_id: str, image: Path, patience_seconds: float) -> dict[str, Any]:
+    def _predicted(self, run_id: str, image: Path, patience_seconds: float) -> PhotoAnswer:
         self.mine.runs.folder(run_id)
         mixing = self.mine.runs.mixing(run_id)
         return self._ask_now(Predict(run_id=run_id, mixing=mixing, image=image), patience_seconds)
@@ -272,18 +281,18 @@ class Answers:
         self.mine.runs.folder(run_id)
         return ("space", run_id, self.mine.runs.mixing(run_id).alpha)
 
-    def _known(self, key: Hashable) -> Answer | None:
+    def _known(self, key: Hashable) -> Answer[Any] | None:
         known = self.mine.studio.background.known(key)
         return self._answer(known) if known else None
 
-    def _ask_again(self, key: Hashable, question: Question[Any]) -> Answer:
+    def _ask_again(self, key: Hashable, question: Question[A]) -> Answer[A]:
         """As `_ask`, but what failed is forgotten first."""
         known = self.mine.studio.background.known(key)
         if known and known.state == "failed":
             self.mine.studio.background.forget(key)
         return self._ask(key, question)
 
-    def _ask(self, key: Hashable, question: Question[Any]) -> Answer:
+    def _ask(self, key: Hashable, question: Question[A]) -> Answer[A]:
         """The evaluator's answer as far as it is known."""
         evaluator = self.mine.studio.evaluator
         return self._answer(self.mine.studio.background.ask(key, lambda: evaluator.ask(question)))
@@ -295,11 +304,11 @@ class Answers:
             lambda: evaluator.ask(question), patience_seconds
         )
 
-    def _work(self, key: Hashable, work: Callable[[], Any]) -> Answer:
+    def _work(self, key: Hashable, work: Callable[[], T]) -> Answer[T]:
         """What this process works out itself, as far as it is known."""
         return self._answer(self.mine.studio.background.ask(key, work, here=True))
 
-    def _answer(self, answer: Answer) -> Answer:
+    def _answer(self, answer: Answer[T]) -> Answer[T]:
         return replace(answer, error=self.mine.spoken(answer.error)) if answer.error else answer
 
 

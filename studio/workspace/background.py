@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from core.errors import UserError
 from studio.workspace import words
@@ -22,11 +22,12 @@ NICE = 10
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(Generic[T]):
     """What is known about a question at this moment."""
 
     state: Literal["waiting", "ready", "failed"]
-    value: Any = None
+    value: T = None  # type: ignore[assignment]
+    """Read it only of an answer that is ready; None before."""
     error: str = ""
     version: int = 0
 
@@ -42,11 +43,11 @@ class Background:
         self._patience = patience_seconds
         self._waiters = _pool("studio-waits")
         self._workers = _pool("studio-works")
-        self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._answers: OrderedDict[Hashable, Answer[Any]] = OrderedDict()
         self._lock = threading.Lock()
         self._version = 0
 
-    def ask(self, key: Hashable, question: Callable[[], Any], here: bool = False) -> Answer:
+    def ask(self, key: Hashable, question: Callable[[], T], here: bool = False) -> Answer[T]:
         """The answer as far as it is known; the first call starts the work.
 
         `here`: it is this process that works on it, not the evaluator.
@@ -61,7 +62,7 @@ class Background:
         (self._workers if here else self._waiters).submit(self._work, key, question)
         return Answer("waiting")
 
-    def known(self, key: Hashable) -> Answer | None:
+    def known(self, key: Hashable) -> Answer[Any] | None:
         """The answer if it was ever asked for."""
         with self._lock:
             return self._answers.get(key)
@@ -90,7 +91,7 @@ class Background:
 
     def _work(self, key: Hashable, question: Callable[[], Any]) -> None:
         try:
-            answer = Answer("ready", self.patiently(question))
+            answer: Answer[Any] = Answer("ready", self.patiently(question))
         except UserError as error:
             answer = Answer("failed", error=str(error))
         except Exception as error:  # the page must say so instead of waiting for ever
@@ -98,7 +99,7 @@ class Background:
             answer = Answer("failed", error=words.Workspace.wrong.format(kind=type(error).__name__))
         self._put(key, answer)
 
-    def _put(self, key: Hashable, answer: Answer) -> None:
+    def _put(self, key: Hashable, answer: Answer[Any]) -> None:
         with self._lock:
             self._version += 1
             self._answers[key] = replace(answer, version=self._version)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.errors import UserError
 from core.results.records import RunRecord
@@ -75,7 +76,7 @@ class Studio:
             self._records[run_id] = self.folder(run_id).record()
         return self._records.get(run_id)
 
-    def catalogue(self) -> Answer:
+    def catalogue(self) -> Answer[dict[str, Any]]:
         """Methods, models, templates and the device, once the evaluator is up."""
         return self.background.ask("catalogue", self.evaluator.catalogue)
 

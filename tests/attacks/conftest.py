@@ -29,8 +29,10 @@ from core.events import Evaluated, Stage, Warned
 from core.methods import catalogue as methods
 from core.models import zoo
 from core.results.inspection import COLUMNS, Inspection
-from core.results.records import RunConfig, RunRecord, Selection
+from core.results.photo import PhotoAnswer
+from core.results.records import MeasuredByHand, RunConfig, RunRecord, Selection
 from core.results.runs import EventLog
+from core.results.untrained import ShotsPlan, UntrainedCurve
 from core.run.pipeline import complete
 from jobs.evaluator.questions import (
     A,
@@ -45,7 +47,7 @@ from jobs.evaluator.questions import (
 from jobs.ledger import Ledger
 from jobs.ledger.workspaces import Workspaces
 from jobs.settings import Settings
-from tests.studio.conftest import TUNED, ZERO, point
+from tests.studio.conftest import NO_PROTOTYPES, TUNED, ZERO, point, zero_shot
 
 OWNER = "owner:correct horse"
 LOAD, TICK, HEADER, QUEUE = "load", "tick", "ek-header", "ek-queue"
@@ -74,22 +76,32 @@ class Evaluator:
     def ask(self, question: Question[A]) -> A:
         match question:
             case MeasureZeroShot():
-                return {"evaluation": ZERO.model_dump(mode="json"), "hits": {}, "id_per_class": {}}
+                return zero_shot(ZERO)
             case PreviewPrototypes():
-                return {"templates": [], "centres": [], "trail": []}
+                return NO_PROTOTYPES
             case MeasureShots():
                 self.asked.append(question)
-                found = {"encoder": "embedded", "plan": {"seeds": 1}, "sizes": {}, "domains": {}}
-                return {**found, "advice": []}
+                return UntrainedCurve(
+                    encoder="embedded",
+                    alpha=None,
+                    plan=ShotsPlan(seeds=1),
+                    sizes={},
+                    domains={},
+                    advice=[],
+                    notes=[],
+                )
             case Measure():
                 self.asked.append(question)
-                return {"evaluation": TUNED.model_dump(mode="json"), "seconds": 0.1}
+                mixing = question.mixing
+                return MeasuredByHand(
+                    mixing=mixing, evaluation=TUNED, changes={}, alpha=mixing.alpha, seconds=0.1
+                )
             case Inspect():
                 self.asked.append(question)
                 return self.inspect(question)
             case Predict():
                 self.asked.append(question)
-                return {"columns": []}
+                return PhotoAnswer(familiarity=None, map=None, gate=None, columns=[])
         raise AssertionError(f"{question.name()} is not asked for in these tests")
 
     def inspect(self, question: Inspect) -> Inspection:

@@ -1,7 +1,5 @@
 """Class names that are not words get a warning and a suggestion; words of any language do not."""
 
-import json
-
 import pytest
 
 from core.data.curation import rename
@@ -11,6 +9,7 @@ from core.data.health.names import notes, proposals, read_by, unseen_by
 from core.data.ingest import open_dataset
 from core.data.prompts import OPENAI_80
 from core.models import zoo
+from core.results.untrained import NamesAsRead
 
 NO_WORDS = {
     "wordnet-id": "n02084071 n02084071-dog N99999999",
@@ -124,7 +123,7 @@ def test_names_that_differ_behind_the_last_token_are_the_same(tokenize):
     read = read_by([LONG + "finch", LONG + "siskin", "owl"], OPENAI_80, tokenize)
     assert read.length == 24
     assert read.alike == ((LONG + "finch", LONG + "siskin"),)
-    (found,) = unseen_by(json.loads(json.dumps(vars(read))), "embedded")
+    (found,) = unseen_by(NamesAsRead.model_validate_json(read.model_dump_json()), "embedded")
     assert found.kind == "class-names-alike"
     assert "the first 24 tokens" in found.title
 
@@ -132,7 +131,7 @@ def test_names_that_differ_behind_the_last_token_are_the_same(tokenize):
 def test_names_that_the_tokenizer_makes_one_are_the_same(tokenize):
     read = read_by(["Cat", "cat", "café", "cafe", "C++", "C"], ["a {}."], tokenize)
     assert (read.alike, read.cut) == ((("Cat", "cat"),), ())
-    (found,) = unseen_by(vars(read), "embedded")
+    (found,) = unseen_by(read, "embedded")
     assert "the same to the tokenizer of embedded" in found.title
 
 
@@ -143,7 +142,7 @@ def test_the_template_takes_its_share(tokenize):
     assert read_by(names, ["a {}."], tokenize).cut == ()
     read = read_by(names, ["a {}.", long], tokenize)
     assert (read.alike, read.alike_in_long, read.cut) == ((), (tuple(names),), tuple(names))
-    (found,) = unseen_by(vars(read), "embedded")
+    (found,) = unseen_by(read, "embedded")
     assert "of the longest template" in found.title
 
 
@@ -153,7 +152,7 @@ def test_a_name_that_just_fits_is_not_cut(tokenize, words, is_cut):
     read = read_by([name, "owl"], ["{}"], tokenize)
     assert (name in read.cut) == is_cut
     assert read.alike == ()
-    assert [found.kind for found in unseen_by(vars(read), "m")] == ["class-names-cut"] * is_cut
+    assert [found.kind for found in unseen_by(read, "m")] == ["class-names-cut"] * is_cut
 
 
 def test_notes_say_both_and_nothing_of_words(tokenize):

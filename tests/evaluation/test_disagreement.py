@@ -27,8 +27,8 @@ def doubted(said, sure=12.0):
 
 def test_a_confident_contradiction_is_found_and_the_rest_is_not():
     (found,) = doubted({4: 1})
-    assert (found["path"], found["label"], found["says"]) == ("train/fox/4.png", "fox", "owl")
-    assert found["confidence"] > 0.99
+    assert (found.path, found.label, found.says) == ("train/fox/4.png", "fox", "owl")
+    assert found.confidence > 0.99
     assert doubted({}) == []
 
 

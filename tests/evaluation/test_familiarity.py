@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from core.evaluation.familiarity import Familiarity, abstain_threshold, nearest
+from core.evaluation.familiarity import ACCEPTED, abstain_threshold, nearest
+from core.results.photo import Familiarity
 
 
 def test_the_nearest_training_image_counts_and_none_is_its_own():
@@ -19,5 +20,6 @@ def test_the_threshold_lets_the_share_pass():
     assert threshold == pytest.approx(0.1), "19 of 20 reach it"
     assert abstain_threshold(inside, accepted=0.5) == pytest.approx(0.55)
     assert abstain_threshold(torch.tensor([0.7])) == pytest.approx(0.7)
-    assert Familiarity(0.09, threshold).abstain
-    assert not Familiarity(0.11, threshold).abstain
+    near = {"threshold": threshold, "accepted": ACCEPTED}
+    assert Familiarity(similarity=0.09, **near).abstain
+    assert not Familiarity(similarity=0.11, **near).abstain

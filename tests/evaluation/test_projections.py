@@ -34,12 +34,12 @@ def test_very_few_templates_have_places_and_so_have_the_images(count):
     trail = PrototypeTrail(contexts, templates, spurious, 100.0, ["fox", "owl"])
     features = F.normalize(torch.randn(2, 8), dim=1)
     trail.look(0, 0, features, torch.tensor([0, 1]))
-    found = trail.to_json()
-    numbers = [(row["x"], row["y"]) for row in found["templates"] + found["centres"]]
+    found = trail.prototypes
+    numbers = [(row.x, row.y) for row in [*found.templates, *found.centres]]
     assert all(math.isfinite(value) for pair in numbers for value in pair)
-    assert len({(row["x"], row["y"]) for row in found["templates"]}) == count
-    assert len(found["trail"][0]["points"]) == 2
-    assert found["trail"][0]["divergence"] == 0
+    assert len({(row.x, row.y) for row in found.templates}) == count
+    assert len(found.trail[0].points) == 2
+    assert found.trail[0].divergence == 0
 
 
 MUTANTS = [

@@ -137,12 +137,12 @@ def test_a_mistake_comes_back_as_the_same_sentence(evaluator, config, change, se
 def test_zero_shot_measures_every_image_and_is_kept(evaluator, home, config):
     asked = MeasureZeroShot(data=config.data, model=config.model, templates=("a photo of a {}.",))
     answer = evaluator.ask(asked)
-    domains = answer["evaluation"]["domains"]
+    domains = answer.evaluation.domains
     assert set(domains) == {"train", "val", "test", "ood/night", "ood/grey"}
-    assert domains["train"]["n"] == 18
-    assert all(n == 14 for _, n in answer["id_per_class"].values())
+    assert domains["train"].n == 18
+    assert all(n == 14 for _, n in answer.id_per_class.values())
     kept = [json.loads(p.read_text("utf-8")) for p in home.cache.glob("zero-shot-*.json")]
-    assert kept == [answer]
+    assert kept == [answer.model_dump(mode="json")]
     again = evaluator.ask(asked)
     assert again == answer
 
@@ -153,12 +153,10 @@ def test_other_names_are_tried_on_the_same_images(evaluator, config):
         return evaluator.ask(MeasureZeroShot(**about, templates=("a photo of a {}.",)))
 
     plain, tried = ask(), ask({"red_fox": "a thing"})
-    assert dict(zip(tried["folders"], tried["classes"], strict=True))["red_fox"] == "a thing"
-    counted = [
-        {name: d["n"] for name, d in a["evaluation"]["domains"].items()} for a in (plain, tried)
-    ]
+    assert dict(zip(tried.folders, tried.classes, strict=True))["red_fox"] == "a thing"
+    counted = [{name: d.n for name, d in a.evaluation.domains.items()} for a in (plain, tried)]
     assert counted[0] == counted[1]
-    assert tried["evaluation"] != plain["evaluation"]
+    assert tried.evaluation != plain.evaluation
     assert ask() == plain
     with pytest.raises(UserError, match="Did you mean 'red_fox'"):
         ask({"red_fix": "fox"})
@@ -173,29 +171,27 @@ def test_prompts_are_measured_and_placed_before_any_training(evaluator, config):
         )
 
     found = ask(prompts)
-    assert [row["text"] for row in found["templates"]] == prompts
-    assert sum(row["kept"] for row in found["templates"]) == 2, "three quarters at most"
-    [look] = found["trail"]
-    assert (look["epoch"], len(look["points"]), len(look["classes"])) == (0, 18, 3)
+    assert [row.text for row in found.templates] == prompts
+    assert sum(row.kept for row in found.templates) == 2, "three quarters at most"
+    [look] = found.trail
+    assert (look.epoch, len(look.points), len(look.classes)) == (0, 18, 3)
     with pytest.raises(UserError, match="exactly once"):
         ask(["a photo", "art of the {}."])
 
 
 def test_the_shots_curve_is_kept(evaluator, home, config):
     found = evaluator.ask(MeasureShots(data=config.data, model=config.model))
-    assert {row["name"] for row in found["advice"]} == {"otter", "snow owl", "red_fox"}
+    assert {row.name for row in found.advice} == {"otter", "snow owl", "red_fox"}
     [kept] = home.cache.glob("shots-*.json")
-    assert json.loads(kept.read_text("utf-8")) == found
+    assert json.loads(kept.read_text("utf-8")) == found.model_dump(mode="json", by_alias=True)
 
 
 def test_a_run_is_measured_at_the_ends_as_its_record_says(evaluator, home):
     record = RunFolder(home.run_folder("a-run").path).record()
     for alpha, label in ((0.0, "zero-shot"), (1.0, "fine-tuned")):
-        measured = evaluator.ask(Measure(run_id="a-run", mixing=Mixing.wise(alpha)))["evaluation"][
-            "domains"
-        ]
+        measured = evaluator.ask(Measure(run_id="a-run", mixing=Mixing.wise(alpha)))
         recorded = record.evaluations[label].domains
-        assert {n: s["correct"] for n, s in measured.items()} == {
+        assert {n: s.correct for n, s in measured.evaluation.domains.items()} == {
             n: s.correct for n, s in recorded.items()
         }
 
@@ -252,41 +248,37 @@ def test_templates_are_corrected_again_without_those_that_are_excluded(evaluator
 
 def test_a_photo_is_classified_in_three_columns(evaluator, config):
     image = next(Path(config.data).glob("test/otter/*"))
-    columns = evaluator.ask(Predict(run_id="a-run", mixing=Mixing.wise(0.3), image=image))[
-        "columns"
-    ]
-    assert [column["label"] for column in columns] == ["zero-shot", "α = 0.3", "fine-tuned"]
+    columns = evaluator.ask(Predict(run_id="a-run", mixing=Mixing.wise(0.3), image=image)).columns
+    assert [column.label for column in columns] == ["zero-shot", "α = 0.3", "fine-tuned"]
     for column in columns:
-        assert sum(guess["probability"] for guess in column["top"]) == pytest.approx(1, abs=1e-4)
+        assert sum(guess.probability for guess in column.top) == pytest.approx(1, abs=1e-4)
 
 
 def test_a_steady_answer_says_how_familiar_the_photo_looks_and_who_answers(evaluator, config):
     image = next(Path(config.data).glob("train/otter/*"))
     said = evaluator.ask(Predict(run_id="a-run", mixing=Mixing.steady(0.3), image=image))
-    assert [column["label"] for column in said["columns"]][1] == "α = 0.3, steady"
-    assert 0 <= said["gate"]["familiarity"] <= said["gate"]["tuned_share"] <= 1
-    assert (
-        evaluator.ask(Predict(run_id="a-run", mixing=Mixing.wise(0.3), image=image))["gate"] is None
-    )
+    assert [column.label for column in said.columns][1] == "α = 0.3, steady"
+    assert 0 <= said.gate.familiarity <= said.gate.tuned_share <= 1
+    assert evaluator.ask(Predict(run_id="a-run", mixing=Mixing.wise(0.3), image=image)).gate is None
 
 
 def test_a_photo_is_told_how_familiar_it_is_and_where_the_model_looked(evaluator, config):
     known = next(Path(config.data).glob("train/otter/*"))
     said = evaluator.ask(Predict(run_id="a-run", mixing=Mixing.wise(0.3), image=known))
-    assert said["familiarity"]["similarity"] <= 1 + 1e-6
-    assert -1 <= said["familiarity"]["threshold"] <= 1
-    lower = said["familiarity"]["similarity"] < said["familiarity"]["threshold"]
-    assert said["familiarity"]["abstain"] is lower
-    assert said["map"]["kind"] == "rollout"
-    values = [value for row in said["map"]["values"] for value in row]
+    assert said.familiarity.similarity <= 1 + 1e-6
+    assert -1 <= said.familiarity.threshold <= 1
+    lower = said.familiarity.similarity < said.familiarity.threshold
+    assert said.familiarity.abstain is lower
+    assert said.map.kind == "rollout"
+    values = [value for row in said.map.values for value in row]
     assert 0 <= min(values) <= max(values) <= 1
 
 
 def test_an_export_is_verified_and_packed(evaluator):
     exported = evaluator.ask(Export(run_id="a-run", mixing=Mixing.wise(0.3), format="open_clip"))
-    assert exported["verified"], exported["check"]
-    assert Path(exported["path"]).stat().st_size == exported["size_bytes"]
-    assert {one["output"] for one in exported["differences"]} == {
+    assert exported.verified, exported.check
+    assert Path(exported.path).stat().st_size == exported.size_bytes
+    assert {one.output for one in exported.differences} == {
         "image features",
         "text features",
         "logits of photos",
@@ -297,10 +289,10 @@ def test_an_export_with_folders_in_it_is_packed_whole(evaluator):
     exported = evaluator.ask(
         Export(run_id="a-run", mixing=Mixing.steady(0.5), format="steady-open_clip")
     )
-    assert exported["verified"], exported["check"]
+    assert exported.verified, exported.check
     name = "a-run-steady-open_clip-alpha-0.5"
-    assert Path(exported["path"]).name == f"{name}.zip"
-    with zipfile.ZipFile(exported["path"]) as archive:
+    assert Path(exported.path).name == f"{name}.zip"
+    with zipfile.ZipFile(exported.path) as archive:
         held = set(archive.namelist())
     inside = ("steady.py", "gate.safetensors", "zero-shot/evenkeel.json", "tuned/head.safetensors")
     assert held > {f"{name}/{path}" for path in inside}
@@ -309,15 +301,15 @@ def test_an_export_with_folders_in_it_is_packed_whole(evaluator):
 
 def test_a_document_of_one_file_is_downloaded_as_that_file(evaluator):
     exported = evaluator.ask(Export(run_id="a-run", mixing=Mixing.wise(0.5), format="report"))
-    assert Path(exported["path"]).name == "a-run-report-alpha-0.5.html"
-    assert "<svg" in Path(exported["path"]).read_text("utf-8")
-    assert not exported["verified"]
+    assert Path(exported.path).name == "a-run-report-alpha-0.5.html"
+    assert "<svg" in Path(exported.path).read_text("utf-8")
+    assert not exported.verified
 
 
 def test_a_snippet_names_the_file_that_is_downloaded(evaluator):
     exported = evaluator.ask(Export(run_id="a-run", mixing=Mixing.wise(0.5), format="onnx"))
-    assert Path(exported["path"]).name == "a-run-onnx-alpha-0.5.onnx"
-    assert f'InferenceSession("{exported["path"]}")' in exported["snippet"]
+    assert Path(exported.path).name == "a-run-onnx-alpha-0.5.onnx"
+    assert f'InferenceSession("{exported.path}")' in exported.snippet
 
 
 @pytest.mark.parametrize("format", ["../x", "pickle"])

@@ -140,7 +140,7 @@ def test_an_ensemble_is_opened_and_measured_at_its_two_ends(ensemble, tiny_data)
     assert [point.alpha for point in finished.frontier([0.0, 1.0])] == [0.0, 1.0]
     image = sorted((tiny_data / "test" / "otter").glob("*.png"))[0]
     [row] = finished.predict([image], Mixing.wise(1.0))
-    assert sum(entry["probability"] for entry in row["top"]) == pytest.approx(1, abs=1e-4)
+    assert sum(entry.probability for entry in row.top) == pytest.approx(1, abs=1e-4)
 
 
 def test_an_ensemble_says_why_it_is_neither_mixed_nor_exported(ensemble, tmp_path):
@@ -171,7 +171,7 @@ def test_vrf_is_a_run_with_two_ends_that_says_why_it_has_no_more(pool, tmp_path,
         assert finished.measure(Mixing.wise(end)) == record.evaluations[name]
     image = sorted((tiny_data / "test" / "otter").glob("*.png"))[0]
     [row] = finished.predict([image], Mixing.wise(1.0))
-    assert sum(entry["probability"] for entry in row["top"]) == pytest.approx(1, abs=1e-4)
+    assert sum(entry.probability for entry in row.top) == pytest.approx(1, abs=1e-4)
     with pytest.raises(UserError, match="no common weights to mix"):
         finished.measure(Mixing.wise(0.5))
     with pytest.raises(UserError, match="made by VRF, which uses zero-shot's encoder and a run's"):

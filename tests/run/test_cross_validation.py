@@ -55,10 +55,10 @@ def test_a_method_that_moves_the_tower_is_refused(tiny_model, tiny_data):
 def test_the_reading_counts_every_image_once(tiny_model, tiny_data, tmp_path):
     dataset = open_dataset(tiny_data)
     found = cross_validate(dataset, "lp", str(tiny_model), folds=3, cache=tmp_path)
-    assert found["n"] == found["zero_shot"]["n"] == 3 * (6 + 3 + 5)
-    assert sum(n for _, n in found["per_class"].values()) == found["n"]
-    assert sum(right for right, _ in found["per_class"].values()) == found["correct"]
-    assert found["low"] < found["accuracy"] <= 1
+    assert found.n == found.zero_shot.n == 3 * (6 + 3 + 5)
+    assert sum(n for _, n in found.per_class.values()) == found.n
+    assert sum(right for right, _ in found.per_class.values()) == found.correct
+    assert found.low < found.accuracy <= 1
     # Colour alone tells the three classes apart, and a random tower sees colours.
-    assert found["accuracy"] > found["zero_shot"]["accuracy"]
-    assert found["change"]["outcome"] == "better"
+    assert found.accuracy > found.zero_shot.accuracy
+    assert found.change.outcome == "better"

@@ -152,9 +152,9 @@ def test_a_run_without_its_data_stays_steady(done, tmp_path):
     photo = next(Path(record.config["data"]).glob("ood/night/*/*"))
     for opened in (FinishedRun(folder, cache, "cpu"), FinishedRun(moved, cache, "cpu")):
         [row] = opened.predict([photo], record.mixing)
-        assert 0 <= row["familiarity"] <= 1
-        assert row["tuned_share"] == pytest.approx(
-            row["familiarity"] + (1 - row["familiarity"]) * record.steady.unfamiliar
+        assert 0 <= row.familiarity <= 1
+        assert row.tuned_share == pytest.approx(
+            row.familiarity + (1 - row.familiarity) * record.steady.unfamiliar
         )
 
 
@@ -272,12 +272,12 @@ def test_predictions_are_sorted_and_sum_to_one_over_all_classes(done, tiny_data)
     folder, record, _, cache = done
     images = sorted((tiny_data / "test" / "otter").glob("*.png"))[:2]
     rows = FinishedRun(folder, cache, "cpu").predict(images, Mixing.wise(0.5))
-    assert [row["image"] for row in rows] == [str(image) for image in images]
+    assert [row.image for row in rows] == [str(image) for image in images]
     for row in rows:
-        probabilities = [entry["probability"] for entry in row["top"]]
+        probabilities = [entry.probability for entry in row.top]
         assert probabilities == sorted(probabilities, reverse=True)
         assert sum(probabilities) == pytest.approx(1, abs=1e-4)
-        assert {entry["class"] for entry in row["top"]} == set(record.classes)
+        assert {entry.folder for entry in row.top} == set(record.classes)
 
 
 def test_the_export_at_alpha_is_the_mix_and_not_an_end(done, tmp_path):
@@ -386,13 +386,13 @@ def test_the_record_splits_the_test_accuracy_by_seen_and_unseen_classes(both_tow
 
 def test_zero_shot_of_a_data_set_counts_every_image_once(tiny_model, tiny_data):
     answer = measure_zero_shot(open_dataset(tiny_data), str(tiny_model), "openai-80")
-    assert answer["folders"] == ["otter", "red_fox", "snow owl"]
-    assert answer["classes"] == ["otter", "red fox", "snow owl"]
-    assert {name: score["n"] for name, score in answer["evaluation"]["domains"].items()} == {
+    assert answer.folders == ["otter", "red_fox", "snow owl"]
+    assert answer.classes == ["otter", "red fox", "snow owl"]
+    assert {name: score.n for name, score in answer.evaluation.domains.items()} == {
         "train": 18,
         "val": 9,
         "test": 15,
         "ood/grey": 12,
         "ood/night": 12,
     }
-    assert all(n == 14 for _, n in answer["id_per_class"].values())
+    assert all(n == 14 for _, n in answer.id_per_class.values())

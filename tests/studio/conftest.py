@@ -23,6 +23,7 @@ from core.results.records import (
     WisePoint,
 )
 from core.results.runs import EventLog, RunFolder
+from core.results.untrained import NamesAsRead, Prototypes, ZeroShot
 from jobs.evaluator.questions import A, Question
 from jobs.settings import Settings
 from studio.people.visitors import OWNER
@@ -89,6 +90,23 @@ def studio(tmp_path: Path) -> Studio:
     uploads = settings.home / "tmp" / "uploads"
     uploads.mkdir(parents=True)
     return Studio.over(settings, uploads)
+
+
+def zero_shot(found: Evaluation, **known: Any) -> ZeroShot:
+    """What zero-shot CLIP is measured to score: this, and nothing else that is worth telling."""
+    lists = {name: [] for name in ("classes", "folders", "templates", "doubts", "notes")}
+    told: dict[str, Any] = {**lists, "hits": {}, "id_per_class": {}, **known}
+    return ZeroShot(
+        evaluation=found,
+        model="embedded",
+        activation="gelu",
+        names_read=NamesAsRead(length=77),
+        seconds=0.1,
+        **told,
+    )
+
+
+NO_PROTOTYPES = Prototypes(templates=[], centres=[], trail=[])
 
 
 def stand_in(studio: Studio, kind: type[Question[A]], answer: Callable[[Any], A]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from core.results.by_shots import of_runs, sides, without_training, zero_shot
 from core.results.intervals import mean_interval, wilson
 from core.results.records import Mixing
+from core.results.untrained import ShotsCurvePoint, ShotsPlan, UntrainedCurve
 from tests.mutants import Mutant
 from tests.studio.conftest import TUNED, ZERO, point
 
@@ -45,17 +46,21 @@ def test_runs_of_equal_shots_are_one_point_at_the_alpha_that_each_chose(record):
 
 def test_draws_without_training_are_averaged_domain_by_domain():
     def head(name, shots, *accuracies):
-        return {"head": name, "shots": shots, "accuracies": accuracies}
+        return ShotsCurvePoint(name, shots, sum(accuracies) / 2, None, accuracies)
 
-    curve = {
-        "plan": {"seeds": 2},
-        "sizes": {"test": 50, "ood/a": 20, "ood/b": 30},
-        "domains": {
+    curve = UntrainedCurve(
+        encoder="embedded",
+        alpha=None,
+        plan=ShotsPlan(seeds=2),
+        sizes={"test": 50, "ood/a": 20, "ood/b": 30},
+        domains={
             "test": [head("mixed", 1, 0.4, 0.6), head("zero-shot", 1, 0.9, 0.9)],
             "ood/a": [head("mixed", 1, 0.2, 0.2)],
             "ood/b": [head("mixed", 1, 0.6, 0.4)],
         },
-    }
+        advice=[],
+        notes=[],
+    )
     found = without_training(curve)
     assert [(p.shots, p.mean, p.n, p.draws) for p in found["id"]] == [(1, 0.5, 50, 2)]
     assert found["ood"][0].mean == pytest.approx(0.35)

@@ -10,7 +10,7 @@ from core.data.dataset import IngestReport
 from core.data.health import Finding
 from core.data.listing import list_files
 from core.errors import UserError
-from core.results.records import RunConfig
+from core.results.records import Evaluation, RunConfig
 from jobs.evaluator.client import EvaluatorUnavailable
 from jobs.ledger.workspaces import Kept
 from studio.data.class_gallery import class_gallery
@@ -20,7 +20,7 @@ from studio.people.visitors import Visitor, new_token
 from studio.workspace import Workspace
 from studio.workspace.background import Answer, Background
 from studio.workspace.session import Place, Session
-from tests.studio.conftest import NASTY
+from tests.studio.conftest import NASTY, score, zero_shot
 
 act = curating()
 
@@ -178,19 +178,18 @@ def test_names_stand_beside_the_words_offered_with_what_zero_shot_gains(session)
         gains = {"class-names": (before, after)}
         return health_list(opened, Answer("ready"), [finding], [], mine, False, gains)
 
-    def scored(accuracy):
-        return Answer(
-            "ready", {"evaluation": {"domains": {"test": {"n": 88, "accuracy": accuracy}}}}
-        )
+    def scored(correct):
+        found = Evaluation(domains={"test": score(correct, 88)}, id=correct / 88, ood=None)
+        return Answer("ready", zero_shot(found))
 
-    shown = drawn(scored(0.091), scored(0.568))
+    shown = drawn(scored(8), scored(50))
     assert "88 images: 9.1\u202f% by their own names, 56.8\u202f% by these words" in shown
     assert 'name=":a" value="red fox"' in shown
     assert 'data-do="use-names" data-kind="class-names"' in shown
     assert "<img src=x" not in shown
-    assert "Measuring zero-shot under both names" in drawn(scored(0.1), Answer("waiting"))
-    assert "no room" in drawn(scored(0.1), Answer("failed", error="no room"))
-    theirs = drawn(scored(0.1), scored(0.2), mine=False)
+    assert "Measuring zero-shot under both names" in drawn(scored(9), Answer("waiting"))
+    assert "no room" in drawn(scored(9), Answer("failed", error="no room"))
+    theirs = drawn(scored(9), scored(18), mine=False)
     assert "red fox" in theirs
     assert "data-do=" not in theirs
 

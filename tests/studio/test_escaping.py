@@ -13,7 +13,7 @@ from studio.frame.markup import render
 from studio.shell.job_list import job_list
 from studio.workspace.session import Notice, Place, Session
 from studio.workspace.shelf import Opened
-from tests.studio.conftest import NASTY
+from tests.studio.conftest import NASTY, ZERO, zero_shot
 
 SHA = "0" * 64
 
@@ -39,7 +39,9 @@ def elements(markup):
 
 
 def test_class_and_domain_names_are_text(opened):
-    markup = class_grid(opened, {"id_per_class": {NASTY: [1, 2]}}, waiting=False, most=60)
+    markup = class_grid(
+        opened, zero_shot(ZERO, id_per_class={NASTY: (1, 2)}), waiting=False, most=60
+    )
     assert "onerror=alert" in markup, "the name is shown"
     assert "<img src=x" not in markup
     assert 'src="x' not in markup

@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 
 from core.errors import UserError
-from core.results.formats import FORMATS, STEADY
+from core.results.formats import FORMATS, STEADY, ExportedFile, OutputDifference
 from core.results.records import Mixing
 from jobs.evaluator.questions import Export
 from studio.export import words as export_words
@@ -34,18 +34,19 @@ class Builder:
         if self.fails:
             raise UserError(f"export: logits 5.0e-01 (allowed 2e-03), see {self.home}/exports/x")
         folder = self.home / "exports" / run_id
-        return {
-            "path": str(folder / f"{run_id}-{kind}.zip"),
-            "size_bytes": 3_400_000,
-            "sha256": "ab" * 32,
-            "verified": True,
-            "check": "Loaded again in a clean process.",
-            "differences": [
-                {"output": "image features", "largest": 1e-7, "tolerance": 2e-5},
-                {"output": "logits", "largest": 1.2e-3, "tolerance": 2e-3},
+        return ExportedFile(
+            path=str(folder / f"{run_id}-{kind}.zip"),
+            size_bytes=3_400_000,
+            sha256="ab" * 32,
+            verified=True,
+            check="Loaded again in a clean process.",
+            reader="open_clip",
+            differences=[
+                OutputDifference(output="image features", largest=1e-7, tolerance=2e-5),
+                OutputDifference(output="logits", largest=1.2e-3, tolerance=2e-3),
             ],
-            "snippet": f'load("{folder}/{run_id}-{kind}")',
-        }
+            snippet=f'load("{folder}/{run_id}-{kind}")',
+        )
 
 
 @pytest.fixture

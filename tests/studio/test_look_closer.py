@@ -3,12 +3,15 @@
 import pytest
 
 from core.errors import UserError
+from core.results.photo import PhotoAnswer
 from core.results.records import RunConfig
 from core.results.standing import FINE_TUNED
 from jobs.evaluator.questions import Predict
 from studio.people.visitors import Visitor
 from studio.workspace import Workspace
 from tests.studio.conftest import stand_in
+
+NOTHING = PhotoAnswer(familiarity=None, map=None, gate=None, columns=[])
 
 
 @pytest.fixture
@@ -25,13 +28,13 @@ def seen(studio, mine, images):
 @pytest.fixture
 def asked(studio):
     questions = []
-    stand_in(studio, Predict, lambda question: questions.append(question) or {"columns": []})
+    stand_in(studio, Predict, lambda question: questions.append(question) or NOTHING)
     return questions
 
 
 def test_the_evaluator_is_asked_about_the_file_itself(mine, seen, asked):
     run_id, sha256 = seen
-    assert mine.answers.look_closer(run_id, sha256, 5.0) == {"columns": []}
+    assert mine.answers.look_closer(run_id, sha256, 5.0) == NOTHING
     [question] = asked
     assert (question.run_id, question.mixing) == (run_id, FINE_TUNED)
     assert question.image == mine.data.image(mine.runs.data_of_run(run_id), sha256)

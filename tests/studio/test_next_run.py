@@ -6,11 +6,13 @@ import pytest
 from PIL import Image
 
 from core.data.split import move_split, parse_shares
+from core.results.records import Evaluation
 from studio.train.next_run import asked_of, leave_out, obstacles, to_beat
 from studio.train.splitting import reach, sides_of
 from studio.workspace.background import Answer
 from studio.workspace.shelf import Opened
 from tests.data.test_fewshot import images, make
+from tests.studio.conftest import score, zero_shot
 
 READY = Answer("ready", {"device": {"kind": "cpu"}, "models": [], "methods": []})
 TWELVE = {"fox": images("f", 12), "owl": images("o", 12)}
@@ -101,7 +103,8 @@ def test_an_evaluator_that_does_not_answer_and_a_lack_of_memory_are_said(found, 
 def test_zero_shot_is_measured_on_the_images_of_the_very_run():
     dataset = make(TWELVE)
     hits = {sha: sha in ("f1", "o2") for own in TWELVE.values() for sha in own}
-    zero = Answer("ready", {"hits": hits, "evaluation": {"domains": {"ood/x": {"accuracy": 0.5}}}})
+    found = Evaluation(domains={"ood/x": score(25, 50)}, id=0.5, ood=0.5)
+    zero = Answer("ready", zero_shot(found, hits=hits))
     for config in ({}, {"shots": 9}, {"split": "drawn", "shots": 3, "seed": 2}):
         asked = asked_of(opened(dataset), config)
         test = [item.sha256 for item in asked.task.test]

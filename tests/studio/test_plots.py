@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from core.results.untrained import PrototypeLook, Prototypes
 from studio.frame.domains import looks
 from studio.frame.figures import thin
 from studio.lab.wise import wise_value
@@ -154,15 +155,17 @@ def test_prototypes_have_a_frame_an_epoch_and_ways_from_epoch_zero():
         place = {"name": NASTY, "x": x, "y": 0.0}
         return {"epoch": epoch, "step": epoch, "classes": [place], "points": [[x, 0.0, 0]]}
 
-    found = {
-        "note": "",
-        "templates": [
-            {"text": "a photo of a {}.", "x": 0, "y": 0, "kept": True, "cluster": 0},
-            {"text": NASTY, "x": 9, "y": 9, "kept": False, "cluster": None},
-        ],
-        "centres": [{"x": 0, "y": 0, "cluster": 0}],
-        "trail": [at(0, 0.0), at(1, 1.0)],
-    }
+    found = Prototypes.model_validate(
+        {
+            "note": "",
+            "templates": [
+                {"text": "a photo of a {}.", "x": 0, "y": 0, "kept": True, "cluster": 0},
+                {"text": NASTY, "x": 9, "y": 9, "kept": False, "cluster": None},
+            ],
+            "centres": [{"x": 0, "y": 0, "cluster": 0}],
+            "trail": [at(0, 0.0), at(1, 1.0)],
+        }
+    )
     value = prototypes_chart(found, "r", "")
     assert [frame["label"] for frame in value["frames"]] == ["0", "1"]
     way = next(t for t in value["frames"][1]["data"] if t["mode"] == "lines")
@@ -183,11 +186,12 @@ def test_thinning_keeps_the_ends_and_the_number():
 
 def test_rate_norm_and_drift_stand_one_above_the_other_over_the_same_steps():
     updates = [[step, 1e-4 / step, 2.0 * step] for step in range(1, 5)]
-    trail = [
+    looks = (
         {"step": 0, "moved": 0.0, "divergence": 0.0},
         {"step": 4, "moved": 0.25, "divergence": 0.01},
         {"step": 4},  # of an older version
-    ]
+    )
+    trail = [PrototypeLook(epoch=0, classes=[], points=[], **look) for look in looks]
     value = updates_chart("run", updates, trail)
     lines = [(line["name"], line["yaxis"], line["y"][-1]) for line in value["figure"]["data"]]
     assert lines[0] == ("gradient norm", "y", 8.0)

@@ -11,7 +11,8 @@ from studio.people.visitors import Visitor
 from studio.train.prompting import FILLED, STARTER, Prompting, filled
 from studio.workspace import Workspace
 from studio.workspace.session import Place, Session
-from tests.studio.conftest import NASTY, TUNED, ZERO, stand_in
+from tests.studio.conftest import NASTY, NO_PROTOTYPES, TUNED, ZERO, stand_in
+from tests.studio.conftest import zero_shot as measured_zero_shot
 
 SETS = {"tip-7": ["itap of a {}.", "art of the {}."]}
 CATALOGUE = {"methods": methods(), "run_knobs": RunConfig.knobs(), "templates": SETS}
@@ -25,11 +26,11 @@ def asked(studio):
     def zero_shot(question):
         found.append(("zero-shot", question.templates))
         measured = ZERO if question.templates == "dataset" else TUNED
-        return {"evaluation": measured.model_dump(mode="json")}
+        return measured_zero_shot(measured)
 
     def prototypes(question):
         found.append(("prototypes", question.templates))
-        return {"templates": [], "centres": [], "trail": []}
+        return NO_PROTOTYPES
 
     studio.evaluator.catalogue = lambda: CATALOGUE
     stand_in(studio, MeasureZeroShot, zero_shot)

@@ -8,6 +8,7 @@ from studio.train.recommending import drafted, nearest, recommend, situation_of
 from studio.train.trade_offs import Situation, read
 from studio.workspace.background import Answer
 from tests.mutants import Mutant
+from tests.studio.conftest import evaluation, zero_shot
 from tests.studio.test_trade_offs import HERE, dataset, payload, row
 
 SPACE = "\u202f"
@@ -134,7 +135,7 @@ def test_the_situation_is_read_from_the_images_the_model_and_zero_shot(mine, dem
     assert found.per_class == pytest.approx(sum(min(16, n) for n in counts) / len(counts))
     assert (found.family, found.zero_shot_id) == ("small", None)
     assert found.ood_domains == 2
-    measured = {"evaluation": {"domains": {"test": {"accuracy": 0.6}}}}
+    measured = zero_shot(evaluation(test=60))
     monkeypatch.setattr(type(mine.answers), "zero_shot", lambda *_: Answer("ready", measured))
     mine.keep(demo, model="ViT-B-32/laion2b_s34b_b79k")
     assert situation_of(mine, demo).family == "clip"

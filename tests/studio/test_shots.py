@@ -9,6 +9,14 @@ from core.data.dataset import Dataset, IngestReport
 from core.errors import UserError
 from core.results.by_shots import of_runs, zero_shot
 from core.results.records import RunConfig
+from core.results.untrained import (
+    ChangeEstimate,
+    ClassAdvice,
+    Gain,
+    ShotsCurvePoint,
+    ShotsPlan,
+    UntrainedCurve,
+)
 from jobs.evaluator.questions import MeasureShots
 from studio.lab.shots import ShotsPanel, ShotsWords, advice, told
 from studio.lab.shots_chart import shots_chart
@@ -20,21 +28,18 @@ from tests.studio.test_error_lab import in_a_thread
 
 
 def gain(mean, low, high):
-    change = {"mean": mean, "low": low, "high": high}
-    return {"n": 9, "accuracy": 0.5, "low": 0.3, "high": 0.7, "brought": change, "expected": change}
+    change = ChangeEstimate(mean, low, high)
+    return Gain(9, 0.5, 0.3, 0.7, brought=change, expected=change)
 
 
 def curve(*rows):
     """What the evaluator answers: `(class, expected on ID)`."""
-    advised = [
-        {"name": name, "images": 4, "newer": 2, "gains": {"id": gain(*expected)}}
-        for name, expected in rows
-    ]
-    point = {"head": "mixed", "shots": 4, "accuracies": [0.5, 0.7]}
-    return {
-        "encoder": "embedded", "plan": {"seeds": 2}, "sizes": {"test": 100},
-        "domains": {"test": [point]}, "advice": advised,
-    }  # fmt: skip
+    return UntrainedCurve(
+        encoder="embedded", alpha=None, plan=ShotsPlan(seeds=2), sizes={"test": 100},
+        domains={"test": [ShotsCurvePoint("mixed", 4, 0.6, None, (0.5, 0.7))]},
+        advice=[ClassAdvice(name, 4, 2, {"id": gain(*expected)}) for name, expected in rows],
+        notes=[],
+    )  # fmt: skip
 
 
 @pytest.fixture

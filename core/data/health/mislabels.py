@@ -1,21 +1,20 @@
 """The finding about labels that zero-shot CLIP contradicts. The measurement is made elsewhere."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from core.data.health.findings import Finding, images
+from core.results.untrained import Doubt
 from core.rounding import percent
 
 
-def mislabels(doubts: Sequence[Mapping[str, Any]], model: str) -> Finding:
+def mislabels(doubts: Sequence[Doubt], model: str) -> Finding:
     """The finding for the doubtful labels of `core.run.zero_shot`."""
     if not doubts:
         return Finding("mislabel", "pass", "Zero-shot CLIP contradicts no label with confidence")
     examples = "; ".join(
-        f"{one['path']}: rather {one['says']} ({percent(one['confidence'], 0)} %)"
-        for one in doubts[:3]
+        f"{one.path}: rather {one.says} ({percent(one.confidence, 0)} %)" for one in doubts[:3]
     )
-    paths = tuple(str(one["path"]) for one in doubts)
+    paths = tuple(one.path for one in doubts)
     return Finding(
         "mislabel",
         "warning",

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +14,7 @@ from core.data.health.findings import Finding
 from core.data.names import fold
 from core.data.prompts import display_name, prompts_for
 from core.data.zipnames import other_readings
+from core.results.untrained import NamesAsRead
 
 
 class Tokenize(Protocol):
@@ -138,20 +138,6 @@ def _listed(items: Sequence[str]) -> str:
 # Names as a text tower reads them -----------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class NamesAsRead:
-    """Class names as a text tower reads them: names that look alike to it or are cut off."""
-
-    length: int
-    """L, the largest number of tokens that it reads of a prompt."""
-    alike: tuple[tuple[str, ...], ...] = ()
-    """Names that are the same tokens in every prompt."""
-    alike_in_long: tuple[tuple[str, ...], ...] = ()
-    """Names that are the same tokens in the template that leaves the least room."""
-    cut: tuple[str, ...] = ()
-    """Names whose end is cut off in that template."""
-
-
 def read_by(names: Sequence[str], templates: Sequence[str], tokenize: Tokenize) -> NamesAsRead:
     """Reads the names with a text tower's own tokenizer and finds names that it cannot tell apart.
 
@@ -177,9 +163,10 @@ def read_by(names: Sequence[str], templates: Sequence[str], tokenize: Tokenize) 
     )
 
 
-def unseen_by(read: Mapping[str, Any], model: str) -> Iterator[Finding]:
-    """Findings from `NamesAsRead`, given as a dictionary. `model` is the name of the model."""
-    found = NamesAsRead(**read)
+def unseen_by(found: NamesAsRead, model: str) -> Iterator[Finding]:
+    """Findings about names that a text tower cannot tell apart, or that it cuts. `model` is its
+    name.
+    """
     if found.alike:
         all_cut = {*found.cut} >= {name for group in found.alike for name in group}
         why = f"in the first {found.length} tokens, which is all that {model} reads of a prompt"
@@ -204,7 +191,7 @@ def notes(names: Sequence[str], read: NamesAsRead) -> tuple[str, ...]:
     """Sentences about problems with class names, for a zero-shot measurement."""
     kinds = kinds_of(names)
     rows = [(name, name, "", kind) for name, kind in zip(names, kinds, strict=True) if kind]
-    found = [*([_no_words(rows, len(names))] if rows else []), *unseen_by(vars(read), "the model")]
+    found = [*([_no_words(rows, len(names))] if rows else []), *unseen_by(read, "the model")]
     return tuple(f"{finding.title}: {finding.detail}" for finding in found)
 
 
