@@ -1,25 +1,27 @@
 """The linear probe: logistic regression on unit features; the tower does not change."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from core.data.dataset import Item
 from core.data.fewshot import FewShotTask
 from core.models.clip import ClipModel
 from core.models.heads import LinearHead
-from core.training.logistic import Logistic
 
 STRENGTHS = (-7.0, 2.0)
 """log10 of the smallest and the largest C of the grid."""
 MOST_STRENGTHS = 100
 FEWEST_STRENGTHS = 10
 FULL_GRID_PRODUCTS = 100_000_000
-"""Limit of N·C·D for the full grid of a hundred points, about two seconds on two cores. Beyond the
+"""Limit of N·C·D for the full grid of a hundred points, about four seconds of one core. Beyond the
 limit the grid shrinks in proportion, down to ten points.
 """
 ITERATIONS = 200
@@ -71,13 +73,17 @@ def fit_probe(
         zeros = torch.zeros(classes, features.shape[1])
         return Probe(zeros, torch.zeros(classes) if intercept else None, DEFAULT_STRENGTH)
 
-    model = Logistic(torch.from_numpy(points), torch.from_numpy(targets), len(present), intercept)
+    from sklearn.linear_model import LogisticRegression  # slow to import, and few processes need it
+
+    model = LogisticRegression(max_iter=ITERATIONS, warm_start=True, fit_intercept=intercept)
     best: Probe | None = None
     best_hits = -1
     grid = strengths(points.size * len(present)) if validation else [DEFAULT_STRENGTH]
     for strength in grid:
-        fitted = model.fit(strength, ITERATIONS)
-        probe = _folded_back(*fitted, present, classes, mean, std, strength, intercept)
+        with _calm():
+            model.set_params(C=strength).fit(points, targets)
+        rows, offsets = model.coef_, np.broadcast_to(model.intercept_, len(model.coef_))
+        probe = _folded_back(rows, offsets, present, classes, mean, std, strength, intercept)
         hits = _hits(probe, validation) if validation else 0
         if hits > best_hits:
             best, best_hits = probe, hits
@@ -110,6 +116,19 @@ def probed_head(clip: ClipModel, task: FewShotTask, fold_scale: bool) -> LinearH
     if head.bias is not None and probe.bias is not None:
         head.load_state_dict({**head.state_dict(), "weight": probe.weight, "bias": probe.bias})
     return head
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """Fits on one BLAS thread, without warnings about few iterations and few images a class."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    # Products this small lose more by threads that wait for each other than they gain: two threads
+    # took several times as long as one. The limit of iterations is part of the recipe.
+    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes is greater")
+        yield
 
 
 def _folded_back(

@@ -66,7 +66,8 @@ def _import_what_runs_need() -> None:
     import PIL.Image
     import sklearn.cluster
     import sklearn.decomposition
-    import sklearn.ensemble  # noqa: F401
+    import sklearn.ensemble
+    import sklearn.linear_model  # noqa: F401
 
     import core.run.combine
     import core.run.pipeline  # noqa: F401

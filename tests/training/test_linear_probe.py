@@ -1,10 +1,11 @@
-"""The linear probe against a minimum worked out by hand and against scikit-learn itself."""
+"""The linear probe against a minimum worked out by hand and against plain scikit-learn."""
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from core.training import linear_probe
 from core.training.linear_probe import (
@@ -13,7 +14,6 @@ from core.training.linear_probe import (
     probed_head,
     strengths,
 )
-from core.training.logistic import Logistic
 from tests.mutants import Mutant
 
 
@@ -78,19 +78,40 @@ def test_the_first_c_of_the_best_validation_accuracy_wins():
 
 @pytest.mark.parametrize("classes", [2, 5])
 @pytest.mark.parametrize("intercept", [True, False])
-def test_our_logistic_regression_is_scikit_learns_from_one_strength_to_the_next(classes, intercept):
+def test_two_classes_and_more_have_scikit_learns_logits_with_and_without_intercept(
+    classes, intercept, monkeypatch
+):
     features, labels = clusters(classes)
-    points = features.double()
+    held_out = clusters(classes, shots=10, seed=1)
+    points = features.double().numpy()
+    mean, std = points.mean() if intercept else 0.0, points.std()
     model = LogisticRegression(max_iter=200, warm_start=True, fit_intercept=intercept)
-    ours = Logistic(points, labels, classes, intercept)
+    monkeypatch.setattr(linear_probe, "strengths", lambda _products: [1e-3, 0.1, 10.0])
+    probe = fit_probe(features, labels, classes, held_out, intercept)
     for c in (1e-3, 0.1, 10.0):
-        model.set_params(C=c).fit(points.numpy(), labels.numpy())
-        weight, bias = ours.fit(c, iterations=200)
-        # What a fit that stops at a gradient of 1e-4 leaves open, where C allows large weights.
-        np.testing.assert_allclose(weight, model.coef_, rtol=1e-6, atol=1e-8)
-        np.testing.assert_allclose(bias, np.broadcast_to(model.intercept_, len(bias)), atol=1e-8)
-    start = Logistic(points, labels, classes, intercept).fit(1e-3, iterations=200)[0]
-    assert np.abs(weight - start).max() > 1  # the strengths were told apart
+        theirs = model.set_params(C=c).fit((points - mean) / std, labels.numpy())
+        if c == probe.strength:
+            break
+    expected = theirs.decision_function((points - mean) / std)
+    found = logits_of(probe, features).double().numpy()
+    if classes == 2:
+        found = found[:, 1] - found[:, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_fit_has_one_blas_thread_and_leaves_the_others_as_they_were(monkeypatch):
+    def blas():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    seen = []
+    real = LogisticRegression.fit
+    monkeypatch.setattr(
+        LogisticRegression, "fit", lambda *given: (seen.append(blas()), real(*given))[1]
+    )
+    with threadpool_limits(2, user_api="blas"):
+        fit_probe(*clusters(), 4)
+        assert blas() == {2}
+    assert seen == [{1}]
 
 
 def test_a_class_that_no_image_shows_gets_zero_rows():
@@ -108,8 +129,8 @@ def test_one_class_alone_has_nothing_to_tell_apart():
 
 
 def test_one_image_a_class_fits_without_a_warning():
-    features, labels = clusters(classes=12, shots=1)
-    probe = fit_probe(features, labels, 12, (features, labels))
+    features, labels = clusters(classes=24, shots=1)
+    probe = fit_probe(features, labels, 24, (features, labels))
     assert (logits_of(probe, features).argmax(1) == labels).float().mean() > 0.8
 
 
