@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import types
 
 import pytest
@@ -28,6 +29,7 @@ def probes(here, victim, thief):
         {"run": victim.run_id, "data": victim.data_id, "sha": victim.sha256, "page": "foreign"},
         {**MISSING, "page": "missing"},
     )
+    wait_for_answers(thief)
     events = [d["id"] for d in thief.client.get("/config").json()["dependencies"]]
     for event in events:
         for action in sorted(actions(here.demo.fns[event].fn) - NAMING_NOTHING) or [""]:
@@ -41,6 +43,14 @@ def probes(here, victim, thief):
         ("predict", [(thief.run_id, file_id) for file_id in (victim.upload, "f" * 32 + ".png")]),
     ):
         yield name, *(thief.serve(name, *question) for question in questions)
+
+
+def wait_for_answers(person):
+    """Wait until no page ticks: an answer that comes between two probes would make them differ."""
+    until = time.monotonic() + 60
+    while person.fire(LOAD).json()["data"][1]["active"]:
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def actions(handler):
