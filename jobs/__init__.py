@@ -1,1 +1,1 @@
-"""Jobs: the ledger, the doorbell, the worker, and the evaluator that answers while one waits."""
+"""Jobs: the ledger, the queue, the workers, and the evaluator that answers the page."""

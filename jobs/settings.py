@@ -41,8 +41,8 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_default_home)
     """Data folder: ledger, queue, data sets, runs, caches."""
     queue: SecretStr = SecretStr("sqlite")
-    """What carries the doorbell: `sqlite`, a file in the data folder, or `redis://…`, which workers
-    on several machines can hear.
+    """Carries queue messages: `sqlite`, a file in the data folder, or `redis://…`, which workers on
+    several machines can read.
     """
     database: SecretStr | None = None
     """The ledger: SQLite in the data folder, or `postgresql+psycopg://…`, which workers on several
@@ -194,7 +194,7 @@ class Settings(BaseSettings):
 
     @property
     def queue_path(self) -> Path:
-        """The database of the doorbell. Losing it loses nothing."""
+        """The database of queue messages. If it is lost, no run is lost."""
         return self.home / "queue.db"
 
     @property

@@ -115,7 +115,7 @@ def database(settings: Settings) -> Found:
 
 
 def queue(settings: Settings) -> Found:
-    """Whether the doorbell can be rung, and how many rings nobody has heard yet."""
+    """Check that the queue can be read, and count its unread messages."""
     if (url := address(settings, "queue")) != "sqlite":
         return _redis(url)
     path = settings.queue_path
@@ -124,9 +124,9 @@ def queue(settings: Settings) -> Found:
     try:
         with closing(_read_only(path)) as connection:
             [complaint] = connection.execute("PRAGMA quick_check(1)").fetchone()
-            [rings] = connection.execute("SELECT count(*) FROM task").fetchone()
+            [unread] = connection.execute("SELECT count(*) FROM task").fetchone()
     except sqlite3.DatabaseError as error:
-        complaint, rings = str(error), 0
+        complaint, unread = str(error), 0
     if "locked" in complaint:
         return warn(f"{path} is being written ({complaint}).", "Look again in a minute.")
     if complaint != "ok":
@@ -134,7 +134,7 @@ def queue(settings: Settings) -> Found:
             f"{path} is damaged ({complaint}).",
             "Nothing is lost: the next worker starts an empty one and finds what waits by itself.",
         )
-    return ok(f"{path.name} is whole, {rings} unheard.")
+    return ok(f"{path.name} is whole, {unread} unheard.")
 
 
 def half_written(settings: Settings) -> Found:

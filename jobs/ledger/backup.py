@@ -1,7 +1,8 @@
-"""A copy of the data folder that may be taken while everything runs, and the way back.
+"""Backs up the data folder while Evenkeel runs, and restores it.
 
-What can be made again is left out: caches, exports, half-written files, and the queue, whose rings
-workers do without. Every file is listed with its checksum, and a copy is there whole or not at all.
+It leaves out everything that can be recreated: caches, exports, half-written files, and queue
+messages, which workers can do without. It lists every file with its checksum, and a copy is there
+whole or not at all.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The worker: answers the bell, claims a run, watches its process, cares for what was lost."""
+"""The worker: claims runs, watches their processes, and recovers runs that other workers lost."""
 
 import logging
 import queue
@@ -15,7 +15,7 @@ from jobs.ledger.owner import this_process
 from jobs.process.children import Nursery
 from jobs.settings import Settings
 from jobs.worker.attempt import Attempt
-from jobs.worker.doorbell import Doorbell
+from jobs.worker.messages import MessageQueue
 from jobs.worker.reconcile import Reconciler
 
 log = logging.getLogger(__name__)
@@ -24,13 +24,13 @@ RECONCILE_SECONDS = 1.0
 
 
 class Worker:
-    """Runs queued jobs, one at a time in each slot. A slot is a device, or all of them together."""
+    """Runs queued jobs, one at a time in each slot. A slot is one device or all devices."""
 
     def __init__(self, settings: Settings, devices: Sequence[str | None] = (None,)) -> None:
-        """`devices`: one slot for each, as in CUDA_VISIBLE_DEVICES; None sees all that there is."""
+        """`devices` has one entry for each slot, as in CUDA_VISIBLE_DEVICES; None sees all."""
         self._settings = settings
         self._ledger = Ledger(settings, WORKER_PATIENCE_SECONDS)
-        self._doorbell = Doorbell(settings, self._answer)
+        self._messages = MessageQueue(settings, self._take_next)
         self._owner = this_process()
         self._signalled = False
         self._leaving = threading.Event()
@@ -42,16 +42,16 @@ class Worker:
             self._free.put(nursery)
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; the runs in hand go back to their place in the line."""
+        """Work until SIGTERM or SIGINT. Unfinished runs then return to the queue."""
         for nursery in self._nurseries:
             nursery.replenish()
         reconciler = threading.Thread(target=self._reconcile, name="reconcile", daemon=True)
         reconciler.start()
-        consumer = self._doorbell.consumer(len(self._nurseries))
+        consumer = self._messages.consumer(len(self._nurseries))
         consumer.start()
-        # Huey's own handlers wait for a task to finish, which is hours; ours makes the tasks end.
-        # It only notes the signal: setting an Event could meet its own lock, held by the thread it
-        # interrupts.
+        # Huey's own handlers wait until the task is finished, which can take hours; ours ends the
+        # tasks. The handler only sets a flag: `Event.set` takes a lock, which the interrupted
+        # thread may hold at that moment.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note_signal)
         try:
@@ -64,28 +64,29 @@ class Worker:
             reconciler.join()
             for nursery in self._nurseries:
                 nursery.close()
-            self._doorbell.close()
+            self._messages.close()
 
     def _note_signal(self, _signal: int, _frame: FrameType | None) -> None:
         self._signalled = True
 
-    def _answer(self, rung_by: str) -> None:
-        """The bell rang: take whoever is first in the line. An empty line means that a ring came
-        twice.
+    def _take_next(self, named: str) -> None:
+        """Run the first job in the queue. `named` is the job in the message, for the log only.
+
+        An empty queue means that a message came twice, or that another worker was faster.
         """
         nursery = self._free.get()
         try:
             with self._claiming:
                 job = None if self._leaving.is_set() else self._ledger.claim(self._owner)
                 if job is None:
-                    log.debug("%s rang, nobody waits", rung_by)
+                    log.debug("message for %s, the queue is empty", named)
                     return
                 self._busy.add(job.id)
             try:
                 with logs.serving(job.id, job.attempt):
                     Attempt(self._settings, self._ledger, nursery, job, self._leaving).run()
                 if self._ledger.get(job.id).state == "queued":
-                    self._doorbell.ring(job.id)
+                    self._messages.send(job.id)
             finally:
                 self._busy.discard(job.id)
                 nursery.replenish()
@@ -99,7 +100,7 @@ class Worker:
     def _reconcile(self) -> None:
         reconciler = Reconciler(
             self._ledger,
-            self._doorbell,
+            self._messages,
             self._owner,
             self._busy_with,
             self._settings.lease_seconds,
@@ -108,7 +109,7 @@ class Worker:
         while not self._leaving.is_set():
             try:
                 reconciler.look()
-            except Exception:  # a full disk or a locked database: the next look may do better
+            except Exception:  # a full disk or a locked database: try again at the next look
                 log.exception("looking after lost runs failed")
             self._leaving.wait(RECONCILE_SECONDS)
-        self._doorbell.close()
+        self._messages.close()

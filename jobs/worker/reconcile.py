@@ -1,4 +1,4 @@
-"""Makes up for what was lost: runs whose owner died, runs that wait, bells that nobody heard."""
+"""Recovers what was lost: runs whose worker died, runs that wait, queue messages that got lost."""
 
 import logging
 import time
@@ -8,15 +8,15 @@ from typing import NamedTuple
 from jobs.ledger import Job, Ledger
 from jobs.ledger.owner import is_gone
 from jobs.logs import serving
-from jobs.worker.doorbell import OUT_OF_REACH, Doorbell
+from jobs.worker.messages import UNREACHABLE, MessageQueue
 
 log = logging.getLogger(__name__)
 
-RING_AGAIN_SECONDS = 5.0
+SEND_AGAIN_SECONDS = 5.0
 
 
-class _Seen(NamedTuple):
-    """A sign of life, and when this observer first saw it by its own clock."""
+class _SignOfLife(NamedTuple):
+    """A beat of a run's worker, and when this observer first saw it, by its own clock."""
 
     attempt: int
     beat: int
@@ -24,83 +24,88 @@ class _Seen(NamedTuple):
 
 
 class Reconciler:
-    """One observer of the ledger.
+    """Watches the ledger for one worker process, and recovers lost runs of all workers.
 
-    Compares no clocks but its own: a wrong clock takes nothing away.
+    It measures time by its own monotonic clock only, so that no wrong clock ends a lease.
     """
 
     def __init__(
         self,
         ledger: Ledger,
-        doorbell: Doorbell,
+        messages: MessageQueue,
         owner: str,
         busy_with: Callable[[], Set[str]],
         lease_seconds: float,
         wait_seconds: float,
     ) -> None:
-        """`busy_with` says which jobs the observer's own process is really working on."""
+        """`busy_with` returns the jobs that this process is working on at the moment."""
         self._ledger = ledger
-        self._doorbell = doorbell
+        self._messages = messages
         self._owner = owner
         self._busy_with = busy_with
         self._lease_seconds = lease_seconds
         self._wait_seconds = wait_seconds
-        self._seen: dict[str, _Seen] = {}
+        self._signs: dict[str, _SignOfLife] = {}
         self._waiting_since: dict[tuple[str, int], float] = {}
         self._queued_since: dict[str, float] = {}
 
     def look(self) -> None:
-        """One look: free what died, let try again what waited, ring for what nobody heard."""
-        # `running` first: a job claimed in between is then in neither list, never taken for dead.
+        """Check once: requeue runs that lost their worker or have waited, resend lost messages."""
+        # Read the ledger before `busy_with`. A job that this process claims in between is then in
+        # `busy` only, and cannot be mistaken for one that its worker lost.
         running = self._ledger.running()
         busy = self._busy_with()
-        self._seen = {job.id: self._sign_of_life(job) for job in running}
+        self._signs = {job.id: self._sign_of_life(job) for job in running}
         for job in running:
             if reason := self._death(job, busy):
                 with serving(job.id, job.attempt):
                     log.warning("%s: %s", job.id, reason)
                 freed = self._ledger.crashed(job, reason)
                 if freed and freed.state == "queued":
-                    self._doorbell.ring(job.id)
-        self._let_try_again()
-        self._ring_again()
+                    self._messages.send(job.id)
+        self._requeue_waiting()
+        self._send_again()
 
-    def _sign_of_life(self, job: Job) -> _Seen:
-        seen = self._seen.get(job.id)
+    def _sign_of_life(self, job: Job) -> _SignOfLife:
+        # The beat is a counter. An unchanged counter keeps the time of its first observation, so
+        # silence is measured without comparing the clocks of two machines.
+        seen = self._signs.get(job.id)
         if seen and (seen.attempt, seen.beat) == (job.attempt, job.beat):
             return seen
-        return _Seen(job.attempt, job.beat, time.monotonic())
+        return _SignOfLife(job.attempt, job.beat, time.monotonic())
 
     def _death(self, job: Job, busy: Set[str]) -> str | None:
-        """Why the owner counts as dead; None while it does not."""
+        """The reason to treat the worker as dead; None if there is none."""
         if job.owner == self._owner:
             return None if job.id in busy else "its worker lost hold of it."
+        # A process that ended on this machine is visible at once. The lease is for workers on
+        # other machines and for frozen ones.
         if is_gone(job.owner or ""):
             return "its worker ended without a word."
-        silent = time.monotonic() - self._seen[job.id].since
+        silent = time.monotonic() - self._signs[job.id].since
         if silent >= self._lease_seconds:
             return f"its worker gave no sign of life for {silent:.0f} seconds."
         return None
 
-    def _let_try_again(self) -> None:
+    def _requeue_waiting(self) -> None:
         now = time.monotonic()
         waiting = {(job.id, job.attempt): job for job in self._ledger.waiting()}
         self._waiting_since = {one: self._waiting_since.get(one, now) for one in waiting}
         for one, since in self._waiting_since.items():
             if now - since >= self._wait_seconds and self._ledger.waited(waiting[one]):
-                self._doorbell.ring(waiting[one].id)
+                self._messages.send(waiting[one].id)
 
-    def _ring_again(self) -> None:
+    def _send_again(self) -> None:
         now = time.monotonic()
         queued = [job.id for job in self._ledger.queued()]
         self._queued_since = {name: self._queued_since.get(name, now) for name in queued}
-        overdue = [name for name in queued if now - self._queued_since[name] > RING_AGAIN_SECONDS]
+        overdue = [name for name in queued if now - self._queued_since[name] > SEND_AGAIN_SECONDS]
         if not overdue:
             return
         try:
-            rung = self._doorbell.rung()
-        except OUT_OF_REACH:
-            return  # Huey's consumer has said so, and these runs are overdue at the next look too
+            unread = self._messages.unread()
+        except UNREACHABLE:
+            return  # the consumer logs it, and the next look finds these runs overdue again
         for name in overdue:
-            if name not in rung:
-                self._doorbell.ring(name)
+            if name not in unread:
+                self._messages.send(name)

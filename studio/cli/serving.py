@@ -34,7 +34,7 @@ def up(
     from jobs.doctor.store import is_open, mode_of
     from jobs.process.interpreter import command, environment
     from jobs.worker import supervise
-    from jobs.worker.doorbell import check_bell
+    from jobs.worker.messages import check_queue
     from studio.people.visitors import check_open
 
     flags = {"host": host, "port": port, "share": share, "auth": auth}
@@ -64,7 +64,7 @@ def up(
         programs.append(supervise.Program(f"worker {number}", line, given))
     with supervise.only_one(settings):
         supervise.check_port(settings.host, settings.port)
-        check_bell(settings)
+        check_queue(settings)
         local = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
         url = f"http://{local}:{settings.port}"
         sys.exit(supervise.Tree(programs).run(url, (local, settings.port)))
@@ -80,7 +80,7 @@ def worker(
     """Work on queued runs, without the studio."""
     from jobs import logs
     from jobs.worker import Worker
-    from jobs.worker.doorbell import check_bell
+    from jobs.worker.messages import check_queue
 
     devices = gpus.split(",") if gpus else [None]
     if not all(device is None or device.strip().isdigit() for device in devices):
@@ -90,7 +90,7 @@ def worker(
     if end_with_parent:
         _end_with_parent()
     else:
-        check_bell(settings)  # under `up` a Redis that went away must not end the studio
+        check_queue(settings)  # under `up` a Redis that went away must not end the studio
     Worker(settings, devices).run()
 
 

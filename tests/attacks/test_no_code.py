@@ -14,7 +14,7 @@ from core.models.array_cache import ArrayCache
 from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.settings import Settings
-from jobs.worker.doorbell import Doorbell
+from jobs.worker.messages import MessageQueue
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [path for name in ("core", "jobs", "studio") for path in (ROOT / name).rglob("*.py")]
@@ -140,13 +140,13 @@ def bomb(tmp_path):
 def test_a_pickle_in_the_queue_is_not_run(tmp_path, bomb):
     settings = Settings(home=tmp_path / "home")
     heard = []
-    with Doorbell(settings, heard.append) as bell:
-        bell.ring("a-run")
+    with MessageQueue(settings, heard.append) as messages:
+        messages.send("a-run")
         with closing(sqlite3.connect(settings.queue_path)) as database, database:
             changed = database.execute("update task set data = ?", (bomb,)).rowcount
         assert changed == 1
         with pytest.raises((ValueError, UnicodeDecodeError)):
-            bell._huey.dequeue()
+            messages._huey.dequeue()
     assert heard == []
 
 
@@ -177,8 +177,8 @@ def test_nobody_else_on_the_machine_can_read_a_home(tmp_path):
     """Without the mode of the home, folders in it could be entered whatever the umask says."""
     settings = Settings(home=tmp_path / "home")
     job = Ledger(settings).submit(RunConfig(data="/data", method="ft"))
-    with Doorbell(settings) as bell:
-        bell.ring(job.id)
+    with MessageQueue(settings) as messages:
+        messages.send(job.id)
     assert stat.S_IMODE(settings.home.stat().st_mode) == 0o700
     databases = [*settings.home.glob("*.db*")]
     assert {settings.ledger_path, settings.queue_path} <= set(databases)

@@ -18,7 +18,7 @@ def pair(studio, finished) -> Iterator[tuple[str, str]]:
     """The finished run, and a copy of it that says another seed: two rows for one training."""
     ledger = Ledger(studio.settings)
     config = {**ledger.get(finished).config, "seed": 1}
-    twin = ledger.submit(RunConfig.parse(config, "run")).id  # no bell: the worker sleeps on
+    twin = ledger.submit(RunConfig.parse(config, "run")).id  # no message: the worker sleeps on
     held = ledger.claim("a test")
     assert held is not None
     assert held.id == twin

@@ -45,7 +45,7 @@ def whole(config, tmp_path_factory):
 
 
 def attempt_at(settings, ledger):
-    """An attempt at the first job in the line."""
+    """An attempt at the first job in the queue."""
     return Attempt(settings, ledger, Nursery(settings), ledger.claim("us"), threading.Event())
 
 

@@ -1,4 +1,4 @@
-"""Faults around the ledger and the bell: races, locks, clocks, lost and doubled rings."""
+"""Faults of the ledger and the queue: races, locks, clocks, lost and repeated messages."""
 
 import json
 import signal
@@ -22,8 +22,8 @@ from jobs.process.interpreter import environment
 from jobs.progress import read_progress
 from jobs.queueing import submit
 from jobs.settings import Settings
-from jobs.worker.doorbell import LONGEST_PAUSE_SECONDS, Doorbell
-from jobs.worker.reconcile import RING_AGAIN_SECONDS, Reconciler
+from jobs.worker.messages import LONGEST_PAUSE_SECONDS, MessageQueue
+from jobs.worker.reconcile import SEND_AGAIN_SECONDS, Reconciler
 from tests import services
 from tests.jobs.real_worker import WorkerProcess, eventually
 
@@ -42,8 +42,8 @@ def settings(request, tmp_path):
 
 
 @pytest.fixture(params=["file", "redis"])
-def belled(request, tmp_path):
-    """A studio with either bell."""
+def queued_by(request, tmp_path):
+    """A studio with either kind of queue."""
     if request.param == "file":
         return Settings(home=tmp_path / "home")
     return Settings(home=tmp_path / "home", queue=request.getfixturevalue("redis").url)
@@ -205,11 +205,11 @@ def test_a_ledger_that_is_locked_before_it_can_be_opened_is_said_as_well(tmp_pat
         Ledger(settings, patience_seconds=0.1)
 
 
-def test_a_locked_bell_delays_a_submission_and_loses_nothing(tmp_path):
+def test_a_locked_queue_delays_a_submission_and_loses_nothing(tmp_path):
     settings = Settings(home=tmp_path / "home")
-    with Doorbell(settings) as bell, locked(settings.queue_path, 1.0):
+    with MessageQueue(settings) as messages, locked(settings.queue_path, 1.0):
         job = submit(settings, CONFIG)
-        assert bell.rung() == {job.id}
+        assert messages.unread() == {job.id}
 
 
 # --- clocks --------------------------------------------------------------------------------------
@@ -225,8 +225,8 @@ def test_a_clock_that_jumps_a_day_changes_no_order_and_ends_no_lease(
     ledger.submit(CONFIG)
     waits = ledger.claim("another-boot:1:1")
     ledger.wait(waits, "the disk is full")
-    with Doorbell(settings) as bell:
-        reconciler = Reconciler(ledger, bell, this_process(), set, 30, 30)
+    with MessageQueue(settings) as messages:
+        reconciler = Reconciler(ledger, messages, this_process(), set, 30, 30)
         reconciler.look()
         monkeypatch.setattr(time, "time", lambda: true_time() + jump)
         after = [ledger.submit(CONFIG) for _ in range(2)]
@@ -245,12 +245,12 @@ def test_a_clock_that_jumps_a_day_changes_no_order_and_ends_no_lease(
     figure("±1 day: 0 leases ended, the same order")
 
 
-# --- the bell ------------------------------------------------------------------------------------
+# --- queue messages ------------------------------------------------------------------------------
 
 
 @contextmanager
-def at_the_door(settings):
-    """Somebody who answers the bell: takes the first in the line and is done with it at once."""
+def consuming(settings):
+    """A consumer that claims the first run of the queue and finishes it at once."""
     ledger = Ledger(settings)
     answered = []
 
@@ -260,57 +260,57 @@ def at_the_door(settings):
             ledger.finish(job, "done")
 
     handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
-    bell = Doorbell(settings, answer)
-    consumer = bell.consumer(2)
+    messages = MessageQueue(settings, answer)
+    consumer = messages.consumer(2)
     consumer.start()
     try:
-        yield bell, ledger, answered
+        yield messages, ledger, answered
     finally:
         consumer.stop(graceful=True)
-        bell.close()
+        messages.close()
         for number, handler in handlers.items():
             if handler is not None and signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
 
 
-def leave_in(bell, message):
-    bell._huey.storage.enqueue(message)
+def leave_in(messages, message):
+    messages._huey.storage.enqueue(message)
 
 
-def test_rings_that_are_doubled_unknown_or_garbage_cost_nothing(belled):
-    with at_the_door(belled) as (bell, ledger, answered):
-        leave_in(bell, b"\x80\x04 this is no JSON")
-        leave_in(bell, b'["id-1", "a-task-of-a-later-version", null, 0, 0, [], {}, null, null]')
-        leave_in(bell, b"{}")
-        bell.ring("a-run-that-never-was")
+def test_messages_that_are_doubled_unknown_or_garbage_cost_nothing(queued_by):
+    with consuming(queued_by) as (messages, ledger, answered):
+        leave_in(messages, b"\x80\x04 this is no JSON")
+        leave_in(messages, b'["id-1", "a-task-of-a-later-version", null, 0, 0, [], {}, null, null]')
+        leave_in(messages, b"{}")
+        messages.send("a-run-that-never-was")
         job = ledger.submit(CONFIG)
-        assert all(bell.ring(job.id) for _ in range(3))
+        assert all(messages.send(job.id) for _ in range(3))
         eventually(lambda: answered.count(job.id) == 3, seconds=20)
         assert ledger.get(job.id).state == "done"
         assert ledger.get(job.id).attempt == 1
         assert [e.kind for e in ledger.history(job.id)].count("claimed") == 1
 
 
-def test_a_ring_that_cannot_be_read_does_not_hide_the_others(belled):
-    with Doorbell(belled) as bell:
-        leave_in(bell, b"\x80\x04 this is no JSON")
-        bell.ring("a-run")
-        assert bell.rung() == {"a-run"}
+def test_a_message_that_cannot_be_read_does_not_hide_the_others(queued_by):
+    with MessageQueue(queued_by) as messages:
+        leave_in(messages, b"\x80\x04 this is no JSON")
+        messages.send("a-run")
+        assert messages.unread() == {"a-run"}
 
 
-def test_lost_rings_are_rung_again(belled, monkeypatch):
-    monkeypatch.setattr("jobs.worker.reconcile.RING_AGAIN_SECONDS", 0.0)
-    ledger = Ledger(belled)
-    jobs = {submit(belled, CONFIG).id for _ in range(3)}
-    with Doorbell(belled) as bell:
-        assert bell.rung() == jobs
-        bell._huey.storage.flush_queue()
-        assert bell.rung() == set()
-        reconciler = Reconciler(ledger, bell, this_process(), set, 30, 30)
+def test_lost_messages_are_sent_again(queued_by, monkeypatch):
+    monkeypatch.setattr("jobs.worker.reconcile.SEND_AGAIN_SECONDS", 0.0)
+    ledger = Ledger(queued_by)
+    jobs = {submit(queued_by, CONFIG).id for _ in range(3)}
+    with MessageQueue(queued_by) as messages:
+        assert messages.unread() == jobs
+        messages._huey.storage.flush_queue()
+        assert messages.unread() == set()
+        reconciler = Reconciler(ledger, messages, this_process(), set, 30, 30)
         reconciler.look()
         time.sleep(0.01)
         reconciler.look()
-        assert bell.rung() == jobs
+        assert messages.unread() == jobs
 
 
 def test_a_queue_file_that_turns_into_garbage_is_replaced(tmp_path):
@@ -318,8 +318,8 @@ def test_a_queue_file_that_turns_into_garbage_is_replaced(tmp_path):
     job = submit(settings, CONFIG)
     for path in settings.home.glob("queue.db*"):
         path.write_bytes(b"this is no database" * 500)
-    with at_the_door(settings) as (bell, ledger, _):
-        bell.ring(job.id)
+    with consuming(settings) as (messages, ledger, _):
+        messages.send(job.id)
         eventually(lambda: ledger.get(job.id).state == "done", seconds=10)
 
 
@@ -327,18 +327,18 @@ def test_a_redis_that_is_killed_only_delays(redis, tmp_path, figure):
     settings = Settings(home=tmp_path / "home", queue=redis.url, spare=False)
     worker = WorkerProcess(settings)
     try:
-        with Doorbell(settings) as bell:
-            commands = bell._huey.storage.conn.client_list
+        with MessageQueue(settings) as messages:
+            commands = messages._huey.storage.conn.client_list
             eventually(lambda: any(client["cmd"] == "brpop" for client in commands()))
             redis.kill()
             unheard = submit(settings, CONFIG)
-            assert bell.ring(unheard.id) is False
+            assert messages.send(unheard.id) is False
             time.sleep(2 * LONGEST_PAUSE_SECONDS)
             assert worker.process.poll() is None
             assert worker.ledger.get(unheard.id).state == "queued"
             redis.start()
             took = eventually(lambda: worker.ledger.get(unheard.id).state == "running")
-        assert took <= RING_AGAIN_SECONDS + 3
+        assert took <= SEND_AGAIN_SECONDS + 3
         figure(f"a run began {took:.1f} s after its return")
     finally:
         worker.leave()
@@ -371,14 +371,14 @@ def test_a_postgres_that_is_killed_in_mid_run_only_delays(tmp_path, tiny_model, 
             worker.leave()
 
 
-def test_who_waits_for_a_redis_that_is_away_hears_it_when_it_is_back(redis, tmp_path):
+def test_a_consumer_whose_redis_was_down_gets_messages_when_it_is_back(redis, tmp_path):
     settings = Settings(home=tmp_path / "home", queue=redis.url)
     redis.kill()
-    with at_the_door(settings) as (bell, ledger, answered):
+    with consuming(settings) as (messages, ledger, answered):
         job = submit(settings, CONFIG)
         time.sleep(2 * LONGEST_PAUSE_SECONDS)
         assert ledger.get(job.id).state == "queued"
         redis.start()
-        assert bell.ring(job.id)
+        assert messages.send(job.id)
         eventually(lambda: ledger.get(job.id).state == "done", seconds=5)
         assert answered == [job.id]

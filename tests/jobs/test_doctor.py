@@ -22,7 +22,7 @@ from jobs.doctor import machine, running, store
 from jobs.ledger import Ledger
 from jobs.ledger.owner import this_process
 from jobs.settings import Settings
-from jobs.worker.doorbell import Doorbell
+from jobs.worker.messages import MessageQueue
 from tests.jobs.real_worker import eventually
 
 CONFIG = RunConfig(data="/images")
@@ -64,8 +64,8 @@ def examined():
 
 def test_what_is_whole_is_well(settings):
     Ledger(settings).submit(CONFIG)
-    with Doorbell(settings) as bell:
-        bell.ring("a-run")
+    with MessageQueue(settings) as messages:
+        messages.send("a-run")
     checks = examined()
     about_this_machine = {"memory", "disk", "page", "workers"}  # and nobody works on the run
     assert {name for name, c in checks.items() if c.state != "ok"} <= about_this_machine

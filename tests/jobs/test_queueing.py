@@ -3,7 +3,7 @@ import pytest
 from core.errors import UserError
 from core.results.records import RunConfig
 from jobs import queueing
-from jobs.worker.doorbell import Doorbell
+from jobs.worker.messages import MessageQueue
 
 CONFIG = RunConfig(data="/images")
 
@@ -20,17 +20,17 @@ def test_a_second_click_neither_makes_a_run_nor_touches_the_first_ones_folder(se
     assert folder.record_path.exists()
 
 
-def test_whoever_goes_back_into_the_line_is_rung_for(settings, ledger):
+def test_a_run_that_returns_to_the_queue_is_announced(settings, ledger):
     job = ledger.submit(CONFIG)
-    with Doorbell(settings) as bell:
+    with MessageQueue(settings) as messages:
         queueing.pause(settings, job.id)
-        assert bell.rung() == set()
+        assert messages.unread() == set()
         queueing.resume(settings, job.id)
-        assert bell.rung() == {job.id}
-        bell._huey.storage.flush_queue()
+        assert messages.unread() == {job.id}
+        messages._huey.storage.flush_queue()
         queueing.cancel(settings, job.id)
         queueing.retry(settings, job.id)
-        assert bell.rung() == {job.id}
+        assert messages.unread() == {job.id}
 
 
 def test_a_deleted_run_is_gone_from_the_ledger_and_the_disk(settings, ledger):

@@ -4,7 +4,7 @@ import pytest
 
 from core.results.records import RunConfig
 from jobs.ledger.owner import this_process
-from jobs.worker.doorbell import Doorbell
+from jobs.worker.messages import MessageQueue
 from jobs.worker.reconcile import Reconciler
 
 CONFIG = RunConfig(data="/images")
@@ -14,9 +14,9 @@ ELSEWHERE = "another-boot:1:1"
 
 
 @pytest.fixture
-def doorbell(settings):
-    with Doorbell(settings) as bell:
-        yield bell
+def messages(settings):
+    with MessageQueue(settings) as messages:
+        yield messages
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def busy():
 
 
 @pytest.fixture
-def reconciler(ledger, doorbell, busy):
-    return Reconciler(ledger, doorbell, this_process(), lambda: busy, LEASE, WAIT)
+def reconciler(ledger, messages, busy):
+    return Reconciler(ledger, messages, this_process(), lambda: busy, LEASE, WAIT)
 
 
 def claimed(ledger, owner):
@@ -39,12 +39,12 @@ def dead_owner():
     return f"{boot}:{pid}:{int(start) - 1}"
 
 
-def test_a_job_whose_owner_ended_is_freed_and_rung_for_at_once(reconciler, ledger, doorbell):
+def test_a_job_whose_owner_ended_is_freed_and_announced_at_once(reconciler, ledger, messages):
     job = claimed(ledger, dead_owner())
     reconciler.look()
     freed = ledger.get(job.id)
     assert (freed.state, freed.crashes) == ("queued", 1)
-    assert doorbell.rung() == {job.id}
+    assert messages.unread() == {job.id}
 
 
 def test_a_silent_owner_elsewhere_loses_its_job_when_the_lease_is_over(reconciler, ledger):
@@ -54,7 +54,7 @@ def test_a_silent_owner_elsewhere_loses_its_job_when_the_lease_is_over(reconcile
     time.sleep(LEASE)
     reconciler.look()
     assert ledger.get(job.id).state == "queued"
-    assert ledger.beat(job) is None  # it may wake up, and has lost
+    assert ledger.beat(job) is None  # a worker that wakes up has lost the run
 
 
 def test_an_owner_that_beats_keeps_its_job(reconciler, ledger):
@@ -85,7 +85,7 @@ def test_a_job_that_its_own_worker_lost_hold_of_is_freed(reconciler, ledger, bus
     assert ledger.get(job.id).state == "queued"
 
 
-def test_a_job_without_room_is_tried_again_after_a_while(reconciler, ledger, doorbell):
+def test_a_job_without_room_is_tried_again_after_a_while(reconciler, ledger, messages):
     ledger.wait(claimed(ledger, this_process()), "the disk is full")
     [job] = ledger.waiting()
     reconciler.look()
@@ -93,25 +93,25 @@ def test_a_job_without_room_is_tried_again_after_a_while(reconciler, ledger, doo
     time.sleep(WAIT)
     reconciler.look()
     assert ledger.get(job.id).state == "queued"
-    assert doorbell.rung() == {job.id}
+    assert messages.unread() == {job.id}
     ledger.wait(ledger.claim(this_process()), "still full")
-    reconciler.look()  # which is another wait
+    reconciler.look()  # this begins a new wait
     assert ledger.get(job.id).state == "waiting"
 
 
-def test_a_ring_that_still_waits_is_not_repeated(reconciler, ledger, doorbell, monkeypatch):
-    monkeypatch.setattr("jobs.worker.reconcile.RING_AGAIN_SECONDS", 0.0)
+def test_a_message_that_nobody_has_read_is_not_repeated(reconciler, ledger, messages, monkeypatch):
+    monkeypatch.setattr("jobs.worker.reconcile.SEND_AGAIN_SECONDS", 0.0)
     lost, waits = ledger.submit(CONFIG), ledger.submit(CONFIG)
-    doorbell.ring(waits.id)
+    messages.send(waits.id)
     for _ in range(3):
         reconciler.look()
         time.sleep(0.01)
-    pending = [task.args[0] for task in doorbell._huey.pending()]
+    pending = [task.args[0] for task in messages._huey.pending()]
     assert sorted(pending) == sorted([lost.id, waits.id])
 
 
 def test_a_queue_file_that_is_garbage_is_replaced(settings):
     settings.queue_path.write_bytes(b"this is no database" * 100)
-    with Doorbell(settings) as bell:
-        bell.ring("a-run")
-        assert bell.rung() == {"a-run"}
+    with MessageQueue(settings) as messages:
+        messages.send("a-run")
+        assert messages.unread() == {"a-run"}

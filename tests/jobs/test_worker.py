@@ -17,8 +17,8 @@ from jobs.logs import read_logs
 from jobs.progress import read_progress
 from jobs.queueing import cancel, submit
 from jobs.settings import Settings
-from jobs.worker.doorbell import Doorbell
-from jobs.worker.reconcile import RING_AGAIN_SECONDS
+from jobs.worker.messages import MessageQueue
+from jobs.worker.reconcile import SEND_AGAIN_SECONDS
 from tests.jobs.real_worker import (
     WorkerProcess,
     child_of,
@@ -29,9 +29,9 @@ from tests.jobs.real_worker import (
 )
 
 
-def ring(settings: Settings, job_id: str) -> None:
-    with Doorbell(settings) as bell:
-        bell.ring(job_id)
+def send(settings: Settings, job_id: str) -> None:
+    with MessageQueue(settings) as messages:
+        messages.send(job_id)
 
 
 def end_of(job: Job, ledger: Ledger) -> Job:
@@ -54,7 +54,7 @@ def done(worker, shared_settings, config):
 
 @pytest.fixture(scope="module")
 def done_again(worker, shared_settings, config, done, tmp_path_factory):
-    """The same run, with everything around it gone wrong."""
+    """The same run with an edited config file, a hostile message and repeated messages."""
     job = worker.ledger.submit(config)
     edited = config.model_copy(update={"shots": 1})
     shared_settings.run_folder(job.id).create(edited)
@@ -63,18 +63,18 @@ def done_again(worker, shared_settings, config, done, tmp_path_factory):
     with sqlite3.connect(shared_settings.queue_path) as queue:
         queue.execute("insert into task (queue, data) values ('evenkeel', ?)", (hostile,))
     queue.close()
-    rung = time.time()
-    ring(shared_settings, "a-run-that-never-was")
-    ring(shared_settings, job.id)
-    ring(shared_settings, job.id)
+    sent = time.time()
+    send(shared_settings, "a-run-that-never-was")
+    send(shared_settings, job.id)
+    send(shared_settings, job.id)
     finished = end_of(job, worker.ledger)
-    time.sleep(1.0)  # for an answer to the last ring
-    return worker.ledger.get(finished.id), rung, canary
+    time.sleep(1.0)  # until the last message is read
+    return worker.ledger.get(finished.id), sent, canary
 
 
 @pytest.fixture(scope="module")
 def mistaken(worker, shared_settings, config):
-    """A run that cannot succeed, of which only the row exists: nobody rang."""
+    """A run that cannot succeed, of which only the row exists: no message was sent."""
     job = worker.ledger.submit(config.model_copy(update={"data": "/there/is/nothing"}))
     return end_of(job, worker.ledger)
 
@@ -123,7 +123,7 @@ def test_a_combination_of_runs_is_a_job_like_any_other(worker, shared_settings, 
     assert [member.run_id for member in record.combined.members] == [done.id, again.id]
 
 
-def test_a_run_that_is_rung_for_twice_runs_once(done_again):
+def test_a_run_with_two_messages_runs_once(done_again):
     assert (done_again[0].state, done_again[0].attempt) == ("done", 1)
 
 
@@ -134,13 +134,13 @@ def test_a_hostile_message_is_dropped_and_the_worker_goes_on(done_again):
 
 
 def test_an_idle_worker_picks_a_run_up_within_two_seconds(done_again, figure):
-    job, rung, _ = done_again
-    assert job.started - rung <= 2.0
-    figure(f"{job.started - rung:.2f} s")
+    job, sent, _ = done_again
+    assert job.started - sent <= 2.0
+    figure(f"{job.started - sent:.2f} s")
 
 
-def test_a_lost_ring_only_costs_seconds(mistaken):
-    assert RING_AGAIN_SECONDS <= mistaken.started - mistaken.created <= RING_AGAIN_SECONDS + 3
+def test_a_lost_message_only_costs_seconds(mistaken):
+    assert SEND_AGAIN_SECONDS <= mistaken.started - mistaken.created <= SEND_AGAIN_SECONDS + 3
 
 
 def test_a_mistake_of_the_user_fails_the_run_with_its_sentence(mistaken):
@@ -151,8 +151,8 @@ def test_a_mistake_of_the_user_fails_the_run_with_its_sentence(mistaken):
 def test_a_bug_fails_the_run_and_keeps_the_whole_traceback(worker, shared_settings, config):
     job = worker.ledger.submit(config)
     folder = shared_settings.run_folder(job.id)
-    folder.prototypes_path.mkdir(parents=True)  # nobody expects a folder there
-    ring(shared_settings, job.id)
+    folder.prototypes_path.mkdir(parents=True)  # a folder where a file is expected
+    send(shared_settings, job.id)
     failed = end_of(job, worker.ledger)
     assert (failed.state, failed.attempt) == ("failed", 1)
     assert failed.error.startswith("IsADirectoryError")
@@ -204,16 +204,16 @@ def test_a_run_is_taken_up_again_when_its_worker_is_killed_or_leaves(settings, l
     training_of(job, settings)
     child = child_of(job, settings)
     workers.pop(pid_of(ledger.get(job.id).owner)).kill()
-    eventually(lambda: not is_alive(child), seconds=10)  # it does not outlive its worker
+    eventually(lambda: not is_alive(child), seconds=10)  # it ends with its worker
     took = eventually(lambda: ledger.get(job.id).attempt == 2)
     figure(f"another worker had it {took:.1f} s after")
 
     [survivor] = workers.values()
     finished = end_of(job, ledger)
     assert (finished.state, finished.attempt) == ("done", 2)
-    assert finished.crashes in (0, 1)  # it counts no more once the run got further
+    assert finished.crashes in (0, 1)  # crashes are forgotten when the run gets further
 
-    # SIGTERM: the run in hand goes back to its place, and that is not a crash.
+    # SIGTERM: the run returns to its place in the queue, and that is not a crash.
     job = submit(settings, long_config)
     eventually(lambda: ledger.get(job.id).state == "running")
     offspring = children_of(survivor.process.pid)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.results.records import RunConfig
 from jobs.ledger import Job
-from jobs.worker.doorbell import Doorbell
+from jobs.worker.messages import MessageQueue
 from tests.bench.faults.scene import Scene, send
 
 LOCKED_SECONDS = 12.0
@@ -77,18 +77,18 @@ def lock_store(scene: Scene, _job: Job, _random: random.Random) -> bool:
     return True
 
 
-def lose_rings(scene: Scene, _job: Job, _random: random.Random) -> bool:
-    """Everything in the doorbell's queue is gone."""
+def lose_messages(scene: Scene, _job: Job, _random: random.Random) -> bool:
+    """Delete all queue messages."""
     with closing(sqlite3.connect(scene.settings.queue_path, timeout=30)) as queue, queue:
         queue.execute("DELETE FROM task")
     return True
 
 
-def ring_again(scene: Scene, job: Job, _random: random.Random) -> bool:
-    """The bell rings twice more for a run that is being worked on."""
-    with Doorbell(scene.settings) as bell:
-        bell.ring(job.id)
-        bell.ring(job.id)
+def send_again(scene: Scene, job: Job, _random: random.Random) -> bool:
+    """Send two more messages for a run that is being worked on."""
+    with MessageQueue(scene.settings) as messages:
+        messages.send(job.id)
+        messages.send(job.id)
     return True
 
 
@@ -106,8 +106,8 @@ FAULTS: tuple[Fault, ...] = (
     freeze_worker,
     damage_checkpoint,
     lock_store,
-    lose_rings,
-    ring_again,
+    lose_messages,
+    send_again,
     submit_again,
 )
 ENDS_THE_PROCESS: frozenset[Fault] = frozenset(

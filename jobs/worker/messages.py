@@ -1,8 +1,9 @@
-"""The doorbell: Huey tells an idle worker at once that a run waits. A ring may get lost, a run not.
+"""Queue messages: Huey tells an idle worker at once that a run waits.
 
-A message is the id of a run, as JSON. Huey's own serializer is pickle, with which a row written by
-anybody who can write the file would run code in the worker. Whoever answers takes the first run in
-the ledger's line, which is mostly the one that rang.
+A message may get lost; the run is not, because workers also look at the ledger. A message is the id
+of a run, as JSON. Huey's own serializer is pickle, which would let anybody who can write the file
+run code in the worker. A worker that receives a message takes the first run of the ledger's queue,
+which is usually the one in the message.
 """
 
 import json
@@ -28,18 +29,18 @@ try:
     from redis.backoff import NoBackoff
     from redis.exceptions import RedisError
     from redis.retry import Retry
-except ModuleNotFoundError:  # of the extra `scale`; Huey's own import is as tolerant
+except ModuleNotFoundError:  # redis is in the extra `scale`; Huey also works without it
     HAS_REDIS = False
-    OUT_OF_REACH: tuple[type[Exception], ...] = (sqlite3.Error,)
+    UNREACHABLE: tuple[type[Exception], ...] = (sqlite3.Error,)
 else:
     HAS_REDIS = True
-    OUT_OF_REACH = (sqlite3.Error, RedisError)
+    UNREACHABLE = (sqlite3.Error, RedisError)
 
 log = logging.getLogger(__name__)
 
 NAME = "evenkeel"
 LONGEST_PAUSE_SECONDS = 0.5
-"""Between two looks into an empty queue, or at one that is out of reach."""
+"""The longest pause before a worker looks again into a queue that is empty or unreachable."""
 
 
 class JsonSerializer(Serializer):
@@ -52,16 +53,19 @@ class JsonSerializer(Serializer):
         return Message(*json.loads(bytes(data)))
 
 
-def _nobody_home(run_id: str) -> None:
-    raise RuntimeError(f"this end of the doorbell only rings: {run_id}")
+def _cannot_receive(run_id: str) -> None:
+    raise RuntimeError(f"this end of the queue only sends: {run_id}")
 
 
-class Doorbell:
-    """Both ends of the bell: `ring` for whoever submits, `consumer` for the worker."""
+class MessageQueue:
+    """Both ends of the queue: `send` for a process that submits, `consumer` for the worker."""
 
-    def __init__(self, settings: Settings, answer: Callable[[str], None] = _nobody_home) -> None:
+    def __init__(
+        self, settings: Settings, receive: Callable[[str], None] = _cannot_receive
+    ) -> None:
         address = settings.queue.get_secret_value()
-        patience = 5 if answer is _nobody_home else 30  # who only rings need not be heard
+        # A sender gives up early: its message may get lost.
+        patience = 5 if receive is _cannot_receive else 30
         if address == "sqlite":
             self._huey = _in_file(settings.queue_path, patience)
         else:
@@ -69,34 +73,34 @@ class Doorbell:
 
         @self._huey.task(name="run")  # type: ignore[untyped-decorator]
         def run(run_id: str) -> None:
-            answer(run_id)
+            receive(run_id)
 
         self._run = run
 
-    def ring(self, run_id: str) -> bool:
-        """Tell the workers that this run waits; False when the bell is out of reach.
+    def send(self, run_id: str) -> bool:
+        """Tell the workers that this run waits; False when the queue is unreachable.
 
-        That only delays: workers look at the ledger by themselves.
+        A failure only delays the run, because workers also look at the ledger.
         """
         try:
             self._run(run_id)
-        except OUT_OF_REACH as error:
-            log.warning("%s waits, the bell did not ring: %s", run_id, error)
+        except UNREACHABLE as error:
+            log.warning("%s waits, its queue message was not sent: %s", run_id, error)
             return False
         return True
 
-    def rung(self) -> set[str]:
-        """Runs whose ring nobody has answered yet. What cannot be read is no ring."""
+    def unread(self) -> set[str]:
+        """Ids of the runs whose messages no worker has read; skips unreadable messages."""
         names = set()
         for message in self._huey.storage.enqueued_items():
             try:
                 names.add(str(self._huey.deserialize_task(message).args[0]))
             except Exception:
-                log.debug("an unreadable ring", exc_info=True)
+                log.debug("an unreadable queue message", exc_info=True)
         return names
 
     def consumer(self, slots: int) -> Consumer:
-        """Huey's consumer with one thread a slot; `run()` it in the main thread."""
+        """Huey's consumer, with one thread for each slot."""
         return Consumer(
             self._huey,
             workers=slots,
@@ -108,7 +112,7 @@ class Doorbell:
         )
 
     def close(self) -> None:
-        """Close this thread's connection, or all of them to Redis: it opens them again."""
+        """Close this thread's connection, or all connections to Redis. They reopen when needed."""
         storage = self._huey.storage
         storage.pool.disconnect() if isinstance(self._huey, RedisHuey) else storage.close()
 
@@ -124,12 +128,15 @@ class Doorbell:
         self.close()
 
 
-def check_bell(settings: Settings) -> None:
-    """A `UserError` when a Redis is named and does not answer. For the start: later it may."""
-    with Doorbell(settings) as bell:
+def check_queue(settings: Settings) -> None:
+    """Raise a `UserError` if the queue does not answer.
+
+    For the start only: a queue that becomes unreachable later does not stop a worker.
+    """
+    with MessageQueue(settings) as messages:
         try:
-            bell.rung()
-        except OUT_OF_REACH as error:
+            messages.unread()
+        except UNREACHABLE as error:
             raise UserError(
                 f"EVENKEEL_QUEUE: the queue does not answer ({error}). "
                 "Start Redis, correct the address, or unset it to use a file."
@@ -161,7 +168,7 @@ def _open(path: Path, patience_seconds: int) -> Huey:
 
 
 class _PatientHuey(RedisHuey):
-    """Waits for a Redis that went away, and says so once."""
+    """Waits for a Redis server that does not answer, and logs it once."""
 
     _is_away = False
 
@@ -187,7 +194,10 @@ class _PatientHuey(RedisHuey):
 
 
 def _on_redis(address: str) -> Huey:
-    """Connects when it is used. A server that is away or frozen costs seconds, not minutes."""
+    """A queue on Redis, which connects at first use.
+
+    The timeouts are short, so that a server that is down or frozen costs seconds, not minutes.
+    """
     if not HAS_REDIS:
         raise UserError(
             "EVENKEEL_QUEUE: Redis needs a driver that is not installed. "
