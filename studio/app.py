@@ -174,7 +174,9 @@ def launch(settings: Settings) -> tuple[gr.Blocks, str]:
     uploads.mkdir(parents=True, exist_ok=True)
     os.environ["GRADIO_TEMP_DIR"] = str(settings.home / "tmp" / "gradio")
     studio = Studio.over(settings, uploads)
-    studio.catalogue()
+    # The first page wants both, and each takes a moment.
+    studio.background.ask("catalogue", lambda: studio.catalogue, here=True)
+    studio.device()
     demo = build(studio)
 
     def wall(inner: Any) -> Guard:

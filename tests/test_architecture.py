@@ -18,7 +18,8 @@ FORBIDDEN = {
     "studio": {"tests", "docs"},  # neither is installed
 }
 LAYERS = (
-    {"params", "errors", "rounding", "printing", "spelling", "embedded", "durable", "crash"},
+    {"params", "errors", "rounding", "printing", "spelling", "embedded", "durable", "crash"}
+    | {"without_torch"},
     {"events", "results"},
     {"data", "models"},
     {"training"},

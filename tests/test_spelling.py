@@ -8,7 +8,7 @@ from core.errors import UserError
 from core.methods import METHODS
 from core.params import Params
 from core.results.records import RunConfig
-from core.run.pipeline import complete
+from core.run.asked import complete
 from core.spelling import read, read_file, spelled, unquoted
 from tests.mutants import Mutant
 

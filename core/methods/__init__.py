@@ -2,7 +2,6 @@
 automatically.
 """
 
-import importlib
 import inspect
 import pkgutil
 from typing import Any
@@ -15,7 +14,8 @@ from core.training.settings import TowerParams
 def _discover() -> dict[str, type[Method]]:
     found: dict[str, type[Method]] = {}
     for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        # The plain statement's function: `core.without_torch` has one of its own.
+        module = __import__(f"{__name__}.{module_info.name}", fromlist=["*"])
         for value in vars(module).values():
             if _is_method(value) and value.__module__ == module.__name__:
                 found[value.name] = value

@@ -8,11 +8,35 @@ import functools
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
 
 from core.embedded import model_folder
 
 EMBEDDED = "embedded"
 HUB, FOLDER = "hf-hub:", "local-dir:"
+SUGGESTED = (
+    ("ViT-B-32/laion2b_s34b_b79k", "the usual starting point, 151 M parameters"),
+    ("ViT-B-32/openai", "OpenAI's weights, QuickGELU"),
+    ("ViT-B-16/laion2b_s34b_b88k", "finer patches, about three times the compute of B/32"),
+    ("ViT-B-16/openai", "what most papers report"),
+    ("ViT-L-14/laion2b_s32b_b82k", "large: a GPU is needed"),
+    ("RN50/openai", "ResNet tower"),
+)
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """The models to offer first; every other open_clip name works as well."""
+    offered: list[dict[str, Any]] = [
+        {
+            "name": EMBEDDED,
+            "title": "Embedded demo model",
+            "note": "a small real CLIP for a first look; works offline",
+            "offline": True,
+        }
+    ]
+    for name, note in SUGGESTED:
+        offered.append({"name": name, "title": name, "note": note, "offline": False})
+    return offered
 
 
 def absolute(name: str) -> str:

@@ -29,14 +29,6 @@ from core.models.precision import choose_device, choose_precision
 
 HUB_TIMEOUT_SECONDS = 5
 _ASKED_OFFLINE = hub.HF_HUB_OFFLINE
-SUGGESTED = (
-    ("ViT-B-32/laion2b_s34b_b79k", "the usual starting point, 151 M parameters"),
-    ("ViT-B-32/openai", "OpenAI's weights, QuickGELU"),
-    ("ViT-B-16/laion2b_s34b_b88k", "finer patches, about three times the compute of B/32"),
-    ("ViT-B-16/openai", "what most papers report"),
-    ("ViT-L-14/laion2b_s32b_b82k", "large: a GPU is needed"),
-    ("RN50/openai", "ResNet tower"),
-)
 HOW_TO_NAME = (
     "Name it embedded, ARCHITECTURE/TAG (such as ViT-B-32/laion2b_s34b_b79k), "
     "ARCHITECTURE/path/to/weights.safetensors, a folder with an open_clip_config.json or a "
@@ -81,21 +73,6 @@ def load(
             clip.frozen.features(clip.blank())
     clip.undecided, clip.notes = built.undecided, built.notes
     return clip
-
-
-def catalogue() -> list[dict[str, Any]]:
-    """The models to offer first; every other open_clip name works as well."""
-    offered: list[dict[str, Any]] = [
-        {
-            "name": EMBEDDED,
-            "title": "Embedded demo model",
-            "note": "a small real CLIP for a first look; works offline",
-            "offline": True,
-        }
-    ]
-    for name, note in SUGGESTED:
-        offered.append({"name": name, "title": name, "note": note, "offline": False})
-    return offered
 
 
 def _create(name: str, quick_gelu: bool | None) -> Built:

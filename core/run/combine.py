@@ -1,9 +1,8 @@
 """Combines finished runs into a new one: a soup, an ensemble, WiSE-FT, VRF. Yields events."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from core.data.fewshot import FewShotTask
 from core.data.health.copies import leaks_noted
@@ -19,7 +18,6 @@ from core.models.ensemble import Ensemble
 from core.models.vrf import VrfEnsemble
 from core.models.weights import load_classifiers, load_prototypes
 from core.results.records import (
-    DEFAULT_ALPHAS,
     ChosenOn,
     CombinationRecord,
     CombinedConfig,
@@ -28,6 +26,7 @@ from core.results.records import (
     Selection,
 )
 from core.results.runs import RunFolder
+from core.run.asked import fitting
 from core.run.ending import Beginning, RunOutcome, conclude
 from core.run.environment import Clock
 from core.run.finished import load_clip
@@ -35,40 +34,11 @@ from core.run.finished import load_clip
 ORACLE = "This was chosen on the test images (oracle), so its test accuracy is not honest."
 
 
-def ask(
-    method: str,
-    runs: Sequence[Path],
-    params: Mapping[str, Any],
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
-    device: str = "auto",
-) -> CombinedConfig:
-    """The config of a combination with every setting filled in; a `UserError` for anything
-    wrong.
-    """
-    interpolator = find(method)
-    interpolator.check_count(len(runs))
-    places = [RunFolder(Path(run).expanduser().resolve()) for run in runs]
-    records = _fitting(places)
-    parsed = interpolator.Params.parse(params, method)
-    return CombinedConfig.parse(
-        {
-            **records[0].config,
-            "method": method,
-            "preset": "default",
-            "params": parsed.model_dump(mode="json"),
-            "members": tuple(str(place.path) for place in places),
-            "alphas": tuple(alphas),
-            "evaluations": 0,
-            "device": device,
-        },
-        method,
-    )
-
-
 def combine(
     config: CombinedConfig, folder: Path, cache: Path | None = None
 ) -> Generator[Event, None, RunRecord]:
-    """Combine the runs as `config` says (see `ask`), and write a run folder like any other.
+    """Combine the runs as `config` says (see `complete_combination`), and write a run folder like
+    any other.
 
     In its evaluations `fine-tuned` is the combination. α is 1, the combination itself: if it was
     fitted to validation images, these cannot choose again. Closing the generator cancels.
@@ -76,7 +46,7 @@ def combine(
     clock = Clock()
     place = RunFolder(folder)
     sources = [RunFolder(Path(member)) for member in config.members]
-    records = _fitting(sources)
+    records = fitting(sources)
     interpolator = _interpolator(config)
     place.create(config)
 
@@ -178,33 +148,6 @@ def _interpolator(config: CombinedConfig) -> Interpolator:
     found = find(config.method)
     found.check_count(len(config.members))
     return found(found.Params.parse(config.params, config.method))
-
-
-def _fitting(places: Sequence[RunFolder]) -> list[RunRecord]:
-    """The records of runs that can be combined; a `UserError` says which run does not fit and
-    why.
-    """
-    records = [place.record() for place in places]
-    for number, (place, record) in enumerate(zip(places, records, strict=True)):
-        if place.path in [other.path for other in places[:number]]:
-            raise UserError(f"combine: {place.path} is named twice. Name every run once.")
-        if record.environment["model_fingerprint"] != records[0].environment["model_fingerprint"]:
-            raise UserError(
-                f"combine: {record.run_id} started from another model than {records[0].run_id} "
-                f"({record.config['model']} and {records[0].config['model']}). Weights are only "
-                "comparable from one start; name runs of one model."
-            )
-        if record.classes != records[0].classes:
-            raise UserError(
-                f"combine: {record.run_id} has other classes than {records[0].run_id} "
-                f"({_shown(record)} and {_shown(records[0])}). Name runs with the same classes."
-            )
-    return records
-
-
-def _shown(record: RunRecord) -> str:
-    more = len(record.classes) - 3
-    return ", ".join(record.classes[:3]) + (f" and {more} more" if more > 0 else "")
 
 
 def _member(place: RunFolder, clip: ClipModel) -> Member:

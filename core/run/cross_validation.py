@@ -27,26 +27,14 @@ from core.models.heads import LinearHead
 from core.results.intervals import wilson
 from core.results.paired import changes
 from core.results.untrained import Counted, CrossValidation, Share
-from core.training.settings import TowerParams
+from core.run.asked import USUAL_IN_FOLDS, is_quick
 
 FOLDS = 5
-USUAL = "lp"
-"""The method that stands in for one that trains the tower, which would take minutes per fold."""
-
-
-def is_quick(method: str) -> bool:
-    """True if a method trains on the features and does not change the tower."""
-    found = METHODS.get(method)
-    return (
-        found is not None
-        and found.family == "features"
-        and not issubclass(found.Params, TowerParams)
-    )
 
 
 def cross_validate(
     dataset: Dataset,
-    method: str = USUAL,
+    method: str = USUAL_IN_FOLDS,
     model: str = "embedded",
     templates: str | tuple[str, ...] = "dataset",
     folds: int = FOLDS,

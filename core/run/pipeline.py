@@ -1,7 +1,7 @@
 """The pipeline of a run: data, zero-shot, training, frontier, record. Yields events."""
 
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -28,24 +28,12 @@ from core.models.heads import LinearHead
 from core.models.names import absolute
 from core.results.records import RunConfig, RunRecord, StoppedEarly
 from core.results.runs import RunFolder
+from core.run.asked import complete
 from core.run.ending import Beginning, RunOutcome, conclude
 from core.run.environment import Clock
 from core.run.watch import Watch
 from core.training.brake import Brake
 from core.training.checkpoints import Checkpoints, Keeping
-
-
-def complete(config: RunConfig, own_templates: Sequence[str] | None = None) -> RunConfig:
-    """The same config with every setting of its method filled in. A `UserError` for a wrong
-    setting, or for prompts that leave the method nothing to do. `own_templates` are the data set's,
-    if known.
-    """
-    method = find(config.method)
-    preset = method.paper_preset if config.preset == "paper" else {}
-    params = method.Params.parse({**preset, **config.params}, config.method)
-    if config.templates != "dataset" or own_templates is not None:
-        method.check(params, resolve_templates(config.templates, own_templates or ()))
-    return config.model_copy(update={"params": params.model_dump(mode="json")})
 
 
 def run(

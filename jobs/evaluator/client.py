@@ -1,15 +1,11 @@
 """Asking the evaluator. Imports no torch; every mistake of a user comes back as a `UserError`."""
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from core.errors import UserError
-from jobs.evaluator.catalogue import catalogue_path
-from jobs.evaluator.questions import A, Catalogue, Check, CheckCombination, Question
+from jobs.evaluator.questions import A, Question
 from jobs.settings import Settings
 
 _STARTING = (
@@ -53,23 +49,6 @@ class EvaluatorClient:
             raise UserError(response.json()["error"])
         response.raise_for_status()
         return question.decode(response.content)
-
-    def catalogue(self) -> dict[str, Any]:
-        """Methods, models and knobs; at once when this home has them from before."""
-        kept = catalogue_path(self._settings)
-        try:
-            catalogue: dict[str, Any] = json.loads(kept.read_text("utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return self.ask(Catalogue())
-        return catalogue
-
-    def check(self, config: dict[str, Any]) -> dict[str, Any]:
-        """The config with every knob of its method spelled out."""
-        return self.ask(Check(config=config))
-
-    def check_combination(self, method: str, run_ids: Sequence[str]) -> dict[str, Any]:
-        """The config of a combination of finished runs, which fit each other."""
-        return self.ask(CheckCombination(method=method, run_ids=tuple(run_ids)))
 
     def _send(self, route: str, body: bytes) -> httpx.Response:
         socket = checked_socket(self._settings)

@@ -102,21 +102,18 @@ class Health(Question[Ready]):
     """Asks for nothing but an answer."""
 
 
-class Catalogue(Question[dict[str, Any]]):
-    """Every method and model with its knobs, the template sets, and the device there is."""
+@dataclass(frozen=True)
+class Device:
+    """What computes."""
+
+    name: str
+    kind: str
+    """`cpu`, `cuda`, …, as PyTorch calls it."""
+    bf16: bool
 
 
-class Check(Question[dict[str, Any]]):
-    """A config as the user wrote it, to be given back with every knob of its method spelled out."""
-
-    config: dict[str, Any]
-
-
-class CheckCombination(Question[dict[str, Any]]):
-    """Finished runs that are to be combined; the answer is the config of that combination."""
-
-    method: str
-    run_ids: tuple[str, ...]
+class DescribeDevice(Question[Device]):
+    """Which device `auto` means here."""
 
 
 class MeasureFootprint(Question[Footprint]):

@@ -15,11 +15,9 @@ from fastapi.responses import JSONResponse
 
 from core.errors import UserError
 from core.models.allocator import keep_freed_memory
-from core.results.records import write_json
 from jobs import logs
-from jobs.evaluator.catalogue import catalogue_path
 from jobs.evaluator.client import checked_socket
-from jobs.evaluator.questions import QUESTIONS, Catalogue, Question
+from jobs.evaluator.questions import QUESTIONS, Question
 from jobs.evaluator.service import Evaluator
 from jobs.process.lifeline import when_parent_ends
 from jobs.settings import Settings
@@ -64,7 +62,6 @@ def main(arguments: list[str]) -> None:
     settings = Settings()
     logs.set_up(settings, "evaluator")
     evaluator = Evaluator(settings)
-    write_json(catalogue_path(settings), evaluator.answer(Catalogue()))
     path = checked_socket(settings)
     config = uvicorn.Config(build_app(evaluator), log_config=None, access_log=False)
     with _listening(path) as line:

@@ -20,30 +20,26 @@ from torch import nn
 import core
 from core.data.dataset import Dataset
 from core.data.ingest import open_dataset
-from core.data.prompts import TEMPLATE_SETS, resolve_templates
+from core.data.prompts import resolve_templates
 from core.durable import file_sha256, publish
 from core.errors import UserError, unknown
 from core.export.documents import write_document
-from core.interpolation import catalogue as interpolators
-from core.methods import METHODS, find
-from core.methods import catalogue as methods
 from core.models import zoo
 from core.models.array_cache import ArrayCache
 from core.models.clip import ClipModel
-from core.models.names import absolute, files_of
+from core.models.names import files_of
 from core.models.precision import choose_device, choose_precision
 from core.results.correction import Correction
 from core.results.estimate import Footprint
 from core.results.formats import DOCUMENTS, FORMATS, ExportedFile, OutputDifference
 from core.results.inspection import Inspection
 from core.results.photo import GateAnswer, PhotoAnswer, PhotoColumn
-from core.results.records import MeasuredByHand, RunConfig, write_json
+from core.results.records import MeasuredByHand, write_json
 from core.results.runs import RunFolder
 from core.results.space import FeatureSpace
 from core.results.standing import FINE_TUNED, ZERO_SHOT
 from core.results.untrained import CrossValidation, Prototypes, ShotsPlan, UntrainedCurve, ZeroShot
-from core.run import combine, pipeline
-from core.run.cross_validation import USUAL, cross_validate, is_quick
+from core.run.cross_validation import cross_validate
 from core.run.environment import device_name
 from core.run.finished import FinishedRun
 from core.run.protocols import Encoder, measure_shots
@@ -52,7 +48,6 @@ from core.training.footprint import measure_footprint
 from jobs.evaluator import questions as q
 from jobs.evaluator.questions import A, Question
 from jobs.evaluator.shelf import Shelf
-from jobs.naming import with_run_folders
 from jobs.settings import Settings
 
 MODELS_KEPT = 2
@@ -103,40 +98,10 @@ class Evaluator:
         """It can answer as soon as it is there."""
         return q.Ready(os.getpid())
 
-    @answers(q.Catalogue)
-    def catalogue(self, _question: q.Catalogue) -> dict[str, Any]:
-        """Every method and model with its knobs, the template sets, and the device there is."""
-        return {
-            "methods": methods(),
-            "interpolators": interpolators(),
-            "run_knobs": RunConfig.knobs(),
-            "models": zoo.catalogue(),
-            "templates": {name: list(texts) for name, texts in TEMPLATE_SETS.items()},
-            "folds": {"usual": USUAL, "methods": [name for name in METHODS if is_quick(name)]},
-            "device": describe_device(),
-        }
-
-    @answers(q.Check)
-    def check(self, question: q.Check) -> dict[str, Any]:
-        """The config with every knob of its method spelled out."""
-        asked = RunConfig.parse(question.config, "run")
-        asked = asked.model_copy(update={"model": absolute(asked.model)})
-        knobs = find(asked.method).Params.knobs()
-        asked = with_run_folders(asked, knobs, self._settings)
-        return pipeline.complete(asked, self._templates_of(asked)).model_dump(mode="json")
-
-    def _templates_of(self, asked: RunConfig) -> tuple[str, ...] | None:
-        """The data set's own templates, where the run takes them and the data is here."""
-        data = Path(asked.data).expanduser()
-        if asked.templates != "dataset" or not data.exists():
-            return None
-        return open_dataset(data, self._settings.cache).templates
-
-    @answers(q.CheckCombination)
-    def check_combination(self, question: q.CheckCombination) -> dict[str, Any]:
-        """The config of a combination of finished runs, which fit each other."""
-        folders = [self._run_folder(run_id).path for run_id in question.run_ids]
-        return combine.ask(question.method, folders, {}).model_dump(mode="json")
+    @answers(q.DescribeDevice)
+    def device(self, _question: q.DescribeDevice) -> q.Device:
+        """The device that `auto` means here."""
+        return q.Device(**describe_device())
 
     @answers(q.MeasureZeroShot)
     def zero_shot(self, question: q.MeasureZeroShot) -> ZeroShot:

@@ -16,14 +16,13 @@ def methods(
     guide: Annotated[bool, typer.Option(help="Print docs/methods.md instead.")] = False,
 ) -> None:
     """Every method with its paper and its knobs."""
-    from core import interpolation
-    from core.methods import catalogue
+    from jobs.checking import catalogue
     from studio.train.guide import guide as written
 
     with answering(as_json) as answer:
-        found = catalogue()
+        found = catalogue()["methods"]
         if guide:
-            print(written(found, interpolation.catalogue()), end="")
+            print(written(found, catalogue()["interpolators"]), end="")
             return
         if as_json:
             answer(found)
@@ -38,10 +37,10 @@ def methods(
 @app.command()
 def models(as_json: AsJson = False) -> None:
     """The models to start with; any other open_clip name works as well."""
-    from core.models import zoo
+    from core.models.names import catalogue
 
     with answering(as_json) as answer:
-        found = zoo.catalogue()
+        found = catalogue()
         if as_json:
             answer(found)
         else:

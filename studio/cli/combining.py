@@ -63,10 +63,10 @@ def soup(
 @app.command()
 def interpolators(as_json: AsJson = False) -> None:
     """Every way to combine finished runs, with its paper and its knobs."""
-    from core.interpolation import catalogue
+    from jobs.checking import catalogue
 
     with answering(as_json) as answer:
-        found = catalogue()
+        found = catalogue()["interpolators"]
         if as_json:
             answer(found)
             return
@@ -92,11 +92,11 @@ def _combine(
     folder = RunFolder(out.expanduser().absolute())
     make_room(folder)
     with answering(as_json) as answer:
-        from core.run import combine
+        from core.run import asked, combine
 
         places = [options.find_run(run, settings).path for run in runs]
         grid = options.parse_alphas(alphas) if alphas else DEFAULT_ALPHAS
-        config = combine.ask(method, places, params, grid, device or "auto")
+        config = asked.complete_combination(method, places, params, grid, device or "auto")
         folder.create(config)
         with (
             closing(EventLog(folder)) as log,

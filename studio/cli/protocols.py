@@ -128,12 +128,12 @@ def cross_validate(
     settings = Settings()
     with answering(as_json) as answer:
         from core.data.ingest import open_dataset
-        from core.run.cross_validation import USUAL
+        from core.run.asked import USUAL_IN_FOLDS
         from core.run.cross_validation import cross_validate as read
 
         found = read(
             open_dataset(data, settings.cache),
-            method or USUAL,
+            method or USUAL_IN_FOLDS,
             model or "embedded",
             options.template_spec(templates or ["dataset"]),
             folds,

@@ -1,7 +1,4 @@
-"""Runs through the queue: `submit`, `jobs`, `logs`, and what steers them.
-
-Only `submit` may need torch.
-"""
+"""Runs through the queue: `submit`, `jobs`, `logs`, and what steers them. Imports no torch."""
 
 import sys
 import time
@@ -19,7 +16,6 @@ from jobs.brief import read_brief
 from jobs.ledger import Job, Ledger
 from jobs.ledger.about import About, matches, told_by
 from jobs.logs import read_logs
-from jobs.naming import with_run_folders
 from jobs.progress import Progress, read_progress
 from jobs.settings import Settings
 from studio.cli import options
@@ -37,11 +33,14 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Queue a run; `evenkeel up` or `evenkeel worker` does it."""
+    from core.data.ingest import open_dataset
+    from jobs.checking import check_on
     from jobs.queueing import submit as enqueue
 
     settings = Settings()
     with answering(as_json) as answer:
-        job = enqueue(settings, _checked(settings, asked))
+        dataset = open_dataset(Path(asked.data), settings.cache)
+        job = enqueue(settings, check_on(settings, dataset, asked.model_dump()))
         if as_json:
             answer(asdict(job))
         else:
@@ -187,32 +186,6 @@ def logs(
         job = _print_log(settings, ledger, job_id, follow)
         if job.error:
             print(f"{job.state}: {job.error}", file=sys.stderr)
-
-
-def _checked(settings: Settings, config: RunConfig) -> RunConfig:
-    """The config complete and its data looked at: a mistake is said now, not in an hour."""
-    from core.data.health.copies import refuse_leaks
-    from core.data.ingest import open_dataset
-    from core.data.split import task_of, with_shots
-    from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
-
-    dataset = open_dataset(Path(config.data), settings.cache)
-    refuse_leaks(dataset, config.allow_leaks)
-    config = with_shots(dataset, config)  # what is queued is frozen
-    task_of(dataset, config)
-    evaluator = EvaluatorClient(settings)
-    try:
-        # A relative folder means this process's, so runs are looked up before the evaluator sees
-        # them.
-        found = (m["knobs"] for m in evaluator.catalogue()["methods"] if m["name"] == config.method)
-        config = with_run_folders(config, next(found, ()), settings)
-        return RunConfig.parse(evaluator.check(config.model_dump()), "run")
-    except EvaluatorUnavailable:
-        from core import methods
-        from core.run import pipeline
-
-        knobs = methods.find(config.method).Params.knobs()
-        return pipeline.complete(with_run_folders(config, knobs, settings), dataset.templates)
 
 
 def _print_log(settings: Settings, ledger: Ledger, job_id: str, follow: bool) -> Job:

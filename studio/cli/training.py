@@ -44,11 +44,11 @@ def train(
 
 def _train(config: RunConfig, folder: RunFolder, as_json: bool) -> RunRecord:
     from core import methods
-    from core.run import pipeline
+    from core.run import asked, pipeline
 
     settings = Settings()
     knobs = methods.find(config.method).Params.knobs()
-    config = pipeline.complete(with_run_folders(config, knobs, settings))
+    config = asked.complete(with_run_folders(config, knobs, settings))
     folder.create(config)
     with (
         closing(EventLog(folder)) as log,

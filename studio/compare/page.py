@@ -27,7 +27,6 @@ from studio.workspace.session import MOST_COMPARED, Notice, Session, is_id
 from studio.workspace.studio import Studio
 
 w = words.Compare
-PATIENCE_SECONDS = 20.0
 
 
 class ComparePage:
@@ -63,7 +62,7 @@ class ComparePage:
 
     # ---- what it depends on -----------------------------------------------------------------
     def _key(self, session: Session) -> Hashable:
-        return (session.place.compare, self._studio.catalogue().state)
+        return session.place.compare
 
     def _choice_key(self, session: Session) -> Hashable:
         place, mine = session.place, session.mine
@@ -145,8 +144,7 @@ class ComparePage:
 
     def _ways(self, count: int) -> list[Mapping[str, Any]]:
         """How so many runs can be combined, as the catalogue has it."""
-        answer = self._studio.catalogue()
-        known = answer.value.get("interpolators", ()) if answer.state == "ready" else ()
+        known = self._studio.catalogue["interpolators"]
         return [way for way in known if count and _takes(way["members"], count)]
 
     # ---- what it does -----------------------------------------------------------------------
@@ -167,7 +165,7 @@ class ComparePage:
         mine = session.mine
         job = mine.runs.find(detail.get("id"))
         seed = next_seed(job.config, (other.config for other in mine.runs.jobs()))
-        queued = mine.runs.again(job.id, seed, PATIENCE_SECONDS)
+        queued = mine.runs.again(job.id, seed)
         text = w.queued.format(name=mine.runs.title(queued.config))
         session.notices["compare"] = Notice(text, "good")
 
@@ -176,7 +174,7 @@ class ComparePage:
         if not runs:
             raise UserError(w.combine_none)
         method = str(form.get("method", ""))
-        queued = session.mine.runs.combine(runs, method, PATIENCE_SECONDS)
+        queued = session.mine.runs.combine(runs, method)
         session.place = session.place.at(run=queued.id, tab="live")
 
     def _retry(self, session: Session, detail: Mapping[str, Any]) -> None:

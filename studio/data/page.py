@@ -87,9 +87,8 @@ class DataPage:
         if not self._has_data(session) or data_id is None:
             return None
         answer = session.mine.answers.zero_shot(data_id)
-        ready = self._studio.catalogue().state == "ready"
         key = session.mine.answers.zero_shot_key(data_id)
-        return (key, answer.state, answer.version, ready, session.notices.get("data"))
+        return (key, answer.state, answer.version, session.notices.get("data"))
 
     def _health_key(self, session: Session) -> Hashable:
         data_id = session.place.data
@@ -166,8 +165,7 @@ class DataPage:
         # What a run is measured on; what it learns from is no line to beat.
         learned = ("train", "val") if "test" in opened.domains else ()
         sizes = {n: len(items) for n, items in opened.domains.items() if n not in learned}
-        catalogue = self._studio.catalogue()
-        known = catalogue.value if catalogue.state == "ready" else {"models": [], "templates": {}}
+        known = self._studio.catalogue
         draft = session.mine.draft(data_id)
         typed = draft["templates"] if isinstance(draft["templates"], list) else None
         own = [(OWN, words.PromptSets.own)] if typed is not None else []

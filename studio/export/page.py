@@ -43,8 +43,7 @@ class ExportPage:
         mixing = session.mine.runs.mixing(run_id)
         built = session.mine.answers.exported(run_id)
         states = tuple((kind, answer.state, answer.version) for kind, answer in built.items())
-        known = self._studio.catalogue().state
-        return (run_id, mixing, states, known, session.notices.get("export"))
+        return (run_id, mixing, states, session.notices.get("export"))
 
     def _draw(self, session: Session) -> str:
         run_id = session.place.run

@@ -77,7 +77,7 @@ def _is_panel(value: object, module: str) -> bool:
 def run_key(session: Session) -> Hashable:
     """What a view depends on that is drawn from the record of a finished run."""
     done = record_of(session) is not None
-    return (session.place.run, done, session.mine.studio.catalogue().state)
+    return (session.place.run, done)
 
 
 def record_of(session: Session) -> RunRecord | None:

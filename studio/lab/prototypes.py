@@ -238,7 +238,7 @@ class PrototypesPanel(LabPanel):
         if data_id is None:
             raise UserError(words.Runs.elsewhere)
         config = self._with_knob(job.config, excluded)
-        draft = draft_of(config, self._studio.catalogue().value)
+        draft = draft_of(config, self._studio.catalogue)
         session.mine.keep(data_id, **draft, stamp=f"{job.id} {time.time_ns()}")
         said = w.used.format(n=len(excluded)) if excluded else w.used_all
         session.notices["train"] = Notice(said, "good")
@@ -246,10 +246,7 @@ class PrototypesPanel(LabPanel):
 
     def _with_knob(self, config: Mapping[str, Any], excluded: tuple[str, ...]) -> dict[str, Any]:
         """A run's settings with the choice; of a method without prototypes another is taken."""
-        catalogue = self._studio.catalogue()
-        if catalogue.state != "ready":
-            raise UserError(w.not_ready)
-        methods = catalogue.value["methods"]
+        methods = self._studio.catalogue["methods"]
         having = [m["name"] for m in methods if any(k["name"] == KNOB for k in m["knobs"])]
         if not having:
             raise UserError(w.no_method)

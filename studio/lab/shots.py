@@ -25,7 +25,6 @@ from studio.workspace.studio import Studio
 
 SWEPT = (1, 4, 16)
 """Shots that the button offers, as far as there are images and no run yet."""
-PATIENCE_SECONDS = 20.0
 SHOWN = 8
 """Classes that are in the table before it is opened."""
 SIDES = tuple(words.Domains.sides)
@@ -109,7 +108,7 @@ class ShotsPanel(LabPanel):
         notices = session.notices.get("lab"), session.notices.get("shots")
         # Which of them are alike is found out when it is drawn: a tick asks for the key only.
         jobs = tuple((job.id, job.state) for job in session.mine.runs.jobs())
-        return (record.run_id, jobs, asked, notices, self._studio.catalogue().state)
+        return (record.run_id, jobs, asked, notices)
 
     def _draw_chart(self, session: Session) -> Any:
         record = record_of(session)
@@ -152,7 +151,7 @@ class ShotsPanel(LabPanel):
         if not missing:
             raise UserError(w.none_missing)
         runs = [{**asked, "shots": shots} for shots in missing]
-        jobs, refused = session.mine.runs.submit_all(data_id, runs, PATIENCE_SECONDS)
+        jobs, refused = session.mine.runs.submit_all(data_id, runs)
         session.notices["shots"] = outcome(jobs, refused)
 
     def _answer(self, session: Session, record: RunRecord) -> Answer[UntrainedCurve] | None:

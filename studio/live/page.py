@@ -87,11 +87,10 @@ class LivePage:
             return None
         progress = session.mine.runs.progress(job.id)
         place = session.mine.runs.position(job.id)
-        known = self._studio.catalogue().state
         made, links = session.of(NewLink).made, session.mine.runs.links(job.id)
         said = (session.notices.get("live"), made, links)
         state = (job.state, job.asked, job.is_interrupted, repr(job.about))
-        return (job.id, state, progress.seq, place, known, said)
+        return (job.id, state, progress.seq, place, said)
 
     def _loss_key(self, session: Session) -> Hashable:
         run_id = session.place.run
@@ -216,9 +215,8 @@ class LivePage:
             return
         if "members" in job.config:
             raise UserError(words.Runs.combined)
-        answer = self._studio.catalogue()
-        catalogue = answer.value if answer.state == "ready" else None
-        session.mine.keep(data_id, **draft_of(job.config, catalogue), stamp=job.id)
+        draft = draft_of(job.config, self._studio.catalogue)
+        session.mine.keep(data_id, **draft, stamp=job.id)
         session.place = session.place.at(data=data_id, tab="train")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.evaluator.questions import Device
 from jobs.ledger import Job
 from studio.frame.html import panel
 from studio.frame.markup import render
@@ -109,14 +110,14 @@ class Shell:
         data_id = session.place.data
         model = session.mine.draft(data_id)["model"] if data_id else ""
         active = sum(not job.is_over for job in session.mine.runs.jobs())
-        answer = self._studio.catalogue()
+        answer = self._studio.device()
         run = session.place.run if data_id is None else None
         return (data_id, run, model, active, answer.state, tuple(session.mine.data.ids()))
 
     def _draw_header(self, session: Session) -> str:
         data_id, mine = session.place.data, session.mine
-        answer = self._studio.catalogue()
-        device = device_title(answer.value["device"]) if answer.state == "ready" else ""
+        answer = self._studio.device()
+        device = device_title(answer.value) if answer.state == "ready" else ""
         model = str(mine.draft(data_id)["model"]) if data_id else ""
         return render(
             "shell/header.html",
@@ -144,7 +145,7 @@ class Shell:
     # ---- drawer -----------------------------------------------------------------------------
     def _queue_key(self, session: Session) -> Hashable:
         runs, most = session.mine.runs, how_many(session, "queue")
-        query, known = session.of(Search).text, self._studio.catalogue().state
+        query = session.of(Search).text
         rows = tuple(
             (
                 (job.id, job.state, job.asked, job.is_interrupted, job.place, repr(job.about)),
@@ -152,7 +153,7 @@ class Shell:
             )
             for job in runs.search(query, most + 1)
         )
-        return (rows, most, query, session.place.run, known)
+        return (rows, most, query, session.place.run)
 
     def _draw_queue(self, session: Session) -> str:
         most = how_many(session, "queue")
@@ -215,7 +216,6 @@ class Shell:
         session.place = session.place.at(data=data, run=job.id, tab="live")
 
 
-def device_title(device: Mapping[str, Any]) -> str:
+def device_title(device: Device) -> str:
     """What computes: a GPU by its name, a processor as such."""
-    name = str(device.get("name", ""))
-    return f"CPU · {name}" if device.get("kind") == "cpu" else name
+    return f"CPU · {device.name}" if device.kind == "cpu" else device.name

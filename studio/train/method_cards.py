@@ -57,11 +57,6 @@ def method_cards(
     )
 
 
-def method_cards_waiting(error: str) -> str:
-    """The same place while the list of methods is not there, and why."""
-    return render("train/method_cards_waiting.html", error=error)
-
-
 def _card(
     method: Mapping[str, Any], found: TradeOff | None, advice: Recommendation
 ) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from core.data.split import task_of, with_shots
 from core.errors import UserError
 from core.results.records import RunConfig
 from core.results.untrained import ZeroShot
+from jobs.evaluator.questions import Device
 from studio.data.curating import allow_leaks
 from studio.frame.markup import count, size
 from studio.frame.view import Handler
@@ -25,6 +26,7 @@ from studio.train.recommending import drafted
 from studio.workspace.background import Answer
 from studio.workspace.session import Session
 from studio.workspace.shelf import Opened
+from studio.workspace.studio import DEVICE
 
 if TYPE_CHECKING:
     from studio.workspace import Workspace
@@ -109,21 +111,23 @@ def obstacles(
     mine: "Workspace",
     data_id: str,
     config: Mapping[str, Any],
-    catalogue: Answer[dict[str, Any]],
+    device: Answer[Device],
     memory_bytes: int | None,
 ) -> list[Obstacle]:
-    """Everything that is known to stand in the way, what stops the run first."""
+    """Everything that is known to stand in the way, what stops the run first. `device` is what
+    trains here, as the evaluator says.
+    """
     opened = mine.data.open(data_id)
     may_change = mine.data.may_change(data_id)
     leaks_allowed = config.get("allow_leaks") is True
-    device = catalogue.value["device"] if catalogue.state == "ready" else {}
+    kind = device.value.kind if device.state == "ready" else ""
     found = [
-        *_of_evaluator(catalogue),
+        *_of_evaluator(device),
         *_of_model(mine.answers.zero_shot(data_id), str(config.get("model", "embedded"))),
         *_of_copies(opened.dataset, may_change, leaks_allowed),
         *_of_split(opened, config),
         *_of_disk(mine),
-        *_of_memory(memory_bytes if device.get("kind") == "cpu" else None),
+        *_of_memory(memory_bytes if kind == "cpu" else None),
         *(
             Obstacle(line, blocks=False)
             for line in opened.dataset.report.warnings
@@ -141,11 +145,10 @@ def leave_out(dataset: Dataset, kind: str) -> list[str]:
     return [item.path for copies in groups if _in_two_classes(copies) for _, item in copies]
 
 
-def _of_evaluator(catalogue: Answer[dict[str, Any]]) -> Iterator[Obstacle]:
-    if catalogue.state == "failed":
-        yield Obstacle(
-            w.no_evaluator.format(why=catalogue.error), (Fix(w.try_again, "retry-catalogue"),)
-        )
+def _of_evaluator(device: Answer[Device]) -> Iterator[Obstacle]:
+    if device.state == "failed":
+        again = Fix(w.try_again, "retry-device")
+        yield Obstacle(w.no_evaluator.format(why=device.error), (again,), blocks=False)
 
 
 def _of_model(zero: Answer[ZeroShot], model: str) -> Iterator[Obstacle]:
@@ -211,15 +214,15 @@ def _is_gone(line: str) -> bool:
 def fixes(studio: "Studio") -> dict[str, Handler]:
     """The handlers of the buttons that mend an obstacle, by what their button does."""
 
-    def retry_catalogue(_session: Session, _detail: Mapping[str, Any]) -> None:
-        studio.background.forget("catalogue")
+    def retry_device(_session: Session, _detail: Mapping[str, Any]) -> None:
+        studio.background.forget(DEVICE)
 
     def retry_zero_shot(session: Session, _detail: Mapping[str, Any]) -> None:
         if session.data:
             studio.background.forget(session.mine.answers.zero_shot_key(session.data))
 
     return {
-        "retry-catalogue": retry_catalogue,
+        "retry-device": retry_device,
         "retry-zero-shot": retry_zero_shot,
         "use-embedded": _use_embedded,
         "use-shots": _use_shots,

@@ -14,7 +14,7 @@ from studio.frame.view import Actions, View
 from studio.train import words
 from studio.train.estimates import Estimate, estimate
 from studio.train.knob_form import knob_form, several_form
-from studio.train.method_cards import method_cards, method_cards_waiting
+from studio.train.method_cards import method_cards
 from studio.train.next_run import Asked, asked_of, fixes, obstacles, to_beat
 from studio.train.prompting import Prompting
 from studio.train.recommending import drafted, situation_of
@@ -26,8 +26,6 @@ from studio.workspace.session import Session
 from studio.workspace.studio import Studio
 
 w = words.Train
-PATIENCE_SECONDS = 120.0
-"""How long a press waits for an evaluator that is starting: on a busy machine a minute and more."""
 MOST_TYPED = 5000
 """Characters of one field: all of 80 templates have room."""
 
@@ -84,8 +82,7 @@ class TrainPage:
         return (self._method_key(session, data_id), situation_of(session.mine, data_id))
 
     def _method_key(self, session: Session, data_id: str) -> Hashable:
-        answer = self._studio.catalogue()
-        return (data_id, answer.state, answer.version, drafted(session.mine, data_id)["method"])
+        return (data_id, drafted(session.mine, data_id)["method"])
 
     def _form_key(self, session: Session) -> Hashable:
         """Typing must not redraw the form: only another method, data set or a duplicate does."""
@@ -103,6 +100,7 @@ class TrainPage:
         draft = repr(drafted(session.mine, data_id))
         notice = session.notices.get("train")
         costs = self._footprint(session, data_id).state
+        device = self._studio.device()
         return (
             self._method_key(session, data_id),
             session.mine.data.open(data_id).version,
@@ -112,6 +110,8 @@ class TrainPage:
             ahead,
             notice,
             costs,
+            device.state,
+            device.version,
         )
 
     # ---- how it looks -----------------------------------------------------------------------
@@ -122,23 +122,22 @@ class TrainPage:
         data_id = session.data
         if data_id is None:
             return ""
-        answer = self._studio.catalogue()
-        if answer.state != "ready":
-            return method_cards_waiting(answer.error)
         chosen = drafted(session.mine, data_id)["method"]
         situation = situation_of(session.mine, data_id)
-        return method_cards(answer.value["methods"], chosen, situation)
+        return method_cards(self._studio.catalogue["methods"], chosen, situation)
 
     def _drawn_by(self, form: Callable[[Any, str, Any], str]) -> Callable[[Session], str]:
         """How a form that is made from the catalogue is drawn with what was typed."""
 
         def draw(session: Session) -> str:
-            data_id, answer = session.data, self._studio.catalogue()
-            if data_id is None or answer.state != "ready":
+            data_id = session.data
+            if data_id is None:
                 return ""
             draft = drafted(session.mine, data_id)
             proposed = {"shots": session.mine.data.open(data_id).shots}
-            return form(_proposing(answer.value, proposed), draft["method"], draft["fields"])
+            return form(
+                _proposing(self._studio.catalogue, proposed), draft["method"], draft["fields"]
+            )
 
         return draw
 
@@ -147,21 +146,19 @@ class TrainPage:
         if data_id is None:
             return ""
         draft = drafted(session.mine, data_id)
-        answer = self._studio.catalogue()
-        ahead = session.mine.runs.ahead()
-        catalogue = answer.value if answer.state == "ready" else None
-        config = config_of(session.mine.data.shown_path(data_id), draft, catalogue)
+        ahead, device = session.mine.runs.ahead(), self._studio.device()
+        config = config_of(session.mine.data.shown_path(data_id), draft, self._studio.catalogue)
         asked = asked_of(session.mine.data.open(data_id), config)
         runs, wrong = self._planned(session, data_id)
         one, whole = (self._estimate(session, data_id, each) for each in ([config], runs))
         memory = one.memory_bytes if one else None
-        in_the_way = obstacles(session.mine, data_id, config, answer, memory)
+        in_the_way = obstacles(session.mine, data_id, config, device, memory)
         return render(
             "train/this_run.html",
             facts=[*self._facts(session, data_id, draft, asked), *_costs(one)],
             obstacles=in_the_way,
             codes=codes(config),
-            ready=answer.state == "ready" and not any(each.blocks for each in in_the_way),
+            ready=not any(each.blocks for each in in_the_way),
             runs=len(runs),
             all_time=duration(whole.seconds) if whole else "",
             several_wrong=wrong,
@@ -175,22 +172,20 @@ class TrainPage:
 
     def _planned(self, session: Session, data_id: str) -> tuple[list[Config], str]:
         """The runs that the form asks for, or why it cannot be told."""
-        answer = self._studio.catalogue()
-        if answer.state != "ready":
-            return [], ""
         draft = drafted(session.mine, data_id)
         try:
-            return planned(session.mine.data.shown_path(data_id), draft, answer.value), ""
+            return planned(session.mine.data.shown_path(data_id), draft, self._studio.catalogue), ""
         except UserError as error:
             return [], str(error)
 
     def _estimate(
         self, session: Session, data_id: str, configs: Sequence[Config]
     ) -> Estimate | None:
-        answer, costs = self._studio.catalogue(), self._footprint(session, data_id)
-        if answer.state != "ready" or costs.state != "ready" or not configs:
+        costs = self._footprint(session, data_id)
+        if costs.state != "ready" or not configs:
             return None
-        return estimate(configs, answer.value, session.mine.data.open(data_id), costs.value)
+        opened = session.mine.data.open(data_id)
+        return estimate(configs, self._studio.catalogue, opened, costs.value)
 
     def _facts(
         self, session: Session, data_id: str, draft: Mapping[str, Any], asked: Asked
@@ -215,8 +210,8 @@ class TrainPage:
 
     # ---- what it does -----------------------------------------------------------------------
     def _choose(self, session: Session, detail: Mapping[str, Any]) -> None:
-        data_id, answer = session.data, self._studio.catalogue()
-        names = [m["name"] for m in answer.value["methods"]] if answer.state == "ready" else []
+        data_id = session.data
+        names = [method["name"] for method in self._studio.catalogue["methods"]]
         if data_id and detail.get("name") in names:
             session.mine.keep(data_id, method=detail["name"])
 
@@ -230,14 +225,14 @@ class TrainPage:
             session.mine.keep(data_id, fields=kept, method=draft["method"])
 
     def _queue(self, session: Session, detail: Mapping[str, Any]) -> None:
-        data_id, answer = session.data, self._studio.catalogue()
-        if data_id is None or answer.state != "ready":
+        data_id = session.data
+        if data_id is None:
             raise UserError(w.no_data)
         if "form" in detail:
             self._keep(session, detail)
         draft = drafted(session.mine, data_id)
-        asked = config_of(session.mine.data.shown_path(data_id), draft, answer.value)
-        job = session.mine.runs.submit(data_id, asked, PATIENCE_SECONDS)
+        asked = config_of(session.mine.data.shown_path(data_id), draft, self._studio.catalogue)
+        job = session.mine.runs.submit(data_id, asked)
         session.place = session.place.at(run=job.id, tab="live")
 
     def _queue_several(self, session: Session, detail: Mapping[str, Any]) -> None:
@@ -250,7 +245,7 @@ class TrainPage:
         runs, wrong = self._planned(session, data_id)
         if wrong:
             raise UserError(wrong)
-        jobs, refused = session.mine.runs.submit_all(data_id, runs, PATIENCE_SECONDS)
+        jobs, refused = session.mine.runs.submit_all(data_id, runs)
         session.notices["train"] = outcome(jobs, refused)
         session.place = session.place.at(run=jobs[0].id, tab="train" if refused else "live")
 

@@ -48,17 +48,16 @@ class Prompting:
         version = session.mine.data.open(data_id).version
         states = [(answer.state, answer.version) for answer in (measured, plain)]
         asked = repr(session.mine.draft(data_id)["templates"])
-        known = self._studio.catalogue().state, self._own_prototypes(session, data_id)
-        return (data_id, version, asked, *states, *known)
+        return (data_id, version, asked, *states, self._own_prototypes(session, data_id))
 
     def draw(self, session: Session) -> str:
         """The editor with the prompts filled in and what they score."""
-        data_id, catalogue = session.data, self._studio.catalogue()
-        if data_id is None or catalogue.state != "ready":
+        data_id = session.data
+        if data_id is None:
             return ""
         dataset = session.mine.data.open(data_id).dataset
         draft = session.mine.draft(data_id)
-        chosen, sets = draft["templates"], catalogue.value["templates"]
+        chosen, sets = draft["templates"], self._studio.catalogue["templates"]
         measured, plain = self._measured(session, data_id)
         lines = chosen if isinstance(chosen, list) else _of_set(chosen, sets, dataset)
         return render(
@@ -83,8 +82,7 @@ class Prompting:
         chosen, typed = str(form.get("set", "")), str(form.get("own", ""))[:LONGEST]
         lines = [line.strip() for line in typed.splitlines() if line.strip()]
         if chosen != OWN:
-            known = self._studio.catalogue().value or {"templates": {}}
-            chosen = chosen if chosen in known["templates"] else "dataset"
+            chosen = chosen if chosen in self._studio.catalogue["templates"] else "dataset"
             session.mine.keep(data_id, templates=chosen, own_prompts=lines)
             return
         if not lines and not isinstance(before["templates"], list):  # just opened, still empty
@@ -140,11 +138,9 @@ class Prompting:
 
     def _own_prototypes(self, session: Session, data_id: str) -> str | None:
         """What the method's knob says; None for a method without spurious prototypes."""
-        catalogue, draft = self._studio.catalogue(), drafted(session.mine, data_id)
-        if catalogue.state != "ready":
-            return None
+        draft = drafted(session.mine, data_id)
         fields = draft["fields"]
-        knobs = all_knobs(catalogue.value, draft["method"], str(fields.get("preset", "")))
+        knobs = all_knobs(self._studio.catalogue, draft["method"], str(fields.get("preset", "")))
         if KNOB not in knobs:
             return None
         return str(fields.get(KNOB) or knobs[KNOB]["default"])

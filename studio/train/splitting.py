@@ -39,20 +39,20 @@ class Splitting:
         """What the card depends on."""
         if session.data is None:
             return None
-        catalogue, opened = self._studio.catalogue(), session.mine.data.open(session.data)
+        opened = session.mine.data.open(session.data)
         method, _ = self._read_in_folds(session, session.data)
         folds = session.mine.answers.cross_validated(session.data, method)
         read = (folds.state, folds.version) if folds else None
         draft = repr(drafted(session.mine, session.data))
-        return (session.data, opened.version, catalogue.state, catalogue.version, draft, read)
+        return (session.data, opened.version, draft, read)
 
     def draw(self, session: Session) -> str:
         """The card."""
-        data_id, answer = session.data, self._studio.catalogue()
-        if data_id is None or answer.state != "ready":
+        data_id, catalogue = session.data, self._studio.catalogue
+        if data_id is None:
             return ""
         opened = session.mine.data.open(data_id)
-        config = config_of(str(opened.dataset.root), drafted(session.mine, data_id), answer.value)
+        config = config_of(str(opened.dataset.root), drafted(session.mine, data_id), catalogue)
         asked = asked_of(opened, config)
         task = asked.task
         is_kept = config.get("split", "kept") == "kept"
@@ -115,9 +115,7 @@ class Splitting:
         that moves the tower.
         """
         chosen = drafted(session.mine, data_id)["method"]
-        answer = self._studio.catalogue()
-        known = answer.value.get("folds") if answer.state == "ready" else None
-        folds: Mapping[str, Any] = known or {"methods": (), "usual": ""}
+        folds = self._studio.catalogue["folds"]
         method = chosen if chosen in folds["methods"] else folds["usual"]
         return method, self._studio.method_title(method)
 

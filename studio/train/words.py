@@ -119,8 +119,6 @@ class Train:
     queue_note = "Runs in the worker: closing this tab does not stop it."
     queue_place = "{n} ahead of it in the queue"
     queue_free = "The queue is free: it starts at once"
-    waiting = "Asking for the list of methods …"
-    waiting_more = "The evaluator starts together with the studio and needs a few seconds."
     shots_fact = "Shots a class, at most"
     to_beat = "Zero-shot to beat, {role}"
     to_beat_wait = "…"
@@ -218,7 +216,10 @@ class BeforeQueue:
         "held": "The difference may be chance.",
     }
     given = "Your own folders say which images choose and measure."
-    no_evaluator = "The studio's evaluator does not answer, so nothing can be queued: {why}"
+    no_evaluator = (
+        "The studio's evaluator does not answer. Runs can be queued; zero-shot and the lab have to "
+        "wait: {why}"
+    )
     try_again = "Try again"
     use_embedded = "Use the embedded model"
     two_classes = "{images} in two classes at once ({such}). Only one can be right."

@@ -124,7 +124,7 @@ class Workspace:
         """Visitors name models of the list and runs of theirs: a path would read our disk."""
         if self.is_owner:
             return
-        catalogue = self.studio.catalogue().value or {"models": [], "methods": []}
+        catalogue = self.studio.catalogue
         models = {model["name"] for model in catalogue["models"]} | {"embedded"}
         if chosen.get("model", "embedded") not in models:
             raise UserError(words.Workspace.model_of_list.format(models=", ".join(sorted(models))))

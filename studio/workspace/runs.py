@@ -8,21 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from core.data.health.copies import refuse_leaks
-from core.data.split import task_of, with_shots
 from core.errors import UserError
 from core.results.formats import DOCUMENTS, STEADY
-from core.results.records import (
-    DomainScore,
-    HandSetMixing,
-    Mixing,
-    RunConfig,
-    RunRecord,
-    read_config,
-)
+from core.results.records import DomainScore, HandSetMixing, Mixing, RunRecord
 from core.results.runs import RunFolder
 from core.results.standing import FINE_TUNED
-from jobs import queueing
+from jobs import checking, queueing
 from jobs.brief import read_brief
 from jobs.ledger import Job, State
 from jobs.ledger.about import About, matches, told_by
@@ -243,23 +234,16 @@ class Runs:
             method=method, shots=config.get("shots"), seed=config.get("seed")
         )
 
-    def submit(self, data_id: str, asked: Mapping[str, Any], patience_seconds: float) -> Job:
-        """Queue a run on a data set of this workspace, once the evaluator finds it right."""
+    def submit(self, data_id: str, asked: Mapping[str, Any]) -> Job:
+        """Queue a run on a data set of this workspace, once it is found right."""
         self.mine.check_names(asked)
-        dataset = self.mine.data.open(data_id).dataset
-        refuse_leaks(dataset, asked.get("allow_leaks") is True)
-        checked = self.mine.studio.background.patiently(
-            lambda: self.mine.studio.evaluator.check(
-                {**asked, "data": str(self.mine.data.path(data_id))}
-            ),
-            patience_seconds,
-        )
-        config = with_shots(dataset, RunConfig.parse(checked, "run"))  # what is queued is frozen
-        task_of(dataset, config)
-        return queueing.submit(self.mine.studio.settings, config, self.mine.remembered())
+        settings, dataset = self.mine.studio.settings, self.mine.data.open(data_id).dataset
+        asked = {**asked, "data": str(self.mine.data.path(data_id))}
+        config = checking.check_on(settings, dataset, asked)
+        return queueing.submit(settings, config, self.mine.remembered())
 
     def submit_all(
-        self, data_id: str, asked: Sequence[Mapping[str, Any]], patience_seconds: float
+        self, data_id: str, asked: Sequence[Mapping[str, Any]]
     ) -> tuple[list[Job], list[str]]:
         """Queue several runs: the jobs, and why others were refused, which costs the rest nothing.
 
@@ -268,7 +252,7 @@ class Runs:
         jobs, refused = [], list[str]()
         for one in asked:
             try:
-                jobs.append(self.submit(data_id, one, patience_seconds))
+                jobs.append(self.submit(data_id, one))
             except UserError as error:
                 refused.append(str(error))
         if not jobs:
@@ -316,10 +300,10 @@ class Runs:
         record = self._readable(job)
         return record.config if record else None
 
-    def again(self, run_id: str, seed: int, patience_seconds: float) -> Job:
+    def again(self, run_id: str, seed: int) -> Job:
         """Queue what a run was asked for once more, with another seed."""
         data_id, asked = self.asked(run_id)
-        return self.submit(data_id, {**asked, "seed": seed}, patience_seconds)
+        return self.submit(data_id, {**asked, "seed": seed})
 
     def asked(self, run_id: str) -> tuple[str, dict[str, Any]]:
         """The data set of a run and what was asked for, to be asked for again."""
@@ -336,15 +320,11 @@ class Runs:
         }
         return data_id, {**job.config, "params": params}
 
-    def combine(self, run_ids: Sequence[str], method: str, patience_seconds: float) -> Job:
-        """Queue a combination of finished runs, once the evaluator finds that they fit."""
-        runs = [self.find(run_id).id for run_id in run_ids]
-        checked = self.mine.studio.background.patiently(
-            lambda: self.mine.studio.evaluator.check_combination(method, runs), patience_seconds
-        )
-        return queueing.submit(
-            self.mine.studio.settings, read_config(checked), self.mine.remembered()
-        )
+    def combine(self, run_ids: Sequence[str], method: str) -> Job:
+        """Queue a combination of finished runs, once they are found to fit each other."""
+        runs, settings = [self.find(run_id).id for run_id in run_ids], self.mine.studio.settings
+        config = checking.check_combination(settings, method, runs)
+        return queueing.submit(settings, config, self.mine.remembered())
 
     def share(self, run_id: str) -> str:
         """The token of a new read-only link to a run."""

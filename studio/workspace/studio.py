@@ -1,13 +1,16 @@
 """The studio behind the pages: one home folder, and what is the same for everybody who comes."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
 from core.results.records import RunRecord
 from core.results.runs import RunFolder
+from jobs import checking
 from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
+from jobs.evaluator.questions import DescribeDevice, Device
 from jobs.ledger import Ledger
 from jobs.ledger.workspaces import Workspaces
 from jobs.settings import Settings
@@ -20,6 +23,8 @@ from studio.workspace.incoming import Incoming
 from studio.workspace.session import is_id
 from studio.workspace.shelf import Shelf
 
+DEVICE = "device"
+"""Under what name the question for the device is kept."""
 _RECORDS_KEPT = 256
 """Some hundred kilobytes each."""
 
@@ -76,12 +81,17 @@ class Studio:
             self._records[run_id] = self.folder(run_id).record()
         return self._records.get(run_id)
 
-    def catalogue(self) -> Answer[dict[str, Any]]:
-        """Methods, models, templates and the device, once the evaluator is up."""
-        return self.background.ask("catalogue", self.evaluator.catalogue)
+    @cached_property
+    def catalogue(self) -> dict[str, Any]:
+        """Methods, interpolators and models, with all that a form asks; the template sets."""
+        return checking.catalogue()
+
+    def device(self) -> Answer[Device]:
+        """What trains here, once the evaluator is up."""
+        return self.background.ask(DEVICE, lambda: self.evaluator.ask(DescribeDevice()))
 
     def method_title(self, name: str) -> str:
-        """The method's or interpolator's title, or its name while the catalogue is not there."""
+        """The method's or interpolator's title; its name where it is of another version."""
         return self._title(("methods", "interpolators"), name)
 
     def model_title(self, name: str) -> str:
@@ -89,7 +99,5 @@ class Studio:
         return self._title(("models",), name)
 
     def _title(self, kinds: tuple[str, ...], name: str) -> str:
-        known = self.background.known("catalogue")
-        catalogue = known.value if known and known.state == "ready" else {}
-        entries = [entry for kind in kinds for entry in catalogue.get(kind, ())]
+        entries = [entry for kind in kinds for entry in self.catalogue[kind]]
         return next((entry["title"] for entry in entries if entry["name"] == name), name)

@@ -26,16 +26,15 @@ import studio.workspace.studio
 from core.data.ingest import open_dataset
 from core.evaluation.inspection import inspect
 from core.events import Evaluated, Stage, Warned
-from core.methods import catalogue as methods
-from core.models import zoo
 from core.results.inspection import COLUMNS, Inspection
 from core.results.photo import PhotoAnswer
 from core.results.records import MeasuredByHand, RunConfig, RunRecord, Selection
 from core.results.runs import EventLog
 from core.results.untrained import ShotsPlan, UntrainedCurve
-from core.run.pipeline import complete
 from jobs.evaluator.questions import (
     A,
+    DescribeDevice,
+    Device,
     Inspect,
     Measure,
     MeasureShots,
@@ -62,19 +61,10 @@ class Evaluator:
         self.settings = settings
         self.asked: list[Question[Any]] = []
 
-    def catalogue(self) -> dict[str, Any]:
-        device = {"name": "a processor", "kind": "cpu", "bf16": False}
-        found = {"methods": methods(), "run_knobs": RunConfig.knobs(), "models": zoo.catalogue()}
-        return {**found, "templates": {}, "device": device}
-
-    def check(self, config: dict[str, Any]) -> dict[str, Any]:
-        return complete(RunConfig.parse(config, "run")).model_dump(mode="json")
-
-    def check_combination(self, *asked: Any) -> dict[str, Any]:
-        raise AssertionError("not asked for in these tests")
-
     def ask(self, question: Question[A]) -> A:
         match question:
+            case DescribeDevice():
+                return Device("a processor", "cpu", bf16=False)
             case MeasureZeroShot():
                 return zero_shot(ZERO)
             case PreviewPrototypes():

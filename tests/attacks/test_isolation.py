@@ -16,7 +16,7 @@ from studio.people.visitors import Visitors, new_token
 from studio.workspace.studio import Studio
 from tests.attacks.conftest import DATA, HEADER, LIVE, LOAD, QUEUE, TICK, token, town
 
-NAMING_NOTHING = {"demo", "new-data", "retry-catalogue"}
+NAMING_NOTHING = {"demo", "new-data", "retry-device"}
 """Actions without an id, after which a page waits for answers that come when they come."""
 MISSING = {"run": "ft-20200101-0000-zzzz", "data": "nobody-holiday-ffffff", "sha": "0" * 64}
 

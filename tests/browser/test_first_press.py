@@ -1,8 +1,5 @@
 """The very first press after a start is one run, however impatient one is."""
 
-import time
-
-from jobs.evaluator.catalogue import catalogue_path
 from jobs.ledger import Ledger
 from tests.browser.folders import thin_demo
 from tests.browser.pages import see
@@ -11,15 +8,9 @@ from tests.browser.running import running_studio
 QUEUE = ".ek-this-run [data-do=queue]"
 
 
-def test_the_first_press_after_a_start_is_one_run(tmp_path_factory, chromium, studio):
+def test_the_first_press_after_a_start_is_one_run(tmp_path_factory, chromium):
     home = tmp_path_factory.mktemp("first")
     demo = thin_demo(home / "datasets" / "demo").name
-    kept = catalogue_path(studio.settings)  # of a start before: the button is there at once
-    while not kept.exists():
-        time.sleep(0.2)
-    again = home / kept.relative_to(studio.settings.home)
-    again.parent.mkdir(parents=True, exist_ok=True)
-    again.write_bytes(kept.read_bytes())
     page = chromium.new_page()
     with running_studio(home) as started:
         page.goto(f"{started.url}/?data={demo}&tab=train")

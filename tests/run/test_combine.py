@@ -11,7 +11,8 @@ from core.errors import UserError
 from core.events import Stage, Warned
 from core.results.records import CombinedConfig, Mixing, RunConfig, RunRecord
 from core.results.runs import RunFolder
-from core.run.combine import ask, combine
+from core.run.asked import complete_combination as ask
+from core.run.combine import combine
 from core.run.finished import FinishedRun
 from core.run.pipeline import run
 

@@ -7,7 +7,8 @@ import pytest
 
 from core.data.ingest import open_dataset
 from core.errors import UserError
-from core.run.cross_validation import cross_validate, is_quick, split_folds
+from core.run.asked import is_quick
+from core.run.cross_validation import cross_validate, split_folds
 from tests.data.test_fewshot import images, make, shas
 
 

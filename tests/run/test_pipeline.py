@@ -18,8 +18,9 @@ from core.results.predictions import Predictions
 from core.results.records import Drift, Mixing, RunConfig, RunRecord
 from core.results.runs import RunFolder
 from core.run import ending
+from core.run.asked import complete
 from core.run.finished import FinishedRun
-from core.run.pipeline import complete, run
+from core.run.pipeline import run
 from core.run.zero_shot import measure_zero_shot
 
 

@@ -6,7 +6,7 @@ import pytest
 from core.errors import UserError
 from core.results.paired import mcnemar, mean_change, tango
 from core.results.predictions import ClassifierAnswers, DomainPredictions, Predictions
-from core.results.records import AccuracyChange, Mixing, RunConfig
+from core.results.records import AccuracyChange, CombinedConfig, Mixing, RunConfig
 from studio.compare.comparing import candidates, next_seed, table
 from studio.compare.plots import pareto_chart
 from studio.frame.markup import render
@@ -86,8 +86,9 @@ def predictions(name, n, right):
 
 @pytest.fixture
 def page(studio, monkeypatch):
-    """The page, built where a loop runs; nobody waits for the evaluator's catalogue."""
-    monkeypatch.setattr(studio, "catalogue", lambda: Answer("waiting"))
+    """The page, built where a loop runs; no interpolator is known."""
+    nothing = {"methods": [], "models": [], "interpolators": []}
+    monkeypatch.setattr(studio, "catalogue", nothing)
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
@@ -217,7 +218,7 @@ def test_queueing_again_changes_the_seed_and_nothing_else(page, studio, mine, fi
     run = finish(seed=4)
     asked = []
 
-    def submit(self, data_id, config, patience_seconds):
+    def submit(self, data_id, config):
         asked.append((data_id, config))
         return studio.ledger.get(run)
 
@@ -235,15 +236,11 @@ def test_queueing_again_changes_the_seed_and_nothing_else(page, studio, mine, fi
 def test_a_combination_is_offered_queued_and_opened(page, studio, mine, finish, monkeypatch):
     runs = finish(), finish(1)
     ways = [way("soup", 2, None), way("projection", 1, 1)]
-    monkeypatch.setattr(
-        studio, "catalogue", lambda: Answer("ready", {"methods": [], "interpolators": ways})
-    )
-    config = {**RunConfig(data="x").model_dump(mode="json"), "members": ["/a", "/b"]}
+    monkeypatch.setattr(studio, "catalogue", {"methods": [], "models": [], "interpolators": ways})
+    config = CombinedConfig(data="x", method="soup", members=("/a", "/b"))
     asked = []
     monkeypatch.setattr(
-        studio.evaluator,
-        "check_combination",
-        lambda *question: asked.append(question) or {**config, "method": "soup"},
+        "jobs.checking.check_combination", lambda _, *question: asked.append(question) or config
     )
     session = Session(mine, Place(data="cats", compare=runs))
     text = page._draw_combination(session)

@@ -104,20 +104,18 @@ def test_only_images_of_the_data_set_can_be_named(session, path):
             act[verb](session, {"image": path, "form": {path: True, ":to": "b"}})
 
 
-def test_training_waits_for_a_leak_until_it_is_mended_or_allowed(session, monkeypatch):
+def test_training_waits_for_a_leak_until_it_is_mended_or_allowed(session):
     mine, data_id = session.mine, session.place.data
-    checked = RunConfig(data=str(mine.data.path(data_id))).model_dump(mode="json")
-    monkeypatch.setattr(type(mine.studio.evaluator), "check", lambda *_: checked)
     with pytest.raises(UserError, match="in both training and test data"):
-        mine.runs.submit(data_id, {"method": "ft"}, 1)
+        mine.runs.submit(data_id, {"method": "ft"})
     act["allow-leaks"](session, {"on": "true"})
     assert leaks_allowed(session)
     assert mine.draft(data_id)["fields"]["allow_leaks"] == "true", "the next run's own setting"
-    assert mine.runs.submit(data_id, {"method": "ft", "allow_leaks": True}, 1)
+    assert mine.runs.submit(data_id, {"method": "ft", "allow_leaks": True})
     act["allow-leaks"](session, {"on": ""})
     assert not leaks_allowed(session)
     act["exclude"](session, {"image": "train/a/copy.png"})
-    assert mine.runs.submit(data_id, {"method": "ft"}, 1)
+    assert mine.runs.submit(data_id, {"method": "ft"})
 
 
 def test_a_data_set_that_no_run_uses_is_deleted_and_its_quota_is_free_again(session, studio):

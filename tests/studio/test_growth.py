@@ -97,7 +97,6 @@ def test_the_drawer_shows_older_runs_when_asked(studio, mine, record):
 def test_a_tick_opens_no_log_of_a_run_that_is_over(studio, mine, run, monkeypatch):
     shell = Shell.__new__(Shell)
     shell._studio = studio
-    studio.background.ask("catalogue", dict)
     opened = []
     catch_up = progress.Reader._catch_up
     monkeypatch.setattr(

@@ -7,6 +7,7 @@ from PIL import Image
 
 from core.data.split import move_split, parse_shares
 from core.results.records import Evaluation
+from jobs.evaluator.questions import Device
 from studio.train.next_run import asked_of, leave_out, obstacles, to_beat
 from studio.train.splitting import reach, sides_of
 from studio.workspace.background import Answer
@@ -14,7 +15,7 @@ from studio.workspace.shelf import Opened
 from tests.data.test_fewshot import images, make
 from tests.studio.conftest import score, zero_shot
 
-READY = Answer("ready", {"device": {"kind": "cpu"}, "models": [], "methods": []})
+READY = Answer("ready", Device("a processor", "cpu", bf16=False))
 TWELVE = {"fox": images("f", 12), "owl": images("o", 12)}
 
 
@@ -94,7 +95,7 @@ def test_an_empty_class_is_said_and_stops_nothing(found, studio):
 def test_an_evaluator_that_does_not_answer_and_a_lack_of_memory_are_said(found, mine):
     found(fox=range(12), owl=range(20, 32))
     [one] = obstacles(mine, "set", {}, Answer("failed", error="gone"), None)
-    assert (one.blocks, told(one)) == (True, [("retry-catalogue", {})])
+    assert (one.blocks, told(one)) == (False, [("retry-device", {})])
     [one] = obstacles(mine, "set", {}, READY, 1 << 50)
     assert not one.blocks
     assert "memory" in one.text

@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.methods import catalogue as methods
 from core.params import Params
 from core.results.records import RunConfig
-from core.run.pipeline import complete
+from core.run.asked import complete
 from studio.cli.options import build_config, describing_a_run
 from studio.train.knob_form import all_knobs, knob_form, knob_view
 from studio.train.same_run import codes, command, config_of, document, draft_of

@@ -158,13 +158,13 @@ def test_a_run_that_was_queued_without_its_defaults_is_on_the_curve_of_those_wit
 
 
 def test_only_what_no_run_has_is_queued_with_all_else_as_it_was(studio, mine, shelved):
-    asked = []
-    studio.evaluator.check = lambda config: asked.append(config) or config
+    before = {job.id for job in mine.runs.jobs()}
     session = Session(mine, Place(run=shelved, tab="lab"))
     page = in_a_thread(lambda: ShotsPanel(studio))
     assert 'data-do="queue-shots"' in _advice(page, session)
     page.queue(session, {})
-    assert [(one["shots"], one["seed"], one["method"]) for one in asked] == [(1, 0, "ft")]
+    [one] = [job.config for job in mine.runs.jobs() if job.id not in before]
+    assert (one["shots"], one["seed"], one["method"]) == (1, 0, "ft")
     assert session.notices["shots"].level == "good"
     assert 'data-do="queue-shots"' not in _advice(page, session), "4 waits, 16 is done"
     with pytest.raises(UserError, match="has a run already"):
@@ -175,7 +175,6 @@ def test_the_curve_is_measured_once_somebody_asks_with_the_runs_model_and_prompt
     studio, mine, shelved
 ):
     asked = []
-    studio.evaluator.catalogue = dict
     stand_in(studio, MeasureShots, lambda question: asked.append(question) or curve())
     session = Session(mine, Place(run=shelved, tab="lab"))
     page = in_a_thread(lambda: ShotsPanel(studio))

@@ -262,14 +262,13 @@ CATALOGUE = {
 def test_the_choice_goes_into_the_form_of_the_next_run(
     studio, mine, panel, asked, record, method, lr
 ):
-    studio.evaluator.catalogue = lambda: CATALOGUE
+    studio.catalogue = CATALOGUE
     data_id = studio.shelf.add_demo()
     config = RunConfig(data=str(mine.data.path(data_id)), method=method, params={"lr": 0.1})
     job = studio.ledger.submit(config)
     studio.folder(job.id).create(config)
     record.model_copy(update={"run_id": job.id}).write(studio.folder(job.id).record_path)
     session = Session(mine, Place(run=job.id, tab="lab"))
-    studio.catalogue()
     opened(panel, session)
     panel.use(session, form("art of a {}."))
     draft = mine.draft(data_id)

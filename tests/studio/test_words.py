@@ -16,7 +16,7 @@ from core.data.health import check
 from core.data.ingest import open_dataset
 from core.data.prompts import OPENAI_80
 from core.methods import catalogue as methods
-from core.models import zoo
+from core.models import names
 from core.results.records import RunConfig
 from studio.frame.words import Words
 from studio.lab.panel import panels
@@ -153,7 +153,7 @@ def core_says(data):
     yield from (knob["name"].replace("_", " ").capitalize() for knob in knobs)
     yield from (str(c) for knob in knobs for c in (*(knob["choices"] or ()), knob["default"]))
     yield from (part for knob in knobs for part in knob["help"].split("`")[::2])
-    yield from (model["title"] for model in zoo.catalogue())
+    yield from (model["title"] for model in names.catalogue())
     yield from (method[said] for method in methods() for said in ("title", "summary", "paper"))
     yield from (part for template in OPENAI_80 for part in template.split("{}"))
     yield from (text for one in check(data).findings for text in (one.title, one.detail))

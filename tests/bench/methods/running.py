@@ -13,7 +13,8 @@ from core.models import zoo
 from core.models.clip import ClipModel
 from core.results.records import RunRecord
 from core.results.runs import RunFolder
-from core.run.combine import ask, combine
+from core.run.asked import complete_combination
+from core.run.combine import combine
 from core.run.pipeline import run
 from core.training.settings import LoopParams
 from tests.bench.methods.trials import ALPHAS, Trial
@@ -115,7 +116,9 @@ class _Runner:
         place = self._place(trial, seed)
         if self._is_missing(place):
             yield Stage("run", place.run_id)
-            config = ask(trial.method, members, trial.params, alphas=self._plan.alphas)
+            config = complete_combination(
+                trial.method, members, trial.params, alphas=self._plan.alphas
+            )
             yield from combine(config, place.path, self._cache)
         return place
 
