@@ -21,6 +21,7 @@ from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 from jobs.evaluator.questions import (
     QUESTIONS,
     CorrectTemplates,
+    DescribeDevice,
     Export,
     Health,
     Inspect,
@@ -80,7 +81,7 @@ def test_a_socket_path_that_no_system_allows_is_a_sentence(tmp_path):
 
 
 def test_it_says_what_trains_here(evaluator):
-    assert evaluator.device()["kind"] in ("cpu", "cuda")
+    assert evaluator.ask(DescribeDevice()).kind in ("cpu", "cuda")
 
 
 def test_zero_shot_measures_every_image_and_is_kept(evaluator, home, config):
