@@ -14,7 +14,8 @@ import pytest
 import studio
 from core.data.health import check
 from core.data.ingest import open_dataset
-from core.data.prompts import OPENAI_80
+from core.data.prompts import OPENAI_80, TEMPLATE_SETS
+from core.interpolation import catalogue as interpolators
 from core.methods import catalogue as methods
 from core.models import names
 from core.results.records import RunConfig
@@ -154,7 +155,9 @@ def core_says(data):
     yield from (str(c) for knob in knobs for c in (*(knob["choices"] or ()), knob["default"]))
     yield from (part for knob in knobs for part in knob["help"].split("`")[::2])
     yield from (model["title"] for model in names.catalogue())
-    yield from (method[said] for method in methods() for said in ("title", "summary", "paper"))
+    offered = [*methods(), *interpolators()]
+    yield from (one[said] for one in offered for said in ("title", "summary", "paper"))
+    yield from (f"{name} ({len(texts)}" for name, texts in TEMPLATE_SETS.items())
     yield from (part for template in OPENAI_80 for part in template.split("{}"))
     yield from (text for one in check(data).findings for text in (one.title, one.detail))
 
