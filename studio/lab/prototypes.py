@@ -75,7 +75,6 @@ class PrototypesWords(Words):
     use_in_run = "Use these in a new run"
     used = "The form of the next run leaves out {n} templates."
     used_all = "The form of the next run includes all templates."
-    not_ready = "The list of methods has not come yet. Try again in a few seconds."
     no_method = "No method here has spurious prototypes."
     drift = "Training features between the prototypes"
 
