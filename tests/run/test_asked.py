@@ -56,7 +56,7 @@ SENTENCES = (
     "lr must be greater than 0, got -1",
     "train_head must be on",
     "excluded_templates",
-    "so nothing would be held",
+    "so it would have no effect",
 )
 """Parts of what is told: typos, ranges, rules of one method, and rules over its prompts."""
 
