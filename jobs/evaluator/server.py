@@ -19,7 +19,7 @@ from jobs import logs
 from jobs.evaluator.client import checked_socket
 from jobs.evaluator.questions import QUESTIONS, Question
 from jobs.evaluator.service import Evaluator
-from jobs.process.lifeline import when_parent_ends
+from jobs.process.interpreter import when_parent_ends
 from jobs.settings import Settings
 
 

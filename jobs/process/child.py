@@ -2,7 +2,7 @@
 
 The template is started before there is a run, imports what takes seconds, and waits for
 `jobs.process.children` to ask for a child. That serves one run and ends with one of the codes in
-`jobs.process.exits`. When its stdin closes, its worker is gone and it ends at once.
+`jobs.process.traces.Exit`. When its stdin closes, its worker is gone and it ends at once.
 """
 
 import faulthandler
@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -26,11 +27,11 @@ from core.results.runs import EventLog, RunFolder
 from core.training.brake import Brake, Paused
 from jobs import logs
 from jobs.process import traces
-from jobs.process.exits import Exit
-from jobs.process.forking import became, forked
-from jobs.process.lifeline import when_parent_ends
-from jobs.process.priority import make_way
+from jobs.process.interpreter import lower_priority, when_parent_ends
+from jobs.process.traces import Exit
 from jobs.settings import Settings
+
+_ADOPTION_LOOK_SECONDS = 0.001
 
 
 class Stopped(BaseException):
@@ -45,7 +46,7 @@ def main(lasting: bool) -> Exit:
 
     `lasting`: run it in a child, and wait for the next; else in this process.
     """
-    make_way()
+    lower_priority()
     _import_what_runs_need()
     gc.collect()
     gc.freeze()  # children share these pages for as long as nobody writes to them
@@ -55,10 +56,37 @@ def main(lasting: bool) -> Exit:
         with line:
             if not born(line):
                 continue
-            make_way()  # also in a session of its own
+            lower_priority()  # also in a session of its own
             os.dup2(line.fileno(), control.detach())
         return _run_of_stdin()
     return Exit.PARENT_GONE
+
+
+def forked(line: socket.socket) -> bool:
+    """Fork; True in the child. Its process id, and an end of line, are written to `line`.
+
+    The child's parent ends at once, and the worker adopts it (`jobs.process.children`). The child
+    writes when that has happened, so that the reader can wait for the child; and it writes all of
+    it by itself, since its template may be killed at any moment.
+    """
+    if between := os.fork():
+        os.waitpid(between, 0)
+        return False
+    os.setsid()
+    parent = os.getpid()
+    if os.fork():
+        os._exit(0)
+    while os.getppid() == parent:
+        time.sleep(_ADOPTION_LOOK_SECONDS)
+    became(line)
+    return True
+
+
+def became(line: socket.socket) -> bool:
+    """Where nobody can adopt: True, the process of the run is this one."""
+    with suppress(BrokenPipeError):  # a worker that wants it no more; the line ends, as it will see
+        line.sendall(f"{os.getpid()}\n".encode())
+    return True
 
 
 def _import_what_runs_need() -> None:
@@ -82,7 +110,7 @@ def _asked_on(control: socket.socket) -> socket.socket | None:
 
 
 def _run_of_stdin() -> Exit:
-    # Unbuffered: what comes after the line belongs to the lifeline.
+    # Unbuffered: what comes after the line belongs to `when_parent_ends`.
     line = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False).readline()  # noqa: SIM115
     if not line:
         return Exit.PARENT_GONE

@@ -23,8 +23,8 @@ from core.data.glance import Glance
 from core.data.images import UnreadableImage
 from core.data.limits import in_gib
 from core.errors import UserError
-from jobs.process.exits import describe
 from jobs.process.interpreter import bare_environment, command
+from jobs.process.traces import describe
 from jobs.settings import Settings
 from jobs.uploads.decoders import Decoders
 from jobs.uploads.intake import Request

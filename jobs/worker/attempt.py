@@ -13,7 +13,7 @@ from core.results.runs import RunFolder
 from jobs.ledger import Job, Ledger
 from jobs.process import traces
 from jobs.process.children import Child, Nursery
-from jobs.process.exits import Exit, describe
+from jobs.process.traces import Exit, describe
 from jobs.settings import Settings
 from jobs.worker.pulse import Pulse
 

@@ -128,6 +128,6 @@ def _shared_devices(workers: int) -> list[str | None]:
 
 
 def _end_with_parent() -> None:
-    from jobs.process.lifeline import when_parent_ends
+    from jobs.process.interpreter import when_parent_ends
 
     when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -12,7 +12,7 @@ from core.results.records import RunConfig
 from core.run import pipeline
 from jobs.ledger import Ledger
 from jobs.process.children import Nursery
-from jobs.process.exits import Exit
+from jobs.process.traces import Exit
 from jobs.settings import Settings
 from jobs.worker.attempt import Attempt
 from tests.jobs.real_worker import child_of, eventually

@@ -15,8 +15,8 @@ from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.process import children, traces
 from jobs.process.children import Child, Nursery
-from jobs.process.exits import Exit
-from jobs.process.priority import NICENESS
+from jobs.process.interpreter import NICENESS
+from jobs.process.traces import Exit
 from jobs.settings import Settings
 from tests.jobs.real_worker import children_of, eventually, is_alive
 
@@ -160,7 +160,7 @@ def test_one_that_is_ended_in_the_moment_of_its_birth_ends(refused, way):
 
 FORKS_AND_DIES = """
 import os, signal, socket
-from jobs.process.forking import forked
+from jobs.process.child import forked
 os.waitpid = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 line = socket.socket(fileno=0)
 if forked(line):

@@ -9,9 +9,9 @@ import pytest
 SECONDS = 2.0
 SPINS = f"""
 import os, sys, time
-from jobs.process.priority import make_way
+from jobs.process.interpreter import lower_priority
 if sys.argv[1:] == ["makes way"]:
-    make_way()
+    lower_priority()
 print(flush=True)
 sys.stdin.readline()
 until = time.monotonic() + {SECONDS}

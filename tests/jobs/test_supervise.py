@@ -77,7 +77,7 @@ def test_a_mistake_that_a_program_explained_ends_the_tree(listener, port):
 
 def test_a_program_ends_when_the_tree_is_killed():
     code = (
-        "import os; from jobs.process.lifeline import when_parent_ends; import time\n"
+        "import os; from jobs.process.interpreter import when_parent_ends; import time\n"
         "when_parent_ends(lambda: os._exit(3)); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
