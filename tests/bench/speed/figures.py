@@ -5,18 +5,21 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from core.errors import unknown
 from core.events import Event, Stage
 from core.models.precision import choose_device
-from tests.bench.speed.compiled import measure_against_compiled
 from tests.bench.speed.figure import Figure
 from tests.bench.speed.footprint import measure_memory
 from tests.bench.speed.frozen_features import measure_frozen_features
 from tests.bench.speed.grid import measure_grid, measure_slider
 from tests.bench.speed.growth import measure_growth
+from tests.bench.speed.official import measure_run
 from tests.bench.speed.response import measure_response
 from tests.bench.speed.setting import Setting
 from tests.bench.speed.steady import measure_steady
-from tests.bench.speed.steps import measure_overhead, measure_roofline
-from tests.bench.speed.waiting import measure_waiting
-from tests.bench.speed.whole_run import measure_run
+from tests.bench.speed.steps import (
+    measure_against_compiled,
+    measure_overhead,
+    measure_roofline,
+    measure_waiting,
+)
 
 Measure = Callable[[Setting], Generator[Event, None, list[Figure]]]
 """Measures all figures of one key; says on the way what it is at."""

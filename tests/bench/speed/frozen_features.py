@@ -19,8 +19,8 @@ from core.models.clip import ClipModel, unit
 from core.training.cache import CacheParams
 from core.training.frozen import FrozenViews
 from tests.bench.speed.figure import Figure, Target
+from tests.bench.speed.machine import seconds, timed
 from tests.bench.speed.setting import Setting
-from tests.bench.speed.timing import seconds, timed
 
 CLASSES, SHOTS, VAL = 100, 16, 4
 NOISE = 0.15

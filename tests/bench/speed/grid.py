@@ -15,8 +15,8 @@ from core.results.runs import RunFolder
 from core.run.finished import FinishedRun
 from core.run.pipeline import run
 from tests.bench.speed.figure import Figure, Target
+from tests.bench.speed.machine import seconds, timed
 from tests.bench.speed.setting import Setting
-from tests.bench.speed.timing import seconds, timed
 
 ALONE = (0.1, 0.5, 0.9)
 """Mixing weights that are also measured separately: neither end, which take less."""

@@ -18,9 +18,9 @@ from jobs.settings import Settings
 from tests.bench.speed.figure import Figure, Target
 from tests.bench.speed.homes import finish_runs, free_port, home, train_long
 from tests.bench.speed.ingest import folder_of, growth, measure_ingest
+from tests.bench.speed.machine import seconds
 from tests.bench.speed.photos import photo
 from tests.bench.speed.setting import Setting
-from tests.bench.speed.timing import seconds
 
 SECOND = Target("at most", 1.0)
 RUNS, EVENTS, CLASSES, IMAGES = (10, 1_000), (100, 100_000), (10, 1_000), (1_000, 10_000)

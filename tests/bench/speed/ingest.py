@@ -13,9 +13,9 @@ from core.data.health import check
 from core.data.ingest import open_dataset
 from core.events import Event, Stage
 from tests.bench.speed.figure import Figure, Target
+from tests.bench.speed.machine import seconds
 from tests.bench.speed.photos import photo
 from tests.bench.speed.setting import Setting
-from tests.bench.speed.timing import seconds
 
 PHOTOS, DISTINCT, MEGAPIXELS = 240, 24, 2.0
 FILES = (1_000, 10_000, 100_000)

@@ -1,14 +1,15 @@
-"""What the machine can do: its matrix products a second, which no training step can beat."""
+"""Readings of time, and the machine's matrix products a second, which no training step can beat."""
 
 import os
 import platform
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 
 from core.run.environment import device_name
-from tests.bench.speed.timing import seconds
 
 SHAPE = (1600, 768, 3072)
 """Tokens of a batch of 32, width and inner width of ViT-B/32: what a step multiplies most."""
@@ -40,3 +41,26 @@ def multiply_rate(device: torch.device, dtype: torch.dtype, at_least: float = 0.
             took += seconds(lambda: [F.linear(x, weight) for _ in range(4)])
             products += 4
     return products * 2 * tokens * width * inner / took
+
+
+T = TypeVar("T")
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """How long `work` took, and what came of it."""
+    synchronise()
+    start = time.perf_counter()
+    result = work()
+    synchronise()
+    return time.perf_counter() - start, result
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long `work` took."""
+    return timed(work)[0]
+
+
+def synchronise() -> None:
+    """Wait for the GPU, where there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

@@ -16,8 +16,8 @@ from core.models.gates import FAMILIAR, Gate, statistics_of
 from core.run.finished import FinishedRun
 from tests.bench.speed.figure import Figure, Target
 from tests.bench.speed.grid import finished_run
+from tests.bench.speed.machine import seconds
 from tests.bench.speed.setting import Setting
-from tests.bench.speed.timing import seconds
 
 ASKED = {1: 20, 64: 4}
 """How often a reading asks, by images at a time: the shortest is what nobody has disturbed."""

@@ -1,4 +1,6 @@
-"""T2 and T3: a training step against plain fine-tuning's, and against the machine's limit."""
+"""T2 to T4: a training step against plain fine-tuning's, against the machine's limit or compiled
+PyTorch, and how long it waits for its photos.
+"""
 
 import itertools
 import statistics
@@ -7,6 +9,8 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.data.fewshot import FewShotTask
@@ -19,16 +23,20 @@ from core.training.frozen import FrozenViews
 from core.training.loop import Batch
 from core.training.settings import LoopParams
 from tests.bench.speed.figure import Figure, Target
-from tests.bench.speed.machine import DTYPES, multiply_rate
+from tests.bench.speed.machine import DTYPES, multiply_rate, seconds, synchronise
 from tests.bench.speed.photos import photo_task
 from tests.bench.speed.setting import Setting
-from tests.bench.speed.timing import synchronise
 
 CLASSES, SHOTS, BATCH = 10, 16, 32
 WARM_UP = 2
 """Steps that are not counted: the first ones allocate."""
 HELD = ("fd-align", "car-ft", "kd", "feat-kd", "lipsum-ft")
 """Methods that ask the frozen tower about every batch."""
+PHOTO_CLASSES, PHOTO_SHOTS = 10, 100
+"""Of T4."""
+ARCHITECTURE, COMPILED_BATCH = "ViT-B-16", 256
+COMPILED_CLASSES, COMPILED_SHOTS = 16, 32
+"""Of T3 on a GPU."""
 
 
 def measure_overhead(setting: Setting) -> Generator[Event, None, list[Figure]]:
@@ -155,3 +163,96 @@ def flops_of_step(method: LoopMethod, plain: bool = True) -> float:
         loss = torch.stack(list(method.loss(batch).values())).sum()
         loss.backward()  # type: ignore[no-untyped-call]
     return float(counter.get_total_flops())
+
+
+def measure_waiting(setting: Setting) -> Generator[Event, None, list[Figure]]:
+    """T4: with 1,000 JPEG photos of 1 to 12 MP, in the first epoch and after all were decoded."""
+    yield Stage("T4", "taking the photos")
+    clip = setting.clip()
+    task = photo_task(setting, setting.pick(PHOTO_CLASSES, 2), setting.pick(PHOTO_SHOTS, BATCH))
+    epochs = [waits(method("ft", clip, task)) for _ in range(2)]
+    yield Stage("T4", "steps of the first epoch")
+    first = list(itertools.islice(epochs[0], WARM_UP + setting.repeats))[WARM_UP:]
+    epochs[0].close()
+    yield Stage("T4", "decoding what is left of it")
+    pixels = clip.pixels(task.root)
+    augmentation = method("ft", clip, task).params.augmentation
+    seen = (WARM_UP + setting.repeats + 1) * BATCH
+    rest = [task.train[start : start + BATCH] for start in range(seen, len(task.train), BATCH)]
+    took = seconds(lambda: [pixels.training(chunk, augmentation, 0, 0) for chunk in rest])
+    yield Stage("T4", "steps of a later epoch")
+    later = list(itertools.islice(epochs[1], WARM_UP + setting.repeats))[WARM_UP:]
+    facts = {
+        "% in the first epoch": 100 * sum(first) / len(first),
+        "photos/s decoded": sum(map(len, rest)) / took,
+        "MB of pixels held": pixels.held_bytes / 1e6,
+        "MB allowed": pixels.limit_bytes / 1e6,
+    }
+    return [
+        Figure(
+            "T4",
+            "share of a step that waits for data, 1,000 JPEG photos of 1 to 12 MP, decoded before",
+            "%",
+            Target("at most", 5.0),
+            tuple(100 * share for share in later),
+            facts=facts,
+        )
+    ]
+
+
+def waits(method: LoopMethod) -> Generator[float, None, None]:
+    """The share of each step, from 0 to 1, in which the loop had no batch to work on."""
+    start = time.perf_counter()
+    for event in method.fit():
+        if isinstance(event, Step):
+            whole = time.perf_counter() - start
+            yield max(0.0, 1 - BATCH / event.images_per_second / whole)
+            start = time.perf_counter()
+
+
+def measure_against_compiled(setting: Setting) -> Generator[Event, None, list[Figure]]:
+    """The model's FLOP rate over the compiled one's: of equal work, so the ratio of the times."""
+    clip = setting.clip(ARCHITECTURE)
+    batch = setting.pick(COMPILED_BATCH, 4)
+    task = photo_task(setting, setting.pick(COMPILED_CLASSES, 2), setting.pick(COMPILED_SHOTS, 4))
+    yield Stage("T3", "compiling the reference")
+    compiled = compiled_steps(clip, batch, len(task.classes))
+    ours = seconds_of_steps(method("ft", clip, task, batch_size=batch))
+    pairs = []
+    for number in range(WARM_UP + setting.repeats):
+        yield Stage("T3", f"step {number + 1} of {WARM_UP + setting.repeats}")
+        pairs.append((next(compiled), next(ours)))
+    kept = pairs[WARM_UP:]
+    return [
+        Figure(
+            "T3",
+            f"FLOP rate of a step of ft, {ARCHITECTURE}, batch {batch}, over compiled PyTorch",
+            "%",
+            Target("at least", 50),
+            tuple(100 * reference / own for reference, own in kept),
+            facts={"images/s": batch / statistics.median(own for _, own in kept)},
+        )
+    ]
+
+
+def compiled_steps(clip: ClipModel, batch: int, classes: int) -> Iterator[float]:
+    """Seconds of a training step on pixels that are on the device already; waits for who asks."""
+    device, size = clip.precision.device, clip.preprocess.size
+    tower = clip.with_copied_tower(clip.frozen.head).tower.requires_grad_(True)
+    run = torch.compile(tower)
+    weights = list(tower.parameters())
+    optimizer = torch.optim.AdamW(weights, 1e-5, fused=True)
+    head = F.normalize(torch.randn(classes, clip.embed_dim, device=device), dim=1)
+    images = torch.randn(batch, 3, size, size, device=device)
+    labels = torch.arange(batch, device=device) % classes
+
+    def step() -> None:
+        with clip.precision.autocast():
+            features: Tensor = run(images)
+        logits = 100 * F.normalize(features.float(), dim=1) @ head.T
+        optimizer.zero_grad()
+        F.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    while True:
+        yield seconds(step)
