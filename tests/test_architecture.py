@@ -18,7 +18,7 @@ FORBIDDEN = {
     "studio": {"tests", "docs"},  # neither is installed
 }
 LAYERS = (
-    {"params", "errors", "rounding", "printing", "spelling", "embedded", "durable", "crash"}
+    {"params", "errors", "rounding", "printing", "spelling", "embedded", "durable"}
     | {"without_torch"},
     {"events", "results"},
     {"data", "models"},

@@ -4,14 +4,53 @@ CLIP's text tower cannot use names such as `n02123045`, `001.Black_footed_Albatr
 They are read as words if that is safe: no two classes get the same name, and brand names stay.
 """
 
+import lzma
 import re
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from core.data.names import fold
 from core.data.prompts import display_name
-from core.data.wordnet import names_of
+from core.embedded import assets
+
+
+class _Nouns(NamedTuple):
+    """The nouns as columns; a noun has the same index in each."""
+
+    offsets: list[int]
+    names: list[str]
+    """One or two names, separated by a comma."""
+    above: list[int]
+    """Index of the more general noun; its own index if there is none."""
+
+
+def names_of(offset: int) -> Iterator[str]:
+    """Names of the noun at an offset, best first, each more precise than the one before: `crane`,
+    `crane (wading bird)`. Empty for an offset without a noun.
+    """
+    nouns = _nouns()
+    at = bisect_left(nouns.offsets, offset)
+    if at == len(nouns.offsets) or nouns.offsets[at] != offset:
+        return
+    names = nouns.names[at].split(",")
+    yield from names
+    kind = nouns.above[at]
+    while kind != nouns.above[kind]:
+        yield f"{names[0]} ({nouns.names[kind].partition(',')[0]})"
+        kind = nouns.above[kind]
+
+
+@cache
+def _nouns() -> _Nouns:
+    with lzma.open(assets() / "wordnet" / "nouns.txt.xz", "rt", encoding="ascii") as file:
+        steps, names, above = (column.split("\n") for column in file.read().split("\n\n"))
+    offsets = list(accumulate(int(step, 16) for step in steps))
+    return _Nouns(offsets, names, [at - int(back) for at, back in enumerate(above)])
+
 
 GENERIC = frozenset((
     "class", "cls", "label", "lbl", "category", "group", "cluster", "folder", "dir", "id",

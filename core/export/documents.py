@@ -9,8 +9,7 @@ from core import __version__
 from core.errors import unknown
 from core.export import charts
 from core.export.verify import Exported, make_room
-from core.results.facts import RunFacts
-from core.results.formats import DOCUMENTS
+from core.results.facts import DOCUMENTS, RunFacts
 from core.results.records import Mixing
 from core.results.runs import RunFolder
 from core.results.standing import MeasuredAccuracy

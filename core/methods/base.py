@@ -14,10 +14,10 @@ from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.models.lora import add_adapters, has_adapters, merge_adapters, only_adapters
 from core.models.prototypes import class_prototypes
-from core.models.recompute import recompute
 from core.params import Params as BaseParams
 from core.training.checkpoints import Checkpoints
 from core.training.loop import Batch, train
+from core.training.memory import recompute
 from core.training.settings import LoopParams, TowerParams, TrainingParams
 
 FAMILIES = ("baseline", "fine-tuning", "features", "prompts")

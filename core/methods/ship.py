@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from core.events import Event, Resumed, Step, Warned
 from core.methods.coop import CoOp, prompt_logits
 from core.models.classifier import Classifier
-from core.models.feature_generator import FeatureGenerator
+from core.models.soft_prompts import FeatureGenerator
 from core.params import Sensible
 from core.training.loop import Batch, train
 

@@ -23,7 +23,7 @@ DEFAULT_ALPHAS = tuple(round(i * 0.05, 2) for i in range(21))
 """The 21 mixing weights that every run measures: 0, 0.05, …, 1."""
 
 GroupBy = Literal["none", "prefix", "folder", "time"]
-"""The rule that groups images which belong together (see `core.data.groups`)."""
+"""The rule that groups images which belong together (see `core.data.grouped`)."""
 
 
 class RunConfig(Params):

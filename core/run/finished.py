@@ -21,15 +21,17 @@ from core.data.kept_task import KeptTask, kept_task
 from core.errors import UserError, unknown
 from core.evaluation.correction import correct_templates
 from core.evaluation.evaluate import (
+    ACCEPTED,
     DetailedEvaluation,
+    abstain_threshold,
     domains_of,
     evaluate,
     flat,
     labels_of,
     measure,
     measure_outputs,
+    nearest,
 )
-from core.evaluation.familiarity import ACCEPTED, abstain_threshold, nearest
 from core.evaluation.frontier import Frontier, alpha_grid, rows_of
 from core.evaluation.inspection import inspect
 from core.evaluation.space import MOST_IMAGES, map_features, spread
@@ -54,7 +56,7 @@ from core.models.relevance import relevance
 from core.models.vrf import VrfEnsemble
 from core.models.weights import load_classifiers
 from core.results.correction import Correction
-from core.results.formats import FORMATS
+from core.results.facts import FORMATS
 from core.results.inspection import COLUMNS, Inspection
 from core.results.paired import changes
 from core.results.photo import Familiarity, Guess, Look, Prediction, RelevanceMap

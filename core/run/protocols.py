@@ -13,10 +13,9 @@ from core.data.fewshot import FewShotTask, sample_task
 from core.data.prompts import resolve_templates
 from core.data.split import decided
 from core.errors import UserError
-from core.evaluation.advice import Draw, what_to_label
 from core.evaluation.episodes import EpisodePlan, run_episodes
 from core.evaluation.evaluate import flat, labels_of
-from core.evaluation.shots import curve, first_shots, heads_accuracy
+from core.evaluation.shots import Draw, curve, first_shots, heads_accuracy, what_to_label
 from core.models import zoo
 from core.models.activation import settled_on
 from core.models.array_cache import ArrayCache

@@ -19,8 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core.crash import crash_at
-from core.durable import discard_folder, file_sha256, publish_folder, sync
+from core.durable import crash_at, discard_folder, file_sha256, publish_folder, sync
 from core.errors import DiskFull
 from core.results.records import RunConfig
 from core.results.runs import KeptCheckpoint, RunFolder

@@ -11,18 +11,17 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from core.crash import crash_at
 from core.data.fewshot import FewShotTask
+from core.durable import crash_at
 from core.errors import UserError
 from core.events import Event, Measuring, Step
 from core.models.classifier import Classifier
 from core.models.clip import ClipModel
 from core.training.checkpoints import Checkpoints
 from core.training.keeper import Keeper
-from core.training.memory import Accumulator
+from core.training.memory import Accumulator, Usage
 from core.training.optim import Schedule, clip_gradients, make_optimizer
 from core.training.settings import LoopParams
-from core.training.usage import Usage
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,12 @@ from core.training.state import parts as state_of
 if TYPE_CHECKING:
     from core.training.loop import Batch, Trainable
 
+
+import os
+import time
+
+import psutil
+
 MOST_PARTS = 16
 """The most parts of a batch: it is halved at most four times."""
 
@@ -98,3 +104,55 @@ class Accumulator:
 def _cut(batch: "Batch", part: slice) -> "Batch":
     images = batch.images[part] if len(batch.images) else batch.images
     return replace(batch, images=images, labels=batch.labels[part], index=batch.index[part])
+
+
+def recompute(tower: nn.Module, on: bool) -> bool:
+    """Switch it for every transformer in an open_clip tower; True if there is one."""
+    found = [module for module in tower.modules() if hasattr(module, "grad_checkpointing")]
+    for module in found:
+        module.grad_checkpointing = on  # type: ignore[assignment]
+    return bool(found)
+
+
+FRESH_SECONDS = 1.0
+"""Shortest time between two readings. A reading takes up to a millisecond, and people read no
+faster.
+"""
+
+
+class Usage:
+    """The last reading of a device; `read` renews it after a second."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._process = psutil.Process()
+        self._cores = os.cpu_count() or 1
+        self._at = time.perf_counter()
+        self._worked = time.process_time()
+        self.memory_bytes = 0
+        self.busy: float | None = None
+        """Share from 0 to 1: of all cores by this process, or of the GPU by all processes. None if
+        unknown (NVIDIA's reading needs the package nvidia-ml-py).
+        """
+
+    def read(self) -> None:
+        """Renew the reading if it is due."""
+        passed = time.perf_counter() - self._at
+        if self.memory_bytes and passed < FRESH_SECONDS:
+            return
+        if self._device.type == "cuda":
+            self.memory_bytes = torch.cuda.memory_reserved(self._device)
+            self.busy = _gpu_busy(self._device)
+        else:
+            worked = time.process_time()
+            self.memory_bytes = self._process.memory_info().rss
+            self.busy = min(1.0, (worked - self._worked) / (passed * self._cores))
+            self._worked = worked
+        self._at += passed
+
+
+def _gpu_busy(device: torch.device) -> float | None:
+    try:
+        return float(torch.cuda.utilization(device)) / 100
+    except (ModuleNotFoundError, RuntimeError):
+        return None

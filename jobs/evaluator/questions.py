@@ -29,7 +29,7 @@ from core.errors import UserError, unknown
 from core.params import first_problem
 from core.results.correction import Correction
 from core.results.estimate import Footprint
-from core.results.formats import ExportedFile
+from core.results.facts import ExportedFile
 from core.results.inspection import Inspection
 from core.results.photo import PhotoAnswer
 from core.results.records import MeasuredByHand, Mixing

@@ -31,7 +31,7 @@ from core.models.names import files_of
 from core.models.precision import choose_device, choose_precision
 from core.results.correction import Correction
 from core.results.estimate import Footprint
-from core.results.formats import DOCUMENTS, FORMATS, ExportedFile, OutputDifference
+from core.results.facts import DOCUMENTS, FORMATS, ExportedFile, OutputDifference
 from core.results.inspection import Inspection
 from core.results.photo import GateAnswer, PhotoAnswer, PhotoColumn
 from core.results.records import MeasuredByHand, write_json

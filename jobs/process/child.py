@@ -18,9 +18,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from core.crash import crash_at
 from core.data.limits import MIB
-from core.durable import is_disk_full
+from core.durable import crash_at, is_disk_full
 from core.errors import DiskFull, UserError
 from core.results.records import CombinedConfig
 from core.results.runs import EventLog, RunFolder

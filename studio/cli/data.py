@@ -153,7 +153,7 @@ def split_data(
 
 def _asked(dataset: "Dataset", model: str) -> "Iterator[Finding]":
     """What a model says of the labels, and what its text tower sees of the class names."""
-    from core.data.health.mislabels import mislabels
+    from core.data.health.findings import mislabels
     from core.data.health.names import unseen_by
     from core.run.zero_shot import measure_zero_shot
     from jobs.settings import Settings

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.errors import UserError, unknown
-from core.results.formats import DOCUMENTS, FORMATS, STEADY
+from core.results.facts import DOCUMENTS, FORMATS, STEADY
 from core.results.records import Mixing, MixingKind, RunRecord, WisePoint
 from core.results.runs import RunFolder
 from core.rounding import percent

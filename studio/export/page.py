@@ -8,7 +8,7 @@ import gradio as gr
 
 from core.errors import UserError
 from core.results.clip_vit import architecture_of, why_not
-from core.results.formats import STEADY, ExportedFile, OutputDifference
+from core.results.facts import STEADY, ExportedFile, OutputDifference
 from core.results.records import Mixing, RunRecord
 from studio.export import words
 from studio.frame.html import panel

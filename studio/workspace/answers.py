@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.data.health import Finding, HealthReport, check
-from core.data.health.mislabels import mislabels
+from core.data.health.findings import mislabels
 from core.data.health.names import unseen_by
 from core.errors import UserError, unknown
 from core.results.correction import Correction
 from core.results.estimate import Footprint
-from core.results.formats import FORMATS, ExportedFile
+from core.results.facts import FORMATS, ExportedFile
 from core.results.inspection import Inspection
 from core.results.photo import PhotoAnswer
 from core.results.records import MeasuredByHand, Mixing

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from core.errors import UserError
-from core.results.formats import DOCUMENTS, STEADY
+from core.results.facts import DOCUMENTS, STEADY
 from core.results.records import DomainScore, HandSetMixing, Mixing, RunRecord
 from core.results.runs import RunFolder
 from core.results.standing import FINE_TUNED

@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from core.data.class_names import class_names
-from core.data.wordnet import names_of
+from core.data.class_names import class_names, names_of
 from core.embedded import assets
 
 

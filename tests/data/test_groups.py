@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.data.dataset import Dataset, Domain, IngestReport, Item
 from core.data.fewshot import sample_task
-from core.data.groups import folder, group_keys, prefix
+from core.data.grouped import folder, group_keys, prefix
 from core.errors import UserError
 
 

@@ -8,9 +8,8 @@ import pytest
 from PIL import Image
 
 from core.data.images import UnreadableImage, read_image
-from core.data.jpeg import bare_jpeg
 from core.data.limits import Limits
-from core.data.reencode import reencode, write_thumbnail
+from core.data.reencode import bare_jpeg, reencode, write_thumbnail
 
 SECRET = b"secret-51.4778N"
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from core.evaluation.advice import Draw, net_wins, share_of_the_last, what_to_label
+from core.evaluation.shots import Draw, net_wins, share_of_the_last, what_to_label
 from core.results.intervals import Z95
 from tests.mutants import Mutant
 
@@ -68,19 +68,19 @@ def test_the_class_with_most_to_gain_comes_first_and_draws_that_differ_widen_the
 
 MUTANTS = [
     Mutant(
-        "core.evaluation.advice",
+        "core.evaluation.shots",
         "now.double() - then.double()",
         "(now & ~then).double()",
         test_a_win_is_what_only_the_newer_column_gets_right_and_a_loss_is_counted_against_it,
     ),
     Mutant(
-        "core.evaluation.advice",
+        "core.evaluation.shots",
         "variance += statistics.variance(nets) / len(nets)",
         "pass",
         test_the_class_with_most_to_gain_comes_first_and_draws_that_differ_widen_the_interval,
     ),
     Mutant(
-        "core.evaluation.advice",
+        "core.evaluation.shots",
         "(1 / now - 1 / later)",
         "(1 / now)",
         test_a_doubling_brings_half_of_the_last_one_and_no_images_nothing,

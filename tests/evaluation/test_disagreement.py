@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.data.dataset import Dataset, Domain, IngestReport, Item
-from core.data.health.mislabels import mislabels
+from core.data.health.findings import mislabels
 from core.evaluation.evaluate import measure_outputs
 from core.run.zero_shot import disagreements
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.evaluation.familiarity import ACCEPTED, abstain_threshold, nearest
+from core.evaluation.evaluate import ACCEPTED, abstain_threshold, nearest
 from core.results.photo import Familiarity
 
 

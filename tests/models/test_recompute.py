@@ -2,8 +2,8 @@
 
 import torch
 
-from core.models.recompute import recompute
 from core.training.footprint import _kept_bytes
+from core.training.memory import recompute
 from tests.training.quick import finish, method_of
 
 

@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 
 from core.errors import UserError
-from core.results.formats import FORMATS, STEADY, ExportedFile, OutputDifference
+from core.results.facts import FORMATS, STEADY, ExportedFile, OutputDifference
 from core.results.records import Mixing
 from jobs.evaluator.questions import Export
 from studio.export import words as export_words

@@ -5,8 +5,8 @@ import time
 
 import torch
 
-from core.training import usage
-from core.training.usage import Usage
+from core.training import memory as usage
+from core.training.memory import Usage
 
 CPU = torch.device("cpu")
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from core.data.dataset import Dataset, Item
 from core.data.glance import Glance, look
-from core.data.health.balance import class_sizes, missing
 from core.data.health.copies import exact_copies
-from core.data.health.files import ingest, readable
+from core.data.health.files import class_sizes, ingest, missing, readable
 from core.data.health.findings import HealthReport
 from core.data.health.names import worded
 from core.data.health.near import near_copies

@@ -1,9 +1,12 @@
 """`Finding`, one result of the health check, and `HealthReport`, all of them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from core.results.untrained import Doubt
+from core.rounding import percent
 
 Level = Literal["error", "warning", "pass"]
 _LEVELS: tuple[Level, ...] = ("error", "warning", "pass")
@@ -60,3 +63,22 @@ def images(count: int) -> str:
 def images_are(count: int) -> str:
     """`1 image is`, `2 images are`."""
     return f"{images(count)} {'is' if count == 1 else 'are'}"
+
+
+def mislabels(doubts: Sequence[Doubt], model: str) -> Finding:
+    """The finding for the doubtful labels of `core.run.zero_shot`."""
+    if not doubts:
+        return Finding("mislabel", "pass", "Zero-shot CLIP contradicts no label with confidence")
+    examples = "; ".join(
+        f"{one.path}: rather {one.says} ({percent(one.confidence, 0)} %)" for one in doubts[:3]
+    )
+    paths = tuple(one.path for one in doubts)
+    return Finding(
+        "mislabel",
+        "warning",
+        f"{images(len(doubts))} may carry the wrong label",
+        f"{model} is sure of another class, although it knows theirs: {examples}"
+        f"{'; …' if len(doubts) > 3 else ''}. The model may also be wrong: check them.",
+        paths,
+        exclude=paths,
+    )

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.data.dataset import Dataset, Item
 from core.data.glance import Glance
-from core.data.groups import source_of
+from core.data.grouped import source_of
 from core.data.health.codes import kind_of
 from core.data.health.findings import Finding
 from core.data.names import fold

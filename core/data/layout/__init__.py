@@ -11,14 +11,13 @@ from dataclasses import dataclass, field, replace
 from core.data.dataset import IngestReport
 from core.data.layout.folder import Folder
 from core.data.layout.labelled import read_labels
-from core.data.layout.notes import LayoutNotes, files, some
+from core.data.layout.notes import LayoutNotes, files, some, vanished
 from core.data.layout.notes import PlacedImage as PlacedImage
 from core.data.layout.reading import UNNAMED_DOMAIN as UNNAMED_DOMAIN
 from core.data.layout.reading import find_base, read_base, read_ood
 from core.data.layout.shapes import drop_masks, look_like_parts, reshaped
 from core.data.layout.sidecars import NOTHING
 from core.data.layout.sidecars import Sidecars as Sidecars
-from core.data.layout.vanished import vanished
 from core.data.names import (
     OWN_FILES,
     SETTINGS_NAME,
