@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, TypeVar
 
+from core.printing import JsonObject
 from core.results.records import AccuracyChange, DomainScore, MeanChange, Mixing
 
 T = TypeVar("T")
@@ -15,7 +16,7 @@ class Event:
 
     kind: ClassVar[str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The event as a flat JSON object, with its kind."""
         return {"kind": self.kind, **asdict(self)}
 
@@ -95,7 +96,7 @@ class Evaluated(Event):
     domains: dict[str, DomainScore]
     alpha: float | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The event as JSON, scores included."""
         scores = {name: score.model_dump() for name, score in self.domains.items()}
         return {"kind": self.kind, **self.__dict__, "domains": scores}
@@ -114,14 +115,14 @@ class Recommended(Event):
     mean_change: MeanChange | None
     """Over the OOD domains; None without any."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """All parts as JSON."""
         return {
             "kind": self.kind,
             "mixing": self.mixing.model_dump(),
             "domains": {name: score.model_dump() for name, score in self.domains.items()},
             "changes": {name: change.model_dump() for name, change in self.changes.items()},
-            "mean_change": self.mean_change and self.mean_change.model_dump(),
+            "mean_change": self.mean_change.model_dump() if self.mean_change else None,
         }
 
 

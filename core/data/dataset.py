@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from core.errors import printable, unknown
+from core.printing import JsonObject
 from core.results.records import GroupBy
 
 Role = Literal["train", "val", "test", "ood"]
@@ -52,7 +53,7 @@ class IngestReport:
         ignored = tuple((printable(path), printable(reason)) for path, reason in self.ignored)
         object.__setattr__(self, "ignored", ignored)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As JSON: `ignored` is a list of {path, reason}."""
         ignored = [{"path": path, "reason": reason} for path, reason in self.ignored]
         return {**asdict(self), "ignored": ignored}

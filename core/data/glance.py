@@ -14,6 +14,7 @@ from PIL import Image
 
 from core.data.images import ON_THE_SIDE, in_one_sentence, open_image, orientation, rgb, upright
 from core.data.limits import Limits
+from core.printing import JsonObject
 
 Box = tuple[float, float, float, float]
 TINY = 16
@@ -37,7 +38,7 @@ class Glance:
     border: tuple[float, ...]
     """Mean and deviation of red, green and blue in the outer frame, 0 to 255."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As JSON: the tiny copy is text."""
         return {**asdict(self), "tiny": b64encode(self.tiny).decode()}
 

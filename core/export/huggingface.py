@@ -21,6 +21,7 @@ from core.export.open_clip import (
 from core.export.source import Source
 from core.export.verify import Exported, make_room, needs, verify
 from core.models.transformers_names import renamed
+from core.printing import JsonObject
 from core.results.clip_vit import CLIP_VOCABULARY, why_not
 
 WEIGHTS = "model.safetensors"
@@ -71,7 +72,7 @@ def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         raise UserError(f"export: CLIPModel has no counterpart of the weight {error}.") from None
 
 
-def _config(ours: Mapping[str, Any]) -> dict[str, Any]:
+def _config(ours: Mapping[str, Any]) -> JsonObject:
     vision, text = ours["vision_cfg"], ours["text_cfg"]
     size = vision.get("image_size", 224)
     both = {
@@ -111,10 +112,11 @@ def _layers(tower: Mapping[str, Any], width: int, head_width: int) -> dict[str, 
     }
 
 
-def _processor(source: Source) -> dict[str, Any]:
+def _processor(source: Source) -> JsonObject:
     ours = source.clip.preprocess
-    side = {"height": ours.size, "width": ours.size}
+    side: JsonObject = {"height": ours.size, "width": ours.size}
     shortest = ours.resize_mode == "shortest"
+    edge: JsonObject = {"shortest_edge": ours.size}
     if ours.resize_mode not in ("shortest", "squash"):
         raise UserError(
             f"export: CLIPProcessor cannot resize as this model wants ({ours.resize_mode}). "
@@ -123,7 +125,7 @@ def _processor(source: Source) -> dict[str, Any]:
     return {
         "image_processor_type": "CLIPImageProcessor",
         "do_resize": True,
-        "size": {"shortest_edge": ours.size} if shortest else side,
+        "size": edge if shortest else side,
         "resample": _RESAMPLE[ours.interpolation],
         "do_center_crop": shortest,
         "crop_size": side,

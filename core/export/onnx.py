@@ -18,6 +18,7 @@ from core.export.source import Source
 from core.export.verify import Arrays, Exported, make_room, needs, verify
 from core.models import attention
 from core.models.fast import make_plain
+from core.printing import JsonObject
 
 if TYPE_CHECKING:
     from core.models.classifier import Classifier
@@ -87,7 +88,7 @@ def _write(source: Source, path: Path) -> None:
     write_graph(graph, ("logits", "embedding"), source.images, told_by(source), path)
 
 
-def told_by(source: Source) -> dict[str, Any]:
+def told_by(source: Source) -> JsonObject:
     """The facts that a program needs to use a file."""
     return {**source.card, "preprocess": dataclasses.asdict(source.clip.preprocess)}
 

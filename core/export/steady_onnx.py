@@ -2,7 +2,6 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from core.export.snippets import verify_answers
 from core.export.source import SteadySource
 from core.export.verify import Exported, make_room, verify
 from core.models.gates import Gate, SteadyClassifier, position_statistics, reading
+from core.printing import JsonObject
 
 OUTPUTS = ("probabilities", "familiarity", "tuned_share")
 ALONE = " one by one"
@@ -92,7 +92,7 @@ def _write(source: SteadySource, path: Path) -> None:
     write_graph(graph, OUTPUTS, source.zero_shot.images, told, path)
 
 
-def about_gate(steady: SteadyClassifier) -> dict[str, Any]:
+def about_gate(steady: SteadyClassifier) -> JsonObject:
     """The meaning of the outputs, for a stranger, and the numbers behind them."""
     gate = steady.gate
     return {

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
+from core.printing import JsonObject
 
 Arrays = Mapping[str, NDArray[Any]]
 _READERS = Path(__file__).with_name("readers")
@@ -136,7 +137,7 @@ class Exported:
         found = "; ".join(str(difference) for difference in self.differences)
         return f"{start} Largest difference: {found}."
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As JSON, for the evaluator's answer and for `--json`."""
         return {
             "path": str(self.folder),

@@ -28,6 +28,7 @@ from core.models.pixels import PixelStore
 from core.models.precision import Precision
 from core.models.text_tower import read_texts
 from core.models.transforms import Preprocess
+from core.printing import JsonObject
 
 TEXT_BATCH = 256
 
@@ -228,7 +229,7 @@ class ClipModel:
             lambda: early_statistics(self, root, items),
         )
 
-    def key(self, what: str, items: Sequence[Item], **more: Any) -> dict[str, Any]:
+    def key(self, what: str, items: Sequence[Item], **more: Any) -> JsonObject:
         """Cache key of something computed from this model and these images, in this order."""
         images = hashlib.sha256("".join(item.sha256 for item in items).encode()).hexdigest()
         precision = self.precision.describe()

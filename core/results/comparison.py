@@ -7,10 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import Field, field_serializer
+
 from core.errors import UserError
-from core.results.paired import pair
+from core.printing import JsonObject
+from core.results.paired import PairedComparison, pair
 from core.results.predictions import Predictions
-from core.results.records import DomainScore, Evaluation, Mixing, RunRecord
+from core.results.records import (
+    AccuracyChange,
+    DomainScore,
+    Drift,
+    Evaluation,
+    GroupScore,
+    Json,
+    MeanChange,
+    Mixing,
+    RunRecord,
+)
 from core.results.robustness import (
     BaselineFit,
     Measurement,
@@ -55,9 +68,110 @@ FEWEST_BASELINES = 3
 FEWEST_CORRELATED = 3
 
 
-def compare_runs(runs: Sequence[RunFolder], baselines: Sequence[RunFolder] = ()) -> dict[str, Any]:
-    """Compares two or more runs, each at its recommended mixing, as one JSON document. The first
-    run is the reference.
+class AccuracySpread(Json):
+    """A mean accuracy with its 95 % interval."""
+
+    n: int
+    accuracy: float
+    low: float
+    high: float
+    classes_all: int | None = None
+    classes_present: int | None = None
+    accuracy_own: float | None = None
+
+
+class BothMeans(Json):
+    """ID and mean OOD accuracy; None where unknown."""
+
+    id: float | None
+    ood: float | None
+
+
+class ChosenAlpha(BothMeans):
+    """The α that the run chose for one set of weights, with its accuracies."""
+
+    alpha: float
+
+
+class MeanDrift(Json):
+    """Unweighted means of the drift over domains."""
+
+    energy_gap: float | None
+    distortion: float
+
+
+class ComparedRun(Json):
+    """One run of a comparison, at its recommended mixing."""
+
+    name: str
+    folder: str
+    method: str
+    end: str
+    """The evaluation that is compared: `recommended`, or `fine-tuned` in older records."""
+    mixing: Mixing
+    id: AccuracySpread
+    ood: AccuracySpread | None
+    domains: dict[str, DomainScore]
+    changes: dict[str, AccuracyChange]
+    """Changes from zero-shot on the same images."""
+    mean_change: MeanChange | None
+    fine_tuned: BothMeans
+    worst_group: GroupScore | None
+    chosen: ChosenAlpha
+    drift: dict[str, Drift]
+    drift_ood: MeanDrift | None
+    relative_accuracy: float | None
+    effective_robustness: float | None
+    cost: TrainingCost | None
+
+    @field_serializer("domains")
+    def _without_classes(self, domains: dict[str, DomainScore]) -> JsonObject:
+        return {
+            name: score.model_dump(mode="json", exclude={"per_class"})
+            for name, score in domains.items()
+        }
+
+
+class RunPairing(Json):
+    """A later run compared with the first, on the images that both measured."""
+
+    run: str
+    against: str
+    problem: str | None
+    """The reason why there is no comparison; None if there is one."""
+    domains: dict[str, PairedComparison]
+    """By domain; `id` and `ood` are pooled over images."""
+
+    @field_serializer("domains")
+    def _with_verdict(self, domains: dict[str, PairedComparison]) -> JsonObject:
+        return {name: {**asdict(one), "verdict": one.verdict} for name, one in domains.items()}
+
+
+class BaselineLine(Json):
+    """The line of effective robustness, and the runs that it is fitted over."""
+
+    slope: float
+    intercept: float
+    models: int
+    runs: list[str]
+
+
+class RunsComparison(Json):
+    """Two or more finished runs side by side."""
+
+    schema_version: int = Field(1, alias="schema")
+    runs: list[ComparedRun]
+    paired: list[RunPairing]
+    """Every later run with the first."""
+    differences: dict[str, list[Any]]
+    """Settings that differ, one value per run."""
+    gap_correlation: dict[str, float | None]
+    baselines: BaselineLine | None
+    notes: list[str]
+
+
+def compare_runs(runs: Sequence[RunFolder], baselines: Sequence[RunFolder] = ()) -> RunsComparison:
+    """Compares two or more runs, each at its recommended mixing. The first run is the reference.
 
     `runs`: one row per run, with `changes` from zero-shot on the same images. `paired`: every later
     run compared with the first on the images that both measured. Its `p_holm` is corrected over the
@@ -80,21 +194,20 @@ def compare_runs(runs: Sequence[RunFolder], baselines: Sequence[RunFolder] = ())
     names = names_of(runs)
     plain = [point_of(folder.record(), FINE_TUNED) for folder in baselines]
     fit = fit_baselines(plain) if plain else None
-    return {
-        "schema": 1,
-        "runs": [
-            {"name": name, **_row(folder, record, fit, _plain(records))}
+    return RunsComparison(
+        runs=[
+            _row(name, folder, record, fit, _plain(records))
             for name, folder, record in zip(names, runs, records, strict=True)
         ],
-        "paired": [
+        paired=[
             _paired(runs[0], folder, (end_of(records[0]), end_of(record)))
             for folder, record in zip(runs[1:], records[1:], strict=True)
         ],
-        "differences": differences(records),
-        "gap_correlation": gap_correlation(records),
-        "baselines": None if fit is None else {**asdict(fit), "runs": names_of(baselines)},
-        "notes": _notes(records, names),
-    }
+        differences=differences(records),
+        gap_correlation=gap_correlation(records),
+        baselines=None if fit is None else BaselineLine(**asdict(fit), runs=names_of(baselines)),
+        notes=_notes(records, names),
+    )
 
 
 def names_of(folders: Sequence[RunFolder]) -> list[str]:
@@ -166,67 +279,64 @@ def _gap_and_relative(record: RunRecord, domain: str) -> tuple[float, float] | N
     return drift.energy_gap, shift.accuracy / evaluation.id
 
 
-def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(config: Mapping[str, Any]) -> Mapping[str, Any]:
     params = {f"params.{name}": value for name, value in config["params"].items()}
     return {name: value for name, value in config.items() if name != "params"} | params
 
 
 def _row(
-    folder: RunFolder, record: RunRecord, fit: BaselineFit | None, plain: RunRecord | None
-) -> dict[str, Any]:
+    name: str,
+    folder: RunFolder,
+    record: RunRecord,
+    fit: BaselineFit | None,
+    plain: RunRecord | None,
+) -> ComparedRun:
     end = end_of(record)
     evaluation, tuned = record.evaluations[end], record.evaluations[FINE_TUNED]
     ood = ood_scores(evaluation)
-    changed = record.mean_changes.get(end)
     chosen = next((p for p in record.wise if p.alpha == record.selection.alpha), None)
     point = point_of(record, end) if ood else None
-    cost = training_cost(record.timing, plain.timing) if plain else None
-    return {
-        "folder": str(folder.path),
-        "method": record.config["method"],
-        "end": end,
-        "mixing": mixing_of(record).model_dump(mode="json"),
-        "id": _spread(evaluation.id, inside(evaluation.domains)),
-        "ood": _spread(evaluation.ood, ood) if evaluation.ood is not None else None,
-        "domains": {
-            name: score.model_dump(mode="json", exclude={"per_class"})
-            for name, score in evaluation.domains.items()
-        },
-        "changes": {
-            name: change.model_dump(mode="json")
-            for name, change in record.changes.get(end, {}).items()
-        },
-        "mean_change": changed.model_dump(mode="json") if changed else None,
-        "fine_tuned": {"id": tuned.id, "ood": tuned.ood},
-        "worst_group": evaluation.model_dump(mode="json")["worst_group"],
-        "chosen": {
-            "alpha": record.selection.alpha,
-            "id": chosen.id if chosen else None,
-            "ood": chosen.ood if chosen else None,
-        },
-        "drift": {name: drift.model_dump() for name, drift in record.drift.items()},
-        "drift_ood": _mean_drift(record),
-        "relative_accuracy": relative_accuracy(point) if point else None,
-        "effective_robustness": fit.effective_robustness(point) if fit and point else None,
-        "cost": asdict(cost) if cost else None,
-    }
+    return ComparedRun(
+        name=name,
+        folder=str(folder.path),
+        method=record.config["method"],
+        end=end,
+        mixing=mixing_of(record),
+        id=_spread(evaluation.id, inside(evaluation.domains)),
+        ood=_spread(evaluation.ood, ood) if evaluation.ood is not None else None,
+        domains=evaluation.domains,
+        changes=record.changes.get(end, {}),
+        mean_change=record.mean_changes.get(end),
+        fine_tuned=BothMeans(id=tuned.id, ood=tuned.ood),
+        worst_group=evaluation.worst_group,
+        chosen=ChosenAlpha(
+            alpha=record.selection.alpha,
+            id=chosen.id if chosen else None,
+            ood=chosen.ood if chosen else None,
+        ),
+        drift=record.drift,
+        drift_ood=_mean_drift(record),
+        relative_accuracy=relative_accuracy(point) if point else None,
+        effective_robustness=fit.effective_robustness(point) if fit and point else None,
+        cost=training_cost(record.timing, plain.timing) if plain else None,
+    )
 
 
-def _spread(accuracy: float, scores: Sequence[DomainScore]) -> dict[str, Any]:
-    return {**asdict(mean(scores)), "accuracy": accuracy}
+def _spread(accuracy: float, scores: Sequence[DomainScore]) -> AccuracySpread:
+    return AccuracySpread(**{**asdict(mean(scores)), "accuracy": accuracy})
 
 
-def _mean_drift(record: RunRecord) -> dict[str, float | None] | None:
+def _mean_drift(record: RunRecord) -> MeanDrift | None:
     """Unweighted means over the OOD domains, or over all domains if there are none."""
     ood = [drift for name, drift in record.drift.items() if name.startswith("ood/")]
     measured = ood or list(record.drift.values())
     if not measured:
         return None
     gaps = [drift.energy_gap for drift in measured if drift.energy_gap is not None]
-    return {
-        "energy_gap": sum(gaps) / len(gaps) if gaps else None,
-        "distortion": sum(drift.distortion for drift in measured) / len(measured),
-    }
+    return MeanDrift(
+        energy_gap=sum(gaps) / len(gaps) if gaps else None,
+        distortion=sum(drift.distortion for drift in measured) / len(measured),
+    )
 
 
 def _plain(records: Sequence[RunRecord]) -> RunRecord | None:
@@ -234,17 +344,18 @@ def _plain(records: Sequence[RunRecord]) -> RunRecord | None:
     return next((record for record in records if record.config["method"] == "ft"), None)
 
 
-def _paired(first: RunFolder, second: RunFolder, ends: tuple[str, str]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"run": str(second.path), "against": str(first.path), "problem": None}
+def _paired(first: RunFolder, second: RunFolder, ends: tuple[str, str]) -> RunPairing:
+    problem: str | None = None
+    found: dict[str, PairedComparison] = {}
     try:
         ours = Predictions.read(first.predictions_path)
         theirs = Predictions.read(second.predictions_path)
         found = pair(ours, theirs, ends)
     except UserError as error:
-        return answer | {"domains": {}, "problem": str(error)}
-    domains = {name: {**asdict(one), "verdict": one.verdict} for name, one in found.items()}
-    problem = None if domains else "No image was measured by both runs under the same class."
-    return answer | {"domains": domains, "problem": problem}
+        problem = str(error)
+    else:
+        problem = None if found else "No image was measured by both runs under the same class."
+    return RunPairing(run=str(second.path), against=str(first.path), problem=problem, domains=found)
 
 
 def _notes(records: Sequence[RunRecord], names: Sequence[str]) -> list[str]:

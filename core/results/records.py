@@ -359,13 +359,6 @@ class HandSetMixing(Json):
     """Against zero-shot, by domain."""
 
 
-class MeasuredByHand(HandSetMixing):
-    """A mixing that a person has just set, with the time that it took to measure."""
-
-    alpha: float
-    seconds: float
-
-
 class RunRecord(Json):
     """The results of a finished run. Written once, at the end, next to the weights."""
 

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 from core.durable import publish
 from core.errors import UserError
 from core.events import Event, Resumed
+from core.printing import JsonObject
 from core.results.records import HandSetMixing, RunConfig, RunRecord, read_config, write_json
 
 MOST_BY_HAND = 50
@@ -171,7 +172,7 @@ class EventLog:
         self._path = folder.events_path
         self._file: BinaryIO | None = None
 
-    def append(self, event: Event) -> dict[str, Any]:
+    def append(self, event: Event) -> JsonObject:
         """Writes one event with the wall-clock time (seconds since 1970)."""
         if isinstance(event, Resumed):
             file = self._begin(event.log_bytes)

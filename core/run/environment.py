@@ -7,13 +7,13 @@ import platform
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
 
 import open_clip
 import torch
 
 from core import __version__
 from core.models.clip import ClipModel
+from core.printing import JsonObject
 
 
 class Clock:
@@ -54,7 +54,7 @@ class Clock:
         return {name: round(value, 3) for name, value in timing.items()}
 
 
-def environment(clip: ClipModel) -> dict[str, Any]:
+def environment(clip: ClipModel) -> JsonObject:
     """Versions, device, arithmetic, and the hash of the weights that the run started from."""
     return {
         "evenkeel": __version__,

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -55,6 +54,7 @@ from core.models.gates import SteadyClassifier
 from core.models.relevance import relevance
 from core.models.vrf import VrfEnsemble
 from core.models.weights import load_classifiers
+from core.printing import JsonObject
 from core.results.correction import Correction
 from core.results.facts import FORMATS
 from core.results.inspection import COLUMNS, Inspection
@@ -380,7 +380,7 @@ class FinishedRun:
             for value, i in zip(values.tolist(), indices.tolist(), strict=True)
         ]
 
-    def _card(self, alpha: float) -> dict[str, Any]:
+    def _card(self, alpha: float) -> JsonObject:
         return {
             "made_by": f"Evenkeel {__version__}",
             "run": self.record.run_id,

@@ -5,7 +5,6 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from core.data.fewshot import FewShotTask
 from core.data.health.copies import refuse_leaks
@@ -26,6 +25,7 @@ from core.models.activation import settled
 from core.models.array_cache import ArrayCache
 from core.models.heads import LinearHead
 from core.models.names import absolute
+from core.printing import JsonObject
 from core.results.records import RunConfig, RunRecord, StoppedEarly
 from core.results.runs import RunFolder
 from core.run.asked import complete
@@ -186,7 +186,7 @@ def _stopped_early(watch: Watch) -> StoppedEarly | None:
     return StoppedEarly(steps=watch.step, planned=watch.steps)
 
 
-def _data(task: FewShotTask) -> dict[str, Any]:
+def _data(task: FewShotTask) -> JsonObject:
     counts = {name: len(items) for name, items in domains_of(task).items()}
     return {
         "names": list(task.names),

@@ -2,8 +2,6 @@
 runs.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -11,6 +9,7 @@ from core.data.fewshot import FewShotTask
 from core.models.classifier import EVALUATION_BATCH
 from core.models.clip import ClipModel
 from core.models.transforms import Augmentation
+from core.printing import JsonObject
 
 
 class FrozenViews:
@@ -33,7 +32,7 @@ class FrozenViews:
             self._held = (number, features.to(self._clip.precision.device))
         return self._held[1]
 
-    def key(self, number: int) -> dict[str, Any]:
+    def key(self, number: int) -> JsonObject:
         """The cache key of the features of view `number`."""
         return self._clip.key(
             "training view",

@@ -32,7 +32,7 @@ from core.results.estimate import Footprint
 from core.results.facts import ExportedFile
 from core.results.inspection import Inspection
 from core.results.photo import PhotoAnswer
-from core.results.records import MeasuredByHand, Mixing
+from core.results.records import HandSetMixing, Mixing
 from core.results.space import FeatureSpace
 from core.results.untrained import CrossValidation, Prototypes, UntrainedCurve, ZeroShot
 
@@ -166,6 +166,13 @@ class UnderMixing(OfRun[A], Generic[A]):
     """A finished run under a mixing."""
 
     mixing: Mixing
+
+
+class MeasuredByHand(HandSetMixing):
+    """A mixing that a person has just set, with the time that it took to measure."""
+
+    alpha: float
+    seconds: float
 
 
 class Measure(UnderMixing[MeasuredByHand]):

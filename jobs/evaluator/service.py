@@ -34,7 +34,7 @@ from core.results.estimate import Footprint
 from core.results.facts import DOCUMENTS, FORMATS, ExportedFile, OutputDifference
 from core.results.inspection import Inspection
 from core.results.photo import GateAnswer, PhotoAnswer, PhotoColumn
-from core.results.records import MeasuredByHand, write_json
+from core.results.records import write_json
 from core.results.runs import RunFolder
 from core.results.space import FeatureSpace
 from core.results.standing import FINE_TUNED, ZERO_SHOT
@@ -171,7 +171,7 @@ class Evaluator:
             return _read_or_make(kept, question, lambda: measure_footprint(clip))
 
     @answers(q.Measure)
-    def measure(self, question: q.Measure) -> MeasuredByHand:
+    def measure(self, question: q.Measure) -> q.MeasuredByHand:
         """A finished run under any mixing on all of its domains, and against zero-shot; kept in
         the run's folder.
         """
@@ -180,7 +180,7 @@ class Evaluator:
         with self._run(run_id) as finished:
             found = finished.measure_by_hand(mixing)
         seconds = round(time.perf_counter() - started, 3)
-        return MeasuredByHand(**vars(found), alpha=mixing.alpha, seconds=seconds)
+        return q.MeasuredByHand(**vars(found), alpha=mixing.alpha, seconds=seconds)
 
     @answers(q.Inspect)
     def inspect(self, question: q.Inspect) -> Inspection:

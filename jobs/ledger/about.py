@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from core.errors import UserError
+from core.printing import JsonObject
 from jobs.ledger.job import Job
 
 LONGEST_NAME = 80
@@ -29,7 +30,7 @@ class About:
         kept = kept or {}
         return cls(kept.get("name", ""), kept.get("note", ""), tuple(kept.get("tags", ())))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As the ledger keeps it."""
         return {**asdict(self), "tags": list(self.tags)}
 

@@ -18,6 +18,7 @@ from core.data.dataset import IngestReport, Role
 from core.data.limits import Limits
 from core.data.reencode import ReencodedImage
 from core.errors import UserError
+from core.printing import JsonObject
 from jobs.process.interpreter import when_parent_ends
 from jobs.uploads.confined import confine, peak_bytes
 from jobs.uploads.decoders import Decoders
@@ -51,7 +52,7 @@ def main() -> None:
     _say({**answer, "peak_bytes": max(peak_bytes(), decoders.peak_bytes)})
 
 
-def _answer(request: Request, limits: Limits, decoders: Decoders) -> dict[str, Any]:
+def _answer(request: Request, limits: Limits, decoders: Decoders) -> JsonObject:
     try:
         return {"report": _take_in(request, limits, decoders).to_json()}
     except UserError as error:
@@ -81,7 +82,7 @@ def _take_in(request: Request, limits: Limits, decoders: Decoders) -> IngestRepo
 _speaking = threading.Lock()
 
 
-def _say(message: dict[str, Any]) -> None:
+def _say(message: JsonObject) -> None:
     with _speaking:
         os.write(sys.stdout.fileno(), json.dumps(message).encode() + b"\n")
 

@@ -1,15 +1,24 @@
 """`evenkeel compare`: finished runs side by side, and what the same images say. No torch."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.results.records import Mixing
+from core.results.records import AccuracyChange, DomainScore, GroupScore, MeanChange
 from core.rounding import percent, points
 from jobs.settings import Settings
 from studio.cli import options
 from studio.cli.output import OWN, OWN_NOTE, AsJson, answering, lacking_classes, own, table
+
+if TYPE_CHECKING:
+    from core.results.comparison import (
+        AccuracySpread,
+        ComparedRun,
+        MeanDrift,
+        RunPairing,
+        RunsComparison,
+    )
 
 app = typer.Typer()
 
@@ -45,19 +54,19 @@ def compare(
         _accuracies(found, domains)
         _against_zero_shot(found, domains)
         _robustness(found)
-        for row, pairing in zip(found["runs"][1:], found["paired"], strict=True):
-            _pairing(row["name"], found["runs"][0]["name"], pairing)
+        for row, pairing in zip(found.runs[1:], found.paired, strict=True):
+            _pairing(row.name, found.runs[0].name, pairing)
         _settings(found)
-        for note in found["notes"]:
+        for note in found.notes:
             print(f"\n{note}")
 
 
-def _ood_domains(found: dict[str, Any]) -> list[str]:
-    names = (name for row in found["runs"] for name in row["domains"] if name.startswith("ood/"))
+def _ood_domains(found: "RunsComparison") -> list[str]:
+    names = (name for row in found.runs for name in row.domains if name.startswith("ood/"))
     return list(dict.fromkeys(names))
 
 
-def _accuracies(found: dict[str, Any], domains: Sequence[str]) -> None:
+def _accuracies(found: "RunsComparison", domains: Sequence[str]) -> None:
     table(
         (
             "run",
@@ -72,44 +81,42 @@ def _accuracies(found: dict[str, Any], domains: Sequence[str]) -> None:
         ),
         [
             (
-                row["name"],
-                row["method"],
-                str(Mixing.model_validate(row["mixing"])),
-                *_with_interval(row["id"]),
-                *_with_interval(row["ood"]),
-                *(percent(row["domains"].get(name, {}).get("accuracy")) for name in domains),
-                _group(row["worst_group"]),
+                row.name,
+                row.method,
+                str(row.mixing),
+                *_with_interval(row.id),
+                *_with_interval(row.ood),
+                *(_accuracy(row.domains.get(name)) for name in domains),
+                _group(row.worst_group),
             )
-            for row in found["runs"]
+            for row in found.runs
         ],
     )
-    if lacking := dict.fromkeys(
-        name for row in found["runs"] for name in lacking_classes(row["domains"])
-    ):
+    if lacking := dict.fromkeys(name for row in found.runs for name in lacking_classes(_told(row))):
         print("\nDomains without some of the classes:")
         table(
             ("run", *(f"{name} {column}" for name in lacking for column in OWN)),
             [
-                (row["name"], *(cell for name in lacking for cell in own(row["domains"].get(name))))
-                for row in found["runs"]
+                (row.name, *(cell for name in lacking for cell in own(_told(row).get(name))))
+                for row in found.runs
             ],
         )
         print(OWN_NOTE)
 
 
-def _against_zero_shot(found: dict[str, Any], domains: Sequence[str]) -> None:
-    if not any(row["changes"] for row in found["runs"]):
+def _against_zero_shot(found: "RunsComparison", domains: Sequence[str]) -> None:
+    if not any(row.changes for row in found.runs):
         return
     print("\nEach against zero-shot on the same images, in points:")
     table(
         ("run", "ID", *domains, "mean over OOD domains"),
         [
             (
-                row["name"],
-                *(_changed(row["changes"].get(name)) for name in ("test", *domains)),
-                _mean_changed(row["mean_change"]),
+                row.name,
+                *(_changed(row.changes.get(name)) for name in ("test", *domains)),
+                _mean_changed(row.mean_change),
             )
-            for row in found["runs"]
+            for row in found.runs
         ],
     )
     print(
@@ -118,7 +125,7 @@ def _against_zero_shot(found: dict[str, Any], domains: Sequence[str]) -> None:
     )
 
 
-def _robustness(found: dict[str, Any]) -> None:
+def _robustness(found: "RunsComparison") -> None:
     print(
         "\nDrift of the fine-tuned weights from zero-shot (mean over OOD domains), robustness as "
         "compared above, and training time against ft:"
@@ -127,38 +134,34 @@ def _robustness(found: dict[str, Any]) -> None:
         ("run", "energy gap", "distortion", "relative %", "effective robustness", "step", "total"),
         [
             (
-                row["name"],
-                *_drift(row["drift_ood"]),
-                percent(row["relative_accuracy"]),
-                points(row["effective_robustness"]),
-                _number((row["cost"] or {}).get("per_step"), 2),
-                _number((row["cost"] or {}).get("total"), 2),
+                row.name,
+                *_drift(row.drift_ood),
+                percent(row.relative_accuracy),
+                points(row.effective_robustness),
+                _number(row.cost.per_step if row.cost else None, 2),
+                _number(row.cost.total if row.cost else None, 2),
             )
-            for row in found["runs"]
+            for row in found.runs
         ],
     )
-    for domain, r in found["gap_correlation"].items():
+    for domain, r in found.gap_correlation.items():
         print(f"Energy gap against relative accuracy on {domain}: r = {_number(r, 2)}")
 
 
-def _pairing(name: str, first: str, pairing: dict[str, Any]) -> None:
-    from core.results.paired import PairedComparison
+def _pairing(name: str, first: str, pairing: "RunPairing") -> None:
     from studio.live.verdict import paired_verdict  # with the templates of the page
 
     print(f"\n{name} against {first}, on the images of both:")
-    if pairing["problem"]:
-        print(pairing["problem"])
+    if pairing.problem:
+        print(pairing.problem)
         return
     rows = []
     # Pooled from one domain it would be that domain again.
     pooled = {"id": "ID pooled", "ood": "OOD pooled"}
-    several = len([name for name in pairing["domains"] if name.startswith("ood/")]) > 1
-    for domain, counts in pairing["domains"].items():
-        if (domain == "id" and "test" in pairing["domains"]) or (domain == "ood" and not several):
+    several = len([name for name in pairing.domains if name.startswith("ood/")]) > 1
+    for domain, paired in pairing.domains.items():
+        if (domain == "id" and "test" in pairing.domains) or (domain == "ood" and not several):
             continue
-        paired = PairedComparison(
-            **{key: value for key, value in counts.items() if key != "verdict"}
-        )
         rows.append(
             (
                 pooled.get(domain, domain),
@@ -181,45 +184,54 @@ def _pairing(name: str, first: str, pairing: dict[str, Any]) -> None:
     )
 
 
-def _settings(found: dict[str, Any]) -> None:
-    names = [row["name"] for row in found["runs"]]
-    if found["differences"]:
+def _settings(found: "RunsComparison") -> None:
+    names = [row.name for row in found.runs]
+    if found.differences:
         print("\nSettings that differ:")
         table(
             ("setting", *names),
             [
                 (setting, *("–" if value is None else str(value) for value in values))
-                for setting, values in found["differences"].items()
+                for setting, values in found.differences.items()
             ],
         )
 
 
-def _with_interval(spread: dict[str, Any] | None) -> tuple[str, str]:
+def _accuracy(score: DomainScore | None) -> str:
+    return percent(score.accuracy if score else None)
+
+
+def _told(row: "ComparedRun") -> dict[str, dict[str, object]]:
+    """The scores as tables of scores read them."""
+    return {name: score.model_dump() for name, score in row.domains.items()}
+
+
+def _with_interval(spread: "AccuracySpread | None") -> tuple[str, str]:
     if spread is None:
         return "–", "–"
-    return percent(spread["accuracy"]), f"{percent(spread['low'])} to {percent(spread['high'])}"
+    return percent(spread.accuracy), f"{percent(spread.low)} to {percent(spread.high)}"
 
 
-def _changed(change: dict[str, Any] | None) -> str:
-    return "–" if change is None else f"{points(change['difference'])} {change['outcome']}"
+def _changed(change: AccuracyChange | MeanChange | None) -> str:
+    return "–" if change is None else f"{points(change.difference)} {change.outcome}"
 
 
-def _mean_changed(change: dict[str, Any] | None) -> str:
+def _mean_changed(change: MeanChange | None) -> str:
     if change is None:
         return "–"
-    return f"{_changed(change)} ({points(change['low'])} to {points(change['high'])})"
+    return f"{_changed(change)} ({points(change.low)} to {points(change.high)})"
 
 
-def _group(group: dict[str, Any] | None) -> str:
+def _group(group: GroupScore | None) -> str:
     if group is None:
         return "–"
-    return f"{percent(group['accuracy'])} % of {group['n']} ({group['name']}, {group['domain']})"
+    return f"{percent(group.accuracy)} % of {group.n} ({group.name}, {group.domain})"
 
 
-def _drift(drift: dict[str, Any] | None) -> tuple[str, str]:
+def _drift(drift: "MeanDrift | None") -> tuple[str, str]:
     if drift is None:
         return "–", "–"
-    return _number(drift["energy_gap"], 3), _number(drift["distortion"], 3)
+    return _number(drift.energy_gap, 3), _number(drift.distortion, 3)
 
 
 def _number(value: float | None, digits: int) -> str:

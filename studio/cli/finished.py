@@ -1,5 +1,6 @@
 """`evaluate`, `wise`, `predict`, `export`: what can be asked of a finished run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -214,7 +215,7 @@ def _evaluate_model(
     templates: str | tuple[str, ...],
     activation: str,
     settings: Settings,
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     from core.data.ingest import open_dataset
     from core.run.zero_shot import measure_zero_shot
 
@@ -225,7 +226,7 @@ def _evaluate_model(
 
 def _evaluate_run(
     folder: RunFolder, data: str, mixing: Mixing, settings: Settings
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     from core.run.finished import FinishedRun
 
     finished = FinishedRun(folder.path, settings.cache)

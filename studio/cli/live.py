@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jobs.progress import Fold, Progress
@@ -11,7 +11,7 @@ from jobs.progress import Fold, Progress
 class Quiet:
     """Shows nothing."""
 
-    def show(self, entry: dict[str, Any]) -> None:
+    def show(self, entry: Mapping[str, Any]) -> None:
         """One more event of the run."""
 
 
@@ -26,7 +26,7 @@ class Sentences(Quiet):
         self._seq = 0
         self._held: list[str] | None = []
 
-    def show(self, entry: dict[str, Any]) -> None:
+    def show(self, entry: Mapping[str, Any]) -> None:
         """One more event of the run."""
         self._fold.add({"seq": self._seq + 1, **entry})
         progress = self._fold.progress(after=self._seq)

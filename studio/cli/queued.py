@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -204,7 +204,7 @@ def _print_log(settings: Settings, ledger: Ledger, job_id: str, follow: bool) ->
         time.sleep(0.5)
 
 
-def _print_entries(entries: Sequence[dict[str, Any]]) -> None:
+def _print_entries(entries: Sequence[Mapping[str, Any]]) -> None:
     for entry in entries:
         when = datetime.fromisoformat(entry["time"]).astimezone()
         print(f"{when:%Y-%m-%d %H:%M:%S}  {entry['process']:<9}  {entry['message']}")
@@ -218,12 +218,12 @@ def _print_jobs(settings: Settings, found: Sequence[Job]) -> None:
         return
     rows = []
     for job in found:
-        brief = _brief(settings, job)
-        steps = f"{brief['step']}/{brief['steps']}" if brief["steps"] else ""
+        now = _progress(settings, job)
+        steps = f"{now.step}/{now.steps}" if now.steps else ""
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
-        left = _duration(brief["eta_seconds"]) if job.state == "running" else ""
+        left = _duration(now.eta_seconds) if job.state == "running" else ""
         name = About.of(job.about).name
-        rows.append((job.id, name, job.state, since, brief["phase"], steps, left, job.error or ""))
+        rows.append((job.id, name, job.state, since, now.phase, steps, left, job.error or ""))
     table(("job", "name", "state", "queued", "phase", "step", "left", "error"), rows)
 
 
@@ -231,9 +231,13 @@ def _duration(seconds: float | None) -> str:
     return "" if seconds is None else str(timedelta(seconds=round(seconds)))
 
 
-def _brief(settings: Settings, job: Job) -> dict[str, Any]:
+def _progress(settings: Settings, job: Job) -> Progress:
     """Where the run is, without its curves."""
-    waits = job.state == "queued"
-    progress = Progress() if waits else read_brief(settings.run_folder(job.id))
+    return Progress() if job.state == "queued" else read_brief(settings.run_folder(job.id))
+
+
+def _brief(settings: Settings, job: Job) -> dict[str, object]:
+    """The same for `--json`."""
+    progress = _progress(settings, job)
     names = ("phase", "step", "steps", "epoch", "epochs", "images_per_second", "eta_seconds")
     return {name: getattr(progress, name) for name in names}

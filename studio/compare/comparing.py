@@ -12,6 +12,9 @@ from studio.frame.domains import Look, looks, shown
 from studio.frame.markup import count, listed, mixture, number
 
 if TYPE_CHECKING:
+    from core.results.comparison import RunPairing, RunsComparison
+
+if TYPE_CHECKING:
     from core.results.paired import PairedComparison  # imports numpy
 
 w = words.Compare
@@ -93,7 +96,7 @@ def columns(runs: Sequence[Candidate]) -> list[tuple[str, str]]:
     return [(look.key, look.title) for look in found] + mean
 
 
-def table(runs: Sequence[Candidate]) -> dict[str, Any]:
+def table(runs: Sequence[Candidate]) -> dict[str, object]:
     """The lines of each run; zero-shot stands above all of them where they share it."""
     keys = [key for key, _ in columns(runs)]
     shared = all(run.zero == runs[0].zero for run in runs)
@@ -107,7 +110,7 @@ def table(runs: Sequence[Candidate]) -> dict[str, Any]:
 
 
 def pairings(
-    runs: Sequence[Candidate], found: Mapping[str, Any], titles: Mapping[str, str]
+    runs: Sequence[Candidate], found: "RunsComparison", titles: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """What the images say of every later run against the first; `found` as `compare_runs` has it.
 
@@ -115,7 +118,7 @@ def pairings(
     """
     return [
         _pairing(runs[0], run, pairing, titles)
-        for run, pairing in zip(runs[1:], found["paired"], strict=True)
+        for run, pairing in zip(runs[1:], found.paired, strict=True)
     ]
 
 
@@ -173,18 +176,13 @@ def _share(at: Standing, key: str) -> MeasuredAccuracy | None:
 
 
 def _pairing(
-    first: Candidate, second: Candidate, pairing: Mapping[str, Any], titles: Mapping[str, str]
+    first: Candidate, second: Candidate, pairing: "RunPairing", titles: Mapping[str, str]
 ) -> dict[str, Any]:
-    from core.results.paired import PairedComparison
-
-    tests = {
-        name: PairedComparison(**{key: value for key, value in counts.items() if key != "verdict"})
-        for name, counts in pairing["domains"].items()
-    }
+    tests = pairing.domains
     one, two = first.letter, second.letter
     return {
         "title": w.against.format(first=one, second=two),
-        "problem": pairing["problem"] or "",
+        "problem": pairing.problem or "",
         "sentences": [
             (title, named_verdict(tests[name], one, two), tests[name].verdict)
             for name, title in w.pooled.items()

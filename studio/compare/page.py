@@ -1,7 +1,7 @@
 """Compare: which run is better, and do the images say so?"""
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -25,6 +25,9 @@ from studio.frame.view import Actions, View, looking
 from studio.workspace.background import Answer
 from studio.workspace.session import MOST_COMPARED, Notice, Session, is_id
 from studio.workspace.studio import Studio
+
+if TYPE_CHECKING:
+    from core.results.comparison import RunsComparison
 
 w = words.Compare
 
@@ -75,7 +78,7 @@ class ComparePage:
         answer = self._compared(session)
         return (self._key(session), answer and (answer.state, answer.version))
 
-    def _compared(self, session: Session) -> Answer[dict[str, Any]] | None:
+    def _compared(self, session: Session) -> "Answer[RunsComparison] | None":
         ids = session.place.compare
         return session.mine.answers.compared(ids) if len(ids) > 1 else None
 
@@ -133,9 +136,9 @@ class ComparePage:
             runs=runs,
             settings={
                 name: ["–" if value is None else mine.spoken(str(value)) for value in values]
-                for name, values in found["differences"].items()
+                for name, values in found.differences.items()
             },
-            notes=found["notes"],
+            notes=found.notes,
         )
 
     def _draw_combination(self, session: Session) -> str:

@@ -1,7 +1,6 @@
 """Where runs stand between ID and OOD, as a Plotly figure. Pure functions."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from core.results.standing import MeasuredAccuracy, Standing, undominated
 from core.rounding import plotted
@@ -88,7 +87,7 @@ def _marker(run: Candidate | None, at: Standing, ood: MeasuredAccuracy) -> Figur
     }  # fmt: skip
 
 
-def _bar(share: MeasuredAccuracy, colour: str) -> dict[str, Any]:
+def _bar(share: MeasuredAccuracy, colour: str) -> dict[str, object]:
     return {
         "type": "data", "symmetric": False, "thickness": 1, "width": 0, "color": colour,
         "array": [100 * (share.high - share.accuracy)],

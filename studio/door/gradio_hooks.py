@@ -5,7 +5,7 @@ pinned only after each of them was looked at again.
 """
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from copy import copy
 from typing import Any
@@ -75,7 +75,7 @@ class SparseBlocks(gr.Blocks):
         return answer
 
 
-def detail(event: gr.EventData) -> dict[str, Any]:
+def detail(event: gr.EventData) -> Mapping[str, Any]:
     """What a script sent with its event. Private: `EventData._data`, which has no public reader."""
     return dict(event._data or {})
 

@@ -70,7 +70,7 @@ class ExportPage:
             note=session.notices.get("export"),
         )
 
-    def _files(self, session: Session, run_id: str) -> list[dict[str, Any]]:
+    def _files(self, session: Session, run_id: str) -> list[dict[str, object]]:
         folder = session.mine.runs.folder(run_id)
         found = []
         for role, (title, text) in w.files.items():
@@ -100,7 +100,7 @@ def _about_encoder(record: RunRecord, mixing: Mixing, encoder: Mixing) -> str:
 
 def _row(
     kind: str, made_of: tuple[Mixing, Mixing], answer: Answer[ExportedFile] | None, reason: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """One artefact: what it is, and how far it is. `made_of` are the mixing and the encoder's."""
     mixing, encoder = made_of
     title, text, loads = w.formats[kind]

@@ -15,7 +15,7 @@ from studio.workspace.session import Notice, Session
 log = logging.getLogger(__name__)
 SKIP = gr.skip()
 """What stands for an output that did not change."""
-Handler = Callable[[Session, dict[str, Any]], None]
+Handler = Callable[[Session, Mapping[str, Any]], None]
 Actions = Mapping[str, Handler]
 """What the clicks on a component do, by what their `data-do` says."""
 _H = TypeVar("_H", bound=Callable[..., None])
@@ -79,7 +79,7 @@ def _sent(value: Any) -> Any:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode() if packed else value
 
 
-def guarded(form: str, actions: Actions, session: Session, detail: dict[str, Any]) -> None:
+def guarded(form: str, actions: Actions, session: Session, detail: Mapping[str, Any]) -> None:
     """Take the action that `detail` names; what it raises becomes a sentence on the form that
     caused it.
     """
@@ -98,7 +98,7 @@ def guarded(form: str, actions: Actions, session: Session, detail: dict[str, Any
         session.notices[form] = Notice(sentence)
 
 
-def _unknown(_session: Session, _detail: dict[str, Any]) -> None:
+def _unknown(_session: Session, _detail: Mapping[str, Any]) -> None:
     """Stands for an action that no page of ours sends."""
     raise UserError(words.Common.unknown_action)
 

@@ -111,7 +111,9 @@ def _worst_classes(matrix: Any) -> list[int]:
     return sorted(sorted(range(len(matrix)), key=lambda i: (-off[i], i))[:MOST_CLASSES])
 
 
-def _gallery(inspection: Inspection, domain: InspectedDomain, now: Chosen) -> list[dict[str, Any]]:
+def _gallery(
+    inspection: Inspection, domain: InspectedDomain, now: Chosen
+) -> list[dict[str, object]]:
     """The images of a cell, the surest first: each with what the three say of it."""
     answers = domain.answers[now.column]
     found = [

@@ -116,8 +116,8 @@ def offer(answer: Answer[Any] | None, note: Notice | None, do: str, **said: str)
 
 
 def answered(
-    studio: Studio, request: gr.Request, ask: Callable[[Workspace], dict[str, Any]]
-) -> dict[str, Any]:
+    studio: Studio, request: gr.Request, ask: Callable[[Workspace], Mapping[str, object]]
+) -> Mapping[str, object]:
     """The answer to a question that a script of ours asks, or the sentence that says why there is
     none. It counts, and a guest may not ask.
     """

@@ -1,9 +1,11 @@
 """One photo, dropped or from the camera, through zero-shot, the mixing and the tuned weights."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import gradio as gr
 
+from core.printing import JsonObject
 from studio.frame.html import text, widget
 from studio.frame.view import View
 from studio.frame.words import Words
@@ -132,9 +134,9 @@ def photo_lab(predict: Any) -> gr.HTML:
     return widget("photo", template, server_functions=[predict])
 
 
-def photo_value(run_id: str) -> dict[str, Any]:
+def photo_value(run_id: str) -> dict[str, object]:
     """Value of `photo_lab` for a finished run."""
-    say: dict[str, Any] = {"asking": w.asking, "familiar": w.familiar, "abstain": w.abstain}
+    say: dict[str, object] = {"asking": w.asking, "familiar": w.familiar, "abstain": w.abstain}
     say |= {"gate": w.gate, "unknown": w.unknown, "no_map": w.no_map, **w.maps}
     say |= {"camera_none": w.camera_none, "camera_refused": w.camera_refused}
     say |= {"camera_busy": w.camera_busy, "camera_insecure": w.camera_insecure}
@@ -146,10 +148,10 @@ def predict_with(studio: Studio) -> Any:
     an image of the run's data set: `[run, sha256, True]`.
     """
 
-    def predict(question: list[Any], request: gr.Request) -> dict[str, Any]:
+    def predict(question: list[Any], request: gr.Request) -> Mapping[str, object]:
         run_id, image, *is_own = question
 
-        def ask(mine: Workspace) -> dict[str, Any]:
+        def ask(mine: Workspace) -> JsonObject:
             look = mine.answers.look_closer if any(is_own) else mine.answers.predict
             return look(str(run_id), str(image), PATIENCE_SECONDS).model_dump(
                 mode="json", by_alias=True

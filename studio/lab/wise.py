@@ -223,7 +223,7 @@ def wise_lab(measure: Any) -> gr.HTML:
 
 def exactly(
     mixing: Mixing, evaluation: Evaluation, changes: Mapping[str, AccuracyChange]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """A mixing that was measured, by domain: accuracy and interval, and the test against zero-shot
     where there was one.
     """
@@ -243,7 +243,7 @@ def wise_value(
     chosen_on: str = "",
     by_hand: Sequence[HandSetMixing] = (),
     halves: Halves | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Value of `wise_lab` for a finished run, mixed so; `chosen_on` is the domain half of which
     chose that. `by_hand` was measured besides what the record holds.
     """
@@ -286,7 +286,7 @@ def wise_value(
     }
 
 
-def _say(record: RunRecord, domains: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _say(record: RunRecord, domains: Sequence[Mapping[str, Any]]) -> dict[str, object]:
     on = record.selection.alpha_chosen_on
     looked_at = [one["title"] for one in domains if one["shown"]]
     return {
@@ -299,7 +299,7 @@ def _say(record: RunRecord, domains: Sequence[Mapping[str, Any]]) -> dict[str, A
     }
 
 
-def _grid(points: Sequence[WisePoint]) -> list[dict[str, Any]]:
+def _grid(points: Sequence[WisePoint]) -> list[dict[str, object]]:
     return [
         {"alpha": point.alpha, "domains": point.domains}
         for point in sorted(points, key=lambda point: point.alpha)
@@ -349,7 +349,7 @@ def _choices(on: str, halves: Halves) -> list[tuple[str, str]]:
     return [("", w.choices[on]), *titles, ("hand", w.set_by_hand)] if names else []
 
 
-def _half(name: str, half: "HalfChoice") -> dict[str, Any]:
+def _half(name: str, half: "HalfChoice") -> dict[str, object]:
     """What the images that did not choose α say of it."""
     return {
         "alpha": half.alpha,
@@ -377,8 +377,8 @@ def measure_with(studio: Studio) -> Any:
     mixing: Export takes it then. `half` names the domain half of which chose α.
     """
 
-    def measure(question: list[Any], request: gr.Request) -> dict[str, Any]:
-        def ask(mine: Workspace) -> dict[str, Any]:
+    def measure(question: list[Any], request: gr.Request) -> Mapping[str, object]:
+        def ask(mine: Workspace) -> dict[str, object]:
             kind, half = [*map(str, question[2:]), *_NO_SWITCH[len(question) - 2 :]][:2]
             mixing = asked_mixing(float(question[1]), kind)
             answer = mine.answers.measure(str(question[0]), mixing, PATIENCE_SECONDS, half[:200])

@@ -165,10 +165,10 @@ class LivePage:
             return ""
         progress = session.mine.runs.progress(session.place.run)
         rows = list(gains(progress.evaluations, progress.recommended).values())
-        when = words.Charts.at_step.format(step=rows[0]["step"]) if rows else ""
+        when = words.Charts.at_step.format(step=rows[0].step) if rows else ""
         if progress.recommended:
             when = mixture(Mixing.model_validate(progress.recommended["mixing"]))
-        shown = [row for row in rows if row["look"].role in ("id", "ood")]
+        shown = [row for row in rows if row.look.role in ("id", "ood")]
         return render("live/domain_table.html", rows=shown, when=when)
 
     def _draw_prototypes(self, session: Session) -> Any:

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from core.results.records import Outcome
 from jobs.ledger import Job
 from jobs.progress import Progress
-from studio.frame.domains import looks
+from studio.frame.domains import Look, looks
 from studio.frame.markup import duration, number, percent, points, size
 from studio.live import words
 from studio.live.verdict import TONES, early_verdict
@@ -39,7 +40,7 @@ def share_done(progress: Progress) -> float:
     return low + (high - low) * min(1.0, inside)
 
 
-def run_header(job: Job, title: str, progress: Progress, place: int | None) -> dict[str, Any]:
+def run_header(job: Job, title: str, progress: Progress, place: int | None) -> dict[str, object]:
     """Values of the template `run_header.html`."""
     share = 1.0 if job.state == "done" else share_done(progress)
     return {
@@ -61,9 +62,21 @@ def run_header(job: Job, title: str, progress: Progress, place: int | None) -> d
     }
 
 
+@dataclass(frozen=True)
+class DomainGain:
+    """One domain: zero-shot, what is measured now, and how they differ."""
+
+    look: Look
+    zero: Mapping[str, Any]
+    now: Mapping[str, Any]
+    """Like `zero` a `DomainScore` as JSON."""
+    tone: str
+    step: int
+
+
 def gains(
     evaluations: Sequence[Mapping[str, Any]], recommended: Mapping[str, Any] | None = None
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, DomainGain]:
     """Per domain: zero-shot, the newest look, and whether it left the interval of zero-shot; of
     what the run recommends, once it does, what the paired test says.
     """
@@ -75,13 +88,13 @@ def gains(
         return _recommended(zero, along[-1]["step"], recommended)
     now = along[-1]
     return {
-        look.key: {
-            "look": look,
-            "zero": zero["domains"][look.key],
-            "now": now["domains"][look.key],
-            "tone": tone(zero["domains"][look.key], now["domains"][look.key]["accuracy"]),
-            "step": now["step"],
-        }
+        look.key: DomainGain(
+            look,
+            zero["domains"][look.key],
+            now["domains"][look.key],
+            tone(zero["domains"][look.key], now["domains"][look.key]["accuracy"]),
+            now["step"],
+        )
         for look in looks(zero["domains"])
         if look.key in now["domains"]
     }
@@ -89,16 +102,16 @@ def gains(
 
 def _recommended(
     zero: Mapping[str, Any], step: int, found: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, DomainGain]:
     changes = found["changes"]
     return {
-        look.key: {
-            "look": look,
-            "zero": zero["domains"][look.key],
-            "now": found["domains"][look.key],
-            "tone": TONES[changes[look.key]["outcome"]] if look.key in changes else "even",
-            "step": step,
-        }
+        look.key: DomainGain(
+            look,
+            zero["domains"][look.key],
+            found["domains"][look.key],
+            TONES[changes[look.key]["outcome"]] if look.key in changes else "even",
+            step,
+        )
         for look in looks(zero["domains"])
         if look.key in found["domains"]
     }
@@ -121,11 +134,11 @@ def alarms(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
     """A sentence for every OOD domain that fell clearly below zero-shot."""
     return [
         words.Live.below.format(
-            domain=row["look"].title,
-            change=points(row["now"]["accuracy"] - row["zero"]["accuracy"]),
+            domain=row.look.title,
+            change=points(row.now["accuracy"] - row.zero["accuracy"]),
         )
         for row in gains(evaluations).values()
-        if row["look"].role == "ood" and row["tone"] == "bad"
+        if row.look.role == "ood" and row.tone == "bad"
     ]
 
 
@@ -176,7 +189,7 @@ def _kpis(job: Job, progress: Progress) -> list[dict[str, str]]:
         if progress.memory_bytes:
             kpis.append(_device_kpi(progress.memory_bytes, progress.busy))
     for role, name in (("id", words.Live.id_gain), ("ood", words.Live.ood_gain)):
-        chosen = [row for row in rows.values() if row["look"].role == role]
+        chosen = [row for row in rows.values() if row.look.role == role]
         kpis.append(_gain_kpi(chosen, name, mean["outcome"] if mean and role == "ood" else None))
     return kpis
 
@@ -188,16 +201,14 @@ def _device_kpi(memory_bytes: int, busy: float | None) -> dict[str, str]:
     return _kpi(percent(busy, 0), words.Live.device.format(memory=memory), words.Live.device_help)
 
 
-def _gain_kpi(
-    rows: Sequence[Mapping[str, Any]], name: str, outcome: Outcome | None
-) -> dict[str, str]:
+def _gain_kpi(rows: Sequence[DomainGain], name: str, outcome: Outcome | None) -> dict[str, str]:
     """The mean change of some domains; `outcome` is what was found of it, where it was tested."""
-    if not rows or not rows[0]["step"]:
+    if not rows or not rows[0].step:
         return _kpi("–", name)
-    change = sum(row["now"]["accuracy"] - row["zero"]["accuracy"] for row in rows) / len(rows)
+    change = sum(row.now["accuracy"] - row.zero["accuracy"] for row in rows) / len(rows)
     if outcome:
         return _kpi(points(change), name, tone=TONES[outcome].replace("even", ""))
-    tones = {row["tone"] for row in rows}
+    tones = {row.tone for row in rows}
     colour = (
         "bad" if "bad" in tones and change < 0 else "good" if "good" in tones and change > 0 else ""
     )

@@ -20,7 +20,7 @@ def address_bar(**options: Any) -> gr.HTML:
 
 def address(
     session: Session, share: float | None, news: Sequence[Mapping[str, str]]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Value of `address_bar`; `share` is how far the run is, None when it does not run."""
     place = words.Shell.tabs[session.place.tab]
     title = f"{place} · {words.Brand.name}"

@@ -1,7 +1,6 @@
 """The drawer: every run with its state, how far it is, and why it stopped."""
 
 import time
-from typing import Any
 
 from jobs.ledger import Job
 from jobs.ledger.about import About
@@ -32,7 +31,7 @@ def job_list(mine: Workspace, current: str | None, most: int, query: str = "") -
     )
 
 
-def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, Any]:
+def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, object]:
     progress = mine.runs.brief(job)
     return {
         "id": job.id,
@@ -72,7 +71,7 @@ def _line(mine: Workspace, job: Job, progress: Progress) -> str:
         return f"{phase} · {words.Queue.left.format(time=duration(progress.eta_seconds))}"
     rows = gains(progress.evaluations, progress.recommended).values()
     means = {
-        role: [r["now"]["accuracy"] - r["zero"]["accuracy"] for r in rows if r["look"].role == role]
+        role: [r.now["accuracy"] - r.zero["accuracy"] for r in rows if r.look.role == role]
         for role in ("id", "ood")
     }
     said = [f"{role.upper()} {points(sum(v) / len(v))}" for role, v in means.items() if v]

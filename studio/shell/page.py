@@ -170,7 +170,7 @@ class Shell:
             return None
         return round(share_done(session.mine.runs.progress(job.id)), 2)
 
-    def _draw_bar(self, session: Session) -> dict[str, Any]:
+    def _draw_bar(self, session: Session) -> dict[str, object]:
         return address(session, self._share(session), session.of(News).announcements)
 
     def _news(self, session: Session, job: Job) -> dict[str, str]:

@@ -59,7 +59,7 @@ def method_cards(
 
 def _card(
     method: Mapping[str, Any], found: TradeOff | None, advice: Recommendation
-) -> dict[str, Any]:
+) -> dict[str, object]:
     card = {key: method[key] for key in ("name", "title", "summary", "paper")}
     return {
         **card,

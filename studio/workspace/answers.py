@@ -14,7 +14,7 @@ from core.results.estimate import Footprint
 from core.results.facts import FORMATS, ExportedFile
 from core.results.inspection import Inspection
 from core.results.photo import PhotoAnswer
-from core.results.records import MeasuredByHand, Mixing
+from core.results.records import Mixing
 from core.results.space import FeatureSpace
 from core.results.untrained import CrossValidation, Prototypes, UntrainedCurve, ZeroShot
 from jobs.evaluator.questions import (
@@ -25,6 +25,7 @@ from jobs.evaluator.questions import (
     Inspect,
     MapFeatures,
     Measure,
+    MeasuredByHand,
     MeasureFootprint,
     MeasureShots,
     MeasureZeroShot,
@@ -36,6 +37,7 @@ from studio.workspace import words
 from studio.workspace.background import Answer, T
 
 if TYPE_CHECKING:
+    from core.results.comparison import RunsComparison
     from studio.workspace import Workspace
 
 Templates = str | tuple[str, ...]
@@ -230,11 +232,11 @@ class Answers:
         job = self.mine.runs.job(run_id)  # the owner's run need not be in the queue
         return (self.mine.runs.data_name(job) or "" if job else "", query)
 
-    def compared(self, run_ids: Sequence[str]) -> Answer[dict[str, Any]]:
+    def compared(self, run_ids: Sequence[str]) -> Answer["RunsComparison"]:
         """Two or more finished runs as `evenkeel compare` has them, the first against the rest."""
         folders = [self.mine.runs.folder(run_id) for run_id in run_ids]
 
-        def compare() -> dict[str, Any]:
+        def compare() -> "RunsComparison":
             from core.results.comparison import compare_runs  # imports numpy
 
             return compare_runs(folders)

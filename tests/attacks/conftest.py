@@ -28,7 +28,7 @@ from core.evaluation.inspection import inspect
 from core.events import Evaluated, Stage, Warned
 from core.results.inspection import COLUMNS, Inspection
 from core.results.photo import PhotoAnswer
-from core.results.records import MeasuredByHand, RunConfig, RunRecord, Selection
+from core.results.records import RunConfig, RunRecord, Selection
 from core.results.runs import EventLog
 from core.results.untrained import ShotsPlan, UntrainedCurve
 from jobs.evaluator.questions import (
@@ -37,6 +37,7 @@ from jobs.evaluator.questions import (
     Device,
     Inspect,
     Measure,
+    MeasuredByHand,
     MeasureShots,
     MeasureZeroShot,
     Predict,

@@ -27,6 +27,11 @@ from core.results.runs import RunFolder
 from tests.mutants import Mutant
 
 
+def compared(runs, baselines=()):
+    """The document that `evenkeel compare --json` prints."""
+    return compare_runs(runs, baselines).model_dump(mode="json", by_alias=True)
+
+
 def score(correct: int, n: int = 20, half: float = 0.1) -> DomainScore:
     share = correct / n
     rest = {"low": share - half, "high": share + 2 * half, "ece": 0, "nll": 0, "macro": share}
@@ -99,7 +104,7 @@ def domain(name: str, right: int, recommended: int | None = None) -> DomainPredi
 
 
 def test_the_first_run_is_compared_against_on_the_images_of_both(written):
-    found = compare_runs([written("a", 10, 10, 10), written("b", 18, 9, 10)])
+    found = compared([written("a", 10, 10, 10), written("b", 18, 9, 10)])
     [paired] = found["paired"]
     assert paired["domains"]["test"]["only_second"] == 8
     assert paired["domains"]["test"]["p"] == pytest.approx(2 / 2**8)  # 8 against none
@@ -124,7 +129,7 @@ def test_runs_are_compared_at_what_they_recommend(written):
         "changes": {"recommended": {"test": CHANGE}, "fine-tuned": {}},
         "mean_changes": {"recommended": MEAN},
     }
-    found = compare_runs([written("a", 10, 5, 5, **new), written("b", 10, 10, 10, **new)])
+    found = compared([written("a", 10, 5, 5, **new), written("b", 10, 10, 10, **new)])
     one = found["runs"][0]
     assert (one["end"], one["mixing"]) == ("recommended", {"kind": "steady", "alpha": 0.7})
     assert (one["id"]["accuracy"], one["ood"]["accuracy"]) == (0.9, 22 / 40)
@@ -144,7 +149,7 @@ def test_the_end_that_is_compared_is_the_recommended_one_where_it_was_kept():
 
 
 def test_a_run_that_kept_no_recommendation_stands_by_its_tuned_weights_and_is_named(written):
-    found = compare_runs([written("old", 16, 9, 9), written("new", 1, 1, 1, recommended=(9, 9, 9))])
+    found = compared([written("old", 16, 9, 9), written("new", 1, 1, 1, recommended=(9, 9, 9))])
     old, new = found["runs"]
     assert (old["end"], old["mixing"]) == ("fine-tuned", {"kind": "wise", "alpha": 1.0})
     assert (new["end"], old["changes"], old["mean_change"]) == ("recommended", {}, None)
@@ -180,7 +185,7 @@ def test_effective_robustness_is_over_the_line_of_the_baselines(written):
     with pytest.raises(UserError, match="two or more runs"):
         compare_runs(baselines[:1])
     line = [written("l/1", 10, 5, 5), written("l/2", 15, 10, 10), written("l/3", 5, 2, 3)]
-    found = compare_runs([line[0], written("above", 10, 9, 9)], line)
+    found = compared([line[0], written("above", 10, 9, 9)], line)
     fit = found["baselines"]
     assert fit["models"] == 3
     assert fit["runs"] == ["1", "2", "3"]
@@ -199,7 +204,7 @@ def test_the_gap_goes_with_the_relative_accuracy_over_three_runs_or_more():
 
 
 def test_what_older_runs_lack_is_said_and_the_rest_is_shown(written):
-    found = compare_runs([written("a", 10, 10, 10), written("b", 12, 9, 10, predictions=False)])
+    found = compared([written("a", 10, 10, 10), written("b", 12, 9, 10, predictions=False)])
     assert found["paired"][0]["domains"] == {}
     assert "missing or damaged" in found["paired"][0]["problem"]
     assert [row["drift_ood"] for row in found["runs"]] == [None, None]
@@ -208,14 +213,14 @@ def test_what_older_runs_lack_is_said_and_the_rest_is_shown(written):
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(written):
     one, other = written("x/run", 10, 10, 10), written("y/run", 10, 10, 10)
-    assert [row["name"] for row in compare_runs([one, other])["runs"]] == [
+    assert [row["name"] for row in compared([one, other])["runs"]] == [
         str(one.path),
         str(other.path),
     ]
 
 
 def test_costs_are_relative_to_the_run_of_ft(written):
-    found = compare_runs([written("a", 1, 1, 1, method="fd-align"), written("b", 1, 1, 1)])
+    found = compared([written("a", 1, 1, 1, method="fd-align"), written("b", 1, 1, 1)])
     assert [row["cost"] for row in found["runs"]] == [{"per_step": 1.0, "total": 1.0}] * 2
 
 

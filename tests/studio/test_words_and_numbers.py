@@ -179,15 +179,15 @@ def test_a_run_that_goes_on_has_the_verdict_of_its_record(steady_record):
 
 def test_once_a_run_recommends_something_its_gains_are_of_that(steady_record):
     event, said = told_early(steady_record)
-    assert gains(said)["ood/sketch"]["now"]["accuracy"] == TUNED.domains["ood/sketch"].accuracy
+    assert gains(said)["ood/sketch"].now["accuracy"] == TUNED.domains["ood/sketch"].accuracy
     rows = gains(said, event)
-    assert [(key, row["now"]["accuracy"], row["tone"]) for key, row in rows.items()] == [
+    assert [(key, row.now["accuracy"], row.tone) for key, row in rows.items()] == [
         ("test", 0.75, "good"),
         ("val", 0.75, "even"),
         ("ood/noto", 0.58, "even"),
         ("ood/sketch", 0.5, "even"),
     ]
-    assert rows["test"]["step"] == 9
+    assert rows["test"].step == 9
 
 
 def test_the_header_of_a_running_run_has_the_verdict_and_no_alarm(steady_record, mine, run):

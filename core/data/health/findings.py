@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from core.printing import JsonObject
 from core.results.untrained import Doubt
 from core.rounding import percent
 
@@ -46,7 +47,7 @@ class HealthReport:
         """The findings that should be fixed before training."""
         return tuple(finding for finding in self.findings if finding.level == "error")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As JSON: the findings, and their number per level."""
         levels = Counter(finding.level for finding in self.findings)
         return {
