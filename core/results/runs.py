@@ -117,15 +117,23 @@ class RunFolder:
         return {role: path.name for role, path in roles.items() if path.exists()}
 
     def create(self, config: RunConfig) -> None:
-        """Makes the folder and writes the config. Raises `UserError` if the folder already holds a
-        finished run.
+        """Makes the folder and writes the config, unless the folder has it already.
+
+        The queue, the worker and the run call this in turn: each needs the config to be there, and
+        the first one writes it. Raises `UserError` if the folder already holds a finished run.
         """
         if self.record_path.exists():
             raise UserError(f"{self.path} already holds a finished run. Name another folder.")
         self.path.mkdir(parents=True, exist_ok=True)
         for leftover in self.path.glob(".*.tmp"):  # from a process killed while it was writing
             leftover.unlink(missing_ok=True)
-        write_json(self.config_path, config.model_dump(mode="json"))
+        payload = config.model_dump(mode="json")
+        try:
+            if json.loads(self.config_path.read_bytes()) == payload:
+                return
+        except (FileNotFoundError, ValueError):
+            pass  # there is none yet, or it was edited
+        write_json(self.config_path, payload)
 
     def config(self) -> RunConfig:
         """The config as it was frozen."""

@@ -97,7 +97,6 @@ def _combine(
         places = [options.find_run(run, settings).path for run in runs]
         grid = options.parse_alphas(alphas) if alphas else DEFAULT_ALPHAS
         config = asked.complete_combination(method, places, params, grid, device or "auto")
-        folder.create(config)
         with (
             closing(EventLog(folder)) as log,
             closing(combine.combine(config, folder.path, settings.cache)) as steps,

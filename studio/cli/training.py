@@ -49,7 +49,6 @@ def _train(config: RunConfig, folder: RunFolder, as_json: bool) -> RunRecord:
     settings = Settings()
     knobs = methods.find(config.method).Params.knobs()
     config = asked.complete(with_run_folders(config, knobs, settings))
-    folder.create(config)
     with (
         closing(EventLog(folder)) as log,
         closing(pipeline.run(config, folder.path, settings.cache)) as run,

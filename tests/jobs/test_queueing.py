@@ -1,7 +1,11 @@
+from contextlib import closing
+
 import pytest
 
 from core.errors import UserError
-from core.results.records import RunConfig
+from core.results.records import RunConfig, read_config
+from core.run import pipeline
+from core.run.asked import complete
 from jobs import queueing
 from jobs.worker.messages import MessageQueue
 
@@ -18,6 +22,24 @@ def test_a_second_click_neither_makes_a_run_nor_touches_the_first_ones_folder(se
     assert (again.id, again.state) == (job.id, "done")
     assert folder.config() == CONFIG
     assert folder.record_path.exists()
+
+
+def test_the_first_that_needs_the_config_writes_it_and_an_edited_one_is_put_right(
+    settings, ledger, tiny_data, tiny_model
+):
+    asked = RunConfig(data=str(tiny_data.resolve()), model=str(tiny_model), method="lp")
+    config = complete(asked)
+    job = queueing.submit(settings, config)
+    folder = settings.run_folder(job.id)
+    first = folder.config_path.stat().st_ino
+    folder.create(read_config(job.config))  # as the worker does
+    with closing(pipeline.run(config, folder.path)) as run:
+        next(run)
+    assert folder.config_path.stat().st_ino == first
+    for text in ('{"shots": 1}', "{"):
+        folder.config_path.write_text(text)
+        folder.create(config)
+        assert folder.config() == config
 
 
 def test_a_run_that_returns_to_the_queue_is_announced(settings, ledger):
