@@ -5,6 +5,9 @@
   const widgets = {};
 
   // ---- patching -------------------------------------------------------------------------------
+  // Not idiomorph (tried: 0.8.0): it knows a node again by `id` alone. When keyed rows change order, or
+  // a notice in front of a card comes or goes, it makes other nodes: open details close, and a field
+  // loses its focus and what was typed. Keys here are unique among siblings, not on the page.
   /** What a node is known by among its siblings: its key, else what it is. */
   function nameOf(node) {
     if (node.nodeType !== 1) return node.nodeName;

@@ -14,8 +14,8 @@ from jobs.ledger import Job, Ledger
 from jobs.process import traces
 from jobs.process.children import Child, Nursery
 from jobs.process.traces import Exit, describe
+from jobs.progress.pulse import Pulse
 from jobs.settings import Settings
-from jobs.worker.pulse import Pulse
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,10 @@ import typer
 
 from core.errors import UserError
 from core.results.records import RunConfig
-from jobs.brief import read_brief
 from jobs.ledger import Job, Ledger
 from jobs.ledger.about import About, matches, told_by
 from jobs.logs import read_logs
-from jobs.progress import Progress, read_progress
+from jobs.progress import Progress, read_brief, read_progress
 from jobs.settings import Settings
 from studio.cli import options
 from studio.cli.output import AsJson, answering, table

@@ -14,10 +14,9 @@ from core.results.records import DomainScore, HandSetMixing, Mixing, RunRecord
 from core.results.runs import RunFolder
 from core.results.standing import FINE_TUNED
 from jobs import checking, queueing
-from jobs.brief import read_brief
 from jobs.ledger import Job, State
 from jobs.ledger.about import About, matches, told_by
-from jobs.progress import Progress, read_progress
+from jobs.progress import Progress, read_brief, read_progress
 from studio.workspace import words
 from studio.workspace.session import is_id
 

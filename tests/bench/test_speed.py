@@ -8,9 +8,8 @@ import pytest
 from core.data.ingest import open_dataset
 from core.errors import UserError
 from core.events import Warned
-from jobs.brief import read_brief
 from jobs.ledger import Ledger
-from jobs.progress import read_progress
+from jobs.progress import read_brief, read_progress
 from studio.cli.app import run
 from tests.bench.speed import browsing, response
 from tests.bench.speed.__main__ import COMMAND, app

@@ -19,9 +19,7 @@ from core.events import (
 )
 from core.results.records import AccuracyChange, DomainScore, Mixing
 from core.results.runs import RunFolder
-from jobs import brief
-from jobs.brief import read_brief
-from jobs.progress import WINDOW, read_progress
+from jobs.progress import WINDOW, read_brief, read_progress
 
 SCORE = DomainScore(n=4, correct=3, accuracy=0.75, low=0.3, high=0.95, ece=0.1, nll=0.6, macro=0.7)
 
@@ -115,7 +113,12 @@ def test_a_line_that_is_still_being_written_is_left_for_later(tmp_path):
 
 def test_a_brief_reads_no_more_lines_of_a_longer_log(tmp_path, monkeypatch):
     parsed = []
-    monkeypatch.setattr(brief, "from_json", lambda line: parsed.append(line) or json.loads(line))
+
+    def parse(line, **_):
+        parsed.append(line)
+        return json.loads(line)
+
+    monkeypatch.setattr("jobs.progress.log.from_json", parse)
     for n in (100, 2000):
         folder = RunFolder(tmp_path / str(n))
         folder.path.mkdir()
@@ -127,5 +130,7 @@ def test_a_brief_reads_no_more_lines_of_a_longer_log(tmp_path, monkeypatch):
 def test_a_log_that_did_not_change_is_not_read_again(tmp_path, monkeypatch):
     folder = written(RunFolder(tmp_path), FINISHED)
     first = read_brief(folder)
-    monkeypatch.setattr(brief, "from_json", lambda line: pytest.fail("read again"))
+    monkeypatch.setattr(
+        "jobs.progress.log.from_json", lambda _line, **_more: pytest.fail("parsed again")
+    )
     assert read_brief(folder) is first

@@ -7,8 +7,7 @@ import pytest
 from core.events import Advanced, Evaluated, Measuring, Resumed, Saved, Stage, Step, Warned
 from core.results.records import DomainScore
 from core.results.runs import EventLog, RunFolder
-from jobs import curves
-from jobs.progress import WINDOW, Progress, fold, read_progress
+from jobs.progress import WINDOW, Progress, curves, fold, read_progress
 
 SCORE = DomainScore(n=4, correct=3, accuracy=0.75, low=0.3, high=0.95, ece=0.1, nll=0.6, macro=0.7)
 
@@ -157,7 +156,12 @@ def test_steps_in_words_of_another_order_tell_the_same(folder):
 def test_few_steps_of_a_long_log_are_parsed(folder, monkeypatch):
     monkeypatch.setattr(curves, "MOST_POINTS", 64)
     parsed = []
-    monkeypatch.setattr(curves, "from_json", lambda line, **_: parsed.append(1) or json.loads(line))
+
+    def parse(line, **_):
+        parsed.append(line)
+        return json.loads(line)
+
+    monkeypatch.setattr("jobs.progress.log.from_json", parse)
     write(folder, [{"time": 1.0, **e.to_json()} for e in long_story(5000, per_epoch=1000)])
     others = sum(event["kind"] != "step" for event in folder.events())
     read_progress(folder)
@@ -207,7 +211,7 @@ def test_a_new_attempt_begins_a_new_story(folder):
 
 
 def test_a_long_curve_is_thinned_evenly_and_keeps_its_ends(monkeypatch):
-    monkeypatch.setattr("jobs.curves.MOST_POINTS", 16)
+    monkeypatch.setattr("jobs.progress.curves.MOST_POINTS", 16)
     events = [Stage("training"), *(step(number, 1 / number) for number in range(1, 1003))]
     whole = [[number, 1 / number] for number in range(1, 1003)]
     progress = fold(entries(events))
@@ -221,7 +225,7 @@ def test_a_long_curve_is_thinned_evenly_and_keeps_its_ends(monkeypatch):
 
 
 def test_what_is_kept_of_a_curve_does_not_grow_with_its_steps(monkeypatch):
-    monkeypatch.setattr("jobs.curves.MOST_POINTS", 64)
+    monkeypatch.setattr("jobs.progress.curves.MOST_POINTS", 64)
     kept = [
         len(fold(entries([Stage("training"), *map(step, range(1, n))])).losses)
         for n in (64, 500, 4000)

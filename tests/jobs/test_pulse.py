@@ -2,7 +2,7 @@ import pytest
 
 from core.events import Measuring, Resumed, Stage, Step
 from core.results.runs import EventLog, RunFolder
-from jobs.worker.pulse import Pulse
+from jobs.progress.pulse import Pulse
 
 
 @pytest.fixture

@@ -6,22 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from pydantic_core import from_json  # takes NaN like `json`, and half the time
+from jobs.progress.log import Told, whole
 
 T = TypeVar("T")
 MOST_POINTS = 8192
 """Of a curve. A longer one keeps every second step, then every fourth, and always its ends."""
 TERM = "term "
 """What the name of a term's curve begins with."""
-Told = Mapping[str, Any] | bytes
-"""An event, or its line in the log."""
-
-
-def whole(seq: int, told: Told) -> Mapping[str, Any]:
-    """The event of that number."""
-    if isinstance(told, bytes):
-        return {**from_json(told, cache_strings="keys"), "seq": seq}
-    return told
 
 
 class Series(Generic[T]):

@@ -1,10 +1,11 @@
 """Whether a training still takes steps, from what its log gains. Compares no clocks but its own."""
 
-import json
 import time
 from collections import deque
 from pathlib import Path
 from statistics import median
+
+from jobs.progress.log import Tail, whole
 
 BETWEEN_STEPS = 12
 """How many times longer an epoch's first step may take, or a measurement between two steps."""
@@ -15,13 +16,14 @@ class Pulse:
 
     def __init__(self, log: Path, seconds: float, steps: float) -> None:
         """A training hangs after `seconds` without a step, and `steps` of its usual steps."""
-        self._log = log
         self._seconds = seconds
         self._steps = steps
         self._durations: deque[float] = deque(maxlen=50)
         self._last = ""
         self._since = time.monotonic()
-        self._inode, self._offset = self._end()
+        self._is_another = False
+        self._log = Tail(log, self._restart)
+        self._log.skip()
 
     def silence(self) -> float | None:
         """Seconds without a step, once they are too many; None before, and where a run is not
@@ -41,22 +43,10 @@ class Pulse:
 
     def _gained(self) -> list[str]:
         """Kinds of the events that are new. A log that was cut back is followed from its end."""
-        inode, size = self._end()
-        if inode != self._inode or size < self._offset:
-            self._inode, self._offset = inode, size
-            return ["resumed"]
-        if size == self._offset:
-            return []
-        with open(self._log, "rb") as file:
-            file.seek(self._offset)
-            new = file.read()
-        whole = new[: new.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        return [json.loads(line)["kind"] for line in whole.splitlines()]
+        self._is_another = False
+        kinds = [str(whole(0, line)["kind"]) for line in self._log.lines()]
+        return ["resumed"] if self._is_another else kinds
 
-    def _end(self) -> tuple[int, int]:
-        try:
-            found = self._log.stat()
-        except FileNotFoundError:
-            return 0, 0
-        return found.st_ino, found.st_size
+    def _restart(self) -> None:
+        self._is_another = True
+        self._log.skip()

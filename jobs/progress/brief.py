@@ -6,10 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
 from core.results.runs import RunFolder
-from jobs.progress import WINDOW, Fold, Progress
+from jobs.progress.folding import WINDOW, Fold, Progress
+from jobs.progress.log import state_of, whole
 
 _STEP = b'"kind": "step"'
 _COUNTED = (_STEP, b'"kind": "advanced"')
@@ -27,11 +26,8 @@ def read_brief(folder: RunFolder) -> Progress:
     """What `read_progress` says of phase, steps, speed and time left, of the first and the newest
     accuracies, and of the verdict; all else is empty. A log that did not change is not read again.
     """
-    try:
-        file = folder.events_path.stat()
-    except FileNotFoundError:
-        return Progress()
-    return _read(folder.events_path, file.st_ino, file.st_size)
+    inode, size = state_of(folder.events_path)
+    return _read(folder.events_path, inode, size) if inode else Progress()
 
 
 @lru_cache(maxsize=1024)
@@ -40,7 +36,7 @@ def _read(path: Path, _inode: int, _size: int) -> Progress:
     log = path.read_bytes()
     fold = Fold()
     for number, start in enumerate(sorted(set(_lines(log))), start=1):
-        fold.add({**from_json(log[start : log.index(b"\n", start)]), "seq": number})
+        fold.add(whole(number, log[start : log.index(b"\n", start)]))
     unknown: dict[str, Any] = {"seq": 0, "started": None}
     return replace(fold.progress(), **unknown, losses=[], updates=[], terms={}, warnings=[], log=[])
 

@@ -1,24 +1,17 @@
-"""How far a run is: a fold over its events, for the page and the command line."""
+"""Folds the events of a run into how far it is."""
 
-import os
 import re
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from core.results.records import Mixing
-from core.results.runs import RunFolder
 from core.rounding import percent, points
-from jobs.curves import TERM, Curves, Series, Told, whole
+from jobs.progress.curves import TERM, Curves, Series
+from jobs.progress.log import Told, whole
 
-_AT_ONCE = 1 << 20
-"""Bytes that are read of a log. Between readings other threads get their turn: with small ones, a
-thread that draws a page waits for each."""
 WINDOW = 30
 """Steps over which speed is averaged: long enough to be calm, short enough to follow a change."""
 
@@ -248,62 +241,6 @@ def fold(events: Iterable[Mapping[str, Any]]) -> Progress:
     for event in events:
         folded.add(event)
     return folded.progress()
-
-
-class Reader:
-    """Follows one run's log.
-
-    Each reading parses only what was written since the last, by any thread.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._forget(inode=0)
-
-    def read(self, after: int = 0) -> Progress:
-        """The progress by now; see `Progress` for `after`."""
-        with self._lock:
-            self._catch_up()
-            return self._fold.progress(after)
-
-    def _catch_up(self) -> None:
-        try:
-            file = open(self._path, "rb", buffering=_AT_ONCE)  # noqa: SIM115
-        except FileNotFoundError:
-            self._forget(inode=0)
-            return
-        with file:
-            inode = os.fstat(file.fileno()).st_ino
-            size = os.fstat(file.fileno()).st_size
-            if inode != self._inode or size < self._offset:
-                self._forget(inode)  # a new attempt began a new log
-            file.seek(self._offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break  # still being written
-                self._offset += len(line)
-                self._seq += 1
-                self._fold.add_line(self._seq, line)
-
-    def _forget(self, inode: int) -> None:
-        self._inode = inode
-        self._offset = 0
-        self._seq = 0
-        self._fold = Fold()
-
-
-@lru_cache(maxsize=64)
-def _reader(path: Path) -> Reader:
-    return Reader(path)
-
-
-def read_progress(folder: RunFolder, after: int = 0) -> Progress:
-    """How far the run is.
-
-    Cheap to call every second: the last 64 runs' logs are followed, not re-read.
-    """
-    return _reader(folder.events_path).read(after)
 
 
 def _in_words(event: Mapping[str, Any]) -> str:
