@@ -1,8 +1,9 @@
 """The process of one run: `python -m jobs.process.child`, told `RUN_ID ATTEMPT` on its stdin.
 
-The template is started before there is a run, imports what takes seconds, and waits for
-`jobs.process.children` to ask for a child. That serves one run and ends with one of the codes in
-`jobs.process.traces.Exit`. When its stdin closes, its worker is gone and it ends at once.
+The worker starts this module before there is a run. As a prepared process it does the slow imports
+and waits until `jobs.process.children` asks for a run process. A run process serves one run and
+ends with one of the codes in `jobs.process.traces.Exit`. When its stdin closes, its worker has
+ended, and so it ends at once.
 """
 
 import faulthandler
@@ -36,60 +37,34 @@ _ADOPTION_LOOK_SECONDS = 0.001
 class Stopped(BaseException):
     """SIGTERM arrived.
 
-    Raised wherever the run is, so that a long evaluation stops as fast as a step.
+    It is raised wherever the run is, so that a long evaluation stops as fast as a step.
     """
 
 
 def main(lasting: bool) -> Exit:
-    """Wait for a run, run it, and say how it went.
+    """Do the imports, wait for a run, and run it. Returns the exit code.
 
-    `lasting`: run it in a child, and wait for the next; else in this process.
+    `lasting`: fork a process for each run and wait for the next; else this process runs it.
     """
     lower_priority()
     _import_what_runs_need()
     gc.collect()
-    gc.freeze()  # children share these pages for as long as nobody writes to them
+    # The collector would write to the pages of all objects, which forks otherwise share.
+    gc.freeze()
     control = socket.socket(fileno=sys.stdin.fileno())
-    born = forked if lasting else became
-    while line := _asked_on(control):
-        with line:
-            if not born(line):
+    becomes_run = fork_run_process if lasting else announce
+    while channel := _next_request(control):
+        with channel:
+            if not becomes_run(channel):
                 continue
-            lower_priority()  # also in a session of its own
-            os.dup2(line.fileno(), control.detach())
+            lower_priority()  # again: a fork leads a new session
+            os.dup2(channel.fileno(), control.detach())
         return _run_of_stdin()
     return Exit.PARENT_GONE
 
 
-def forked(line: socket.socket) -> bool:
-    """Fork; True in the child. Its process id, and an end of line, are written to `line`.
-
-    The child's parent ends at once, and the worker adopts it (`jobs.process.children`). The child
-    writes when that has happened, so that the reader can wait for the child; and it writes all of
-    it by itself, since its template may be killed at any moment.
-    """
-    if between := os.fork():
-        os.waitpid(between, 0)
-        return False
-    os.setsid()
-    parent = os.getpid()
-    if os.fork():
-        os._exit(0)
-    while os.getppid() == parent:
-        time.sleep(_ADOPTION_LOOK_SECONDS)
-    became(line)
-    return True
-
-
-def became(line: socket.socket) -> bool:
-    """Where nobody can adopt: True, the process of the run is this one."""
-    with suppress(BrokenPipeError):  # a worker that wants it no more; the line ends, as it will see
-        line.sendall(f"{os.getpid()}\n".encode())
-    return True
-
-
 def _import_what_runs_need() -> None:
-    """The slow part, before anybody waits for it, also of what runs import as they go."""
+    """Import all that is slow, also what a run would import later, before a run waits for it."""
     import PIL.Image
     import sklearn.cluster
     import sklearn.decomposition
@@ -102,28 +77,58 @@ def _import_what_runs_need() -> None:
     PIL.Image.init()
 
 
-def _asked_on(control: socket.socket) -> socket.socket | None:
-    """The line of the next child that the worker wants; None when there is no worker."""
-    _, lines, _, _ = socket.recv_fds(control, 1, 1)
-    return socket.socket(fileno=lines[0]) if lines else None
+def _next_request(control: socket.socket) -> socket.socket | None:
+    """Wait for the channel of the next run process; None when the worker has ended."""
+    _, channels, _, _ = socket.recv_fds(control, 1, 1)
+    return socket.socket(fileno=channels[0]) if channels else None
+
+
+def fork_run_process(channel: socket.socket) -> bool:
+    """Fork a run process, which writes its process id to `channel`; True in that process.
+
+    It forks twice, and the process in between ends at once. So the run process becomes an orphan
+    that the worker adopts (`jobs.process.children`). It writes its id only after the adoption, when
+    the worker can wait for it, and writes it itself, because the prepared process may be killed at
+    any moment.
+    """
+    if between := os.fork():
+        os.waitpid(between, 0)
+        return False
+    os.setsid()
+    parent = os.getpid()
+    if os.fork():
+        os._exit(0)
+    while os.getppid() == parent:
+        time.sleep(_ADOPTION_LOOK_SECONDS)
+    return announce(channel)
+
+
+def announce(channel: socket.socket) -> bool:
+    """Write the id of this process to `channel`. Always True: this process is the run process."""
+    with suppress(BrokenPipeError):  # the worker no longer wants it; the closed stdin will end it
+        channel.sendall(f"{os.getpid()}\n".encode())
+    return True
 
 
 def _run_of_stdin() -> Exit:
-    # Unbuffered: what comes after the line belongs to `when_parent_ends`.
+    # Unbuffered: `when_parent_ends` reads what comes after this line.
     line = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False).readline()  # noqa: SIM115
     if not line:
         return Exit.PARENT_GONE
     run_id, attempt = line.decode().split()
     brake = Brake()
-    when_parent_ends(lambda: os._exit(Exit.PARENT_GONE), lambda word: _heed(brake, word))
+    when_parent_ends(lambda: os._exit(Exit.PARENT_GONE), lambda word: _obey(brake, word))
     crash_at("claim")
     settings = Settings()
     logs.set_up(settings, "child", run=(run_id, int(attempt)))
     return _serve(settings, settings.run_folder(run_id), int(attempt), brake)
 
 
-def _heed(brake: Brake, word: str) -> None:
-    """Do what the worker asks: `pause` or `stop`. Between trainings a pause loses nothing."""
+def _obey(brake: Brake, word: str) -> None:
+    """Do what the worker asks: `pause` or `stop`.
+
+    Outside a training there is no step to finish, so a pause ends the process at once.
+    """
     if word == "stop":
         brake.pull("stop")
     elif word == "pause":
@@ -153,7 +158,7 @@ def _attempt(settings: Settings, folder: RunFolder, attempt: int, brake: Brake) 
 
 
 def _failed(folder: RunFolder, attempt: int, error: Exception) -> Exit:
-    """Leave the reason for the worker, where that can be written."""
+    """Write the reason into the run's folder, if the disk allows it. Returns the exit code."""
     if is_disk_full(error) or isinstance(error, DiskFull):
         with suppress(OSError):
             traces.write_failure(folder, attempt, _last_line(error))
@@ -168,7 +173,7 @@ def _failed(folder: RunFolder, attempt: int, error: Exception) -> Exit:
 
 @contextmanager
 def _output_into(path: Path) -> Iterator[None]:
-    """What this process and its libraries print goes into a file, down to a crash in C."""
+    """Send the output of this process to a file: also of C libraries, and the trace of a crash."""
     with open(path, "w", encoding="utf-8") as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())
@@ -197,9 +202,8 @@ def _run(settings: Settings, folder: RunFolder, attempt: int, brake: Brake) -> N
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    signal.signal(
-        signal.SIGTERM, signal.SIG_IGN
-    )  # once: the run's `finally` blocks are not interrupted
+    # Ignore further signals: they must not interrupt the `finally` blocks of the run.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Stopped
 
 
@@ -215,6 +219,6 @@ if __name__ == "__main__":
     _code = main(lasting="--lasting" in sys.argv)
     sys.stdout.flush()
     sys.stderr.flush()
-    # All files are closed. Taking the interpreter and torch apart would take seconds, in which a
-    # signal would make a finished run look like a killed one.
+    # All files are closed. A regular exit would take seconds to tear down torch; a signal during
+    # that time would make a finished run look like a killed one.
     os._exit(_code)

@@ -1,5 +1,7 @@
-"""Processes for runs. Each serves one, and is born in milliseconds of a template that has done the
-imports.
+"""The worker's side of the processes that run.
+
+Each run has a process of its own. On Linux it is forked from a prepared process that has done the
+imports, so that it is there in milliseconds.
 """
 
 import ctypes
@@ -22,16 +24,19 @@ from jobs.settings import Settings
 
 log = logging.getLogger(__name__)
 
-BIRTH_SECONDS = 2.0
-"""How long a child may take to tell of itself once its template is gone, most often no time."""
+PROCESS_ID_SECONDS = 2.0
+"""How long to wait for a process id after its prepared process has ended."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-class Template:
-    """A `jobs.process.child` in its own session: a Ctrl-C for the worker does not reach it."""
+class PreparedProcess:
+    """A `jobs.process.child` that has done the imports and waits for runs.
+
+    It has its own session, so that a Ctrl-C for the worker does not reach it.
+    """
 
     def __init__(self, environment: Mapping[str, str], lasts: bool) -> None:
-        """`lasts`: it forks for each run, instead of becoming the process of the first."""
+        """`lasts`: it forks a process for each run, instead of becoming the first run's process."""
         self.lasts = lasts
         self._control, theirs = socket.socketpair()
         with theirs:
@@ -43,39 +48,43 @@ class Template:
                 start_new_session=True,
             )
 
-    def give(self, line: socket.socket) -> None:
-        """Ask for a child that listens to `line`, and first writes its process id there.
+    def give(self, channel: socket.socket) -> None:
+        """Ask for a run process that writes its process id to `channel`, then listens there.
 
-        It may still be importing: it answers when it is ready.
+        A prepared process that is still importing answers when it is ready.
         """
-        with suppress(ConnectionError):  # it has died; its exit code will tell
-            socket.send_fds(self._control, [b"\0"], [line.fileno()])
+        with suppress(ConnectionError):  # it has died; the caller sees its exit code
+            socket.send_fds(self._control, [b"\0"], [channel.fileno()])
 
     def exit_code(self) -> int | None:
-        """None as long as it lives."""
+        """The exit code; None while it runs."""
         return self._process.poll()
 
     def end(self) -> None:
-        """End it now. Those it was forked for live on."""
+        """Kill it. The processes that it forked go on."""
         self._process.kill()
         self._process.wait()
         self._control.close()
 
 
-class Child:
-    """The process of one run; before it is born, its template stands for it."""
+class RunProcess:
+    """The process of one run.
 
-    def __init__(self, template: Template) -> None:
-        self._template = template
+    Its process id is not known at first: it may not be forked yet. Until then the state of the
+    prepared process stands for it, and words to it are kept.
+    """
+
+    def __init__(self, prepared: PreparedProcess) -> None:
+        self._prepared = prepared
         self._process: psutil.Process | None = None
-        self._unsaid: list[str] = []
-        self._line, theirs = socket.socketpair()
+        self._unsent: list[str] = []
+        self._channel, theirs = socket.socketpair()
         with theirs:
-            template.give(theirs)
+            prepared.give(theirs)
 
     @property
     def pid(self) -> int | None:
-        """Its process id; None while it is not born."""
+        """The process id; None while it is not known."""
         return self._process.pid if self._process else None
 
     def serve(self, job: Job) -> None:
@@ -83,20 +92,21 @@ class Child:
         self.ask(f"{job.id} {job.attempt}")
 
     def ask(self, words: str) -> None:
-        """Tell it something more: `pause` or `stop` its training at the next step's end.
+        """Ask it to `pause` or `stop` its training at the end of the next step.
 
-        One that is not born hears it as soon as it is; one that will not be wanted never acts.
+        A process that is not known yet hears it as soon as it is there. One that is killed before
+        that never hears it, and so never starts the run.
         """
-        self._unsaid.append(words)
-        if self._is_born(0):
-            self._speak()
+        self._unsent.append(words)
+        if self._is_known(0):
+            self._send_unsent()
 
     def wait(self, seconds: float) -> int | None:
         """The exit code, negative for a signal; None if it still runs after `seconds`."""
         if not self._process:
-            if not self._is_born(seconds):
-                return self._template.exit_code()
-            self._speak()
+            if not self._is_known(seconds):
+                return self._prepared.exit_code()
+            self._send_unsent()
             return None
         try:
             return self._process.wait(seconds)
@@ -108,85 +118,85 @@ class Child:
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it now and clear up. Harmless when it has ended."""
+        """Kill it and release what it held. Does nothing if it has ended."""
         self._signal(signal.SIGKILL)
         if self._process:
             self._process.wait()
-        if not self._template.lasts:
-            self._template.end()
-        self._line.close()
+        if not self._prepared.lasts:
+            self._prepared.end()
+        self._channel.close()
 
     def _signal(self, number: signal.Signals) -> None:
-        if not self._is_born(0):
-            self._template.end()  # nobody but a child in birth can hold the line any longer
-        if self._is_born(BIRTH_SECONDS):
+        if not self._is_known(0):
+            # After this only a process that is being forked can hold the other end of the channel.
+            self._prepared.end()
+        if self._is_known(PROCESS_ID_SECONDS):
             assert self._process
             with suppress(psutil.NoSuchProcess):
                 self._process.send_signal(number)
 
-    def _is_born(self, seconds: float) -> bool:
-        """Whether its process id has come, waiting for it up to `seconds`."""
-        if not self._process and select.select([self._line], [], [], seconds)[0]:
-            with suppress(ConnectionError), self._line.makefile("rb") as heard:
+    def _is_known(self, seconds: float) -> bool:
+        """Wait up to `seconds` for the process id; True if it is known."""
+        if not self._process and select.select([self._channel], [], [], seconds)[0]:
+            with suppress(ConnectionError), self._channel.makefile("rb") as heard:
                 if said := heard.readline():
                     self._process = psutil.Process(int(said))
                     log.info("a run has process %d", self._process.pid)
         return self._process is not None
 
-    def _speak(self) -> None:
-        # One that has died since has closed the line; its exit code will tell.
+    def _send_unsent(self) -> None:
+        # If it has died it has closed the channel; the caller sees its exit code.
         with suppress(ConnectionError):
-            self._line.sendall("".join(f"{words}\n" for words in self._unsaid).encode())
-        self._unsaid.clear()
+            self._channel.sendall("".join(f"{words}\n" for words in self._unsent).encode())
+        self._unsent.clear()
 
 
-class Nursery:
-    """Hands out children of one device slot, of a template that is kept ready."""
+class DeviceSlot:
+    """A slot of a worker: starts one run process at a time, and keeps one process prepared."""
 
     def __init__(self, settings: Settings, devices: str | None = None) -> None:
-        """`devices`: what the children may see, as in CUDA_VISIBLE_DEVICES; None leaves it as it
-        is.
-        """
+        """`devices`: the GPUs of this slot, as in CUDA_VISIBLE_DEVICES; None leaves it as it is."""
         self._environment = environment_of(settings)
         if devices is not None:
             self._environment["CUDA_VISIBLE_DEVICES"] = devices
         self._keeps_spare = settings.spare
-        self._forks = settings.spare and _adopts()
-        self._template: Template | None = None
+        self._forks = settings.spare and _becomes_subreaper()
+        self._prepared: PreparedProcess | None = None
         self._closed = False
         self._lock = threading.Lock()
 
-    def take(self) -> Child:
-        """A child of the template that is ready, else of one that is only starting."""
+    def take(self) -> RunProcess:
+        """A process for a run, from the prepared process, or from one that is started now."""
         with self._lock:
-            template = self._living()
-            if not template.lasts:
-                self._template = None
-        return Child(template)
+            prepared = self._living()
+            if not prepared.lasts:
+                self._prepared = None
+        return RunProcess(prepared)
 
-    def replenish(self) -> None:
-        """Start the next template unless there is one."""
+    def prepare(self) -> None:
+        """Start a prepared process unless one is running."""
         with self._lock:
             if self._keeps_spare and not self._closed:
                 self._living()
 
     def close(self) -> None:
-        """End the template."""
+        """End the prepared process."""
         with self._lock:
             self._closed = True
-            if self._template:
-                self._template.end()
+            if self._prepared:
+                self._prepared.end()
 
-    def _living(self) -> Template:
-        if not self._template or self._template.exit_code() is not None:
-            self._template = Template(self._environment, self._forks)
-        return self._template
+    def _living(self) -> PreparedProcess:
+        if not self._prepared or self._prepared.exit_code() is not None:
+            self._prepared = PreparedProcess(self._environment, self._forks)
+        return self._prepared
 
 
-def _adopts() -> bool:
-    """Make this process the parent of those its descendants leave behind, where Linux can.
+def _becomes_subreaper() -> bool:
+    """Make this process adopt orphans among its descendants; True if the system can (Linux).
 
-    The child of a template is left behind at once, so that its worker can wait for it.
+    A prepared process orphans each run process at once. The worker, its new parent, can then wait
+    for the run itself, and the prepared process may die without ending any run.
     """
     if sys.platform != "linux":
         return False

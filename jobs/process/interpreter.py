@@ -20,17 +20,16 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """The command line. `-P`: a file in the working directory never hides a module of ours."""
+    """The command line. `-P`: a file in the working directory cannot hide one of our modules."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def environment(settings: "Settings") -> dict[str, str]:
-    """For a child: these settings, our packages on its path, allocator and threads tuned."""
+    """The environment of a child: these settings, our packages, allocator and threads tuned."""
     given = {**settings.environment(), **_path()}
     if (os.cpu_count() or 1) <= FEW_CORES:
-        # Idle OpenMP threads sleep instead of spinning on a core that another process needs, and
-        # freed activations are kept for the next step instead of being mapped and zeroed again by
-        # the kernel.
+        # Idle OpenMP threads sleep instead of spinning on a core that another process needs. Freed
+        # activations are kept for the next step; the kernel would map and zero new pages.
         given.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         given.setdefault("MALLOC_MMAP_MAX_", "0")
         given.setdefault("MALLOC_TRIM_THRESHOLD_", "2000000000")
@@ -38,7 +37,7 @@ def environment(settings: "Settings") -> dict[str, str]:
 
 
 def bare_environment() -> dict[str, str]:
-    """For a child that reads a visitor's bytes: our packages, one thread, none of our secrets."""
+    """The environment of a child that reads uploads: our packages, one thread, no secrets."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return {**kept, **_path(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
@@ -76,15 +75,15 @@ def when_parent_ends(
 def _path() -> dict[str, str]:
     root = Path(__file__).resolve().parents[2]
     given = os.environ.get("PYTHONPATH")
-    # A checkout goes first; an installed package is found anyway.
+    # Only a checkout needs an entry; an installed package is found without one.
     ours = None if "site-packages" in root.parts else str(root)
     joined = os.pathsep.join(filter(None, (ours, given)))
     return {"PYTHONPATH": joined} if joined else {}
 
 
 def _wait(action: Callable[[], None], hear: Callable[[str], None]) -> None:
-    # The descriptor, not `sys.stdin`: a buffered reader would hold its lock while the interpreter
-    # ends.
+    # Read the descriptor, not `sys.stdin`: a buffered reader would hold its lock while the
+    # interpreter shuts down.
     rest = b""
     while said := os.read(sys.stdin.fileno(), 4096):
         *lines, rest = (rest + said).split(b"\n")

@@ -28,16 +28,16 @@ class Exit(IntEnum):
     BROKEN = 70
     """Any other exception; its last line is in `failure.json`, the rest in `traceback.txt`."""
     TRY_LATER = 75
-    """The disk is full; the sentence is in `failure.json`, if that fitted."""
+    """The disk is full; the sentence is in `failure.json` if there was room for it."""
     PARENT_GONE = 77
     FENCED = 78
     """A later attempt at this run has begun."""
     STOPPED = 128 + signal.SIGTERM
-    """Asked to end, and ended in good order; its checkpoint says how far it was."""
+    """It was asked to end and ended in good order; its checkpoint says how far it got."""
 
 
 def describe(code: int) -> str:
-    """A crash in words: `killed by SIGKILL (out of memory?)`."""
+    """Describe a crash in words, such as `it was killed by SIGSEGV.`"""
     if code >= 0:
         return f"it ended with exit code {code}."
     name = signal.Signals(-code).name
@@ -46,15 +46,15 @@ def describe(code: int) -> str:
 
 
 class Superseded(Exception):
-    """A later attempt at the same run has begun."""
+    """Raised when a later attempt at the same run has begun."""
 
 
 @contextmanager
 def holding(folder: RunFolder, attempt: int) -> Iterator[None]:
-    """Hold the folder for this attempt, without what an earlier one said about its end.
+    """Lock the folder for this attempt, and delete the record and failure of an earlier one.
 
-    An earlier attempt's process that still runs (its worker was frozen, or killed a moment ago) is
-    killed first, so that two processes never write to one folder.
+    The process of an earlier attempt may still run, when its worker was frozen or has just been
+    killed. It is killed first, so that two processes never write to one folder.
     """
     with open(folder.path / "attempt.lock", "a+", encoding="utf-8") as lock:
         try:
@@ -66,15 +66,15 @@ def holding(folder: RunFolder, attempt: int) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"{attempt} {this_process()}")
         lock.flush()
-        # The log stays: it is cut back to where this attempt goes on, or begun anew by its first
-        # event (see `core.results.runs.EventLog`).
+        # The log stays. `core.results.runs.EventLog` cuts it back to where this attempt continues,
+        # or starts a new one.
         for path in (folder.record_path, traceback_path(folder), failure_path(folder)):
             path.unlink(missing_ok=True)
         yield
 
 
 def _end(holder: str, attempt: int) -> None:
-    """Kill the process of an earlier attempt; raise `Superseded` if it is a later one."""
+    """Kill the holder if it is an earlier attempt; raise `Superseded` if it is a later one."""
     number, _, process = holder.partition(" ")
     if number and int(number) > attempt:
         raise Superseded
@@ -83,7 +83,7 @@ def _end(holder: str, attempt: int) -> None:
 
 
 def published(folder: RunFolder) -> list[Artifact]:
-    """The files of a finished run as they lie on the disk, for the ledger."""
+    """The files of a finished run with their hashes and sizes, for the ledger."""
     found = []
     for role, name in {**folder.files(), "record": folder.record_path.name}.items():
         with open(folder.path / name, "rb") as file:
@@ -93,27 +93,27 @@ def published(folder: RunFolder) -> list[Artifact]:
 
 
 def failure_path(folder: RunFolder) -> Path:
-    """Why the run failed, in one sentence."""
+    """The file with the reason of a failure, in one sentence."""
     return folder.path / "failure.json"
 
 
 def traceback_path(folder: RunFolder) -> Path:
-    """The whole traceback, for a bug report."""
+    """The file with the whole traceback, for a bug report."""
     return folder.path / "traceback.txt"
 
 
 def output_path(folder: RunFolder) -> Path:
-    """What the process and the libraries in it printed."""
+    """The file with everything that the process and its libraries printed."""
     return folder.path / "output.txt"
 
 
 def write_failure(folder: RunFolder, attempt: int, sentence: str) -> None:
-    """Tell the worker why."""
+    """Write the reason of a failure for the worker."""
     write_json(failure_path(folder), {"attempt": attempt, "error": sentence})
 
 
 def read_failure(folder: RunFolder, attempt: int) -> str | None:
-    """The sentence that this attempt left; None when it left none."""
+    """The reason that this attempt wrote; None if it wrote none."""
     try:
         failure = json.loads(failure_path(folder).read_text("utf-8"))
     except FileNotFoundError:

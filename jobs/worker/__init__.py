@@ -12,7 +12,7 @@ from jobs import logs
 from jobs.ledger import Ledger
 from jobs.ledger.database import WORKER_PATIENCE_SECONDS
 from jobs.ledger.owner import this_process
-from jobs.process.children import Nursery
+from jobs.process.children import DeviceSlot
 from jobs.settings import Settings
 from jobs.worker.attempt import Attempt
 from jobs.worker.messages import MessageQueue
@@ -34,20 +34,20 @@ class Worker:
         self._owner = this_process()
         self._signalled = False
         self._leaving = threading.Event()
-        self._nurseries = [Nursery(settings, slot) for slot in devices]
-        self._free: queue.SimpleQueue[Nursery] = queue.SimpleQueue()
+        self._slots = [DeviceSlot(settings, each) for each in devices]
+        self._free: queue.SimpleQueue[DeviceSlot] = queue.SimpleQueue()
         self._busy: set[str] = set()
         self._claiming = threading.Lock()
-        for nursery in self._nurseries:
-            self._free.put(nursery)
+        for slot in self._slots:
+            self._free.put(slot)
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Unfinished runs then return to the queue."""
-        for nursery in self._nurseries:
-            nursery.replenish()
+        for slot in self._slots:
+            slot.prepare()
         reconciler = threading.Thread(target=self._reconcile, name="reconcile", daemon=True)
         reconciler.start()
-        consumer = self._messages.consumer(len(self._nurseries))
+        consumer = self._messages.consumer(len(self._slots))
         consumer.start()
         # Huey's own handlers wait until the task is finished, which can take hours; ours ends the
         # tasks. The handler only sets a flag: `Event.set` takes a lock, which the interrupted
@@ -62,8 +62,8 @@ class Worker:
             self._leaving.set()
             consumer.stop(graceful=True)
             reconciler.join()
-            for nursery in self._nurseries:
-                nursery.close()
+            for slot in self._slots:
+                slot.close()
             self._messages.close()
 
     def _note_signal(self, _signal: int, _frame: FrameType | None) -> None:
@@ -74,7 +74,7 @@ class Worker:
 
         An empty queue means that a message came twice, or that another worker was faster.
         """
-        nursery = self._free.get()
+        slot = self._free.get()
         try:
             with self._claiming:
                 job = None if self._leaving.is_set() else self._ledger.claim(self._owner)
@@ -84,14 +84,14 @@ class Worker:
                 self._busy.add(job.id)
             try:
                 with logs.serving(job.id, job.attempt):
-                    Attempt(self._settings, self._ledger, nursery, job, self._leaving).run()
+                    Attempt(self._settings, self._ledger, slot, job, self._leaving).run()
                 if self._ledger.get(job.id).state == "queued":
                     self._messages.send(job.id)
             finally:
                 self._busy.discard(job.id)
-                nursery.replenish()
+                slot.prepare()
         finally:
-            self._free.put(nursery)
+            self._free.put(slot)
 
     def _busy_with(self) -> frozenset[str]:
         with self._claiming:

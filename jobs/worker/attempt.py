@@ -1,6 +1,4 @@
-"""One attempt at a run: the worker's side. Watches the child, the ledger and the clock; decides
-nothing else.
-"""
+"""One attempt at a run, on the worker's side: its process is started, watched and judged here."""
 
 import logging
 import threading
@@ -12,7 +10,7 @@ from core.results.records import read_config
 from core.results.runs import RunFolder
 from jobs.ledger import Job, Ledger
 from jobs.process import traces
-from jobs.process.children import Child, Nursery
+from jobs.process.children import DeviceSlot, RunProcess
 from jobs.process.traces import Exit, describe
 from jobs.progress.pulse import Pulse
 from jobs.settings import Settings
@@ -20,15 +18,15 @@ from jobs.settings import Settings
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.4
-"""How often the cancel flag is read."""
+"""The interval at which the worker reads what was asked of the run."""
 GRACE_SECONDS = 10.0
-"""How long a child may take to stop in good order before it is killed."""
+"""The time after SIGTERM until a process that still runs is killed."""
 PAUSE_SECONDS = 8.0
-"""How long it may take to reach the end of its step and keep where it is, before it must stop."""
+"""The time that a pause may take to finish its step and write a checkpoint, before SIGTERM."""
 
 
 class Stop(IntEnum):
-    """Why the child was asked to end; a greater reason is the more urgent."""
+    """The reason why a process is asked to end. A greater value is more urgent."""
 
     PAUSED = auto()
     WORKER_LEAVES = auto()
@@ -44,14 +42,14 @@ class Attempt:
         self,
         settings: Settings,
         ledger: Ledger,
-        nursery: Nursery,
+        slot: DeviceSlot,
         job: Job,
         leaving: threading.Event,
     ) -> None:
-        """`leaving` is set when the worker ends."""
+        """`leaving` is set when the worker is asked to end."""
         self._settings = settings
         self._ledger = ledger
-        self._nursery = nursery
+        self._slot = slot
         self._job = job
         self._leaving = leaving
         self._folder: RunFolder = settings.run_folder(job.id)
@@ -61,35 +59,34 @@ class Attempt:
         self._pulse = Pulse(log, settings.hang_seconds, settings.hang_steps)
 
     def run(self) -> None:
-        """From the first line on stdin to the row in the ledger.
-
-        The child never outlives this call.
-        """
-        if self._folder.record_path.exists():  # an attempt died between its last file and the row
+        """Run the job in a process and write the outcome. The process has ended on return."""
+        # The record is the last file of a run: the attempt that wrote it died before its row said
+        # done. The run is finished, and only the row is missing.
+        if self._folder.record_path.exists():
             self._conclude(Exit.DONE, None)
             return
-        # The row is the truth about the config: the file may be missing, or may have been edited.
+        # Write the config again from the ledger: the file may be missing or edited.
         self._folder.create(read_config(self._job.config))
-        child = self._nursery.take()
+        process = self._slot.take()
         try:
-            child.serve(self._job)
+            process.serve(self._job)
             log.info("%s: attempt %d", self._job.id, self._job.attempt)
-            code, stop = self._watch(child)
+            code, stop = self._watch(process)
         finally:
-            child.kill()
+            process.kill()
         self._note_progress()
         self._conclude(code, stop)
 
-    def _watch(self, child: Child) -> tuple[int, Stop | None]:
-        """Beat until the child ends.
+    def _watch(self, process: RunProcess) -> tuple[int, Stop | None]:
+        """Send beats until the process ends.
 
-        Returns its exit code, and why it was asked to end if it was.
+        Returns the exit code, and the reason if the process was asked to end.
         """
         beaten = time.monotonic()
         stop: Stop | None = None
         told_to_finish = False
-        measures: list[tuple[float, Callable[[], None]]] = []
-        while (code := child.wait(LOOK_SECONDS)) is None:
+        steps: list[tuple[float, Callable[[], None]]] = []
+        while (code := process.wait(LOOK_SECONDS)) is None:
             now = time.monotonic()
             if now - beaten >= self._settings.beat_seconds:
                 self._job = self._ledger.beat(self._job) or self._job
@@ -97,17 +94,19 @@ class Attempt:
                 beaten = now
             row = self._ledger.get(self._job.id)
             reason = self._reason_to_stop(row)
+            # Only a more urgent reason replaces one: a cancel hurries a pause, never the reverse.
             if reason and (stop is None or reason > stop):
                 log.info("%s: stopping, %s", self._job.id, reason.name)
-                stop, measures = reason, _measures(child, reason, now)
+                stop, steps = reason, _steps_to_end(process, reason, now)
             if row.asked == "stop" and not told_to_finish:
-                child.ask("stop")
+                process.ask("stop")
                 told_to_finish = True
-            while measures and now >= measures[0][0]:
-                measures.pop(0)[1]()
+            while steps and now >= steps[0][0]:
+                steps.pop(0)[1]()
         return code, stop
 
     def _reason_to_stop(self, row: Job) -> Stop | None:
+        # Another worker took the run over, or it was freed after a silence of this worker.
         if row.state != "running" or row.attempt != self._job.attempt:
             return Stop.TAKEN_AWAY
         if silence := self._pulse.silence():
@@ -120,21 +119,28 @@ class Attempt:
         return Stop.PAUSED if row.asked == "pause" else None
 
     def _furthest(self) -> tuple[int, int]:
-        """Phase and step of the checkpoint that is furthest on."""
+        """Phase and step of the latest checkpoint; (0, 0) without one."""
         kept = ((each.phase, each.step) for each in self._folder.checkpoints())
         return max(kept, default=(0, 0))
 
     def _note_progress(self) -> None:
-        """A run that got further than ever before may crash as often as a new one."""
+        """Reset the count of crashes if the run got further than ever before.
+
+        Only a run that crashes again and again at the same place must fail.
+        """
         if (reached := self._furthest()) > self._reached:
             self._reached = reached
             self._job = self._ledger.progressed(self._job) or self._job
 
     def _conclude(self, code: int, stop: Stop | None) -> None:
-        """The outcome. A child that finished although it was asked to stop is done all the same."""
+        """Write the outcome into the ledger.
+
+        The order of the cases matters. A process that finished although it was asked to stop is
+        done. A process that was taken away must not change the row, which has a new owner.
+        """
         job, ledger = self._job, self._ledger
         failure = traces.read_failure(self._folder, job.attempt)
-        if self._folder.record_path.exists():  # the last file of all: whatever the code says
+        if self._folder.record_path.exists():  # the last file: done whatever the code is
             ours = ledger.finish(job, "done", artifacts=traces.published(self._folder))
         elif code in (Exit.REFUSED, Exit.BROKEN) and failure:
             ours = ledger.finish(job, "failed", failure)
@@ -158,12 +164,14 @@ class Attempt:
             log.warning("%s: attempt %d had been taken away", job.id, job.attempt)
 
 
-def _measures(child: Child, reason: Stop, now: float) -> list[tuple[float, Callable[[], None]]]:
-    """What to do to the child, and when, as long as it does not end."""
+def _steps_to_end(
+    process: RunProcess, reason: Stop, now: float
+) -> list[tuple[float, Callable[[], None]]]:
+    """The (time, action) pairs that end a process, each harder than the one before."""
     if reason in (Stop.HANGS, Stop.TAKEN_AWAY):
-        return [(now, child.kill)]
+        return [(now, process.kill)]
     if reason is Stop.CANCELLED:
-        return [(now, child.stop), (now + GRACE_SECONDS, child.kill)]
+        return [(now, process.stop), (now + GRACE_SECONDS, process.kill)]
     late = now + PAUSE_SECONDS
-    ask = lambda: child.ask("pause")  # noqa: E731
-    return [(now, ask), (late, child.stop), (late + GRACE_SECONDS, child.kill)]
+    pause = lambda: process.ask("pause")  # noqa: E731
+    return [(now, pause), (late, process.stop), (late + GRACE_SECONDS, process.kill)]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from core.results.records import RunConfig
 from core.run import pipeline
 from jobs.ledger import Ledger
-from jobs.process.children import Nursery
+from jobs.process.children import DeviceSlot
 from jobs.process.traces import Exit
 from jobs.settings import Settings
 from jobs.worker.attempt import Attempt
@@ -46,7 +46,7 @@ def whole(config, tmp_path_factory):
 
 def attempt_at(settings, ledger):
     """An attempt at the first job in the queue."""
-    return Attempt(settings, ledger, Nursery(settings), ledger.claim("us"), threading.Event())
+    return Attempt(settings, ledger, DeviceSlot(settings), ledger.claim("us"), threading.Event())
 
 
 def same(place, whole):

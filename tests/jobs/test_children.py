@@ -1,4 +1,4 @@
-"""Real processes of runs: how they are born, end and are ended, forked of a template and not."""
+"""Real processes of runs, forked from a prepared process and not: start, end, signals."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import pytest
 from core.results.records import RunConfig
 from jobs.ledger import Ledger
 from jobs.process import children, traces
-from jobs.process.children import Child, Nursery
+from jobs.process.children import DeviceSlot, RunProcess
 from jobs.process.interpreter import NICENESS
 from jobs.process.traces import Exit
 from jobs.settings import Settings
@@ -29,31 +29,31 @@ def settings(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def nursery(settings):
-    nursery = Nursery(settings)
-    nursery.replenish()
-    yield nursery
-    nursery.close()
+def slot(settings):
+    slot = DeviceSlot(settings)
+    slot.prepare()
+    yield slot
+    slot.close()
 
 
 @pytest.fixture(scope="module")
 def of_a_system_that_hands_no_child_on(settings):
-    """A nursery whose templates become the run's process instead of forking it."""
+    """A slot whose prepared process becomes the run's process instead of forking it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(children, "_adopts", lambda: False)
-        nursery = Nursery(settings)
-    nursery.replenish()
-    yield nursery
-    nursery.close()
+        patch.setattr(children, "_becomes_subreaper", lambda: False)
+        slot = DeviceSlot(settings)
+    slot.prepare()
+    yield slot
+    slot.close()
 
 
 @pytest.fixture
-def born(nursery):
+def born(slot):
     """`born()`: a child that listens."""
     taken = []
 
-    def bear(nursery=nursery):
-        child = nursery.take()
+    def bear(slot=slot):
+        child = slot.take()
         taken.append(child)
         eventually(lambda: child.wait(0.1) is None and child.pid)
         return child
@@ -72,7 +72,7 @@ def refused(settings):
     return job
 
 
-@pytest.mark.parametrize("of", ["nursery", "of_a_system_that_hands_no_child_on"])
+@pytest.mark.parametrize("of", ["slot", "of_a_system_that_hands_no_child_on"])
 def test_a_child_says_how_its_run_went(settings, born, refused, of, request):
     child = born(request.getfixturevalue(of))
     child.serve(refused)
@@ -90,7 +90,7 @@ def test_each_is_a_process_and_a_session_of_its_own_below_its_worker(born):
         assert os.getsid(child.pid) not in (os.getsid(0), 0)
 
 
-def test_each_makes_way_as_a_process_and_as_a_session(born):
+def test_each_has_a_low_priority_as_a_process_and_as_a_session(born):
     pid = born().pid
     assert eventually(lambda: psutil.Process(pid).nice() >= NICENESS) < 5
     session = Path(f"/proc/{pid}/autogroup")
@@ -110,25 +110,25 @@ def test_a_signal_that_ends_a_child_ends_no_other(born):
 
 def test_a_child_whose_worker_lets_go_of_it_ends(born):
     child = born()
-    child._line.close()
+    child._channel.close()
     assert eventually(lambda: child._process.wait(0.1) == Exit.PARENT_GONE) < 5
 
 
 def test_one_that_is_ended_before_it_is_born_never_acts(settings, refused):
-    nursery = Nursery(settings)
-    child = nursery.take()
+    slot = DeviceSlot(settings)
+    child = slot.take()
     child.serve(refused)
     assert child.wait(0) is None
     assert child.pid is None
     child.stop()
     assert eventually(lambda: child.wait(0.1) is not None) < 5
     child.kill()
-    nursery.close()
+    slot.close()
     assert traces.read_failure(settings.run_folder(refused.id), refused.attempt) is None
 
 
-class DyingTemplate:
-    """Its child tells of itself only when the template has been killed."""
+class DyingPreparedProcess:
+    """Its run process writes its id only when the prepared process has been killed."""
 
     lasts = True
 
@@ -150,7 +150,7 @@ class DyingTemplate:
 @pytest.mark.parametrize("way", ["stop", "kill"])
 def test_one_that_is_ended_in_the_moment_of_its_birth_ends(refused, way):
     with subprocess.Popen(["sleep", "60"]) as newborn:
-        child = Child(DyingTemplate(newborn))
+        child = RunProcess(DyingPreparedProcess(newborn))
         child.serve(refused)
         getattr(child, way)()
         assert child.wait(5) is not None
@@ -160,57 +160,57 @@ def test_one_that_is_ended_in_the_moment_of_its_birth_ends(refused, way):
 
 FORKS_AND_DIES = """
 import os, signal, socket
-from jobs.process.child import forked
+from jobs.process.child import fork_run_process
 os.waitpid = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 line = socket.socket(fileno=0)
-if forked(line):
+if fork_run_process(line):
     line.recv(1)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can adopt a child")
-def test_a_newborn_is_told_of_whole_though_its_template_is_killed(nursery):
+def test_a_newborn_is_told_of_whole_though_its_prepared_process_is_killed(slot):
     line, theirs = socket.socketpair()
     with theirs, line:
-        template = subprocess.Popen([sys.executable, "-c", FORKS_AND_DIES], stdin=theirs.fileno())
+        prepared = subprocess.Popen([sys.executable, "-c", FORKS_AND_DIES], stdin=theirs.fileno())
         theirs.close()
         line.settimeout(20)
         with line.makefile("rb") as heard:
             newborn = int(heard.readline())
-        assert template.wait(5) == -signal.SIGKILL
+        assert prepared.wait(5) == -signal.SIGKILL
         assert psutil.Process(newborn).ppid() == os.getpid(), "adopted: its exit can be waited for"
     assert psutil.Process(newborn).wait(5) == 0
 
 
 def test_what_cannot_import_is_a_crash_and_no_wait(settings, monkeypatch):
     monkeypatch.setattr(children, "command", lambda *words: ["false"])
-    nursery = Nursery(settings)
-    child = nursery.take()
+    slot = DeviceSlot(settings)
+    child = slot.take()
     assert eventually(lambda: child.wait(0.1) == 1) < 5
     child.kill()
-    nursery.close()
+    slot.close()
 
 
-def test_nothing_is_left_when_a_nursery_closes(settings):
+def test_nothing_is_left_when_a_slot_closes(settings):
     before = children_of(os.getpid())
-    nursery = Nursery(settings)
-    nursery.replenish()
-    [template] = children_of(os.getpid()) - before
-    nursery.close()
-    assert not is_alive(template)
-    nursery.replenish()
+    slot = DeviceSlot(settings)
+    slot.prepare()
+    [prepared] = children_of(os.getpid()) - before
+    slot.close()
+    assert not is_alive(prepared)
+    slot.prepare()
     assert children_of(os.getpid()) == before
 
 
-def test_a_template_has_a_child_in_less_than_a_tenth_of_what_imports_take(settings):
-    """On Linux; the first of a cold template waits for its imports."""
-    nursery = Nursery(settings)
+def test_a_prepared_process_has_a_child_in_less_than_a_tenth_of_what_imports_take(settings):
+    """On Linux; the first of a cold prepared waits for its imports."""
+    slot = DeviceSlot(settings)
     took = []
     for _ in range(2):
         started = time.monotonic()
-        child = nursery.take()
+        child = slot.take()
         eventually(lambda: child.wait(0.05) is None and child.pid)  # noqa: B023
         took.append(time.monotonic() - started)
         child.kill()
-    nursery.close()
+    slot.close()
     assert took[1] < took[0] / 10

@@ -1,4 +1,4 @@
-"""Who makes way gets only what others leave, though it leads a session of its own."""
+"""A process of low priority gets only what others leave, although it leads its own session."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ SECONDS = 2.0
 SPINS = f"""
 import os, sys, time
 from jobs.process.interpreter import lower_priority
-if sys.argv[1:] == ["makes way"]:
+if sys.argv[1:] == ["low"]:
     lower_priority()
 print(flush=True)
 sys.stdin.readline()
@@ -23,7 +23,7 @@ print(time.process_time() - begin)
 
 
 def spinning(*words):
-    """Wants all of a core as soon as it reads a line."""
+    """A process that uses a whole core as soon as it reads a line."""
     return subprocess.Popen(
         [sys.executable, "-c", SPINS, *words],
         stdin=subprocess.PIPE,
@@ -34,9 +34,9 @@ def spinning(*words):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how others share is not known")
-def test_who_makes_way_leaves_the_processor_to_others(figure):
+def test_a_low_priority_leaves_the_processor_to_others(figure):
     cores = range(len(os.sched_getaffinity(0)))
-    runs, others = [spinning("makes way") for _ in cores], [spinning() for _ in cores]
+    runs, others = [spinning("low") for _ in cores], [spinning() for _ in cores]
     for each in (*runs, *others):
         each.stdout.readline()
     for each in (*runs, *others):
@@ -44,5 +44,5 @@ def test_who_makes_way_leaves_the_processor_to_others(figure):
         each.stdin.flush()
     low, high = (sum(float(each.communicate()[0]) for each in some) for some in (runs, others))
     share = high / (low + high)
-    figure(f"{share:.0%} for those who do not make way")
+    figure(f"{share:.0%} for processes of normal priority")
     assert share > 0.75
