@@ -1,4 +1,4 @@
-"""`python -m docs.settings`: write the table of environment variables in operations.md anew."""
+"""`python -m docs.settings`: rewrite the table of environment variables in operations.md."""
 
 import re
 from pathlib import Path

@@ -1,5 +1,7 @@
-"""What may be queued, and whether it is right. Needs no evaluator and no torch: the rules are read
-from the sources of `core` (`core.without_torch`).
+"""Checks a run before it is queued, and lists what can be queued.
+
+This needs no evaluator and no torch: it reads the rules from the sources of `core`
+(`core.without_torch`).
 """
 
 import json

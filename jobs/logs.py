@@ -1,4 +1,4 @@
-"""What every process logs: lines for people on stderr, JSON lines in `HOME/logs` for programs.
+"""Logging of every process: lines for people on stderr, JSON lines in `HOME/logs` for programs.
 
 `HOME/logs/PROCESS.jsonl` has one file for each kind of process, however many of them run. A line
 that is logged while an attempt at a run is served names the run.
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 ROTATE_BYTES = 8 * 2**20
 FILES_KEPT = 3
-"""Full files kept beside the one being written, for each kind of process."""
+"""The number of full files kept for each kind of process."""
 OUR_PACKAGES = ("core", "jobs", "studio")
 
 _SHORTEST_SECRET = 4
@@ -76,7 +76,7 @@ def adopt(package: str) -> None:
 
 @contextlib.contextmanager
 def serving(run_id: str, attempt: int) -> Iterator[None]:
-    """What this thread logs in the block is about this attempt at this run."""
+    """Mark everything that this thread logs in the block with this attempt at this run."""
     token = _served_by_thread.set((run_id, attempt))
     try:
         yield
@@ -85,7 +85,7 @@ def serving(run_id: str, attempt: int) -> Iterator[None]:
 
 
 def read_logs(settings: Settings, run_id: str) -> list[dict[str, Any]]:
-    """What all processes logged about one run, oldest first."""
+    """Read everything that any process logged about one run, oldest first."""
     entries: list[dict[str, Any]] = []
     for path in settings.logs.glob("*.jsonl*"):
         with open(path, encoding="utf-8", errors="replace") as lines:

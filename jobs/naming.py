@@ -1,4 +1,4 @@
-"""Runs by the names that people give them: a folder, or an id of the studio's home."""
+"""Finds runs by their folder, or by their id in the data folder."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

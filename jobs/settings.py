@@ -1,6 +1,4 @@
-"""`Settings`: what the environment (`EVENKEEL_*`) and the flags say, and where the data folder
-lies.
-"""
+"""`Settings`: read from the environment (`EVENKEEL_*`) and from flags."""
 
 import os
 import re
@@ -29,7 +27,7 @@ def _default_home() -> Path:
 
 
 class Settings(BaseSettings):
-    """Where Evenkeel keeps its data and how it is reached.
+    """The settings of one Evenkeel: data folder, address, limits, safety of runs.
 
     Making one creates the data folder (0700). One that is there keeps the mode that it has.
     """
@@ -53,11 +51,11 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=0, le=64)
     """Worker processes that `evenkeel up` starts."""
     spare: bool = True
-    """Keep one interpreter with torch imported, of which runs are born at once (about 600 MB)."""
+    """Keep a prepared process with torch imported, so that runs start at once (about 600 MB)."""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], BeforeValidator(lambda v: str(v).lower())
     ] = "info"
-    """How much is logged, on stderr and in the data folder's `logs`."""
+    """The level of messages that are logged, on stderr and in the data folder's `logs`."""
 
     # Who comes in
     host: str = "127.0.0.1"
@@ -75,23 +73,23 @@ class Settings(BaseSettings):
 
     # What they may take
     actions_per_minute: int = Field(60, ge=1)
-    """How often a visitor may act in a minute; looking is not counted."""
+    """Actions that one visitor may take in a minute; looking is not counted."""
     workspace_mib: int = Field(2048, ge=1)
     """The most that the data sets of one visitor may fill on the disk."""
     workspace_images: int = Field(20_000, ge=1)
-    """How many images the data sets of one visitor may hold."""
+    """The most images that the data sets of one visitor may hold."""
     workspace_running: int = Field(1, ge=1)
-    """Runs of one visitor that are worked on at a time."""
+    """Runs of one visitor that may be running at a time."""
     workspace_queued: int = Field(5, ge=1)
-    """Runs of one visitor that may wait besides."""
+    """Runs of one visitor that may wait in addition."""
     studio_queued: int = Field(100, ge=1)
-    """Runs of everybody together that may wait."""
+    """Runs of all visitors together that may wait."""
 
     # What an upload may be
     upload_mib: int = Field(1024, ge=1)
     """The most that one upload may send."""
     upload_unpacked_mib: int = Field(2048, ge=1)
-    """The most that one upload may fill on the disk, unpacked or written anew."""
+    """The most disk space that one upload may fill, unpacked and re-encoded."""
     upload_images: int = Field(20_000, ge=1)
     """The most images of one upload."""
     upload_reserve_mib: int = Field(5120, ge=0)
@@ -105,24 +103,24 @@ class Settings(BaseSettings):
 
     # What a run may take
     pixel_memory_mib: int = Field(2048, ge=1)
-    """The most memory for decoded images in one process; images that do not fit are decoded anew
+    """The most memory for decoded images in one process; images that do not fit are decoded again
     in every epoch."""
 
     # How runs are kept safe
     run_reserve_mib: int = Field(2048, ge=0)
     """Free disk space without which no run starts; three checkpoints must fit as well."""
     wait_seconds: float = Field(20.0, gt=0)
-    """A run that waits for room on the disk or in memory is tried again after so long."""
+    """The time after which a run that waits for disk space or memory is tried again."""
     checkpoint_least_seconds: float = Field(5.0, ge=0)
-    """An epoch that ends sooner after the last checkpoint gets none."""
+    """The shortest time between two checkpoints at ends of epochs."""
     checkpoint_most_seconds: float = Field(300.0, ge=0)
-    """In epochs that last longer there are checkpoints on the way."""
+    """The longest time between two checkpoints, also within an epoch."""
     beat_seconds: float = Field(5.0, gt=0)
-    """How often a worker says that its run is alive."""
+    """The interval at which a worker reports that its run is alive."""
     lease_seconds: float = Field(30.0, gt=0)
-    """A run whose worker said nothing for so long, and cannot be looked at, is taken over."""
+    """A run whose worker gave no sign of life for this long is taken over."""
     hang_seconds: float = Field(300.0, gt=0)
-    """A training that takes no step for so long, and for `hang_steps` of its usual steps, hangs:
+    """A training that takes no step for this long, and for `hang_steps` of its usual steps, hangs:
     it is ended and tried again."""
     hang_steps: float = Field(20.0, gt=0)
     """See `hang_seconds`."""
@@ -172,7 +170,7 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        """What an upload is held to."""
+        """The limits of an upload."""
         return Limits(
             upload_bytes=self.upload_mib * MIB,
             kept_bytes=self.upload_unpacked_mib * MIB,
@@ -199,7 +197,7 @@ class Settings(BaseSettings):
 
     @property
     def logs(self) -> Path:
-        """What the processes logged, one JSON object a line."""
+        """The folder of the logs, one JSON object per line."""
         return self.home / "logs"
 
     @property

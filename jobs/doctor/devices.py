@@ -1,4 +1,4 @@
-"""How many GPUs there are, asked of the driver: torch would take seconds and a context on each."""
+"""Counts the GPUs through the driver. Torch would take seconds, and memory on each GPU."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""What Evenkeel stands on: processor, memory, GPUs, versions, and what it brought along."""
+"""Checks of the machine: processor, memory, GPUs, versions, and the files of the package."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def processor() -> Found:
-    """Cores, and whether they compute in bf16."""
+    """Report the cores, and if they have bf16 instructions."""
     import torch
     from torch import nn
 
@@ -38,7 +38,7 @@ def processor() -> Found:
 
 
 def memory() -> Found:
-    """What the machine has, or the container may use, and how much of it is free."""
+    """Check the memory of the machine or the container, and how much of it is free."""
     machine = psutil.virtual_memory()
     total, free, where = machine.total, machine.available, ""
     limit = _number(_CGROUP / "memory.max")
@@ -52,7 +52,7 @@ def memory() -> Found:
 
 
 def gpus() -> Found:
-    """Names and memory as torch sees them."""
+    """Report the GPUs and their memory, as torch sees them."""
     import torch
 
     seen = [
@@ -72,7 +72,7 @@ def gpus() -> Found:
 
 
 def versions() -> Found:
-    """Whether Python and every package are as new, and as old, as Evenkeel asks for."""
+    """Check that Python and every package have versions that Evenkeel supports."""
     try:
         asked = metadata.metadata(_DISTRIBUTION)["Requires-Python"]
         wrong = list(_wrong_packages())
@@ -91,7 +91,7 @@ def versions() -> Found:
 
 
 def model() -> Found:
-    """Whether the embedded model is there and whole."""
+    """Check that the embedded model is there and undamaged."""
     if damaged := damaged_model_files():
         return fail(
             f"Missing or damaged in {assets()}: {', '.join(damaged)}.", "Install Evenkeel again."
@@ -100,7 +100,7 @@ def model() -> Found:
 
 
 def page_parts() -> Found:
-    """Whether the styles and scripts are there, and every font and icon that they name."""
+    """Check that the styles and scripts are there, with every font and icon that they name."""
     folder = assets() / "studio"
     styles, scripts = list(folder.glob("*.css")), list(folder.glob("*.js"))
     named = {

@@ -1,4 +1,4 @@
-"""What is alive: the page, the evaluator, the workers, and what outlived them."""
+"""Checks of the processes: page, evaluator, workers, and processes that they left behind."""
 
 import socket
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ class Alive:
     pid: int
     is_frozen: bool
     has_worker: bool
-    """Whether a worker is its parent: what every `child` needs."""
+    """True if its parent is a worker. The parent of every `child` must be one."""
     address: tuple[str, int]
-    """Where the page listens, as its environment says."""
+    """The host and port of the page, from the environment of the process."""
 
 
 def alive(settings: Settings) -> list[Alive]:
@@ -44,7 +44,7 @@ def alive(settings: Settings) -> list[Alive]:
 
 
 def page(settings: Settings, processes: Sequence[Alive]) -> Found:
-    """Whether it answers; or whether its port is free for it."""
+    """Check that the page answers, or that its port is free."""
     pages = [process for process in processes if process.role == "page"]
     for process in pages:
         host, port = process.address
@@ -63,7 +63,7 @@ def page(settings: Settings, processes: Sequence[Alive]) -> Found:
 
 
 def evaluator(settings: Settings, processes: Sequence[Alive]) -> Found:
-    """Whether it answers."""
+    """Check that the evaluator answers."""
     try:
         health = EvaluatorClient(settings, TIMEOUT_SECONDS).ask(Health())
         return ok(f"Process {health.pid} answers.")
@@ -81,7 +81,7 @@ def evaluator(settings: Settings, processes: Sequence[Alive]) -> Found:
 
 
 def workers(settings: Settings, processes: Sequence[Alive]) -> Found:
-    """Whether there is one for what waits."""
+    """Check that a worker runs if runs wait."""
     pids = [str(process.pid) for process in processes if process.role == "worker"]
     waiting = len(_jobs(settings, "queued"))
     if pids:
@@ -95,7 +95,7 @@ def workers(settings: Settings, processes: Sequence[Alive]) -> Found:
 
 
 def stuck(settings: Settings, processes: Sequence[Alive]) -> Found:
-    """Runs whose owner has ended."""
+    """Check for runs whose worker has ended."""
     held = [job_id for job_id, owner in _jobs(settings, "running") if is_gone(owner or "") is True]
     if not held:
         return ok("Every running run has a living owner.")
@@ -109,7 +109,7 @@ def stuck(settings: Settings, processes: Sequence[Alive]) -> Found:
 
 
 def leftovers(processes: Sequence[Alive]) -> Found:
-    """Processes that outlived their worker, or were stopped and never told to go on."""
+    """Check for processes that outlived their worker, or that a signal stopped."""
     orphans = [p.pid for p in processes if p.role == "child" and not p.has_worker]
     frozen = [p.pid for p in processes if p.is_frozen and p.pid not in orphans]
     if orphans:
@@ -148,7 +148,7 @@ def _ours(process: psutil.Process, settings: Settings) -> Alive | None:
 
 
 def role_of(command: Sequence[str]) -> str | None:
-    """Which of our processes a command line starts; None for any other."""
+    """The role of the Evenkeel process that a command line starts; None for other programs."""
     for word, following in pairwise(command):
         if word == "-m" and following in _MODULES:
             return _MODULES[following]

@@ -1,4 +1,4 @@
-"""What Evenkeel keeps: the data folder, the room on its disk, the two databases in it."""
+"""Checks of the data folder: permissions, free disk space, and the two databases."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 2
 
 
 def named_home() -> Path:
-    """Where the data folder is or would be. Makes nothing, which `Settings()` does."""
+    """The path of the data folder. Unlike `Settings()`, this does not create it."""
     default = Settings.model_fields["home"].get_default(call_default_factory=True)
     return Path(os.environ.get("EVENKEEL_HOME", default)).expanduser().absolute()
 
@@ -39,12 +39,12 @@ def mode_of(path: Path) -> int | None:
 
 
 def is_open(home: Path, mode: int) -> str:
-    """What is said of a data folder that others may look into."""
+    """The sentence about a data folder that other users can read."""
     return f"{home} is open to other users (mode {mode:04o}): they may read runs and data sets."
 
 
 def data_folder(settings: Settings, mode_before: int | None) -> Found:
-    """Whether it can be written, and by its owner alone.
+    """Check that the data folder can be written, and only by its owner.
 
     `mode_before` is from before `Settings()`, which makes the folder.
     """
@@ -72,7 +72,7 @@ def data_folder(settings: Settings, mode_before: int | None) -> Found:
 
 
 def disk(settings: Settings) -> Found:
-    """Room for the next checkpoint."""
+    """Check that there is disk space for the next checkpoint."""
     free = shutil.disk_usage(settings.home).free
     sentence = f"{gibibytes(free)} free where {settings.home} lies."
     advice = f"Delete exports and old runs in the studio, or all of {settings.cache}."
@@ -85,7 +85,7 @@ def disk(settings: Settings) -> Found:
 
 
 def database(settings: Settings) -> Found:
-    """Whether the ledger opens, is whole, and is of a version that this Evenkeel knows."""
+    """Check that the ledger opens, is undamaged, and has a version that this Evenkeel knows."""
     if url := address(settings, "database"):
         return _server(url)
     path = settings.ledger_path
@@ -138,7 +138,7 @@ def queue(settings: Settings) -> Found:
 
 
 def half_written(settings: Settings) -> Found:
-    """What a process that was killed left behind."""
+    """Check for files that a killed process left half-written."""
     left = sorted(map(str, _half_written(settings.home)))
     if not left:
         return ok("Nothing half-written is left over.")

@@ -20,7 +20,7 @@ class EvaluatorUnavailable(UserError):
 
 
 def checked_socket(settings: Settings) -> Path:
-    """Where the evaluator listens; a `UserError` when the system cannot have a socket there."""
+    """The path of the evaluator's socket; a `UserError` if it is too long for the system."""
     path = settings.socket_path
     length = len(bytes(path))
     if length > _LONGEST_SOCKET_PATH:

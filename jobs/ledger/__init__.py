@@ -1,8 +1,8 @@
-"""The ledger: in which state every run is and who owns it. What stands here is true.
+"""The ledger: the state and the owner of every run. If anything disagrees, the ledger is right.
 
 Every transition is one conditional UPDATE, with its line in the job's history in the same
 transaction. It names the state, and for a running job the attempt, that it starts from; when it
-changes no row somebody else was faster, and the caller has to stop.
+changes no row, another process was faster, and the caller has to stop.
 """
 
 import json
@@ -104,19 +104,19 @@ class Ledger:
         return self._select(wanted, order, limit)
 
     def position(self, job_id: str) -> int | None:
-        """Place in the line, 1 is next; None when the job does not wait."""
+        """The position in the queue, 1 for the next job; None if the job does not wait."""
         line = [job.id for job in self.queued()]
         return line.index(job_id) + 1 if job_id in line else None
 
     def history(self, job_id: str) -> Entries:
-        """What has happened to a job, oldest first."""
+        """The history of a job, oldest entry first."""
         query = sa.select(schema.event).where(schema.event.c.job == job_id)
         with self._engine.connect() as connection:
             found = connection.execute(query.order_by(schema.event.c.seq))
             return [Entry(**row._mapping) for row in found]
 
     def artifacts(self, job_id: str) -> Artifacts:
-        """What a finished job published."""
+        """The files that a finished job published."""
         columns = (schema.artifact.c[name] for name in ("role", "path", "sha256", "size_bytes"))
         query = sa.select(*columns).where(schema.artifact.c.job == job_id)
         with self._engine.connect() as connection:
@@ -150,7 +150,7 @@ class Ledger:
         return self._first(job_id, "stopped", (willing, "asked", {"asked": "stop"}))
 
     def resume(self, job_id: str) -> Job:
-        """A job that was laid aside or waits for room goes back to its place in the line."""
+        """Put a paused or waiting job back into its place in the queue."""
         aside = table.c.state.in_(("paused", "waiting"))
         pausing = rows.RUNNING & (table.c.asked == "pause")
         return self._first(
@@ -161,7 +161,7 @@ class Ledger:
         )
 
     def retry(self, job_id: str) -> Job:
-        """A failed or cancelled job goes to the end of the line; its attempts go on counting."""
+        """Put a failed or cancelled job at the end of the queue; its attempts go on counting."""
         job = self.get(job_id)
         with self._writing.begin() as connection:
             self._make_room(connection, job.workspace)
@@ -185,8 +185,9 @@ class Ledger:
         )
 
     def move(self, job_id: str, before: str | None = None) -> Job:
-        """A job to the place before another in the line, or to the end; it takes the priority that
-        counts there.
+        """Move a job before another one in the queue, or to its end.
+
+        The job takes the priority of its new place.
         """
         with self._writing.begin() as connection:
             if before is None:
@@ -198,6 +199,7 @@ class Ledger:
                 if other is None:
                     self._refuse(before, "a place in the line")
                 priority, place = other.priority, other.place
+                # Make room for one number: all jobs from here on move one place back.
                 behind = table.c.state.not_in(OVER) & (table.c.place >= place)
                 step_back = sa.update(table).values(place=table.c.place + 1)
                 connection.execute(step_back.where(behind))
@@ -221,7 +223,7 @@ class Ledger:
         return self.get(job_id)  # which says that there is none
 
     def uses(self, data: Path) -> bool:
-        """Whether any run, over or not, is on the data set in this folder."""
+        """True if any run, finished or not, uses the data set in this folder."""
         names = {str(data), str(data.resolve())}
         return bool(self._select(table.c.config["data"].as_string().in_(names), limit=1))
 
@@ -248,7 +250,7 @@ class Ledger:
         return self._select(table.c.state == "waiting")
 
     def claim(self, owner: str) -> Job | None:
-        """Take the first job in the line for `owner`; None when nobody waits.
+        """Take the first job in the queue for `owner`; None if no job can be taken.
 
         Jobs of a workspace that has as many running as it may are passed over.
         """
@@ -274,11 +276,11 @@ class Ledger:
         )
 
     def beat(self, job: Job) -> Job | None:
-        """Say that the owner lives. The job as it stands now; None when it was taken away."""
+        """Count a sign of life of the owner. Returns the job; None if it was taken away."""
         return self._change(rows.held(job), None, beat=table.c.beat + 1)
 
     def progressed(self, job: Job) -> Job | None:
-        """The run got further than ever: its earlier crashes no longer count. None as above."""
+        """Reset the count of crashes: the run got further than ever. None as above."""
         return self._change(rows.held(job), "progressed" if job.crashes else None, crashes=0)
 
     def finish(
@@ -309,15 +311,15 @@ class Ledger:
         return ended is not None
 
     def release(self, job: Job) -> bool:
-        """Back to its place in the line, as its worker is going. False as above."""
+        """Put the job back into its place in the queue: its worker ends. False as above."""
         return self._change(rows.held(job), "released", **rows.leaving("queued")) is not None
 
     def paused(self, job: Job) -> bool:
-        """Laid aside as was asked; back in the line if that was taken back. False as above."""
+        """Pause the job as asked, or requeue it if the request was withdrawn. False as above."""
         return self._change(rows.held(job), "paused", **rows.leaving("queued")) is not None
 
     def wait(self, job: Job, reason: str) -> bool:
-        """No room to go on: tried again later, and no crash. False as above."""
+        """Let the job wait for disk space or memory. This is no crash. False as above."""
         changes = rows.leaving("waiting")
         return self._change(rows.held(job), "waits", error=reason, **changes) is not None
 
@@ -328,7 +330,7 @@ class Ledger:
         return self._change(still, "resumed", state="queued", error=None)
 
     def crashed(self, job: Job, reason: str) -> Job | None:
-        """The job's process died: back in the line, but failed after `MAX_CRASHES`.
+        """Requeue a job whose process died; fail it after `MAX_CRASHES`.
 
         None when it was taken away before. `job.beat` counts too when the observer is not the owner
         (see `jobs.worker.reconcile`): a job that gave a sign of life since is left alone.

@@ -1,4 +1,4 @@
-"""What a person says of a run: a name, a note, tags. None of it changes what is computed."""
+"""The name, note and tags that a person gives a run. They do not change what is computed."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -66,7 +66,7 @@ class About:
 
 
 def told_by(job: Job) -> Iterable[str]:
-    """What a job itself says to a search; the page adds the titles that it has for all this."""
+    """The texts of a job that a search looks at; the page adds its titles."""
     about, config = About.of(job.about), job.config
     return (
         *(about.name, about.note, *about.tags, job.id),
@@ -75,7 +75,7 @@ def told_by(job: Job) -> Iterable[str]:
 
 
 def matches(query: str, texts: Iterable[str | None]) -> bool:
-    """Whether every word of a search is in one of the texts, in any case."""
+    """True if every word of a search is in one of the texts, ignoring case."""
     said = "\n".join(filter(None, texts)).casefold()
     return all(word in said for word in query.casefold().split())
 

@@ -29,13 +29,13 @@ HALF_WRITTEN = (
     *("*.tmp", "*.partial", "*.part", ".*.old"),
     *(".unpacking-*", ".arriving-*", ".demo-*"),
 )
-"""How everything is called that gets its name when it is whole."""
+"""The names of files that are still being written."""
 _NOWHERE_KEPT = ("*.sock", "*.lock", *HALF_WRITTEN)
 
 
 @dataclass(frozen=True)
 class Backup:
-    """What a copy holds."""
+    """The list of what a backup holds."""
 
     home: str
     """The data folder that it was taken of."""
@@ -126,7 +126,7 @@ def _kept(home: Path) -> Iterator[Path]:
 
 
 def is_any(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a file's name is of one of these forms."""
+    """True if a file's name matches one of the patterns."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
@@ -137,7 +137,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _copy_ledger(path: Path, copy: Path) -> None:
-    """What SQLite calls an online backup: one moment of the database, while others write to it."""
+    """Copy the database at one moment, while others write to it (SQLite's online backup)."""
     copy.touch(mode=0o600)
     source = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)
     with closing(source), closing(sqlite3.connect(copy)) as target:

@@ -1,7 +1,7 @@
 """Opening the ledger's database: SQLite in the data folder, or PostgreSQL by its address.
 
 On both, one transaction writes at a time. What is counted or looked up in it cannot change before
-it commits, so that limits hold and no place in the line is given out twice. `writes=True` as an
+it commits, so that limits hold and no position in the queue is given out twice. `writes=True` as an
 execution option makes a transaction one that writes.
 """
 
@@ -19,9 +19,9 @@ from jobs.ledger.schema import VERSION, metadata
 from jobs.settings import Settings
 
 PATIENCE_SECONDS = 8
-"""How long a writer waits for its turn while a person waits for it."""
+"""The longest wait for the write lock when a person waits for the answer."""
 WORKER_PATIENCE_SECONDS = 30
-"""The same where nobody does, and a run in hand depends on it."""
+"""The same for a worker: nobody waits, and its run depends on it."""
 _LOCKED = ("database is locked", "lock timeout")
 
 _version = sa.Table(

@@ -15,7 +15,7 @@ ASIDE: tuple[State, ...] = ("queued", "paused", "waiting")
 """Neither over nor running."""
 
 Ask = Literal["cancel", "pause", "stop"]
-"""What a running job's worker is asked for; `stop` is to end now and keep what is best so far."""
+"""A request to a running job's worker; `stop` ends it now and keeps the best weights so far."""
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -30,13 +30,13 @@ class Job:
     workspace: str | None
     """Whose it is; None is the owner of the studio."""
     key: str | None
-    """What makes a repeated submission known."""
+    """The key of the submission: a second submission with it gives this job."""
     state: State
     asked: Ask | None
     priority: int
     """A higher one is taken first."""
     place: int
-    """Orders the line within a priority."""
+    """The order in the queue among jobs of one priority."""
     config: dict[str, Any]
     attempt: int
     crashes: int
@@ -49,19 +49,20 @@ class Job:
     beat: int
     """Counts up while the owner lives."""
     error: str | None
-    """Why it failed, waits, or had to be tried again."""
+    """The reason why it failed, waits, or had to be tried again."""
     about: dict[str, Any] | None = None
     """Name, note and tags that a person gave it: see `jobs.ledger.about.About`."""
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing will happen any more."""
+        """True if the job has ended."""
         return self.state in OVER
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether its process or worker died, as far as this machine can tell, and no other has
-        taken it up.
+        """True if its process or worker died and no other worker has taken it over.
+
+        This can be seen only on the machine of the worker.
         """
         if self.state == "running":
             return is_gone(self.owner or "") is True

@@ -1,4 +1,4 @@
-"""Who a process is, so that another process on this machine can tell whether it still lives."""
+"""Names of processes, by which another process on this machine sees if one has ended."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in the system's own words; empty when there is no such process."""
+    """The start time of a process as the system writes it; empty if there is no such process."""
     if _PROC.joinpath("self").exists():
         try:
             fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
@@ -48,7 +48,7 @@ def this_process() -> str:
 
 
 def is_gone(owner: str) -> bool | None:
-    """Whether the owner has ended; None when it cannot be seen from here (another boot or host)."""
+    """True if the owner has ended; None if this cannot be seen (another boot or host)."""
     boot, _, rest = owner.partition(":")
     if boot != _boot():
         return None

@@ -26,7 +26,7 @@ DOWNWARDS = (
     sa.case((_GROUP < 3, 0.0), else_=sa.func.coalesce(table.c.finished, 0.0)).desc(),
     table.c.seq.desc(),
 )
-"""How people read the queue: what runs, what runs next, what was laid aside, then what is over, the
+"""The order for a list of the queue: running, queued, paused or waiting, then ended runs, the
 newest first."""
 
 
@@ -46,7 +46,7 @@ def not_asked_or(*asks: Ask) -> Condition:
 
 
 def leaving(state: State, unless: sa.ColumnElement[Any] | None = None) -> dict[str, Any]:
-    """What becomes of a running job whose worker lets go of it: what was asked for, else `state`.
+    """The new values of a running job that its worker releases: what was asked, else `state`.
 
     A `stop` stays asked: the next attempt does it.
     """
@@ -107,5 +107,5 @@ def count(connection: sa.Connection, condition: Condition) -> int:
 
 
 def job_of(row: sa.Row[Any]) -> Job:
-    """What a row says."""
+    """The job that a row holds."""
     return Job(**row._mapping)

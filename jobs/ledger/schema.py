@@ -14,7 +14,7 @@ workspace = sa.Table(
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("seen", sa.Float, nullable=False),
 )
-"""A visitor: whose data sets and runs are one's own. Only the hash of the cookie is kept."""
+"""A visitor with data sets and runs. Only the hash of the cookie is kept."""
 
 job = sa.Table(
     "job",
@@ -51,7 +51,7 @@ event = sa.Table(
     sa.Column("data", sa.JSON, nullable=False),
     sqlite_autoincrement=True,  # else SQLite would give a deleted job's numbers out again
 )
-"""What happened to a job, append-only: every transition writes one in its own transaction."""
+"""The history of jobs, append-only: each transition writes an entry in its transaction."""
 
 upload = sa.Table(
     "upload",
@@ -63,7 +63,7 @@ upload = sa.Table(
     sa.Column("images", sa.Integer, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
 )
-"""A data set on the shelf, and whose it is."""
+"""An uploaded data set and its owner."""
 
 artifact = sa.Table(
     "artifact",

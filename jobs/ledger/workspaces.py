@@ -1,4 +1,4 @@
-"""Whose is what: the visitors' workspaces, the data sets they uploaded, and links to single runs.
+"""Visitors' workspaces, the owners of uploaded data sets, and links to single runs.
 
 Of every secret (a visitor's cookie, the token of a link) only the SHA-256 is kept here.
 """
@@ -22,14 +22,14 @@ LINKS_OF_A_RUN = 20
 
 @dataclass(frozen=True)
 class Kept:
-    """How much there is of something that is limited."""
+    """The size of some data sets, or a limit on it."""
 
     size_bytes: int = 0
     images: int = 0
 
 
 class Workspaces:
-    """Who owns the data sets of one data folder. Safe to use from any thread and any process.
+    """The owners of the data sets in one data folder. Safe to use from any thread and process.
 
     A workspace is named by its id; None is the owner of the studio, whose is also what the command
     line made and what no row speaks of.
@@ -63,13 +63,13 @@ class Workspaces:
             return set(connection.execute(found).scalars())
 
     def is_claimed(self, data_id: str) -> bool:
-        """Whether a row says whose this data set is."""
+        """True if the data set has an owner on record."""
         with self._engine.connect() as connection:
             row = sa.select(upload.c.data_id).where(upload.c.data_id == data_id)
             return connection.execute(row).first() is not None
 
     def kept(self, owner: str | None) -> Kept:
-        """What a workspace's data sets take together."""
+        """The total size of a workspace's data sets."""
         with self._engine.connect() as connection:
             return _kept(connection, owner)
 
@@ -96,7 +96,7 @@ class Workspaces:
             connection.execute(sa.insert(upload).values(**row))
 
     def measured(self, data_id: str, now: Kept | None) -> None:
-        """Say what a data set really takes; None when it is not there after all."""
+        """Write the real size of a data set; None removes it."""
         row = upload.c.data_id == data_id
         with self._writing.begin() as connection:
             if now is None:
@@ -126,7 +126,7 @@ class Workspaces:
             connection.execute(sa.delete(share).where(share.c.job == job_id))
 
     def links(self, job_id: str) -> int:
-        """How many links to a run there are."""
+        """The number of links to a run."""
         with self._engine.connect() as connection:
             return _links(connection, job_id)
 
@@ -138,7 +138,7 @@ class Workspaces:
 
 
 def digest(token: str) -> str:
-    """What is kept of a secret."""
+    """The SHA-256 of a secret, which is kept in its place."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

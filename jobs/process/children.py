@@ -25,7 +25,7 @@ from jobs.settings import Settings
 log = logging.getLogger(__name__)
 
 PROCESS_ID_SECONDS = 2.0
-"""How long to wait for a process id after its prepared process has ended."""
+"""The time to wait for a process id after its prepared process has ended."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 

@@ -1,4 +1,4 @@
-"""What one attempt at a run leaves: an exit code, and files next to the run's own."""
+"""The exit code of an attempt, and the files that it leaves next to the files of the run."""
 
 import fcntl
 import json
@@ -17,7 +17,7 @@ from jobs.ledger.owner import is_gone, this_process
 
 
 class Exit(IntEnum):
-    """The exit code of a run's process: the worker decides by it what happens to the run.
+    """The exit codes of a run's process. By them the worker decides what happens to the run.
 
     Every other code, and every signal, is a crash: the run is tried again.
     """

@@ -1,1 +1,1 @@
-"""What visitors send, read by processes under limits; the page's process never decodes it."""
+"""Uploads: processes under limits read them; the page's process never decodes an image."""

@@ -40,7 +40,7 @@ _GLANCES_KEPT = 50_000
 
 @dataclass(frozen=True)
 class Taken:
-    """An upload that was taken in."""
+    """An upload that was accepted."""
 
     report: IngestReport
     peak_bytes: int
@@ -113,7 +113,7 @@ class Uploads:
             partial.unlink(missing_ok=True)
 
     def glance(self, source: Path, name: str) -> Glance:
-        """What one look at an image tells; each file is looked at once. Raises `UnreadableImage`.
+        """The properties of an image; each file is read once. Raises `UnreadableImage`.
 
         A data set is checked again after each image that is left out of it.
         """
@@ -213,7 +213,7 @@ class _Intake:
                     return message
 
     def epitaph(self) -> str:
-        """Why there is no answer."""
+        """The reason why there is no answer."""
         if self._overdue:
             return "reading it took too long."
         return describe(self._process.returncode or 0)

@@ -1,4 +1,4 @@
-"""What a process gives up before it touches a visitor's bytes."""
+"""Limits that a process sets on itself before it reads a visitor's bytes."""
 
 import resource
 import sys

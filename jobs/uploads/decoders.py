@@ -112,7 +112,7 @@ class _Decoder:
 
     @property
     def left_idle(self) -> bool:
-        """Whether it ended in good order, between two requests: nothing is wrong with an image."""
+        """True if it ended in good order between two requests, so that no image is at fault."""
         return self._process.returncode == 0 and self._answered > 0
 
     def ask(self, request: Mapping[str, str]) -> dict[str, Any] | None:
@@ -144,7 +144,7 @@ class _Decoder:
         return line
 
     def epitaph(self) -> str:
-        """Why it is dead, as the reason to refuse the image that it was given."""
+        """The reason why it ended, for which its image is refused."""
         code = self._process.returncode
         if self._overdue or code == -signal.SIGXCPU:
             return f"reading it took longer than {self._seconds:g} seconds"

@@ -1,7 +1,7 @@
-"""What Alembic runs: the steps, on the connection and in the transaction that `upgrade` was given.
+"""Runs the migration steps in Alembic, on the connection and in the transaction of `upgrade`.
 
-Each step says in plain operations what changed then. It imports no table of ours: those go on
-changing.
+Each step lists the changes of its release as plain operations. It imports no table of ours, because
+those go on changing.
 """
 
 from alembic import context
