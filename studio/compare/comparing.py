@@ -8,7 +8,7 @@ from core.data.health.copies import leaks_noted
 from core.results.records import AccuracyChange, MeanChange, Outcome, RunRecord
 from core.results.standing import FINE_TUNED, ZERO_SHOT, MeasuredAccuracy, Standing, standing
 from studio.compare import words
-from studio.frame.domains import Look, looks, shown
+from studio.frame.domains import DomainStyle, domain_styles, shown
 from studio.frame.markup import count, listed, mixture, number
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One line of the table: a run, or zero-shot, under one mixing."""
 
     mixing: str
@@ -70,14 +70,14 @@ class Row:
 
 def candidates(records: Sequence[RunRecord], titles: Sequence[str]) -> list[Candidate]:
     """The runs in the order in which they were chosen."""
-    drawn = looks(["test", *(f"ood/{i}" for i in range(5))])
+    drawn = domain_styles(["test", *(f"ood/{i}" for i in range(5))])
     return [
         Candidate(
             id=record.run_id,
             letter=letter,
             title=title,
-            colour=look.colour,
-            symbol=look.symbol,
+            colour=style.colour,
+            symbol=style.symbol,
             zero=standing(record, ZERO_SHOT),
             recommended=standing(record, record.mixing),
             tuned=standing(record, FINE_TUNED),
@@ -85,15 +85,15 @@ def candidates(records: Sequence[RunRecord], titles: Sequence[str]) -> list[Cand
             leaks=" ".join(leaks_noted(record.data.get("notes", ()))),
             repeatable=record.combined is None,
         )
-        for record, title, letter, look in zip(records, titles, LETTERS, drawn, strict=False)
+        for record, title, letter, style in zip(records, titles, LETTERS, drawn, strict=False)
     ]
 
 
 def columns(runs: Sequence[Candidate]) -> list[tuple[str, str]]:
     """Key and title of what was measured by any of the runs, ID first, the OOD mean last."""
-    found: list[Look] = shown({name: 0 for run in runs for name in run.zero.domains})
-    mean = [(MEAN, w.mean_ood)] if sum(look.role == "ood" for look in found) > 1 else []
-    return [(look.key, look.title) for look in found] + mean
+    found: list[DomainStyle] = shown({name: 0 for run in runs for name in run.zero.domains})
+    mean = [(MEAN, w.mean_ood)] if sum(style.role == "ood" for style in found) > 1 else []
+    return [(style.key, style.title) for style in found] + mean
 
 
 def table(runs: Sequence[Candidate]) -> dict[str, object]:
@@ -142,7 +142,7 @@ def _changes(record: RunRecord) -> dict[str, dict[str, AccuracyChange | MeanChan
     return found
 
 
-def _rows(run: Candidate, keys: Sequence[str], with_zero: bool) -> list[Row]:
+def _rows(run: Candidate, keys: Sequence[str], with_zero: bool) -> list[TableRow]:
     rows = [_row(w.zero, run.zero, run, keys)] if with_zero else []
     rows.append(_row(w.recommended, run.recommended, run, keys, "recommended"))
     if is_tuned_alone(run):
@@ -150,9 +150,9 @@ def _rows(run: Candidate, keys: Sequence[str], with_zero: bool) -> list[Row]:
     return [*rows, _row(w.tuned, run.tuned, run, keys, "fine-tuned")]
 
 
-def _row(what: str, at: Standing, run: Candidate, keys: Sequence[str], end: str = "") -> Row:
+def _row(what: str, at: Standing, run: Candidate, keys: Sequence[str], end: str = "") -> TableRow:
     """A line of the table; without an `end` it is zero-shot, which has changed nothing."""
-    return Row(mixture(at.mixing), what, [_cell(at, run, key, end) for key in keys])
+    return TableRow(mixture(at.mixing), what, [_cell(at, run, key, end) for key in keys])
 
 
 def _cell(at: Standing, run: Candidate, key: str, end: str) -> Cell | None:

@@ -123,7 +123,7 @@ class ComparePage:
         if answer.state != "ready":
             return render("compare/tests.html", found=None, error=answer.error)
         runs, found = self._candidates(session), answer.value
-        titles = {look.key: look.title for look in shown(runs[0].zero.domains)}
+        titles = {style.key: style.title for style in shown(runs[0].zero.domains)}
         pairs = pairings(runs, found, titles)
         for pairing in pairs:
             pairing["problem"] = mine.spoken(pairing["problem"])

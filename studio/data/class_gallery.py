@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from core.data.prompts import resolve_templates
-from studio.frame.domains import looks
+from studio.frame.domains import domain_styles
 from studio.frame.markup import render
-from studio.workspace.shelf import Opened
+from studio.workspace.data_store import Opened
 
 SHOWN = 300
 
@@ -21,7 +21,9 @@ def class_gallery(opened: Opened, folder: str, may_change: bool) -> str:
     """The gallery of a class folder, domain by domain."""
     dataset = opened.dataset
     label = dataset.classes.index(folder)
-    titles = {look.key: look.title for look in looks(domain.name for domain in dataset.domains)}
+    titles = {
+        look.key: look.title for style in domain_styles(domain.name for domain in dataset.domains)
+    }
     images = [
         {"path": item.path, "sha": item.sha256, "domain": titles[domain.name]}
         for domain in dataset.domains

@@ -5,9 +5,9 @@ from typing import Any
 from core.results.intervals import wilson
 from core.results.untrained import ZeroShot
 from studio.data import words
-from studio.frame.domains import looks
+from studio.frame.domains import domain_styles
 from studio.frame.markup import count, render
-from studio.workspace.shelf import Opened
+from studio.workspace.data_store import Opened
 
 THUMBS = 6
 FEW = 8
@@ -18,7 +18,7 @@ def class_grid(opened: Opened, zero_shot: ZeroShot | None, waiting: bool, most: 
     """The first cards of a data set. `zero_shot` is the evaluator's answer once it is there."""
     dataset = opened.dataset
     domains = {domain.name: domain for domain in dataset.domains}
-    ood = [look for look in looks(domains) if look.role == "ood"]
+    ood = [look for style in domain_styles(domains) if look.role == "ood"]
     by_class = {name: _by_label(domain.items) for name, domain in domains.items()}
     train = by_class.get("train", {})
     scores = zero_shot.id_per_class if zero_shot else {}

@@ -10,7 +10,7 @@ from core.results.untrained import ZeroShot
 from studio.data import words
 from studio.frame.markup import percent, render
 from studio.workspace.background import Answer
-from studio.workspace.shelf import Opened
+from studio.workspace.data_store import Opened
 
 SHOWN = 24
 """Images, or sets of images, that a review shows at most."""

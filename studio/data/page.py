@@ -16,7 +16,7 @@ from studio.data.folder_drop import folder_drop
 from studio.data.health_list import health_list, line_to_beat
 from studio.data.prompt_sets import OWN, set_choices, spec
 from studio.data.stress_set import stress_set
-from studio.frame.domains import looks
+from studio.frame.domains import domain_styles
 from studio.frame.html import panel
 from studio.frame.markup import count, interval, percent, render
 from studio.frame.more import how_many, showing_more
@@ -132,7 +132,9 @@ class DataPage:
             return ""
         dataset = session.mine.data.open(session.place.data).dataset
         answer = session.mine.answers.zero_shot(session.place.data)
-        domains = [look for look in looks(d.name for d in dataset.domains) if look.role == "ood"]
+        domains = [
+            style for style in domain_styles(d.name for d in dataset.domains) if style.role == "ood"
+        ]
         summary = w.summary.format(
             images=count(sum(len(d.items) for d in dataset.domains), *units.images),
             classes=count(len(dataset.classes), *units.classes),
@@ -172,8 +174,8 @@ class DataPage:
         return render(
             "data/zero_shot.html",
             rows=[
-                {"look": look, "score": scores.get(look.key), "n": sizes[look.key]}
-                for look in looks(sizes)
+                {"style": style, "score": scores.get(style.key), "n": sizes[style.key]}
+                for style in domain_styles(sizes)
             ],
             ready=answer.state == "ready",
             error=answer.error if answer.state == "failed" else "",

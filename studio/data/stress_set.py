@@ -6,7 +6,7 @@ from core.data.dataset import Dataset
 from core.data.stress import EFFECTS, stress_items
 from core.results.records import DomainScore
 from studio.frame.markup import render
-from studio.workspace.shelf import Opened
+from studio.workspace.data_store import Opened
 
 
 def stress_set(opened: Opened, scores: Mapping[str, DomainScore]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from studio.frame import words
 
-_LOOKS = (
+_STYLES = (
     ("var(--ek-s1)", "square"),
     ("var(--ek-s2)", "diamond"),
     ("var(--ek-s3)", "triangle-up"),
@@ -16,7 +16,7 @@ _LOOKS = (
 
 
 @dataclass(frozen=True)
-class Look:
+class DomainStyle:
     """A domain on the page. Colour is never alone: it comes with a symbol."""
 
     key: str
@@ -28,24 +28,24 @@ class Look:
     """As Plotly names it; the style sheet draws the same ones."""
 
 
-def looks(keys: Iterable[str]) -> list[Look]:
+def domain_styles(keys: Iterable[str]) -> list[DomainStyle]:
     """How to draw these domains, ID first, then OOD by name."""
     keys = list(keys)
     ood = sorted(key for key in keys if key.startswith("ood/"))
     found = [
-        Look(key, _title(key), _role(key), "var(--ek-s0)", "circle")
+        DomainStyle(key, _title(key), _role(key), "var(--ek-s0)", "circle")
         for key in ("test", "val", "train")
         if key in keys
     ]
     for i, key in enumerate(ood):
-        found.append(Look(key, _title(key), "ood", *_LOOKS[i % len(_LOOKS)]))
+        found.append(DomainStyle(key, _title(key), "ood", *_STYLES[i % len(_STYLES)]))
     return found
 
 
-def shown(domains: Mapping[str, Any]) -> list[Look]:
+def shown(domains: Mapping[str, Any]) -> list[DomainStyle]:
     """The domains that a chart of results shows: the ID test images and every OOD domain."""
-    found = looks(domains)
-    return [look for look in found if look.role in ("id", "ood")] or found
+    found = domain_styles(domains)
+    return [style for style in found if style.role in ("id", "ood")] or found
 
 
 def _title(key: str) -> str:

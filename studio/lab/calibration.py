@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from core.results.inspection import COLUMNS, Calibration, Inspection
 from core.rounding import plotted
 from studio.frame.chart import chart
-from studio.frame.domains import Look, looks, shown
+from studio.frame.domains import DomainStyle, domain_styles, shown
 from studio.frame.figures import Figure, clean
 from studio.frame.html import panel
 from studio.frame.markup import interval, percent, render
@@ -94,12 +94,12 @@ def calibration_lab(inspection: Inspection, view: InspectedView) -> str:
     """Which model is looked at, the temperature of each, and every ECE with its n."""
     rows = [
         {
-            "look": look,
-            "n": len(inspection.domains[look.key].labels),
-            "fitted_here": look.role == "val",
-            "ece": [_pair(inspection, look.key, column) for column in COLUMNS],
+            "style": style,
+            "n": len(inspection.domains[style.key].labels),
+            "fitted_here": style.role == "val",
+            "ece": [_pair(inspection, style.key, column) for column in COLUMNS],
         }
-        for look in looks(inspection.domains)
+        for style in domain_styles(inspection.domains)
     ]
     fitted = inspection.domains.get("val")
     return render(
@@ -132,16 +132,16 @@ def reliability_chart(inspection: Inspection, column: str, run_id: str) -> Figur
         }
     ]  # fmt: skip
     rows: list[list[str]] = []
-    for look in domains:
-        answer = inspection.domains[look.key].answers[column]
-        data.append(_bins(look, answer.plain, dashed=False))
-        rows += _rows(look, w.as_it_is, answer.plain)
+    for style in domains:
+        answer = inspection.domains[style.key].answers[column]
+        data.append(_bins(style, answer.plain, dashed=False))
+        rows += _rows(style, w.as_it_is, answer.plain)
         if answer.scaled:
-            data.append(_bins(look, answer.scaled, dashed=True))
-            rows += _rows(look, w.with_temperature, answer.scaled)
+            data.append(_bins(style, answer.scaled, dashed=True))
+            rows += _rows(style, w.with_temperature, answer.scaled)
     said = "; ".join(
-        f"{look.title} {percent(inspection.domains[look.key].answers[column].plain.ece)}"
-        for look in domains
+        f"{style.title} {percent(inspection.domains[style.key].answers[column].plain.ece)}"
+        for style in domains
     )
     axis = {"range": [-2, 102], "ticksuffix": " %"}
     return {
@@ -160,30 +160,30 @@ def reliability_chart(inspection: Inspection, column: str, run_id: str) -> Figur
     }
 
 
-def _bins(look: Look, calibration: Calibration, dashed: bool) -> Figure:
+def _bins(style: DomainStyle, calibration: Calibration, dashed: bool) -> Figure:
     full = [one for one in calibration.bins if one.count]
     n = sum(one.count for one in full)
     return {
-        "type": "scatter", "mode": "lines+markers", "name": look.title, "legendgroup": look.key,
+        "type": "scatter", "mode": "lines+markers", "name": style.title, "legendgroup": style.key,
         "showlegend": not dashed, "opacity": 0.6 if dashed else 1,
         "x": _percent([one.confidence for one in full]),
         "y": _percent([one.accuracy for one in full]),
         "customdata": [one.count for one in full],
-        "line": {"color": look.colour, "width": 1.6, "dash": "3px,3px" if dashed else "solid"},
+        "line": {"color": style.colour, "width": 1.6, "dash": "3px,3px" if dashed else "solid"},
         "marker": {
-            "symbol": look.symbol, "color": look.colour,
+            "symbol": style.symbol, "color": style.colour,
             "size": [SMALLEST + (LARGEST - SMALLEST) * (one.count / n) ** 0.5 for one in full],
         },
-        "hovertemplate": f"{clean(look.title)}"
+        "hovertemplate": f"{clean(style.title)}"
         f"{f', {w.with_temperature}' if dashed else ''}<br>"
         f"{Charts.sure_and_right.format(sure='%{x:.1f} %', right='%{y:.1f} %')}<br>"
         "n = %{customdata}<extra></extra>",
     }  # fmt: skip
 
 
-def _rows(look: Look, how: str, calibration: Calibration) -> list[list[str]]:
+def _rows(style: DomainStyle, how: str, calibration: Calibration) -> list[list[str]]:
     return [
-        [look.title, how, interval(one.low, one.high), str(one.count),
+        [style.title, how, interval(one.low, one.high), str(one.count),
          percent(one.confidence), percent(one.accuracy)]
         for one in calibration.bins
         if one.count

@@ -8,7 +8,7 @@ import gradio as gr
 from core.results.records import DomainScore, Drift, RunRecord
 from core.rounding import plotted
 from studio.frame.chart import chart
-from studio.frame.domains import Look, looks
+from studio.frame.domains import DomainStyle, domain_styles
 from studio.frame.figures import Figure, clean
 from studio.frame.markup import decimal, interval, percent, points
 from studio.frame.view import View
@@ -110,11 +110,11 @@ def _chart(record: RunRecord, measure: Measure, said: tuple[str, str], empty: st
     measured = _measured(record.drift, measure)
     if not measured:
         return {"empty": empty}
-    domains = looks(measured)
+    domains = domain_styles(measured)
     sizes = {name: score.n for name, score in record.evaluations["fine-tuned"].domains.items()}
     return {
         "figure": {
-            "data": [_bar(look, measured[look.key], sizes.get(look.key)) for look in domains],
+            "data": [_bar(style, measured[style.key], sizes.get(style.key)) for style in domains],
             "layout": {
                 "uirevision": record.run_id,
                 "xaxis": {"showgrid": False, "type": "category"},
@@ -125,12 +125,12 @@ def _chart(record: RunRecord, measure: Measure, said: tuple[str, str], empty: st
         "table": {
             "columns": [Lab.domain, said[0], "n"],
             "rows": [
-                [look.title, decimal(measured[look.key], 4), str(sizes.get(look.key, "–"))]
-                for look in domains
+                [style.title, decimal(measured[style.key], 4), str(sizes.get(style.key, "–"))]
+                for style in domains
             ],
         },
         "label": f"{said[0]}: "
-        + "; ".join(f"{look.title} {decimal(measured[look.key], 3)}" for look in domains)
+        + "; ".join(f"{style.title} {decimal(measured[style.key], 3)}" for style in domains)
         + ".",
         "note": said[1],
     }
@@ -141,11 +141,11 @@ def _measured(drift: Mapping[str, Drift], measure: Measure) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _bar(look: Look, value: float, n: int | None) -> Figure:
-    title = clean(look.title)
+def _bar(style: DomainStyle, value: float, n: int | None) -> Figure:
+    title = clean(style.title)
     return {
-        "type": "bar", "name": look.title, "x": [title], "y": [value], "showlegend": False,
-        "marker": {"color": look.colour},
+        "type": "bar", "name": style.title, "x": [title], "y": [value], "showlegend": False,
+        "marker": {"color": style.colour},
         "hovertemplate": f"{title}<br>%{{y:.4f}} (n = {n})<extra></extra>",
     }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.results.inspection import InspectedDomain, Inspection, confusion, most_confused
-from studio.frame.domains import looks
+from studio.frame.domains import domain_styles
 from studio.frame.html import panel
 from studio.frame.markup import render
 from studio.frame.view import View
@@ -43,7 +43,7 @@ class ErrorsWords(Words):
     no_errors = "Nothing is confused here: every answer is right."
     gallery = "Images of this cell"
     empty_cell = "This model makes no such answer on this domain. Choose another cell."
-    no_pictures = "The images are not on this studio's shelf, so only the answers are shown."
+    no_pictures = "This studio does not have the images, so only the answers are shown."
     look_closer = "Where did the model look? Open this image"
 
 
@@ -88,7 +88,7 @@ def error_lab(inspection: Inspection, view: InspectedView, pictures: tuple[str, 
         both=InspectedWords,
         now=now,
         titles=column_titles(inspection),
-        domains=[(look.key, look.title) for look in looks(inspection.domains)],
+        domains=[(style.key, style.title) for style in domain_styles(inspection.domains)],
         names=inspection.names,
         n=len(domain.labels),
         right=int(matrix.trace()),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from core.results.inspection import COLUMNS, Inspection
-from studio.frame.domains import looks
+from studio.frame.domains import domain_styles
 from studio.frame.markup import mixture
 from studio.frame.view import Actions, looking
 from studio.frame.words import Words
@@ -61,7 +61,7 @@ class Chosen:
 
 def chosen(inspection: Inspection, view: InspectedView) -> Chosen:
     """What a click named, as far as this run has it; else the first domain, α, and no cell."""
-    keys = [look.key for look in looks(inspection.domains)]
+    keys = [style.key for style in domain_styles(inspection.domains)]
     found = _CELL.fullmatch(view.cell)
     cell = (int(found[1]), int(found[2])) if found else None
     if cell and max(cell) >= len(inspection.classes):

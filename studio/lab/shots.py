@@ -42,7 +42,7 @@ class ShotsWords(Words):
     button = "Measure it"
     waiting = "Measuring the curve on fixed features …"
     no_data = (
-        "The images of this run are not on this studio's shelf, so what more of them would bring "
+        "This studio does not have the images of this run, so the gain from more of them "
         "cannot be measured."
     )
     more = "The solid curve of {method} has a point for each number of shots that has a run."
@@ -178,7 +178,7 @@ def most_shots(dataset: Dataset, config: Mapping[str, Any]) -> int:
 
 
 @dataclass(frozen=True)
-class Row:
+class AdvisedClass:
     """One class, as it is called, and what is advised about it."""
 
     title: str
@@ -211,7 +211,7 @@ def advice(
 def told(curve: UntrainedCurve, dataset: Dataset) -> dict[str, object]:
     """Values for the template from what `core.run.protocols.measure_shots` found."""
     names = dict(zip(dataset.classes, dataset.names, strict=True))
-    rows = [Row(names[one.name], one) for one in curve.advice if one.name in names]
+    rows = [AdvisedClass(names[one.name], one) for one in curve.advice if one.name in names]
     told = {row.advice.name for row in rows}
     alone = [names[folder] for folder in dataset.classes if folder not in told]
     return {
@@ -224,7 +224,7 @@ def told(curve: UntrainedCurve, dataset: Dataset) -> dict[str, object]:
     }
 
 
-def _verdict(rows: Sequence[Row]) -> str:
+def _verdict(rows: Sequence[AdvisedClass]) -> str:
     """The first class whose gain is clear of chance on one side; without one the first as a guess.
 
     One for which nothing is expected is no guess.

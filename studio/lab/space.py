@@ -8,7 +8,7 @@ import gradio as gr
 
 from core.results.space import ENDS, GROUPED_BY, By, End, FeatureSpace, Places, PlaneName
 from studio.frame.chart import chart
-from studio.frame.domains import Look, looks
+from studio.frame.domains import DomainStyle, domain_styles
 from studio.frame.figures import COLOURS, SYMBOLS, Figure, clean
 from studio.frame.html import panel
 from studio.frame.markup import decimal, number, percent, render
@@ -242,7 +242,7 @@ def separation(value: float | None) -> str:
 
 
 def _title(by: By, name: str) -> str:
-    return looks([name])[0].title if by == "domain" else name
+    return domain_styles([name])[0].title if by == "domain" else name
 
 
 def _marks(space: FeatureSpace, by: By) -> dict[int, _Mark]:
@@ -250,8 +250,8 @@ def _marks(space: FeatureSpace, by: By) -> dict[int, _Mark]:
     if by == "domain":
         index = {name: i for i, name in enumerate(space.domains)}
         return {
-            index[look.key]: _Mark(look.title, look.colour, _symbol(look))
-            for look in looks(space.domains)
+            index[style.key]: _Mark(style.title, style.colour, _symbol(style))
+            for style in domain_styles(space.domains)
         }
     groups = space.grouped["class"]["alpha"].groups
     named = sorted(groups, key=lambda one: one.separation or 0.0)[:MOST_NAMED]
@@ -261,9 +261,9 @@ def _marks(space: FeatureSpace, by: By) -> dict[int, _Mark]:
     }
 
 
-def _symbol(look: Look) -> str:
+def _symbol(style: DomainStyle) -> str:
     """Validation and test images are of one domain and colour, and are drawn apart."""
-    return "circle-open" if look.role == "val" else look.symbol
+    return "circle-open" if style.role == "val" else style.symbol
 
 
 def _traces(space: FeatureSpace, by: By, places: Places, left: int) -> Iterator[Figure]:

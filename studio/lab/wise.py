@@ -22,7 +22,7 @@ from core.results.records import (
 )
 from core.results.runs import RunFolder
 from core.results.standing import FINE_TUNED, ZERO_SHOT
-from studio.frame.domains import looks
+from studio.frame.domains import domain_styles
 from studio.frame.html import text, widget
 from studio.frame.markup import count, percent
 from studio.frame.view import View
@@ -252,12 +252,12 @@ def wise_value(
     on = record.selection.alpha_chosen_on
     domains = [
         {
-            "key": look.key, "title": look.title, "role": look.role, "colour": look.colour,
-            "symbol": look.symbol, "shown": look.role in ("id", "ood"),
-            "zero": zero[look.key].accuracy, "n": zero[look.key].n,
-            "familiar": _familiar(record.steady, look.key),
+            "key": style.key, "title": style.title, "role": style.role, "colour": style.colour,
+            "symbol": style.symbol, "shown": style.role in ("id", "ood"),
+            "zero": zero[style.key].accuracy, "n": zero[style.key].n,
+            "familiar": _familiar(record.steady, style.key),
         }
-        for look in looks(record.wise[0].domains)
+        for style in domain_styles(record.wise[0].domains)
     ]  # fmt: skip
     return {
         "run": record.run_id,

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from core.results.records import RunRecord, WisePoint
 from core.rounding import plotted
-from studio.frame.domains import Look, looks
+from studio.frame.domains import DomainStyle, domain_styles
 from studio.frame.figures import Figure, padded
 from studio.frame.markup import decimal, percent
 from studio.frame.words import Charts, Words
@@ -77,8 +77,8 @@ def frontier_figure(record: RunRecord) -> Figure:
 def frontier_table(record: RunRecord) -> Figure:
     """The same points in rows: α, of a steady run how it is mixed, then every domain."""
     grid = _by_alpha(record.wise)
-    domains = looks(grid[0].domains)
-    columns = ["α", *(look.title for look in domains)]
+    domains = domain_styles(grid[0].domains)
+    columns = ["α", *(style.title for style in domains)]
     if record.steady is None:
         return {"columns": columns, "rows": [_row(point, domains) for point in grid]}
     steady = {point.alpha: point for point in record.steady.points}
@@ -102,8 +102,8 @@ def _place(point: WisePoint, with_ood: bool) -> tuple[float, float]:
     return plotted(point.id), plotted(height)
 
 
-def _row(point: WisePoint, domains: Sequence[Look], *how: str) -> list[str]:
-    scores = (percent(point.domains[look.key]) for look in domains)
+def _row(point: WisePoint, domains: Sequence[DomainStyle], *how: str) -> list[str]:
+    scores = (percent(point.domains[style.key]) for style in domains)
     return [decimal(point.alpha), *how, *scores]
 
 

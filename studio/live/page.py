@@ -168,7 +168,7 @@ class LivePage:
         when = words.Charts.at_step.format(step=rows[0].step) if rows else ""
         if progress.recommended:
             when = mixture(Mixing.model_validate(progress.recommended["mixing"]))
-        shown = [row for row in rows if row.look.role in ("id", "ood")]
+        shown = [row for row in rows if row.style.role in ("id", "ood")]
         return render("live/domain_table.html", rows=shown, when=when)
 
     def _draw_prototypes(self, session: Session) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from core.results.records import Outcome
 from jobs.ledger import Job
 from jobs.progress import Progress
-from studio.frame.domains import Look, looks
+from studio.frame.domains import DomainStyle, domain_styles
 from studio.frame.markup import duration, number, percent, points, size
 from studio.live import words
 from studio.live.verdict import TONES, early_verdict
@@ -66,7 +66,7 @@ def run_header(job: Job, title: str, progress: Progress, place: int | None) -> d
 class DomainGain:
     """One domain: zero-shot, what is measured now, and how they differ."""
 
-    look: Look
+    style: DomainStyle
     zero: Mapping[str, Any]
     now: Mapping[str, Any]
     """Like `zero` a `DomainScore` as JSON."""
@@ -88,15 +88,15 @@ def gains(
         return _recommended(zero, along[-1]["step"], recommended)
     now = along[-1]
     return {
-        look.key: DomainGain(
-            look,
-            zero["domains"][look.key],
-            now["domains"][look.key],
-            tone(zero["domains"][look.key], now["domains"][look.key]["accuracy"]),
+        style.key: DomainGain(
+            style,
+            zero["domains"][style.key],
+            now["domains"][style.key],
+            tone(zero["domains"][style.key], now["domains"][style.key]["accuracy"]),
             now["step"],
         )
-        for look in looks(zero["domains"])
-        if look.key in now["domains"]
+        for style in domain_styles(zero["domains"])
+        if style.key in now["domains"]
     }
 
 
@@ -105,15 +105,15 @@ def _recommended(
 ) -> dict[str, DomainGain]:
     changes = found["changes"]
     return {
-        look.key: DomainGain(
-            look,
-            zero["domains"][look.key],
-            found["domains"][look.key],
-            TONES[changes[look.key]["outcome"]] if look.key in changes else "even",
+        style.key: DomainGain(
+            style,
+            zero["domains"][style.key],
+            found["domains"][style.key],
+            TONES[changes[style.key]["outcome"]] if style.key in changes else "even",
             step,
         )
-        for look in looks(zero["domains"])
-        if look.key in found["domains"]
+        for style in domain_styles(zero["domains"])
+        if style.key in found["domains"]
     }
 
 
@@ -134,11 +134,11 @@ def alarms(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
     """A sentence for every OOD domain that fell clearly below zero-shot."""
     return [
         words.Live.below.format(
-            domain=row.look.title,
+            domain=row.style.title,
             change=points(row.now["accuracy"] - row.zero["accuracy"]),
         )
         for row in gains(evaluations).values()
-        if row.look.role == "ood" and row.tone == "bad"
+        if row.style.role == "ood" and row.tone == "bad"
     ]
 
 
@@ -189,7 +189,7 @@ def _kpis(job: Job, progress: Progress) -> list[dict[str, str]]:
         if progress.memory_bytes:
             kpis.append(_device_kpi(progress.memory_bytes, progress.busy))
     for role, name in (("id", words.Live.id_gain), ("ood", words.Live.ood_gain)):
-        chosen = [row for row in rows.values() if row.look.role == role]
+        chosen = [row for row in rows.values() if row.style.role == role]
         kpis.append(_gain_kpi(chosen, name, mean["outcome"] if mean and role == "ood" else None))
     return kpis
 

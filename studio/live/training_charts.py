@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.rounding import plotted
-from studio.frame.domains import Look, shown
+from studio.frame.domains import DomainStyle, shown
 from studio.frame.figures import Figure, clean, smooth, thin
 from studio.frame.markup import decimal, percent, points
 from studio.live import words
@@ -87,10 +87,10 @@ def accuracy_chart(run_id: str, evaluations: Sequence[Mapping[str, Any]], steps:
     domains = shown(along[0]["domains"])
     last = max(along[-1]["step"], steps, 1)
     data: list[Figure] = []
-    for i, look in enumerate(domains):
+    for i, style in enumerate(domains):
         beside = DODGE * last * (i - (len(domains) - 1) / 2)
-        data.append(_zero_line(look, along[0]["domains"][look.key], last))
-        data.append(_domain_line(look, along, beside))
+        data.append(_zero_line(style, along[0]["domains"][style.key], last))
+        data.append(_domain_line(style, along, beside))
     layout = {
         "uirevision": run_id,
         "xaxis": {
@@ -120,44 +120,44 @@ def _line(
     }  # fmt: skip
 
 
-def _zero_line(look: Look, score: Mapping[str, Any], last: int) -> Figure:
+def _zero_line(style: DomainStyle, score: Mapping[str, Any], last: int) -> Figure:
     y, zero = plotted(score["accuracy"]), words.Charts.ends["zero-shot"]
     return {
         "type": "scatter", "mode": "lines", "x": [0, last], "y": [y, y],
-        "line": {"color": look.colour, "width": 1.2, "dash": "4px,4px"}, "opacity": 0.55,
-        "name": f"{look.title}, {zero}", "legendgroup": look.key, "showlegend": False,
-        "hovertemplate": f"{clean(look.title)}, {zero}<br>"
+        "line": {"color": style.colour, "width": 1.2, "dash": "4px,4px"}, "opacity": 0.55,
+        "name": f"{style.title}, {zero}", "legendgroup": style.key, "showlegend": False,
+        "hovertemplate": f"{clean(style.title)}, {zero}<br>"
         f"%{{y:.1f}} % (n = {score['n']})<extra></extra>",
     }  # fmt: skip
 
 
-def _domain_line(look: Look, along: Sequence[Mapping[str, Any]], beside: float) -> Figure:
-    scores = [e["domains"][look.key] for e in along]
+def _domain_line(style: DomainStyle, along: Sequence[Mapping[str, Any]], beside: float) -> Figure:
+    scores = [e["domains"][style.key] for e in along]
     y = [plotted(score["accuracy"]) for score in scores]
     return {
-        "type": "scatter", "mode": "lines+markers", "name": look.title, "legendgroup": look.key,
+        "type": "scatter", "mode": "lines+markers", "name": style.title, "legendgroup": style.key,
         "x": [e["step"] + beside for e in along], "y": y, "customdata": [e["step"] for e in along],
-        "line": {"color": look.colour, "width": 2.2},
-        "marker": {"symbol": look.symbol, "size": 8, "color": look.colour},
+        "line": {"color": style.colour, "width": 2.2},
+        "marker": {"symbol": style.symbol, "size": 8, "color": style.colour},
         "error_y": {
-            "type": "data", "symmetric": False, "thickness": 1, "width": 0, "color": look.colour,
+            "type": "data", "symmetric": False, "thickness": 1, "width": 0, "color": style.colour,
             "array": [100 * (s["high"] - s["accuracy"]) for s in scores],
             "arrayminus": [100 * (s["accuracy"] - s["low"]) for s in scores],
         },
-        "hovertemplate": f"{clean(look.title)}<br>{words.Charts.step} %{{customdata}}: "
+        "hovertemplate": f"{clean(style.title)}<br>{words.Charts.step} %{{customdata}}: "
         f"%{{y:.1f}} % (n = {scores[0]['n']})<extra></extra>",
     }  # fmt: skip
 
 
-def _accuracy_table(along: Sequence[Mapping[str, Any]], domains: Sequence[Look]) -> Figure:
+def _accuracy_table(along: Sequence[Mapping[str, Any]], domains: Sequence[DomainStyle]) -> Figure:
     zero = along[0]["domains"]
     rows = [
         [
-            look.title, str(e["step"]), percent(e["domains"][look.key]["accuracy"]),
-            points(e["domains"][look.key]["accuracy"] - zero[look.key]["accuracy"]),
-            str(e["domains"][look.key]["n"]),
+            style.title, str(e["step"]), percent(e["domains"][style.key]["accuracy"]),
+            points(e["domains"][style.key]["accuracy"] - zero[style.key]["accuracy"]),
+            str(e["domains"][style.key]["n"]),
         ]
-        for look in domains
+        for style in domains
         for e in along
     ]  # fmt: skip
     return {"columns": list(words.Charts.accuracy_columns), "rows": rows}

@@ -33,7 +33,7 @@ Accuracies = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Found:
+class RunOutcome:
     """What a run recommends, and how that and the ends do on the same images."""
 
     mixing: Mixing
@@ -60,7 +60,7 @@ def early_verdict(recommended: Mapping[str, Any], evaluations: Sequence[Mapping[
     }
     mean = recommended["mean_change"]
     return told(
-        Found(
+        RunOutcome(
             Mixing.model_validate(recommended["mixing"]),
             _accuracies(by_label["zero-shot"]),
             _accuracies(recommended["domains"]),
@@ -71,7 +71,7 @@ def early_verdict(recommended: Mapping[str, Any], evaluations: Sequence[Mapping[
     )
 
 
-def told(found: Found) -> str:
+def told(found: RunOutcome) -> str:
     """In-distribution first, then every domain that changed, then the mean over the others."""
     if found.mixing.alpha == 0:
         return _keep_zero_shot(found)
@@ -96,7 +96,7 @@ def told(found: Found) -> str:
     return said
 
 
-def _of_record(record: RunRecord) -> Found | None:
+def _of_record(record: RunRecord) -> RunOutcome | None:
     """None for a run of an older version, whose images were not compared one by one."""
     changes, ends = record.changes.get("recommended"), record.evaluations
     if changes is None or "recommended" not in ends:
@@ -106,10 +106,10 @@ def _of_record(record: RunRecord) -> Found | None:
         for end in ("zero-shot", "recommended", "fine-tuned")
     )
     mean = record.mean_changes.get("recommended")
-    return Found(record.mixing, zero, now, tuned, changes, mean)
+    return RunOutcome(record.mixing, zero, now, tuned, changes, mean)
 
 
-def _at_home(found: Found) -> str:
+def _at_home(found: RunOutcome) -> str:
     """What happened to the images of the domain that was trained on."""
     inside = [name for name in found.changes if not name.startswith("ood/")]
     name = "test" if "test" in inside else next(iter(inside), None)
@@ -176,7 +176,7 @@ def _accuracies(domains: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     return {name: score["accuracy"] for name, score in domains.items()}
 
 
-def _keep_zero_shot(found: Found) -> str:
+def _keep_zero_shot(found: RunOutcome) -> str:
     """No mixture was better on validation: the honest answer is the model one started from."""
     at = "test" if "test" in found.tuned else "val"
     gain = w.keep_id.format(id=points(found.tuned[at] - found.zero[at]))

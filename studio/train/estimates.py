@@ -6,13 +6,13 @@ from typing import Any
 
 from core.results.estimate import Footprint, RunSize, estimated_bytes, estimated_seconds
 from studio.train.knob_form import all_knobs
-from studio.train.next_run import asked_of
+from studio.train.next_run import form_task
 from studio.train.trade_offs import step_costs
-from studio.workspace.shelf import Opened
+from studio.workspace.data_store import Opened
 
 
 @dataclass(frozen=True)
-class Estimate:
+class RunCost:
     """Of one run or of several, one after the other."""
 
     seconds: float
@@ -25,7 +25,7 @@ def estimate(
     catalogue: Mapping[str, Any],
     opened: Opened,
     footprint: Footprint,
-) -> Estimate | None:
+) -> RunCost | None:
     """None where a value of the form is not a number, or the data has too few images: the page says
     what it must be.
     """
@@ -33,7 +33,7 @@ def estimate(
         works = [_work(config, catalogue, opened) for config in configs]
     except (TypeError, ValueError):
         return None
-    return Estimate(
+    return RunCost(
         sum(estimated_seconds(work, footprint) for work in works),
         max(estimated_bytes(work, footprint) for work in works),
     )
@@ -47,7 +47,7 @@ def _work(config: Mapping[str, Any], catalogue: Mapping[str, Any], opened: Opene
         knob = knobs.get(f"params.{name}", {"default": otherwise})
         return int(config.get("params", {}).get(name, knob["default"] or otherwise))
 
-    task = asked_of(opened, config).task
+    task = form_task(opened, config).task
     if task is None:
         raise ValueError("no task, no work")
     measured = [task.val, task.test, *task.ood.values()]

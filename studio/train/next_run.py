@@ -24,8 +24,8 @@ from studio.frame.view import Handler
 from studio.train import words
 from studio.train.recommending import drafted
 from studio.workspace.background import Answer
+from studio.workspace.data_store import Opened
 from studio.workspace.session import Session
-from studio.workspace.shelf import Opened
 from studio.workspace.studio import DEVICE
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True)
-class Asked:
+class FormTask:
     """The task that the form asks for, or why there is none."""
 
     task: FewShotTask | None
@@ -51,31 +51,31 @@ class Asked:
     """Also of a task that cannot be."""
 
 
-def asked_of(opened: Opened, config: Mapping[str, Any]) -> Asked:
+def form_task(opened: Opened, config: Mapping[str, Any]) -> FormTask:
     """What the settings of the form make of a data set. The same question is answered once."""
     named = {name: config[name] for name in _OF_TASK if name in config}
     key = json.dumps(named, sort_keys=True, default=str)
-    if key not in opened.asked:
-        if len(opened.asked) >= REMEMBERED:
-            opened.asked.clear()
-        opened.asked[key] = _asked(opened.dataset, named)
-    found: Asked = opened.asked[key]
+    if key not in opened.form_tasks:
+        if len(opened.form_tasks) >= REMEMBERED:
+            opened.form_tasks.clear()
+        opened.form_tasks[key] = _task_or_error(opened.dataset, named)
+    found: FormTask = opened.form_tasks[key]
     return found
 
 
-def _asked(dataset: Dataset, named: Mapping[str, Any]) -> Asked:
+def _task_or_error(dataset: Dataset, named: Mapping[str, Any]) -> FormTask:
     try:
         parsed = RunConfig.parse({"data": str(dataset.root), **named}, "run")
         config = with_shots(dataset, parsed)
     except UserError as error:
-        return Asked(None, str(error))
+        return FormTask(None, str(error))
     try:
-        return Asked(task_of(dataset, config), shots=config.shots or 0)
+        return FormTask(task_of(dataset, config), shots=config.shots or 0)
     except UserError as error:
-        return Asked(None, str(error), config.shots or 0)
+        return FormTask(None, str(error), config.shots or 0)
 
 
-def to_beat(zero: Answer[ZeroShot], asked: Asked) -> tuple[float | None, float | None]:
+def to_beat(zero: Answer[ZeroShot], asked: FormTask) -> tuple[float | None, float | None]:
     """What zero-shot scores on the test images of this very task, and on the OOD domains' mean."""
     if zero.state != "ready":
         return None, None
@@ -181,7 +181,7 @@ def _in_two_classes(copies: Sequence[Any]) -> bool:
 
 
 def _of_split(opened: Opened, config: Mapping[str, Any]) -> Iterator[Obstacle]:
-    asked = asked_of(opened, config)
+    asked = form_task(opened, config)
     if asked.problem:
         fixes = []
         if asked.shots > opened.shots:

@@ -12,10 +12,10 @@ from studio.frame.html import panel
 from studio.frame.markup import duration, percent, render, size
 from studio.frame.view import Actions, View
 from studio.train import words
-from studio.train.estimates import Estimate, estimate
+from studio.train.estimates import RunCost, estimate
 from studio.train.knob_form import knob_form, several_form
 from studio.train.method_cards import method_cards
-from studio.train.next_run import Asked, asked_of, fixes, obstacles, to_beat
+from studio.train.next_run import FormTask, fixes, form_task, obstacles, to_beat
 from studio.train.prompting import Prompting
 from studio.train.recommending import drafted, situation_of
 from studio.train.same_run import codes, config_of
@@ -148,7 +148,7 @@ class TrainPage:
         draft = drafted(session.mine, data_id)
         ahead, device = session.mine.runs.ahead(), self._studio.device()
         config = config_of(session.mine.data.shown_path(data_id), draft, self._studio.catalogue)
-        asked = asked_of(session.mine.data.open(data_id), config)
+        asked = form_task(session.mine.data.open(data_id), config)
         runs, wrong = self._planned(session, data_id)
         one, whole = (self._estimate(session, data_id, each) for each in ([config], runs))
         memory = one.memory_bytes if one else None
@@ -180,7 +180,7 @@ class TrainPage:
 
     def _estimate(
         self, session: Session, data_id: str, configs: Sequence[Config]
-    ) -> Estimate | None:
+    ) -> RunCost | None:
         costs = self._footprint(session, data_id)
         if costs.state != "ready" or not configs:
             return None
@@ -188,7 +188,7 @@ class TrainPage:
         return estimate(configs, self._studio.catalogue, opened, costs.value)
 
     def _facts(
-        self, session: Session, data_id: str, draft: Mapping[str, Any], asked: Asked
+        self, session: Session, data_id: str, draft: Mapping[str, Any], asked: FormTask
     ) -> list[tuple[str, str]]:
         dataset = session.mine.data.open(data_id).dataset
         ood = any(domain.role == "ood" for domain in dataset.domains)
@@ -259,7 +259,7 @@ def _proposing(catalogue: Mapping[str, Any], proposed: Mapping[str, Any]) -> dic
     return {**catalogue, "run_knobs": knobs}
 
 
-def _costs(found: Estimate | None) -> list[tuple[str, str]]:
+def _costs(found: RunCost | None) -> list[tuple[str, str]]:
     """There from the start, as rows that come later push the button away under the mouse."""
     time, memory = (duration(found.seconds), size(found.memory_bytes)) if found else ("…", "…")
     return [(w.time, time), (w.memory, memory)]

@@ -11,11 +11,11 @@ from core.results.intervals import Z95
 from studio.frame.markup import count, decimal, interval, percent, render
 from studio.frame.view import Handler
 from studio.train import words
-from studio.train.next_run import asked_of
+from studio.train.next_run import form_task
 from studio.train.recommending import drafted
 from studio.train.same_run import config_of
+from studio.workspace.data_store import Opened
 from studio.workspace.session import Session
-from studio.workspace.shelf import Opened
 from studio.workspace.studio import Studio
 
 w = words.BeforeQueue
@@ -53,7 +53,7 @@ class Splitting:
             return ""
         opened = session.mine.data.open(data_id)
         config = config_of(str(opened.dataset.root), drafted(session.mine, data_id), catalogue)
-        asked = asked_of(opened, config)
+        asked = form_task(opened, config)
         task = asked.task
         is_kept = config.get("split", "kept") == "kept"
         return render(

@@ -16,13 +16,13 @@ from studio.people.visitors import Visitor
 from studio.workspace import words
 from studio.workspace.answers import Answers
 from studio.workspace.data import DataSets
+from studio.workspace.data_store import DEMO
 from studio.workspace.drafts import Drafts
 from studio.workspace.paths import without_paths
 from studio.workspace.runs import Runs
 from studio.workspace.session import Place
-from studio.workspace.shelf import DEMO
 from studio.workspace.studio import Studio
-from studio.workspace.uploads import Uploads
+from studio.workspace.uploads import WorkspaceUploads
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Workspace:
         return DataSets(self)
 
     @cached_property
-    def uploads(self) -> Uploads:
+    def uploads(self) -> WorkspaceUploads:
         """What the visitor's browser sends."""
-        return Uploads(self)
+        return WorkspaceUploads(self)
 
     @cached_property
     def answers(self) -> Answers:

@@ -257,7 +257,7 @@ class Answers:
 
     def predict(self, run_id: str, file_id: str, patience_seconds: float) -> PhotoAnswer:
         """What zero-shot, the chosen mixing and the tuned weights say about a photo just sent."""
-        with self.mine.studio.shelf.photo(self.mine.uploads.uploaded(file_id)) as photo:
+        with self.mine.studio.data_store.photo(self.mine.uploads.uploaded(file_id)) as photo:
             return self._predicted(run_id, photo, patience_seconds)
 
     def look_closer(self, run_id: str, sha256: str, patience_seconds: float) -> PhotoAnswer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.data.dataset import Dataset, IngestReport
 from core.errors import UserError
 from studio.workspace import words
-from studio.workspace.shelf import DEMO, Opened
+from studio.workspace.data_store import DEMO, Opened
 
 if TYPE_CHECKING:
     from studio.workspace import Workspace
@@ -23,17 +23,19 @@ class DataSets:
     def ids(self) -> list[str]:
         """Data sets, the newest first."""
         if self.mine.is_owner:
-            return self.mine.studio.shelf.ids()
+            return self.mine.studio.data_store.ids()
         if self.mine.is_read_only:
             return []
         own = self.mine.studio.workspaces.data_sets(self.mine.visitor.workspace)
         return [
-            name for name in self.mine.studio.shelf.ids() if name in own or self.is_shared(name)
+            name
+            for name in self.mine.studio.data_store.ids()
+            if name in own or self.is_shared(name)
         ]
 
     def has(self, data_id: str | None) -> bool:
         """Whether there is such a data set here."""
-        if not self.mine.studio.shelf.has(data_id) or self.mine.is_read_only:
+        if not self.mine.studio.data_store.has(data_id) or self.mine.is_read_only:
             return False
         if self.mine.is_owner or self.is_shared(data_id):
             return True
@@ -43,7 +45,7 @@ class DataSets:
         """The folder of a data set."""
         if not self.has(data_id):
             raise UserError(words.DataSets.unknown_data.format(name=data_id))
-        return self.mine.studio.shelf.path(data_id)
+        return self.mine.studio.data_store.path(data_id)
 
     def shown_path(self, data_id: str) -> str:
         """How a command line on the page names a data set."""
@@ -52,17 +54,17 @@ class DataSets:
     def title(self, data_id: str) -> str:
         """What a data set is called, without reading its images."""
         self.path(data_id)
-        return self.mine.studio.shelf.title(data_id)
+        return self.mine.studio.data_store.title(data_id)
 
     def open(self, data_id: str) -> Opened:
         """The data set, read at most once until it changes."""
         self.path(data_id)
-        return self.mine.studio.shelf.open(data_id)
+        return self.mine.studio.data_store.open(data_id)
 
     def reports(self, data_id: str) -> list[IngestReport]:
         """How the uploads of this data set were read, while the studio remembers it."""
         self.path(data_id)
-        return self.mine.studio.shelf.reports(data_id)
+        return self.mine.studio.data_store.reports(data_id)
 
     def may_change(self, data_id: str) -> bool:
         """Whether this data set is the visitor's to change and to delete."""
@@ -73,7 +75,7 @@ class DataSets:
         self.path(data_id)
         if not self.may_change(data_id):
             raise UserError(words.DataSets.not_yours)
-        self.mine.studio.shelf.change(data_id, change)
+        self.mine.studio.data_store.change(data_id, change)
 
     def delete(self, data_id: str) -> None:
         """Delete a data set of one's own with its images, if no run uses it."""
@@ -82,14 +84,14 @@ class DataSets:
             raise UserError(words.DataSets.not_yours)
         if self.mine.studio.ledger.uses(path):
             raise UserError(words.DataSets.in_use)
-        self.mine.studio.shelf.remove(data_id)
+        self.mine.studio.data_store.remove(data_id)
         self.mine.studio.workspaces.measured(data_id, None)
 
     def thumb(self, data_id: str, sha256: str, effect: str = "") -> Path:
         """A small WebP of one image; a guest sees those that the lab of their run shows."""
         if not self._shows(data_id, sha256):
             self.path(data_id)
-        return self.mine.studio.shelf.thumb(data_id, sha256, effect)
+        return self.mine.studio.data_store.thumb(data_id, sha256, effect)
 
     def image(self, data_id: str, sha256: str) -> Path:
         """An image of a data set by its hash."""
@@ -100,7 +102,7 @@ class DataSets:
 
     def open_demo(self) -> str:
         """The demo, which all share and nobody but the owner may change."""
-        demo = self.mine.studio.shelf.add_demo()
+        demo = self.mine.studio.data_store.add_demo()
         if not self.has(demo):
             raise UserError(words.DataSets.no_demo)
         return demo

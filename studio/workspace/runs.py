@@ -110,7 +110,7 @@ class Runs:
         return next((job.id for job in self.on(data_id, most=1)), None)
 
     def data_of(self, job: Job) -> str | None:
-        """The data set of a job, or None when it trains on a folder that is not on the shelf."""
+        """The data set of a job, or None when it trains on a folder outside the studio."""
         name = self.data_name(job)
         return name if self.mine.data.has(name) else None
 
@@ -260,7 +260,7 @@ class Runs:
 
     def alike(self, run_id: str) -> list[Job]:
         """The runs on the same data that were asked for the same but for shots and seed, this one
-        among them; none for a combination, or when the data is not on the shelf.
+        among them; none for a combination, or when the studio does not hold the data.
         """
         job = self.job(run_id)
         data_id = self.data_of(job) if job else None
@@ -338,16 +338,16 @@ class Runs:
         return 0 if self.mine.is_read_only else self.mine.studio.workspaces.links(run_id)
 
     def data_title(self, job: Job) -> str:
-        """What the data set of a job is called; of a folder that is not on the shelf its name."""
+        """What the data set of a job is called; of a folder outside the studio its name."""
         name = self.data_of(job)
         if name is None:
             return Path(str(job.config.get("data", ""))).name
         return self.mine.data.title(name)
 
     def data_name(self, job: Job) -> str | None:
-        """The data set on the shelf that a job trains on, whoever may open it."""
-        path, shelf = Path(str(job.config.get("data", ""))), self.mine.studio.shelf
-        return path.name if path.parent == shelf.folder and shelf.has(path.name) else None
+        """The data set of the studio that a job trains on, whoever may open it."""
+        path, store = Path(str(job.config.get("data", ""))), self.mine.studio.data_store
+        return path.name if path.parent == store.folder and store.has(path.name) else None
 
     def _shown(self, job: Job) -> Job:
         return replace(job, error=self.mine.spoken(job.error)) if job.error else job

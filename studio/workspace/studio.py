@@ -18,10 +18,10 @@ from jobs.uploads.client import Uploads
 from studio.people.login import Logins, accounts
 from studio.people.visitors import Visitors
 from studio.workspace.background import Answer, Background
+from studio.workspace.data_store import DataStore
 from studio.workspace.drafts import Drafts
 from studio.workspace.incoming import Incoming
 from studio.workspace.session import is_id
-from studio.workspace.shelf import Shelf
 
 DEVICE = "device"
 """Under what name the question for the device is kept."""
@@ -39,7 +39,7 @@ class Studio:
     settings: Settings
     ledger: Ledger
     evaluator: EvaluatorClient
-    shelf: Shelf
+    data_store: DataStore
     uploads: Uploads
     drafts: Drafts
     background: Background
@@ -58,7 +58,7 @@ class Studio:
             settings=settings,
             ledger=Ledger(settings),
             evaluator=EvaluatorClient(settings),
-            shelf=Shelf(home, arrived, uploads),
+            data_store=DataStore(home, arrived, uploads),
             uploads=uploads,
             drafts=Drafts(home / "drafts"),
             background=Background(EvaluatorUnavailable),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Uploads:
+class WorkspaceUploads:
     """What a workspace is sent, within its limits."""
 
     mine: "Workspace"
@@ -50,8 +50,8 @@ class Uploads:
         if data_id is not None and not self.mine.is_owner and self.mine.data.is_shared(data_id):
             raise UserError(words.DataSets.demo_is_shared)
         sent = [{"rel": str(f.get("rel", "")), "path": self._sent(f.get("id"))} for f in files]
-        shelf, settings = self.mine.studio.shelf, self.mine.studio.settings
-        target = data_id or shelf.fresh_id(sent, exact=self.mine.is_owner)
+        store, settings = self.mine.studio.data_store, self.mine.studio.settings
+        target = data_id or store.fresh_id(sent, exact=self.mine.is_owner)
         limit = (
             None
             if self.mine.is_owner
@@ -60,9 +60,9 @@ class Uploads:
         workspaces, owner = self.mine.studio.workspaces, self.mine.remembered()
         workspaces.claim(owner, target, target, _brought(sent), limit)
         try:
-            shelf.add_upload(sent, role, target, folder)
+            store.add_upload(sent, role, target, folder)
         finally:
-            workspaces.measured(target, _measured(shelf.folder / target))
+            workspaces.measured(target, _measured(store.folder / target))
         return target
 
     def uploaded(self, file_id: str) -> Path:

@@ -22,10 +22,12 @@ TITLES = ("One · seed 0", "Two · seed 1")
 @pytest.fixture
 def finish(studio, record, monkeypatch):
     """`finish(seed, right, data)`: a run whose tuned weights get the first images right."""
-    monkeypatch.setattr(studio.shelf, "has", lambda data_id: data_id in ("cats", "dogs"))
+    monkeypatch.setattr(studio.data_store, "has", lambda data_id: data_id in ("cats", "dogs"))
 
     def make(seed=0, right=30, data="cats", **more):
-        config = RunConfig(data=str(studio.shelf.folder / data), method="ft", seed=seed, **more)
+        config = RunConfig(
+            data=str(studio.data_store.folder / data), method="ft", seed=seed, **more
+        )
         job = studio.ledger.submit(config)
         claimed = studio.ledger.claim("owner")
         assert claimed.id == job.id
@@ -130,7 +132,7 @@ def test_an_address_keeps_the_runs_in_their_order_and_drops_what_is_no_id():
 
 def test_runs_of_other_data_unfinished_and_missing_ones_are_dropped_alike(studio, mine, finish):
     one, other = finish(), finish(data="dogs")
-    waiting = studio.ledger.submit(RunConfig(data=str(studio.shelf.folder / "cats"))).id
+    waiting = studio.ledger.submit(RunConfig(data=str(studio.data_store.folder / "cats"))).id
     asked = (one, other, waiting, "ft-20200101-0000-zzzz")
     assert settled(studio, Session(mine, Place(data="cats", compare=asked))) == (one,)
     assert settled(studio, Session(mine, Place(data="dogs", compare=asked))) == (other,)

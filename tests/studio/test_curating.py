@@ -40,9 +40,9 @@ def session(studio, ann, images):
     (test_image,) = (file["path"] for file in files if file["rel"] == "set/test/a/5.png")
     copy = shutil.copy(test_image, Path(test_image).with_name("copy.png"))
     files.append({"rel": "set/train/a/copy.png", "path": str(copy)})
-    data_id = studio.shelf.fresh_id(files, exact=False)
+    data_id = studio.data_store.fresh_id(files, exact=False)
     studio.workspaces.claim(ann.visitor.workspace, data_id, data_id, Kept())
-    studio.shelf.add_upload(files, "train", data_id)
+    studio.data_store.add_upload(files, "train", data_id)
     studio.background = Background(EvaluatorUnavailable, patience_seconds=0)  # nobody answers
     yield Session(ann, Place(data=data_id))
     studio.background.finish()
@@ -121,7 +121,7 @@ def test_training_waits_for_a_leak_until_it_is_mended_or_allowed(session):
 def test_a_data_set_that_no_run_uses_is_deleted_and_its_quota_is_free_again(session, studio):
     data_id, owner = session.place.data, session.mine.visitor.workspace
     studio.workspaces.measured(data_id, Kept(10, 6))
-    job = studio.ledger.submit(RunConfig(data=str(studio.shelf.path(data_id))))
+    job = studio.ledger.submit(RunConfig(data=str(studio.data_store.path(data_id))))
     with pytest.raises(UserError, match="A run uses"):
         act["delete-data"](session, {})
     studio.ledger.delete(job.id)
@@ -129,7 +129,7 @@ def test_a_data_set_that_no_run_uses_is_deleted_and_its_quota_is_free_again(sess
     assert session.place.data is None
     assert not session.mine.data.has(data_id)
     assert studio.workspaces.kept(owner) == Kept()
-    assert list(studio.shelf.folder.iterdir()) == []
+    assert list(studio.data_store.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("verb", sorted(set(act) - {"allow-leaks"}))
@@ -149,8 +149,8 @@ def test_a_title_has_no_letters_of_the_id(session, studio, images):
     assert session.place.data != "set"
     assert session.mine.data.title(session.place.data) == "set"
     files = images(studio, "a/1.png", "b/2.png")
-    data_id, _ = studio.shelf.add_upload(files, "train", "a-0f12ab")
-    assert studio.shelf.title(data_id) == "a"
+    data_id, _ = studio.data_store.add_upload(files, "train", "a-0f12ab")
+    assert studio.data_store.title(data_id) == "a"
 
 
 def test_the_names_of_a_finding_are_taken_as_offered_or_as_typed(session):

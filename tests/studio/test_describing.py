@@ -14,13 +14,13 @@ from tests.studio.conftest import NASTY
 
 @pytest.fixture
 def data_id(studio, images):
-    return studio.shelf.add_upload(
+    return studio.data_store.add_upload(
         images(studio, "My set/a/1.png", "My set/b/1.png"), "train", None
     )[0]
 
 
 def test_a_run_is_found_by_what_a_person_calls_it(studio, mine, data_id):
-    path = str(studio.shelf.path(data_id))
+    path = str(studio.data_store.path(data_id))
     first = studio.ledger.submit(RunConfig(data=path, method="ft"))
     other = studio.ledger.submit(RunConfig(data="/elsewhere/owls", method="lp"))
     mine.runs.describe(first.id, {"name": "Try 7", "note": "darker", "tags": "night, draft"})

@@ -56,7 +56,7 @@ def test_a_cell_opens_its_images_with_what_all_three_say(inspection):
     assert re.findall(r"thumbs/(\w+)\.webp\?share=x", markup) == [SHAS[3]]
     assert [m in markup for m in ("zero-shot", "α = 0.3", "fine-tuned")] == [True] * 3
     assert "95\u202f%" in markup, "e³/(1+e³)"
-    assert "on this studio" in error_lab(inspection, InspectedView(cell="1-0"), ("", ""))
+    assert "does not have the images" in error_lab(inspection, InspectedView(cell="1-0"), ("", ""))
 
 
 def test_names_are_text(inspection):

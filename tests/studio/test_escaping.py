@@ -11,8 +11,8 @@ from studio.data.class_grid import class_grid
 from studio.frame.html import text
 from studio.frame.markup import render
 from studio.shell.job_list import job_list
+from studio.workspace.data_store import Opened
 from studio.workspace.session import Notice, Place, Session
-from studio.workspace.shelf import Opened
 from tests.studio.conftest import NASTY, ZERO, zero_shot
 
 SHA = "0" * 64

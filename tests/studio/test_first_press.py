@@ -5,7 +5,7 @@ from studio.workspace.session import Place, Session
 
 
 def test_a_press_is_queued_where_no_evaluator_answers(studio, mine):
-    data_id = studio.shelf.add_demo()
+    data_id = studio.data_store.add_demo()
     page = TrainPage.__new__(TrainPage)
     page._studio = studio
     session = Session(mine, Place(data=data_id, tab="train"))

@@ -74,8 +74,8 @@ def _images(folder):
 
 def test_the_newest_run_of_a_data_set_is_found_behind_many_of_others(studio, mine, images, record):
     files = images(studio, "set/a/1.png", "set/b/1.png")
-    data_id, _ = studio.shelf.add_upload(files, "train", None)
-    finish(studio.ledger, studio.settings, record, 1, studio.shelf.path(data_id))
+    data_id, _ = studio.data_store.add_upload(files, "train", None)
+    finish(studio.ledger, studio.settings, record, 1, studio.data_store.path(data_id))
     (first,) = mine.runs.jobs()
     finish(studio.ledger, studio.settings, record, STEP + 5, "/data")
     assert first.id not in [job.id for job in mine.runs.jobs()], "the control: it is an old one"
@@ -112,8 +112,8 @@ def test_a_tick_opens_no_log_of_a_run_that_is_over(studio, mine, run, monkeypatc
 
 def test_a_grid_of_many_classes_sends_the_first_cards(studio, images):
     files = images(studio, *(f"set/class {number:03}/1.png" for number in range(STEP + 10)))
-    data_id, _ = studio.shelf.add_upload(files, "train", None)
-    opened = studio.shelf.open(data_id)
+    data_id, _ = studio.data_store.add_upload(files, "train", None)
+    opened = studio.data_store.open(data_id)
     first, all_of_them = (class_grid(opened, None, False, most) for most in (STEP, 2 * STEP))
     assert first.count("<article") == STEP
     assert all_of_them.count("<article") == STEP + 10

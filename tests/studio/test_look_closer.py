@@ -18,11 +18,11 @@ NOTHING = PhotoAnswer(familiarity=None, map=None, gate=None, columns=[])
 def seen(studio, mine, images):
     """A run on a data set of two classes, and the hash of one of its images."""
     rels = [f"pets/{name}/{i}.png" for name in ("cat", "dog") for i in range(3)]
-    data_id, _ = studio.shelf.add_upload(images(studio, *rels), "train", None)
-    config = RunConfig(data=str(studio.shelf.path(data_id)), method="ft", shots=1)
+    data_id, _ = studio.data_store.add_upload(images(studio, *rels), "train", None)
+    config = RunConfig(data=str(studio.data_store.path(data_id)), method="ft", shots=1)
     job = studio.ledger.submit(config)
     studio.folder(job.id).create(config)
-    return job.id, next(iter(studio.shelf.open(data_id).images))
+    return job.id, next(iter(studio.data_store.open(data_id).images))
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from PIL import Image
 from core.data.split import move_split, parse_shares
 from core.results.records import Evaluation
 from jobs.evaluator.questions import Device
-from studio.train.next_run import asked_of, leave_out, obstacles, to_beat
+from studio.train.next_run import form_task, leave_out, obstacles, to_beat
 from studio.train.splitting import reach, sides_of
 from studio.workspace.background import Answer
-from studio.workspace.shelf import Opened
+from studio.workspace.data_store import Opened
 from tests.data.test_fewshot import images, make
 from tests.studio.conftest import score, zero_shot
 
@@ -38,8 +38,8 @@ def found(studio, mine):
     """What stands in the way of a run on a data set of these classes."""
 
     def look(config=None, **classes):
-        root = pictures(studio.shelf.folder / "set", **classes)
-        assert studio.shelf.path("set") == root
+        root = pictures(studio.data_store.folder / "set", **classes)
+        assert studio.data_store.path("set") == root
         return obstacles(mine, "set", config or {}, READY, None)
 
     return look
@@ -71,22 +71,25 @@ def test_an_image_in_two_classes_stops_a_run_until_it_is_left_out(found, studio)
     assert one.blocks
     assert "in two classes at once" in one.text
     assert told(one) == [("leave-out", {"kind": "two-classes"})]
-    assert leave_out(studio.shelf.open("set").dataset, "two-classes") == ["fox/3.png", "owl/3.png"]
+    assert leave_out(studio.data_store.open("set").dataset, "two-classes") == [
+        "fox/3.png",
+        "owl/3.png",
+    ]
 
 
 def test_a_leak_stops_a_run_until_it_is_left_out_or_allowed(studio, mine):
-    root = studio.shelf.folder / "set"
+    root = studio.data_store.folder / "set"
     pictures(root / "train", fox=range(12), owl=range(20, 32))
     pictures(root / "test", fox=(3, 50), owl=(60,))
     [one] = obstacles(mine, "set", {}, READY, None)
     assert one.blocks
     assert told(one) == [("leave-out", {"kind": "leak"}), ("allow-leaks", {"on": "true"})]
-    assert leave_out(studio.shelf.open("set").dataset, "leak") == ["train/fox/3.png"]
+    assert leave_out(studio.data_store.open("set").dataset, "leak") == ["train/fox/3.png"]
     assert obstacles(mine, "set", {"allow_leaks": True}, READY, None) == []
 
 
 def test_an_empty_class_is_said_and_stops_nothing(found, studio):
-    (studio.shelf.folder / "set" / "bear").mkdir(parents=True)
+    (studio.data_store.folder / "set" / "bear").mkdir(parents=True)
     [one] = found(fox=range(12), owl=range(20, 32))
     assert not one.blocks
     assert "bear" in one.text
@@ -107,14 +110,14 @@ def test_zero_shot_is_measured_on_the_images_of_the_very_run():
     found = Evaluation(domains={"ood/x": score(25, 50)}, id=0.5, ood=0.5)
     zero = Answer("ready", zero_shot(found, hits=hits))
     for config in ({}, {"shots": 9}, {"split": "drawn", "shots": 3, "seed": 2}):
-        asked = asked_of(opened(dataset), config)
+        asked = form_task(opened(dataset), config)
         test = [item.sha256 for item in asked.task.test]
         assert to_beat(zero, asked) == (sum(map(hits.get, test)) / len(test), 0.5)
     assert to_beat(Answer("waiting"), asked) == (None, None)
 
 
 def test_few_test_images_say_how_far_an_interval_reaches():
-    task = asked_of(opened(make(TWELVE)), {}).task
+    task = form_task(opened(make(TWELVE)), {}).task
     assert len(task.test) == 6
     assert reach(task) == pytest.approx(0.40, abs=0.005)
     assert reach(replace(task, test=task.test * 20)) is None
@@ -123,7 +126,7 @@ def test_few_test_images_say_how_far_an_interval_reaches():
 def test_sides_are_counted_over_the_classes(tmp_path):
     dataset = make({"fox": images("f", 12), "owl": images("o", 7)})
     moved = move_split(replace(dataset, root=tmp_path), parse_shares("4:1:1"))
-    sides = sides_of(asked_of(opened(moved), {}).task)
+    sides = sides_of(form_task(opened(moved), {}).task)
     assert [(side.name, side.low, side.high) for side in sides] == [
         ("train", 5, 8), ("val", 1, 2), ("test", 1, 2)
     ]  # fmt: skip

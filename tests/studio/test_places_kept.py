@@ -13,7 +13,9 @@ PLAIN = Place()
 
 @pytest.fixture
 def data_id(studio, images):
-    return studio.shelf.add_upload(images(studio, "set/a/1.png", "set/b/1.png"), "train", None)[0]
+    return studio.data_store.add_upload(
+        images(studio, "set/a/1.png", "set/b/1.png"), "train", None
+    )[0]
 
 
 def test_the_plain_address_opens_where_one_left_off(mine, data_id):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.results.untrained import PrototypeLook, Prototypes
-from studio.frame.domains import looks
+from studio.frame.domains import domain_styles
 from studio.frame.figures import thin
 from studio.lab.wise import wise_value
 from studio.lab.wise_chart import frontier_figure, frontier_table
@@ -53,7 +53,7 @@ def test_a_run_without_steps_says_so():
 
 def test_accuracy_has_a_dashed_zero_shot_line_for_every_domain():
     value = accuracy_chart("r", [looked("zero-shot", 0, ZERO)], steps=20)
-    for look in looks(ZERO.domains):
+    for look in domain_styles(ZERO.domains):
         if look.role == "val":
             assert look.title not in traces(value)
             continue
@@ -186,12 +186,12 @@ def test_thinning_keeps_the_ends_and_the_number():
 
 def test_rate_norm_and_drift_stand_one_above_the_other_over_the_same_steps():
     updates = [[step, 1e-4 / step, 2.0 * step] for step in range(1, 5)]
-    looks = (
+    domain_styles = (
         {"step": 0, "moved": 0.0, "divergence": 0.0},
         {"step": 4, "moved": 0.25, "divergence": 0.01},
         {"step": 4},  # of an older version
     )
-    trail = [PrototypeLook(epoch=0, classes=[], points=[], **look) for look in looks]
+    trail = [PrototypeLook(epoch=0, classes=[], points=[], **look) for look in domain_styles]
     value = updates_chart("run", updates, trail)
     lines = [(line["name"], line["yaxis"], line["y"][-1]) for line in value["figure"]["data"]]
     assert lines[0] == ("gradient norm", "y", 8.0)

@@ -40,7 +40,7 @@ def asked(studio):
 
 @pytest.fixture
 def session(studio, mine, asked):
-    session = Session(mine, Place(data=studio.shelf.add_demo(), tab="train"))
+    session = Session(mine, Place(data=studio.data_store.add_demo(), tab="train"))
     settle(studio)
     return session
 

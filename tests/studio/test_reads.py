@@ -32,8 +32,8 @@ def test_an_upload_is_read_once_for_the_page_and_once_for_its_first_score(
     studio, images, reads, tiny_model
 ):
     names = images(studio, *(f"set/{c}/{n}.png" for c in ("fox", "owl") for n in range(4)))
-    data_id, _ = studio.shelf.add_upload(names, "train", None)
-    opened = studio.shelf.open(data_id)
+    data_id, _ = studio.data_store.add_upload(names, "train", None)
+    opened = studio.data_store.open(data_id)
     # The names are looked through before a byte is sent to the process that takes images in.
     assert reads == {"list_folder": 1, "_sort_out": 2}
     reads.clear()
@@ -49,7 +49,7 @@ def test_an_upload_is_read_once_for_the_page_and_once_for_its_first_score(
 
 def test_a_data_set_that_grew_after_its_upload_is_read_again(studio, images, reads):
     first = images(studio, "set/fox/1.png", "set/owl/1.png")
-    data_id, _ = studio.shelf.add_upload(first, "train", None)
-    studio.shelf.add_upload(images(studio, "more/elk/1.png"), "train", data_id)
-    assert studio.shelf.open(data_id).dataset.classes == ("elk", "fox", "owl")
+    data_id, _ = studio.data_store.add_upload(first, "train", None)
+    studio.data_store.add_upload(images(studio, "more/elk/1.png"), "train", data_id)
+    assert studio.data_store.open(data_id).dataset.classes == ("elk", "fox", "owl")
     assert reads["list_folder"] == 2

@@ -124,7 +124,7 @@ def test_results_from_before_recommendations_recommend_nothing():
 @pytest.fixture
 def demo(studio, mine, monkeypatch):
     """The demo on the shelf; zero-shot is not measured."""
-    write_demo(studio.shelf.folder / "demo")
+    write_demo(studio.data_store.folder / "demo")
     monkeypatch.setattr(type(mine.answers), "zero_shot", lambda *_: Answer("waiting"))
     return "demo"
 

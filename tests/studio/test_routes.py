@@ -94,8 +94,8 @@ def test_an_export_is_found_by_the_name_it_has(client, studio, run):
 
 def test_a_thumbnail_is_small_made_once_and_only_of_the_data_set(client, studio, images):
     files = images(studio, *(f"set/{c}/{i}.png" for c in "ab" for i in range(3)))
-    data_id, _ = studio.shelf.add_upload(files, "train", None)
-    sha = next(iter(studio.shelf.open(data_id).images))
+    data_id, _ = studio.data_store.add_upload(files, "train", None)
+    sha = next(iter(studio.data_store.open(data_id).images))
     answer = client.get(f"/studio/data/{data_id}/thumbs/{sha}.webp")
     assert answer.status_code == 200
     assert answer.content[8:12] == b"WEBP"
@@ -106,8 +106,8 @@ def test_an_effect_of_the_stress_set_is_another_thumbnail_and_no_other_name_is_o
     client, studio, images
 ):
     files = images(studio, *(f"set/{c}/{i}.png" for c in "ab" for i in range(3)))
-    data_id, _ = studio.shelf.add_upload(files, "train", None)
-    sha = next(iter(studio.shelf.open(data_id).images))
+    data_id, _ = studio.data_store.add_upload(files, "train", None)
+    sha = next(iter(studio.data_store.open(data_id).images))
     url = f"/studio/data/{data_id}/thumbs/{sha}"
     plain, night = client.get(f"{url}.webp"), client.get(f"{url}-night.webp")
     assert night.status_code == 200

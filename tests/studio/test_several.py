@@ -9,7 +9,7 @@ from core.results.estimate import Footprint
 from core.results.records import RunConfig
 from studio.train.estimates import estimate
 from studio.train.several import planned
-from studio.workspace.shelf import Opened
+from studio.workspace.data_store import Opened
 
 CATALOGUE = {"methods": methods(), "run_knobs": RunConfig.knobs()}
 FOOTPRINT = Footprint(0.01, 0.03, 1000, 50)

@@ -102,8 +102,8 @@ def _key(page, session):
 @pytest.fixture
 def shelved(studio, record):
     """A finished run on the demo at 16 shots, one at 4 with another rate, one queued at 4."""
-    data_id = studio.shelf.add_demo()
-    path = str(studio.shelf.path(data_id))
+    data_id = studio.data_store.add_demo()
+    path = str(studio.data_store.path(data_id))
 
     def submit(finish, **asked):
         config = RunConfig(data=path, method="ft", **{"shots": 16, **asked})

@@ -13,8 +13,8 @@ from tests.studio.conftest import score
 def opened(studio, images):
     """A data set without an OOD domain."""
     files = images(studio, *(f"set/{c}/{i}.png" for c in "ab" for i in range(3)))
-    data_id, _ = studio.shelf.add_upload(files, "train", None)
-    return studio.shelf.open(data_id)
+    data_id, _ = studio.data_store.add_upload(files, "train", None)
+    return studio.data_store.open(data_id)
 
 
 def finish(studio, record, path, stress, **asked):
@@ -37,11 +37,11 @@ def test_every_effect_is_shown_with_what_is_known_of_it_and_called_synthetic(ope
 
 
 def test_a_data_set_with_an_ood_domain_is_judged_on_that(studio):
-    assert stress_set(studio.shelf.open(studio.shelf.add_demo()), {}) == ""
+    assert stress_set(studio.data_store.open(studio.data_store.add_demo()), {}) == ""
 
 
 def test_the_numbers_are_of_the_model_and_the_prompts_that_are_chosen(studio, mine, opened, record):
-    path, stress = str(studio.shelf.path(opened.data_id)), {"zero-shot": {"blur": score(1, 2)}}
+    path, stress = str(studio.data_store.path(opened.data_id)), {"zero-shot": {"blur": score(1, 2)}}
     finish(studio, record, path, stress, templates=("a {}", "the {}"))
     finish(studio, record, path, {}, templates="tip-7")
     known = mine.runs.zero_shot_stress

@@ -263,7 +263,7 @@ def test_the_choice_goes_into_the_form_of_the_next_run(
     studio, mine, panel, asked, record, method, lr
 ):
     studio.catalogue = CATALOGUE
-    data_id = studio.shelf.add_demo()
+    data_id = studio.data_store.add_demo()
     config = RunConfig(data=str(mine.data.path(data_id)), method=method, params={"lr": 0.1})
     job = studio.ledger.submit(config)
     studio.folder(job.id).create(config)

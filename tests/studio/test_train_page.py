@@ -10,7 +10,7 @@ from tests.studio.conftest import stand_in
 def test_a_model_is_measured_only_once_somebody_wants_it(studio, mine):
     asked = []
     stand_in(studio, MeasureFootprint, asked.append)
-    data_id = studio.shelf.add_demo()
+    data_id = studio.data_store.add_demo()
     assert mine.answers.footprint(data_id, wanted=False).state == "waiting"
     assert asked == []
     mine.answers.footprint(data_id, wanted=True)

@@ -15,8 +15,8 @@ from studio.workspace.drafts import Drafts
 
 def test_equal_file_names_in_two_classes_survive(studio, images):
     files = images(studio, "set/red fox/1.png", "set/snow owl/1.png", "set/notes.txt.png")
-    data_id, report = studio.shelf.add_upload(files[:2], "train", None)
-    dataset = studio.shelf.open(data_id).dataset
+    data_id, report = studio.data_store.add_upload(files[:2], "train", None)
+    dataset = studio.data_store.open(data_id).dataset
     assert dataset.counts()["train"] == {"red fox": 1, "snow owl": 1}
     assert data_id == "set"
     assert report.understood
@@ -24,19 +24,19 @@ def test_equal_file_names_in_two_classes_survive(studio, images):
 
 def test_an_ood_folder_joins_the_data_set_it_was_dropped_on(studio, images):
     first = images(studio, "set/a/1.png", "set/b/1.png")
-    data_id, _ = studio.shelf.add_upload(first, "train", None)
-    assert len(studio.shelf.open(data_id).dataset.domains) == 1
+    data_id, _ = studio.data_store.add_upload(first, "train", None)
+    assert len(studio.data_store.open(data_id).dataset.domains) == 1
     sketch = images(studio, "sketch/a/9.png", "sketch/b/9.png")
-    again, _ = studio.shelf.add_upload(sketch, "ood", data_id)
+    again, _ = studio.data_store.add_upload(sketch, "ood", data_id)
     assert again == data_id
-    names = [d.name for d in studio.shelf.open(data_id).dataset.domains]
+    names = [d.name for d in studio.data_store.open(data_id).dataset.domains]
     assert names == ["train", "ood/sketch"]
-    assert len(studio.shelf.reports(data_id)) == 2
+    assert len(studio.data_store.reports(data_id)) == 2
 
 
 def test_two_uploads_of_one_name_are_two_data_sets(studio, images):
     made = {
-        studio.shelf.add_upload(images(studio, "set/a/1.png", "set/b/1.png"), "train", None)[0]
+        studio.data_store.add_upload(images(studio, "set/a/1.png", "set/b/1.png"), "train", None)[0]
         for _ in range(2)
     }
     assert len(made) == 2
@@ -45,23 +45,23 @@ def test_two_uploads_of_one_name_are_two_data_sets(studio, images):
 @pytest.mark.parametrize("path", ["/etc/passwd", "", "../studio.db", "/proc/self/environ"])
 def test_a_path_that_was_not_uploaded_is_refused(studio, path):
     with pytest.raises(UserError, match="not on the server"):
-        studio.shelf.add_upload([{"rel": "s/a/1.png", "path": path}], "train", None)
+        studio.data_store.add_upload([{"rel": "s/a/1.png", "path": path}], "train", None)
     with pytest.raises(UserError, match="not on the server"):
-        studio.shelf.photo(path).__enter__()
+        studio.data_store.photo(path).__enter__()
 
 
 def test_a_link_out_of_the_upload_folder_is_refused(studio):
     link = studio.settings.home / "tmp" / "uploads" / "link.png"
     link.symlink_to("/etc/passwd")
     with pytest.raises(UserError, match="not on the server"):
-        studio.shelf.photo(str(link)).__enter__()
+        studio.data_store.photo(str(link)).__enter__()
 
 
 def test_an_upload_that_cannot_be_used_leaves_no_data_set(studio, images):
     file = images(studio, "set/readme.png")[0]
     with pytest.raises(UserError):
-        studio.shelf.add_upload([{**file, "rel": "set/readme.txt"}], "train", None)
-    assert studio.shelf.ids() == []
+        studio.data_store.add_upload([{**file, "rel": "set/readme.txt"}], "train", None)
+    assert studio.data_store.ids() == []
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_an_upload_that_cannot_be_used_leaves_no_data_set(studio, images):
 )
 def test_too_few_classes_are_the_complaint_of_the_command_line(studio, images, rels, complaint):
     with pytest.raises(UserError, match=complaint):
-        studio.shelf.add_upload(images(studio, *rels), "train", None, "pets")
-    assert studio.shelf.ids() == [], "a page cannot show a data set that does not open"
+        studio.data_store.add_upload(images(studio, *rels), "train", None, "pets")
+    assert studio.data_store.ids() == [], "a page cannot show a data set that does not open"
 
 
 def with_table(studio, images, text):
@@ -89,8 +89,8 @@ def with_table(studio, images, text):
 def test_labels_in_a_table_make_the_classes_of_an_upload(studio, images):
     text = "file,label\n0.png,red fox\n1.png,red fox\n2.png,owl/eule\n3.png,owl/eule\n"
     files = with_table(studio, images, text)
-    data_id, report = studio.shelf.add_upload(files, "train", None)
-    dataset = studio.shelf.open(data_id).dataset
+    data_id, report = studio.data_store.add_upload(files, "train", None)
+    dataset = studio.data_store.open(data_id).dataset
     assert dataset.counts()["train"] == {"owl_eule": 2, "red fox": 2}
     assert dataset.names == ("owl/eule", "red fox")
     assert any("Labels of 4 images were read" in sentence for sentence in report.understood)
@@ -98,15 +98,17 @@ def test_labels_in_a_table_make_the_classes_of_an_upload(studio, images):
 
 def test_a_table_that_is_not_understood_is_the_complaint_about_an_upload(studio, images):
     with pytest.raises(UserError, match=r"no labels were read from 'pets/labels.csv': none of its"):
-        studio.shelf.add_upload(with_table(studio, images, "a,b,c\n0.png,1,2\n"), "train", None)
-    assert studio.shelf.ids() == []
+        studio.data_store.add_upload(
+            with_table(studio, images, "a,b,c\n0.png,1,2\n"), "train", None
+        )
+    assert studio.data_store.ids() == []
 
 
 def test_one_more_class_joins_a_data_set(studio, images):
     first = images(studio, "set/a/1.png", "set/b/1.png")
-    data_id, _ = studio.shelf.add_upload(first, "train", None)
-    studio.shelf.add_upload(images(studio, "more/c/1.png"), "train", data_id)
-    assert studio.shelf.open(data_id).dataset.classes == ("a", "b", "c")
+    data_id, _ = studio.data_store.add_upload(first, "train", None)
+    studio.data_store.add_upload(images(studio, "more/c/1.png"), "train", data_id)
+    assert studio.data_store.open(data_id).dataset.classes == ("a", "b", "c")
 
 
 def test_drafts_outlive_the_page_and_take_ids_only(tmp_path):
@@ -196,9 +198,9 @@ def test_a_bug_in_an_answer_is_a_sentence_too():
 def test_no_file_name_of_a_removed_data_set_stays_behind(studio, images, monkeypatch):
     monkeypatch.setattr(hashes, "YOUNG_SECONDS", -60.0)
     files = images(studio, "set/fox/secret.png", "set/owl/2.png")
-    data_id, _ = studio.shelf.add_upload(files, "train", None)
-    studio.shelf.open(data_id)
+    data_id, _ = studio.data_store.add_upload(files, "train", None)
+    studio.data_store.open(data_id)
     kept = studio.settings.cache / "hashes"
     assert any(b"secret" in path.read_bytes() for path in kept.iterdir())
-    studio.shelf.remove(data_id)
+    studio.data_store.remove(data_id)
     assert list(kept.iterdir()) == []

@@ -38,7 +38,7 @@ class Opened:
     dataset: Dataset
     images: Mapping[str, Path]
     version: int
-    asked: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    form_tasks: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What the form of the next run was found to ask for (see `studio.train.next_run`)."""
 
     @cached_property
@@ -64,7 +64,7 @@ class Opened:
         return sum(min(shots, n) for n in counts) / len(counts) if counts else 0.0
 
 
-class Shelf:
+class DataStore:
     """Everything under `HOME/datasets`. Visitors name data sets by id; paths stay in here."""
 
     def __init__(self, home: Path, arrived: Path, uploads: Uploads) -> None:
