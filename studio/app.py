@@ -1,4 +1,4 @@
-"""The studio put together: six places in one page over one home folder."""
+"""Builds the page: six tabs over one home folder."""
 
 import gc
 import os
@@ -48,7 +48,7 @@ _QUIET: dict[str, Any] = {
 
 
 def build(studio: Studio) -> gr.Blocks:
-    """The page. Every event goes through one function, so every view is always up to date."""
+    """Build the page. Every event goes through one function, so that every view is up to date."""
     with SparseBlocks(title=words.Brand.name, analytics_enabled=False, fill_width=True) as demo:
         session = gr.State()
         timer = gr.Timer(TICK_SECONDS, active=False)
@@ -108,7 +108,7 @@ def build(studio: Studio) -> gr.Blocks:
 def _acting(
     studio: Studio, name: str, actions: Actions, show: Callable[[Session], list[Any]]
 ) -> Any:
-    """A Gradio handler: what the visitor did, then everything that changed by it."""
+    """A Gradio handler: takes the visitor's action, then draws everything that it changed."""
 
     def act(state: Session | None, event: gr.EventData, request: gr.Request) -> list[Any]:
         state = _again(studio, state, request)
@@ -126,7 +126,7 @@ def _acting(
 
 
 def _opened(studio: Studio, request: gr.Request, query: dict[str, str]) -> Session:
-    """A new page of whoever sent the request."""
+    """A new session for the visitor who sent the request."""
     mine = Workspace(studio, _required(studio, request))
     place = mine.back_to(Place.from_query(query), is_tab_named="tab" in query)
     origin = f"{'https' if is_https(request) else 'http'}://{names(request.headers)[0]}"
@@ -134,10 +134,10 @@ def _opened(studio: Studio, request: gr.Request, query: dict[str, str]) -> Sessi
 
 
 def _again(studio: Studio, state: Session | None, request: gr.Request) -> Session:
-    """The session of a page, if whoever sent the request opened it.
+    """The session of a page, if it belongs to the visitor who sent the request.
 
-    Else a new one of theirs: of a page that outlived the server, whose address says where it is,
-    or of somebody who named another's session.
+    Otherwise a new session of that visitor. This happens to a page that was open while the server
+    restarted, whose address restores it, and to a visitor who names another visitor's session.
     """
     if state is not None and state.mine.visitor == _required(studio, request):
         return state

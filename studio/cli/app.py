@@ -32,7 +32,7 @@ _MENDABLE = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR,
     errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT,
 )  # fmt: skip
-"""What the owner of a folder can change, wherever it comes up."""
+"""Messages for settings that the owner of a folder can change."""
 
 app = typer.Typer(
     name="evenkeel",

@@ -125,7 +125,7 @@ def split_data(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Which images train, choose and measure. Decided once and kept with the images."""
+    """Show which images train, choose and measure. The split is made once and kept with the images."""
     from core.data import split
     from core.data.ingest import open_dataset
     from jobs.settings import Settings
@@ -152,7 +152,7 @@ def split_data(
 
 
 def _asked(dataset: "Dataset", model: str) -> "Iterator[Finding]":
-    """What a model says of the labels, and what its text tower sees of the class names."""
+    """Findings of a model about the labels, and of its text tower about the class names."""
     from core.data.health.findings import mislabels
     from core.data.health.names import unseen_by
     from core.run.zero_shot import measure_zero_shot

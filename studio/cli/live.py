@@ -1,4 +1,4 @@
-"""How a run is shown while it trains: sentences, and a bar where there is a terminal."""
+"""Shows a run while it trains: sentences, and a progress bar on a terminal."""
 
 import contextlib
 import sys
@@ -16,9 +16,9 @@ class Quiet:
 
 
 class Sentences(Quiet):
-    """Prints what the run says on stderr, from its first number on.
+    """Prints the run's messages on stderr, from its first number on.
 
-    Until then data or model may turn out to be a mistake, and that is then all that is said.
+    Before that, the data or the model may turn out to be wrong, and only that error is printed.
     """
 
     def __init__(self) -> None:
@@ -46,11 +46,11 @@ class Sentences(Quiet):
         print(line, file=sys.stderr)
 
     def move(self, progress: Progress) -> None:
-        """Where the run is now."""
+        """Show the progress of the run."""
 
 
 class Bar(Sentences):
-    """The sentences, and below them a bar that moves."""
+    """The sentences, with a progress bar below them."""
 
     def __init__(self) -> None:
         super().__init__()

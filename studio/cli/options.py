@@ -175,7 +175,7 @@ def build_config(
 
 
 def template_spec(given: Sequence[str]) -> str | tuple[str, ...]:
-    """What `--templates` was given: one is a set or a template, several are templates."""
+    """The value of `--templates`: one text is a set or a template, several are templates."""
     return given[0] if len(given) == 1 else tuple(given)
 
 
@@ -199,7 +199,7 @@ def parse_alphas(text: str) -> tuple[float, ...]:
 
 
 def mixing(record: RunRecord, alpha: float | None, steady: bool | None) -> Mixing:
-    """What the run recommends, unless the flags say otherwise."""
+    """The mixing that the run recommends, unless the flags name another."""
     if alpha is None and steady in (None, record.mixing.kind == "steady"):
         return record.mixing
     if alpha is None:
@@ -208,7 +208,7 @@ def mixing(record: RunRecord, alpha: float | None, steady: bool | None) -> Mixin
 
 
 def is_run(text: str, settings: Settings) -> bool:
-    """Whether this names a finished run, by folder or id, and not a model."""
+    """True if this names a finished run, by folder or id, and not a model."""
     by_id = Path(text).name == text and settings.run_folder(text).path.is_dir()
     return by_id or RunFolder(Path(text).expanduser()).record_path.exists()
 
@@ -226,7 +226,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
 
 def assignments(texts: Sequence[str] | None) -> dict[str, Any]:
-    """What `--set` was given, by knob."""
+    """The values of `--set` by setting."""
     return dict(_assignment(text) for text in texts or ())
 
 

@@ -1,4 +1,4 @@
-"""What the commands print: a table for people, or one JSON document and nothing else."""
+"""Prints the output of commands: a table for people, or a single JSON document."""
 
 import contextlib
 import sys
@@ -16,7 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document an
 
 @contextlib.contextmanager
 def answering(as_json: bool) -> Iterator[Callable[[Any], None]]:
-    """Yields what prints the command's answer; with `--json` all other output goes to stderr."""
+    """Yields a function that prints the answer; with `--json` all other output goes to stderr."""
     answers = sys.stdout
 
     def answer(document: Any) -> None:
@@ -77,7 +77,7 @@ def lacking_classes(domains: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def own(score: Mapping[str, Any] | None) -> tuple[str, str]:
-    """How many classes a domain has, and the accuracy among these; dashes where it has all."""
+    """The number of classes of a domain and the accuracy among them; dashes if it has all classes."""
     if score is None or score.get("accuracy_own") is None:
         return NOTHING, NOTHING
     return f"{score['classes_present']} of {score['classes_all']}", percent(score["accuracy_own"])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 CLASSES_ADVISED = 5
-"""How many classes a person is told to label more of."""
+"""The number of classes that are recommended for more labels."""
 What = Annotated[
     str, typer.Argument(metavar="RUN|MODEL", help="A finished run, a model, or a checkpoint.")
 ]
@@ -124,7 +124,9 @@ def cross_validate(
     folds: Annotated[int, typer.Option(help="In how many parts.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Accuracy over all images of a small data set: every image by a head that never saw it."""
+    """Accuracy over all images of a small data set; no image is in the training data of the head
+    that classifies it.
+    """
     settings = Settings()
     with answering(as_json) as answer:
         from core.data.ingest import open_dataset

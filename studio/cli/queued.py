@@ -54,7 +54,7 @@ def jobs(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """The queue and how far its runs are: what runs, what runs next, then what is over."""
+    """Show the queue with progress: running runs, waiting runs, then finished ones."""
     settings = Settings()
     ledger = Ledger(settings)
     found = ledger.list(MOST_SEARCHED if search else limit, downwards=True)
@@ -97,7 +97,7 @@ def cancel(job_id: JobId, as_json: AsJson = False) -> None:
 
 @app.command()
 def pause(job_id: JobId, as_json: AsJson = False) -> None:
-    """Lay a run aside; it keeps what it has learned so far."""
+    """Pause a run; it keeps what it has learned so far."""
     from jobs import queueing
 
     job = queueing.pause(Settings(), job_id)
@@ -106,7 +106,7 @@ def pause(job_id: JobId, as_json: AsJson = False) -> None:
 
 @app.command()
 def resume(job_id: JobId, as_json: AsJson = False) -> None:
-    """Go on with a run that was paused, or that waits for room."""
+    """Resume a run that was paused, or that waits for disk space."""
     from jobs import queueing
 
     job = queueing.resume(Settings(), job_id)
@@ -124,7 +124,7 @@ def stop(job_id: JobId, as_json: AsJson = False) -> None:
 
 @app.command()
 def retry(job_id: JobId, as_json: AsJson = False) -> None:
-    """Queue a run once more that failed or was cancelled."""
+    """Queue a failed or cancelled run again."""
     from jobs import queueing
 
     job = queueing.retry(Settings(), job_id)
@@ -169,7 +169,7 @@ def logs(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What a run said, in sentences."""
+    """Print the events of a run as sentences."""
     settings = Settings()
     ledger = Ledger(settings)
     with answering(as_json) as answer:
@@ -188,7 +188,7 @@ def logs(
 
 
 def _print_log(settings: Settings, ledger: Ledger, job_id: str, follow: bool) -> Job:
-    """Print what there is, and with `follow` what comes. Returns the job as it stands then."""
+    """Print the events so far, and with `follow` the new ones. Returns the job in its last state."""
     seq, started = 0, None
     while True:
         job = ledger.get(job_id)  # before the log: the last lines are there when the job is over
@@ -231,7 +231,7 @@ def _duration(seconds: float | None) -> str:
 
 
 def _progress(settings: Settings, job: Job) -> Progress:
-    """Where the run is, without its curves."""
+    """The progress of the run, without its curves."""
     return Progress() if job.state == "queued" else read_brief(settings.run_folder(job.id))
 
 

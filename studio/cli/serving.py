@@ -1,4 +1,4 @@
-"""`evenkeel up` and `evenkeel worker`: the processes that stay."""
+"""`evenkeel up` and `evenkeel worker`: the long-running processes."""
 
 import logging
 import os
@@ -120,7 +120,7 @@ def _hashed(settings: Settings) -> dict[str, str]:
 
 
 def _shared_devices(workers: int) -> list[str | None]:
-    """What each worker may see: with several GPUs every worker has its own, in turn."""
+    """The visible devices of each worker: with several GPUs each worker has its own, in turn."""
     from jobs.doctor.devices import count_gpus
 
     gpus = count_gpus()

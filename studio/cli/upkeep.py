@@ -1,4 +1,4 @@
-"""`doctor`, `backup`, `restore`: what whoever runs the studio asks of it."""
+"""`doctor`, `backup`, `restore`: commands for the person who runs the studio."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,7 @@ Copy = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the copy.")
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Look at everything Evenkeel needs. Exit code 2 when something does not work."""
+    """Check everything that Evenkeel needs. Exit code 2 if something does not work."""
     from jobs.doctor import examine
 
     checks = examine()
@@ -38,7 +38,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 @app.command()
 def backup(folder: Copy, as_json: AsJson = False) -> None:
-    """Copy runs, data sets and ledger to a new folder, also while the studio is up."""
+    """Copy runs, data sets and ledger to a new folder. The studio may be running."""
     from jobs.doctor.found import address
     from jobs.ledger.backup import back_up
 
@@ -55,7 +55,7 @@ def backup(folder: Copy, as_json: AsJson = False) -> None:
 
 @app.command()
 def restore(folder: Copy, as_json: AsJson = False) -> None:
-    """Fill an empty data folder from a backup, after looking at every file in it."""
+    """Fill an empty data folder from a backup, after a check of every file in it."""
     from jobs.ledger.backup import restore as fill
 
     settings = Settings()

@@ -1,4 +1,4 @@
-"""Runs side by side as the page shows them: pure functions of records and of one comparison."""
+"""Compares runs for the page: pure functions of records and of one comparison."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ class Candidate:
     changes: Mapping[str, Mapping[str, AccuracyChange | MeanChange]]
     """Against zero-shot on the same images: by end of the run, then by column of the table."""
     leaks: str
-    """Which leaks into the measured images its training was allowed; empty without any."""
+    """The leaks into measured images that its training allowed; empty if there are none."""
     repeatable: bool
-    """Whether it was trained: a combination of runs has no seed."""
+    """True if it was trained: a combination of runs has no seed."""
 
 
 TONES: Mapping[Outcome, str] = {"better": "good", "worse": "bad", "held": "even"}
@@ -54,7 +54,7 @@ class Cell:
     """Against zero-shot; None of zero-shot itself."""
     tone: str
     outcome: str
-    """What the same images say of the change, in a word; empty where they were not asked."""
+    """The outcome of the paired test of the change, in a word; empty if it was not tested."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class TableRow:
 
     mixing: str
     what: str
-    """Which of a run's this is: recommended, or the fine-tuned weights alone."""
+    """The kind of mixing: recommended, or the fine-tuned weights alone."""
     cells: list[Cell | None]
     """None where the run was not measured."""
 
@@ -97,7 +97,7 @@ def columns(runs: Sequence[Candidate]) -> list[tuple[str, str]]:
 
 
 def table(runs: Sequence[Candidate]) -> dict[str, object]:
-    """The lines of each run; zero-shot stands above all of them where they share it."""
+    """The lines of each run; zero-shot is above them if all runs share it."""
     keys = [key for key, _ in columns(runs)]
     shared = all(run.zero == runs[0].zero for run in runs)
     untested = [run.letter for run in runs if not run.changes]
@@ -112,7 +112,7 @@ def table(runs: Sequence[Candidate]) -> dict[str, object]:
 def pairings(
     runs: Sequence[Candidate], found: "RunsComparison", titles: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """What the images say of every later run against the first; `found` as `compare_runs` has it.
+    """The paired tests of every later run against the first; `found` is from `compare_runs`.
 
     `titles` are those of domains.
     """
@@ -129,7 +129,7 @@ def next_seed(config: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) ->
 
 
 def is_tuned_alone(run: Candidate) -> bool:
-    """Whether a run recommends its fine-tuned weights as they are."""
+    """True if a run recommends its fine-tuned weights alone."""
     return run.recommended.mixing == FINE_TUNED
 
 
@@ -198,12 +198,12 @@ def _pairing(
 
 
 def pairings_tested(found: Sequence[Mapping[str, Any]]) -> int:
-    """How many pairings the page's sentences rest on: each is corrected by itself."""
+    """The number of pairs of runs that are tested; each pair is corrected separately."""
     return sum(bool(pairing["sentences"]) for pairing in found)
 
 
 def named_verdict(paired: "PairedComparison", first: str, second: str) -> str:
-    """The same with the names of both runs."""
+    """The verdict of a pair, with the names of both runs."""
     images = count(paired.n, *words.Numbers.images)
     if paired.verdict == "same-answers":
         return w.same_answers.format(first=first, second=second, images=images)

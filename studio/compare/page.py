@@ -1,4 +1,4 @@
-"""Compare: which run is better, and do the images say so?"""
+"""The Compare tab: which run is better, and is the difference more than chance?"""
 
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -146,14 +146,14 @@ class ComparePage:
         return render("compare/combine.html", ways=ways) if ways else ""
 
     def _ways(self, count: int) -> list[Mapping[str, Any]]:
-        """How so many runs can be combined, as the catalogue has it."""
+        """The interpolators of the catalogue that can combine this number of runs."""
         known = self._studio.catalogue["interpolators"]
         return [way for way in known if count and _takes(way["members"], count)]
 
     # ---- what it does -----------------------------------------------------------------------
     @looking
     def _choose(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """Put the ticked runs side by side: those that stand there stay where they are."""
+        """Compare the ticked runs. Runs that are already shown keep their positions."""
         form = dict(detail.get("form") or {})
         ticked = [run for run, on in form.items() if on is True and is_id(run)]
         before, mine = session.place.compare, session.mine
@@ -185,6 +185,6 @@ class ComparePage:
 
 
 def _takes(members: Mapping[str, int | None], count: int) -> bool:
-    """Whether an interpolator takes so many runs."""
+    """True if an interpolator takes this number of runs."""
     fewest, most = members["fewest"] or 0, members["most"]
     return fewest <= count and (most is None or count <= most)

@@ -1,4 +1,4 @@
-"""Where runs stand between ID and OOD, as a Plotly figure. Pure functions."""
+"""Plots runs by ID and OOD accuracy, as a Plotly figure. Pure functions."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from studio.frame.markup import interval, mixture, percent
 
 w = words.Compare
 _BESIDE = ("top right", "top left", "bottom right", "bottom left", "middle right", "middle left")
-"""Where the letter stands: runs that share a point stay readable."""
+"""Positions of the letter, so that runs with the same point stay readable."""
 
 
 def pareto_chart(runs: Sequence[Candidate]) -> Figure:
-    """Each run as recommended and fine-tuned alone, beside zero-shot. Value of a `chart`."""
+    """Each run as recommended and fine-tuned alone, with zero-shot. Value of a `chart`."""
     points = _points(runs)
     if len(points) < 2:
         return {"empty": w.pareto_empty}
@@ -41,11 +41,11 @@ def pareto_chart(runs: Sequence[Candidate]) -> Figure:
 
 
 Point = tuple[Candidate | None, Standing, MeasuredAccuracy]
-"""A run, or None for zero-shot; where it stands; its mean over OOD domains."""
+"""A run, or None for zero-shot; its accuracies; its mean over OOD domains."""
 
 
 def _points(runs: Sequence[Candidate]) -> list[Point]:
-    """What has a mean over OOD domains: every zero-shot once, then every run under one or two
+    """The points with a mean over OOD domains: each zero-shot once, then every run under one or two
     mixings.
     """
     found: list[Point] = []
@@ -96,7 +96,7 @@ def _bar(share: MeasuredAccuracy, colour: str) -> dict[str, object]:
 
 
 def _front(points: Sequence[Point], best: Sequence[bool]) -> Figure:
-    """The line through what no other point beats on both sides."""
+    """The line through the points that no other point beats on both axes."""
     front = sorted(
         (plotted(at.id.accuracy), plotted(ood.accuracy))
         for (_, at, ood), free in zip(points, best, strict=True)

@@ -1,1 +1,1 @@
-"""The data place: a folder is dropped, checked, and mended."""
+"""The Data tab: upload, check and repair a data set."""

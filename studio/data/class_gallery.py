@@ -1,4 +1,4 @@
-"""All images of one class: its name in prompts, and each image to leave out or to move."""
+"""Shows all images of one class: its name in prompts, and buttons to exclude or move images."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ def class_gallery(opened: Opened, folder: str, may_change: bool) -> str:
     dataset = opened.dataset
     label = dataset.classes.index(folder)
     titles = {
-        look.key: look.title for style in domain_styles(domain.name for domain in dataset.domains)
+        style.key: style.title for style in domain_styles(domain.name for domain in dataset.domains)
     }
     images = [
         {"path": item.path, "sha": item.sha256, "domain": titles[domain.name]}

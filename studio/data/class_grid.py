@@ -1,4 +1,4 @@
-"""One card a class: its images, one of every OOD domain, and what zero-shot makes of it."""
+"""Draws one card per class: its images, one of every OOD domain, and its zero-shot accuracy."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from studio.workspace.data_store import Opened
 
 THUMBS = 6
 FEW = 8
-"""Fewer training images than this and a class is marked: its interval is wide."""
+"""Classes with fewer training images are marked, because their interval is wide."""
 
 
 def class_grid(opened: Opened, zero_shot: ZeroShot | None, waiting: bool, most: int) -> str:
     """The first cards of a data set. `zero_shot` is the evaluator's answer once it is there."""
     dataset = opened.dataset
     domains = {domain.name: domain for domain in dataset.domains}
-    ood = [look for style in domain_styles(domains) if look.role == "ood"]
+    ood = [style for style in domain_styles(domains) if style.role == "ood"]
     by_class = {name: _by_label(domain.items) for name, domain in domains.items()}
     train = by_class.get("train", {})
     scores = zero_shot.id_per_class if zero_shot else {}
@@ -27,7 +27,9 @@ def class_grid(opened: Opened, zero_shot: ZeroShot | None, waiting: bool, most: 
     for label, (folder, name) in enumerate(named):
         own = train.get(label, [])
         each = max(1, THUMBS // max(1, len(ood)))
-        others = [(look.title, by_class[look.key].get(label, [])[:each]) for look in ood[:THUMBS]]
+        others = [
+            (style.title, by_class[style.key].get(label, [])[:each]) for style in ood[:THUMBS]
+        ]
         classes.append(
             {
                 "folder": folder,

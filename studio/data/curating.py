@@ -1,4 +1,4 @@
-"""What a visitor decides about the images of a data set, from the buttons of the data place."""
+"""Handles the buttons of the Data tab that change a data set."""
 
 import time
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ def curating() -> dict[str, Handler]:
 
 
 def leaks_allowed(session: Session) -> bool:
-    """Whether the next run on this data set may go on in spite of leaks."""
+    """True if the next run on this data set may train in spite of leaks."""
     data_id = session.place.data
     fields = session.mine.draft(data_id)["fields"] if data_id else {}
     return str(fields.get("allow_leaks", "")) == "true"
@@ -83,7 +83,7 @@ def _include_all(session: Session, detail: Mapping[str, Any]) -> None:
 
 
 def allow_leaks(session: Session, detail: Mapping[str, Any]) -> None:
-    """Let the next run train in spite of leaks, or no longer."""
+    """Allow leaks in the next run, or block training again."""
     data_id = _data(session)
     fields = session.mine.draft(data_id)["fields"]
     value = "true" if detail.get("on") == "true" else ""
@@ -100,7 +100,7 @@ def _rename(session: Session, detail: Mapping[str, Any]) -> None:
 
 
 def _use_names(session: Session, detail: Mapping[str, Any]) -> None:
-    """Call the classes of a finding what was typed next to them; an empty field changes nothing."""
+    """Give the classes of a finding the names that were typed; an empty field changes nothing."""
     data_id, form = _data(session), _form(detail)
     rows = [
         row

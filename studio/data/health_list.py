@@ -1,4 +1,4 @@
-"""What was found about a data set, each finding with its buttons, and what was left out by hand."""
+"""Lists the findings about a data set with their buttons, and the images excluded by hand."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from studio.workspace.data_store import Opened
 SHOWN = 24
 """Images, or sets of images, that a review shows at most."""
 NAMES_SHOWN = 40
-"""The same of class names."""
+"""Class names that a finding shows at most."""
 
 
 def health_list(
@@ -27,8 +27,8 @@ def health_list(
     leaks_allowed: bool,
     gains: Mapping[str, tuple[Answer[ZeroShot], Answer[ZeroShot]]],
 ) -> str:
-    """The list. `answer` says whether it is complete, `reports` how the folders were read, `gains`
-    what zero-shot scores under the names of a finding as they are and as it offers them.
+    """Draws the list. `answer` tells if it is complete, `reports` how the folders were read,
+    `gains` the zero-shot accuracy under the old and the proposed names of a finding.
     """
     dataset, reports = opened.dataset, list(reports)
     said = {finding.title for finding in findings}
@@ -58,7 +58,7 @@ def health_list(
 
 
 def _gain(before: Answer[ZeroShot], after: Answer[ZeroShot]) -> str:
-    """What other names do to zero-shot accuracy, as far as it is known."""
+    """The change of zero-shot accuracy by other names, as far as it is known."""
     if "failed" in (before.state, after.state):
         return before.error or after.error
     if before.state != "ready" or after.state != "ready":
@@ -75,7 +75,7 @@ def line_to_beat(evaluation: Evaluation) -> DomainScore:
 
 
 def _review(finding: Finding, hashes: Mapping[str, str]) -> list[list[tuple[str, str]]]:
-    """(path, hash) of the images that belong side by side; one set when each stands alone."""
+    """(path, hash) of the images to show in one group; a single group if each image is independent."""
     if finding.level == "pass" or finding.kind == "unreadable":
         return []
     sets = finding.groups or [(path,) for path in finding.paths]

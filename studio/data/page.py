@@ -1,4 +1,4 @@
-"""Data: is my data fit, and what can CLIP do with it before any training?"""
+"""The Data tab: is the data usable, and what can CLIP do with it before training?"""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -29,7 +29,7 @@ units = words.Numbers
 
 
 class DataPage:
-    """Two doors while there is no data; classes, zero-shot and health afterwards."""
+    """The demo and the upload while there is no data; then classes, zero-shot and health."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
@@ -260,7 +260,7 @@ class DataPage:
 
 
 def zero_shot_sentence(answer: ZeroShot) -> str:
-    """The line to beat, on the images that the runs will be tested on."""
+    """The zero-shot accuracy on the images that runs are tested on, as a sentence."""
     score = line_to_beat(answer.evaluation)
     return w.verdict.format(
         accuracy=percent(score.accuracy),
@@ -270,6 +270,6 @@ def zero_shot_sentence(answer: ZeroShot) -> str:
 
 
 def pictures() -> list[str]:
-    """One picture of each style of the demo, as `<style>/<class>`, for its door."""
+    """One image of each style of the demo, as `<style>/<class>`, for the start page."""
     styles = sorted(path.name for path in (demo_folder() / "ood").iterdir() if path.is_dir())
     return ["train", *styles]

@@ -1,4 +1,4 @@
-"""The built-in stress set on the data place: what is done to an image, and what is known of it."""
+"""Shows the built-in stress set on the Data tab: its effects, and the known accuracies."""
 
 from collections.abc import Mapping
 
@@ -10,8 +10,8 @@ from studio.workspace.data_store import Opened
 
 
 def stress_set(opened: Opened, scores: Mapping[str, DomainScore]) -> str:
-    """One image under every effect, with zero-shot accuracy where a run has measured it; nothing
-    for a data set that has OOD domains, which are judged on instead.
+    """One image under every effect, with the zero-shot accuracy if a run has measured it. Empty for
+    a data set with OOD domains, which replace the stress set.
     """
     shown = stressed_example(opened.dataset)
     if not has_stress_set(opened.dataset) or shown is None:
@@ -21,12 +21,12 @@ def stress_set(opened: Opened, scores: Mapping[str, DomainScore]) -> str:
 
 
 def has_stress_set(dataset: Dataset) -> bool:
-    """Whether runs on this data set measure the stress set unless told otherwise."""
+    """True if runs on this data set measure the stress set by default."""
     return not any(domain.role == "ood" for domain in dataset.domains)
 
 
 def stressed_example(dataset: Dataset) -> str | None:
-    """The hash of an image to show: a measured one, where the split is known."""
+    """The hash of an image to show: a test image if the split is known."""
     roles = ("test", "val", "train")
     items = next((found for role in roles if (found := dataset.items(role))), ())
     return stress_items(items, 1)[0].sha256 if items else None

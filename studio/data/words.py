@@ -1,4 +1,4 @@
-"""Sentences of the data place."""
+"""Sentences of the Data tab."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from studio.workspace.words import DataSets as DataSets
 
 
 class Data:
-    """The data place."""
+    """The Data tab."""
 
     title = "Data"
     start = "Start with your images"
@@ -141,7 +141,7 @@ class Data:
 
 
 class Drop:
-    """What the drop zone says while it works (used in the browser)."""
+    """Messages of the drop zone while it works, used in the browser."""
 
     sending = "Sending {done} of {all} files"
     reading = "Reading the folders …"

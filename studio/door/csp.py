@@ -1,4 +1,4 @@
-"""The Content-Security-Policy: what a page of ours may load and run, whatever a name contains."""
+"""The Content-Security-Policy: limits the scripts and resources that a page may load and run."""
 
 import base64
 import hashlib

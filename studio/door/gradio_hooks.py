@@ -1,7 +1,7 @@
-"""Every private part of Gradio that the studio touches. Checked against Gradio 6.31.0.
+"""All private parts of Gradio that the studio uses. Checked against Gradio 6.31.0.
 
-Each says what Gradio does by itself and why that does not do here. A new version of Gradio is
-pinned only after each of them was looked at again.
+Each one says what Gradio does and why the studio needs something else. Check them all before a new
+version of Gradio is pinned.
 """
 
 import inspect
@@ -14,11 +14,11 @@ from unittest import mock
 
 @contextmanager
 def no_stubs() -> Iterator[None]:
-    """Import Gradio without its stub files, in two thirds of the time.
+    """Import Gradio without writing its stub files, in two thirds of the time.
 
-    Gradio writes a `.pyi` for editors next to every component whenever it is imported: it parses
-    the sources and renders a template for each, in a folder that may not even be ours to write in.
-    It writes none where it finds no source, so its classes have none meanwhile.
+    Gradio writes a `.pyi` file for editors next to every component when it is imported: it parses
+    the sources and renders a template for each, in a folder that may be read-only. It writes none
+    if it finds no source, so the source of its classes is hidden during the import.
     """
     known = inspect.getfile
 
@@ -40,16 +40,16 @@ IDLE_SECONDS = 1.0
 
 
 class SparseBlocks(gr.Blocks):
-    """A page on which an output that did not change costs nothing.
+    """A page on which an unchanged output costs nothing.
 
-    Gradio makes a component again for every `gr.skip()`, which was more than half of what a tick
-    cost (docs/speed.md). Private: `Blocks._queue`, and that `postprocess_data` reads
+    Gradio builds a component again for every `gr.skip()`, which was more than half of the cost of a
+    tick (docs/speed.md). Private: `Blocks._queue`, and that `postprocess_data` reads
     `block_fn.outputs`.
     """
 
     def queue(self, *arguments: Any, **options: Any) -> "SparseBlocks":
-        """Gradio's queue, of which we use no event: it need not look for one a thousand times a
-        second.
+        """Turn off the checks of Gradio's queue, which runs a thousand times a second: no event of
+        the studio uses it.
         """
         super().queue(*arguments, **options)
         self._queue.sleep_when_free = IDLE_SECONDS
@@ -57,7 +57,7 @@ class SparseBlocks(gr.Blocks):
         return self
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> Any:
-        """What the browser is sent, output by output; a skipped one is passed on as it is."""
+        """The values for the browser, one per output; skipped ones are passed on unchanged."""
         several = isinstance(predictions, list) and len(block_fn.outputs) > 1
         if not several or len(predictions) != len(block_fn.outputs):
             return await super().postprocess_data(block_fn, predictions, state)
@@ -76,7 +76,9 @@ class SparseBlocks(gr.Blocks):
 
 
 def detail(event: gr.EventData) -> Mapping[str, Any]:
-    """What a script sent with its event. Private: `EventData._data`, which has no public reader."""
+    """The data that a script sent with its event. Private: `EventData._data`, which has no public
+    reader.
+    """
     return dict(event._data or {})
 
 
@@ -84,10 +86,10 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 
 def behind(wall: Callable[[Any], Any], router: Any) -> Lifespan:
-    """A lifespan that puts routes on Gradio's app and a wall around all of it.
+    """A lifespan that adds routes to Gradio's app and puts `wall` around the whole app.
 
-    Gradio wraps middleware of its own around what `app_kwargs` can name, so ours would not be the
-    outermost. When the app starts its stack is complete. Private: `app.middleware_stack`.
+    Gradio wraps its own middleware around the one in `app_kwargs`, so ours would not be the
+    outermost. The stack is complete when the app starts. Private: `app.middleware_stack`.
     """
 
     @asynccontextmanager

@@ -1,8 +1,9 @@
-"""The second wall: what reaches Gradio at all, and what every answer must carry.
+"""The second line of defence: filters requests to Gradio and sets the headers of every answer.
 
-Gradio keeps files, states and results by names that a client chooses. This stands before all of
-it: few routes are open, bodies are written anew, a page's state belongs to the browser that made
-it, other web sites are refused. Handlers and routes ask `Visitors.require` as if it were not here.
+Gradio keeps files, states and results under names that a client chooses. The guard checks each
+request first: few routes are open, JSON bodies are rewritten, the state of a page belongs to the
+browser that made it, and other web sites are refused. Handlers and routes still call
+`Visitors.require` themselves.
 """
 
 import hashlib
@@ -28,7 +29,9 @@ from studio.workspace.session import Place
 
 JSON_BYTES = 5_000_000
 CALLS_PER_ACTION = 10
-"""Ticks and parts of uploads are no actions, but a page of ours sends no more than this."""
+"""The number of requests per allowed action: ticks and parts of uploads are requests too, but a
+page of the studio never sends more.
+"""
 VISITOR_SECONDS = 180 * 24 * 3600
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -46,7 +49,7 @@ OPEN = (
     ("POST", r"/studio/login"),
     ("POST", r"/studio/logout"),
 )
-"""What a stranger may ask for."""
+"""Routes that are open without a login."""
 INSIDE = (
     ("GET", r"/"),
     ("GET", r"/config"),
@@ -58,13 +61,14 @@ INSIDE = (
     ("GET", rf"/studio/exports/{_NAME}/{_NAME}"),
     ("POST", r"/studio/uploads"),
 )
-"""What a visitor may ask for besides. No other route of Gradio's is used, so none is reachable."""
+"""Further routes for visitors. The studio uses no other route of Gradio, so no other is reachable.
+"""
 
 _FIELDS = {
     "/gradio_api/run/predict": ("data", "event_data", "fn_index", "trigger_id", "session_hash"),
     "/gradio_api/component_server/": ("data", "component_id", "fn_name", "session_hash"),
 }
-"""What is kept of a body; the rest would only be more to attack."""
+"""Fields of a body that are kept. The others would only add ways to attack."""
 _TWO_MEANINGS = (b"..", b"//", b"\\", b"%2e", b"%2f", b"%5c", b"%25")
 _HASH = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OTHERS = {
@@ -78,7 +82,7 @@ _OTHERS = {
 
 
 class Refused(Exception):
-    """A request that goes no further."""
+    """A request that is not passed on."""
 
     def __init__(self, status: int, text: str = "") -> None:
         super().__init__(text)
@@ -98,7 +102,7 @@ class Guard:
         self._calls = Rate(settings.actions_per_minute * CALLS_PER_ACTION)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the request, or hand it on cleaned, and see to the headers of its answer."""
+        """Refuse the request, or clean it and pass it on, and set the headers of the answer."""
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
         if scope["type"] != "http":
@@ -115,7 +119,7 @@ class Guard:
         return await self._app(scope, receive, answer)
 
     def _let_in(self, request: HTTPConnection, answer: "_Answer") -> None:
-        """Nothing, or a `Refused` or `Stranger` for who must stay outside."""
+        """Raise `Refused` or `Stranger` if the request must not pass."""
         scope = request.scope
         _check_path(scope)
         check_origin(request.headers, scope["method"], self._visitors.is_private)
@@ -132,7 +136,7 @@ class Guard:
             raise Refused(429, words.Visitors.too_fast.format(limit=self._calls.limit))
 
     def _greet(self, request: HTTPConnection, answer: "_Answer") -> None:
-        """Give a browser the secret by which it is known from now on, from this request on."""
+        """Give a browser its secret, which identifies it from this request on."""
         token, https = new_token(), is_https(request)
         name = self._visitors.cookie("visitor", https)
         request.cookies[name] = token
@@ -142,7 +146,7 @@ class Guard:
     async def _cleaned(
         self, scope: Scope, receive: Receive, request: HTTPConnection
     ) -> tuple[Scope, Receive]:
-        """The request as Gradio gets it: a canonical body, and session hashes of this browser."""
+        """The request for Gradio: a canonical body, and session hashes that belong to this browser."""
         path = scope["path"]
         if path == "/":  # its scripts are given a nonce, which nobody can do to packed bytes
             kept = [(k, v) for k, v in scope["headers"] if k != b"accept-encoding"]
@@ -166,7 +170,7 @@ class Guard:
 
 
 class _Answer:
-    """`send`, with the headers that every answer carries."""
+    """Sends an answer with the headers that every answer must have."""
 
     def __init__(self, send: Send, request: HTTPConnection) -> None:
         self._send = send
@@ -213,10 +217,10 @@ class _Answer:
 
 
 def check_origin(headers: Headers, method: str, private: bool) -> None:
-    """Refuse what another web site sends, and a name of this machine that is not its own.
+    """Refuse requests from other web sites, and host names that are not this machine's.
 
-    A private studio has no cookie that another site would lack. There the name that the browser
-    called must be this machine's: else a site could point its own name at 127.0.0.1.
+    A private studio has no cookie, so it cannot recognise its own browser by one. It only accepts
+    this machine's host names: otherwise a site could point its own name at 127.0.0.1.
     """
     host = headers.get("host", "")
     if private and not is_loopback(urlsplit(f"//{host}").hostname or ""):
@@ -230,7 +234,9 @@ def check_origin(headers: Headers, method: str, private: bool) -> None:
 
 
 def names(headers: Headers) -> list[str]:
-    """How the browser may have called us: a relay tells in a header that no other site can send."""
+    """Host names under which the browser may have called: a relay adds one in a header that other
+    sites cannot send.
+    """
     told = headers.get("x-forwarded-host", "").split(",")[0].strip().lower()
     return [name for name in (told, headers.get("host", "").lower()) if name]
 
@@ -238,7 +244,9 @@ def names(headers: Headers) -> list[str]:
 def canonical(
     body: bytes, headers: Headers, fields: tuple[str, ...], own: Callable[[str], str]
 ) -> bytes:
-    """A JSON body read and written anew: only known fields, no files, hashes of this browser."""
+    """A JSON body, read and written again: only known fields, no files, session hashes of this
+    browser.
+    """
     if headers.get("content-type", "").split(";")[0].strip() != "application/json":
         raise Refused(415)
     try:
@@ -253,7 +261,7 @@ def canonical(
 
 
 def _names_files(value: Any) -> bool:
-    """Whether a value holds what Gradio takes for a file: no page of ours sends any."""
+    """True if a value contains what Gradio takes for a file. Pages of the studio send none."""
     if isinstance(value, dict):
         meta = value.get("meta")
         if isinstance(meta, dict) and "_type" in meta:
@@ -267,7 +275,7 @@ def _no_constant(name: str) -> None:
 
 
 def _check_path(scope: Scope) -> None:
-    """Only paths that mean the same to everybody who reads them."""
+    """Refuse paths that two programs could read differently."""
     raw = scope.get("raw_path", b"").split(b"?")[0].lower()
     if any(part in raw for part in _TWO_MEANINGS):
         raise Refused(404)
@@ -276,7 +284,7 @@ def _check_path(scope: Scope) -> None:
 
 
 def _hasher(request: HTTPConnection, visitors: Visitors) -> Callable[[str], str]:
-    """From a session hash as the browser chose it to one that no other browser can name."""
+    """A function from the browser's session hash to one that no other browser can name."""
     key = f"{visitors.token(request) or ''}\0{visitors.login_token(request) or ''}"
 
     def own(session_hash: str) -> str:
@@ -292,7 +300,7 @@ def _key(visitor: Visitor) -> str:
 
 
 def _turned_away(request: HTTPConnection, stranger: Stranger) -> Response:
-    """The login for who opens the page; for anything else the plain sentence."""
+    """The login page for a browser that opens the page; otherwise a plain sentence."""
     if request.scope["path"] != "/":
         return PlainTextResponse(str(stranger), 401)
     if "share" in request.query_params:
@@ -333,7 +341,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
-    """`receive` that breaks off when more arrives than was announced or may."""
+    """`receive` that stops when more bytes arrive than the limit."""
     total = 0
 
     async def counted() -> MutableMapping[str, Any]:

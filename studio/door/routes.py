@@ -1,4 +1,4 @@
-"""Files that leave the studio and come to it, and the login. Visitors name ids, never paths."""
+"""Routes for downloads, uploads and the login. Visitors name ids, never paths."""
 
 import functools
 import gzip
@@ -63,7 +63,7 @@ def routes(studio: Studio) -> APIRouter:
 
 
 def _owning(studio: Studio) -> Callable[[Request], Workspace]:
-    """What the visitor of a request reaches, for `Depends`; 401 for a stranger."""
+    """The workspace of the visitor who sends a request, for `Depends`; 401 for a stranger."""
 
     def workspace(request: Request) -> Workspace:
         try:
@@ -75,7 +75,9 @@ def _owning(studio: Studio) -> Callable[[Request], Workspace]:
 
 
 def _add_assets(router: APIRouter) -> None:
-    """Styles, scripts, fonts and Plotly: the same for everybody, so open."""
+    """Add styles, scripts, fonts and Plotly: they are the same for everybody, so they need no
+    login.
+    """
     folder = assets() / "studio"
     known = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
     known["plotly.min.js"] = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -103,8 +105,8 @@ def _add_assets(router: APIRouter) -> None:
 
 @functools.cache
 def _squeezed(path: Path) -> bytes:
-    """Once for all visitors: Gradio would squeeze Plotly's 5 MB anew for each of them, which keeps
-    everybody waiting for a third of a second.
+    """The compressed file, made once for all visitors. Gradio would compress Plotly's 5 MB again
+    for each visitor, which blocks everybody for a third of a second.
     """
     return gzip.compress(path.read_bytes(), 6)
 
@@ -151,7 +153,7 @@ def _add_pictures(router: APIRouter, studio: Studio) -> None:
 
     @router.get("/demo/{style}", include_in_schema=False)
     def demo_picture(style: str) -> FileResponse:
-        """One picture of a style of the demo, for the door that opens it."""
+        """One image of a style of the demo, for the start page."""
         folder = _found(styles.get(style))
         pictures = sorted((folder / "dessert").glob("*")) or sorted(folder.glob("*/*"))
         return _file(_found(next(iter(pictures), None)), _FOR_A_DAY)
@@ -197,7 +199,7 @@ def _add_uploads(router: APIRouter, studio: Studio) -> None:
 
     @router.post("/uploads", include_in_schema=False)
     async def upload(request: Request, mine: Workspace = mine) -> Response:
-        """Ids of the files of a form, in its order: they wait until they are placed."""
+        """Store the files of a form, and return their ids in the same order."""
         if mine.is_read_only:
             raise HTTPException(403)
         try:

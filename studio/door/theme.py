@@ -1,4 +1,4 @@
-"""What Gradio itself may style: very little. The studio's looks are in `assets/studio/*.css`."""
+"""The theme of Gradio, which styles very little. The studio's design is in `assets/studio/*.css`."""
 
 import hashlib
 from functools import cache
@@ -31,23 +31,25 @@ SCRIPTS = (
 )
 
 UNTIL_STYLED = ".gradio-container { visibility: hidden; }"
-"""Gradio adds our style sheet from a script: without this the bare page would flash."""
+"""Hides the page until a script of Gradio has added our style sheet. Without it, the unstyled page
+would flash.
+"""
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's plain theme without its web fonts: ours come with the styles."""
+    """Gradio's plain theme without its web fonts, because our styles bring their own."""
     fonts = ("Inter", "system-ui", "sans-serif")
     return gr.themes.Base(font=fonts, font_mono=("JetBrains Mono", "ui-monospace", "monospace"))
 
 
 @cache
 def first_script() -> bytes:
-    """What must be run before Gradio's own scripts, as an element of the page's head."""
+    """A script that must run before Gradio's own, as an element of the page's head."""
     return b"<script>%s</script>" % (assets() / "studio/first.js").read_bytes()
 
 
 def bundles() -> dict[str, str]:
-    """All styles as one file and all scripts as one: one request each, and in this order."""
+    """All styles as one file and all scripts as another: one request each, in this order."""
     folder = assets() / "studio"
     read = {n: (folder / n).read_text("utf-8") for n in (*STYLES, *SCRIPTS)}
     return {
@@ -57,7 +59,9 @@ def bundles() -> dict[str, str]:
 
 
 def head() -> str:
-    """Icon, styles and scripts; their names change with their content, so browsers keep them."""
+    """Icon, styles and scripts. Their names change with their content, so that browsers can cache
+    them.
+    """
     found = bundles()
     stamp = {name: hashlib.sha256(text.encode()).hexdigest()[:10] for name, text in found.items()}
     return "\n".join(
@@ -76,4 +80,5 @@ var t=null;try{t=localStorage.getItem("evenkeel-theme")}catch(e){}
 var d=t?t==="dark":matchMedia("(prefers-color-scheme: dark)").matches;
 document.documentElement.style.background=d?"#0c0f14":"#f6f7f9";
 document.documentElement.style.colorScheme=d?"dark":"light";})();"""
-"""The background before any style is there. Its hash is in the policy of `studio.door.csp`."""
+"""Sets the background before any style is loaded. Its hash is in the policy of `studio.door.csp`.
+"""

@@ -1,4 +1,4 @@
-"""Sentences of the login and of what is refused."""
+"""Sentences of the login and of refused requests."""
 
 from studio.frame.words import Brand as Brand
 from studio.people.words import Login as Login

@@ -1,4 +1,4 @@
-"""Export: will it work elsewhere?"""
+"""The Export tab: files of a run for other programs."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ ENCODER = "open_clip"
 
 
 class ExportPage:
-    """What a run becomes for other programs as it is mixed, and the files of the run."""
+    """The exports of a run under its mixing, and the files of the run."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
@@ -88,7 +88,7 @@ class ExportPage:
 
 
 def _about_encoder(record: RunRecord, mixing: Mixing, encoder: Mixing) -> str:
-    """Which α an encoder has and why, where that is not all of the mixing; else nothing."""
+    """Explains the α of an encoder if it differs from the mixing; otherwise empty."""
     if mixing.kind == "wise":
         return ""
     alpha, named = decimal(encoder.alpha), mixture(mixing)
@@ -101,7 +101,9 @@ def _about_encoder(record: RunRecord, mixing: Mixing, encoder: Mixing) -> str:
 def _row(
     kind: str, made_of: tuple[Mixing, Mixing], answer: Answer[ExportedFile] | None, reason: str
 ) -> dict[str, object]:
-    """One artefact: what it is, and how far it is. `made_of` are the mixing and the encoder's."""
+    """One artefact: its description and its state. `made_of` are the mixings of the run and of the
+    encoder.
+    """
     mixing, encoder = made_of
     title, text, loads = w.formats[kind]
     ready = answer is not None and answer.state == "ready"
@@ -120,7 +122,7 @@ def _row(
 
 
 def _artefact(value: ExportedFile) -> dict[str, object]:
-    """What the page shows of the evaluator's answer: names, never paths of the server."""
+    """The evaluator's answer for the page: names, never paths of the server."""
     path = Path(value.path)
     snippet = value.snippet.replace(f"{path.parent}/", "")
     unpack = f"# {w.unpack.format(name=path.name)}\n" if snippet and path.suffix == ".zip" else ""
@@ -133,7 +135,7 @@ def _artefact(value: ExportedFile) -> dict[str, object]:
 
 
 def _difference(found: Sequence[OutputDifference]) -> str:
-    """The one that comes nearest to what is allowed."""
+    """The difference that comes closest to its tolerance."""
     inexact = [one for one in found if one.largest > 0]
     if not inexact:
         return w.no_difference if found else ""
@@ -141,11 +143,11 @@ def _difference(found: Sequence[OutputDifference]) -> str:
 
 
 def _no_gate(record: RunRecord) -> str:
-    """Why a run cannot be steady; empty when it can."""
+    """The reason a run cannot be steady; empty if it can."""
     return "" if record.steady else record.why_not_steady or words.Runs.no_gate
 
 
 def _no_clip_model(model: str) -> str:
-    """Why a model has no form in transformers, where its name tells."""
+    """The reason a model has no form in transformers, if its name tells."""
     architecture = architecture_of(model)
     return why_not(architecture) if architecture else ""

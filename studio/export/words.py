@@ -7,7 +7,7 @@ from studio.workspace.words import Runs as Runs
 
 
 class Export:
-    """The export place."""
+    """The Export tab."""
 
     title = "Export"
     lead = (

@@ -1,1 +1,1 @@
-"""Parts that every place is made of: views, templates, panels, charts, and how numbers read."""
+"""Parts of every tab: views, templates, panels, charts, and the format of numbers."""

@@ -1,4 +1,4 @@
-"""How a domain is named and drawn: the same colour and symbol on every page."""
+"""Names and styles of domains: the same colour and symbol on every page."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _STYLES = (
 
 @dataclass(frozen=True)
 class DomainStyle:
-    """A domain on the page. Colour is never alone: it comes with a symbol."""
+    """The title, colour and symbol of a domain. Colour never stands alone."""
 
     key: str
     title: str
@@ -25,11 +25,11 @@ class DomainStyle:
     """`id`, `val`, `train` or `ood`."""
     colour: str
     symbol: str
-    """As Plotly names it; the style sheet draws the same ones."""
+    """Plotly's name of the symbol; the style sheet draws the same ones."""
 
 
 def domain_styles(keys: Iterable[str]) -> list[DomainStyle]:
-    """How to draw these domains, ID first, then OOD by name."""
+    """The styles of these domains, ID first, then OOD by name."""
     keys = list(keys)
     ood = sorted(key for key in keys if key.startswith("ood/"))
     found = [

@@ -1,4 +1,4 @@
-"""What every figure is made of: thinned points, padded axes, text that Plotly takes literally."""
+"""Parts of every figure: thinned points, padded axes, text that Plotly takes literally."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def smooth(values: Sequence[float], weight: float = SMOOTHING) -> list[float]:
 
 
 def thin(pairs: Sequence[Sequence[float]], most: int = MOST_POINTS) -> list[Sequence[float]]:
-    """At most `most` of the pairs, evenly, always with the first and the last."""
+    """At most `most` of the pairs, evenly spaced, always with the first and the last."""
     if len(pairs) <= most:
         return list(pairs)
     step = (len(pairs) - 1) / (most - 1)
@@ -28,7 +28,7 @@ def thin(pairs: Sequence[Sequence[float]], most: int = MOST_POINTS) -> list[Sequ
 
 
 def clean(text: str) -> str:
-    """A user's text for a Plotly label, which understands a few HTML tags."""
+    """A user's text for a Plotly label, in which a few HTML tags would have an effect."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

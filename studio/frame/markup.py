@@ -1,4 +1,4 @@
-"""Templates that escape every value, and how the studio writes numbers."""
+"""Renders templates that escape every value, and formats numbers."""
 
 from collections.abc import MutableMapping, Sequence
 from importlib import import_module
@@ -31,7 +31,7 @@ def points(change: float | None) -> str:
 
 
 def mixture(mixing: Mixing, digits: int | None = 2) -> str:
-    """How a mixing is called: `α = 0.30`, `α = 0.65, steady`."""
+    """The name of a mixing: `α = 0.30`, `α = 0.65, steady`."""
     return words.Common.mixings[mixing.kind].format(alpha=decimal(mixing.alpha, digits))
 
 
@@ -51,7 +51,7 @@ def duration(seconds: float | None) -> str:
 
 
 def size(count: int | None) -> str:
-    """Bytes in the unit a person would use: `9.1 MB`."""
+    """Bytes in a readable unit: `9.1 MB`."""
     if count is None:
         return "–"
     value = float(count)
@@ -64,7 +64,7 @@ def size(count: int | None) -> str:
 
 
 def number(value: float) -> str:
-    """Thousands apart by a thin space."""
+    """A number with thin spaces between thousands."""
     return f"{int(rounding.half_up(value)):,}".replace(",", THIN)
 
 
@@ -127,7 +127,7 @@ _environment.globals.update(count=count, interval=interval)
 
 
 def prepare() -> None:
-    """Compile every template, so that nobody's page waits for it."""
+    """Compile every template in advance, so that no page waits for it."""
     for name in _environment.list_templates():
         _environment.get_template(name)
 

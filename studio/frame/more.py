@@ -1,4 +1,4 @@
-"""A long list is shown from its beginning, and more of it when that is asked for."""
+"""Shows the beginning of a long list, and more of it on request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ STEP = 60
 
 @dataclass
 class Shown:
-    """By the name of a list how many of it are shown, where more were asked for."""
+    """The number of shown items by list, for lists that were extended."""
 
     lists: dict[str, int] = field(default_factory=dict)
 
 
 def how_many(session: Session, name: str) -> int:
-    """How many of a list this page shows."""
+    """The number of items of a list that this page shows."""
     return session.of(Shown).lists.get(name, STEP)
 
 

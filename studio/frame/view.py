@@ -1,4 +1,4 @@
-"""One loop for all that is shown: a view is drawn again when what it depends on changed."""
+"""Draws the page: a view is drawn again when something that it depends on has changed."""
 
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -14,29 +14,29 @@ from studio.workspace.session import Notice, Session
 
 log = logging.getLogger(__name__)
 SKIP = gr.skip()
-"""What stands for an output that did not change."""
+"""The value of an output that did not change."""
 Handler = Callable[[Session, Mapping[str, Any]], None]
 Actions = Mapping[str, Handler]
-"""What the clicks on a component do, by what their `data-do` says."""
+"""Handlers of the clicks on a component, by their `data-do`."""
 _H = TypeVar("_H", bound=Callable[..., None])
 
 
 def looking(handler: _H) -> _H:
-    """Declare that an action changes nothing but the page: a guest may take it, and it does not
-    count. Every other action counts.
+    """Declare that an action only changes the page: a guest may take it, and it does not count
+    against the limit. Every other action counts.
     """
     handler.__dict__["only_looks"] = True
     return handler
 
 
 def only_looks(handler: Handler) -> bool:
-    """Whether the handler of an action is declared with `looking`."""
+    """True if the handler of an action is declared with `looking`."""
     return bool(getattr(handler, "only_looks", False))
 
 
 @dataclass(frozen=True)
 class View:
-    """A component, what it depends on, and how it is drawn."""
+    """A component with a key of what it depends on, and the function that draws it."""
 
     component: Any
     depends: Callable[[Session], Hashable]
@@ -44,23 +44,23 @@ class View:
 
 
 class Page(Protocol):
-    """A place of the studio: it builds components when it is made, and says how to fill them."""
+    """A tab of the studio: it builds its components when it is made, and declares how to fill them."""
 
     views: list[View]
     events: list[tuple[Any, Actions]]
-    """A component's event and what it does to the session, by action."""
+    """A component's event, and its handlers by action."""
 
 
 @runtime_checkable
 class Settling(Protocol):
-    """A page that puts the place of a session right before anything is drawn."""
+    """A page that corrects the place of a session before anything is drawn."""
 
     def settle(self, session: Session) -> None:
-        """Drop from the place what does not exist."""
+        """Remove ids from the place that do not exist."""
 
 
 def draw(views: Sequence[View], session: Session) -> list[Any]:
-    """New values for what changed, `SKIP` for the rest."""
+    """New values for the views that changed, `SKIP` for the others."""
     values: list[Any] = []
     for index, view in enumerate(views):
         now = view.depends(session)
@@ -73,16 +73,16 @@ def draw(views: Sequence[View], session: Session) -> list[Any]:
 
 
 def _sent(value: Any) -> Any:
-    """What a widget draws from travels as text, which the browser does not wrap in watchers."""
+    """The value for the browser. Data of a widget is sent as text, which the browser does not wrap
+    in watchers.
+    """
     is_update = isinstance(value, dict) and "__type__" in value
     packed = isinstance(value, dict) and not is_update
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode() if packed else value
 
 
 def guarded(form: str, actions: Actions, session: Session, detail: Mapping[str, Any]) -> None:
-    """Take the action that `detail` names; what it raises becomes a sentence on the form that
-    caused it.
-    """
+    """Take the action in `detail`. An error becomes a sentence on the form that caused it."""
     if detail.get("do") != "draft":  # typing on may overtake the click that it followed
         session.notices.pop(form, None)
     try:
@@ -99,7 +99,7 @@ def guarded(form: str, actions: Actions, session: Session, detail: Mapping[str, 
 
 
 def _unknown(_session: Session, _detail: Mapping[str, Any]) -> None:
-    """Stands for an action that no page of ours sends."""
+    """Handles an action that no page of the studio sends."""
     raise UserError(words.Common.unknown_action)
 
 

@@ -1,4 +1,4 @@
-"""Sentences, counts and charts of every place."""
+"""Sentences, counts and charts of every tab."""
 
 from typing import ClassVar
 
@@ -6,21 +6,21 @@ from studio.workspace.words import Workspace as Workspace
 
 
 class Words:
-    """Sentences that stand next to the code which says them, as class attributes.
+    """Base of a panel's sentences, which are class attributes in the panel's own module.
 
-    The words of a room stand in its `words.py`, those of a panel of the lab in its module.
+    The sentences of a room are in its `words.py`.
     """
 
 
 class Brand:
-    """The name and what it stands for."""
+    """The name and the claim."""
 
     name = "Evenkeel"
     line = "Better on your images, steady on everything else"
 
 
 class Charts:
-    """Keys, axes, tables, and what a chart is called for who cannot see it."""
+    """Keys, axes, tables, and text alternatives of charts."""
 
     table = "Table"
     epoch = "Epoch"
@@ -76,7 +76,7 @@ class Charts:
 
 
 class Numbers:
-    """One and many of what is counted, and lists."""
+    """Singular and plural of counted things, and lists."""
 
     listed = "{first} and {last}"
     images: ClassVar = ("image", "images")
@@ -92,7 +92,7 @@ class Numbers:
 
 
 class Common:
-    """What several places say alike."""
+    """Sentences that several tabs share."""
 
     unknown_action = "This page has no such action. Load it anew."
     starting = "The studio is still starting. What you asked for is queued as soon as it can be."

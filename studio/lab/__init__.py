@@ -1,1 +1,1 @@
-"""The robustness lab: one file a panel, and what the panel is made of."""
+"""The robustness lab: one file per panel, and the base of panels."""

@@ -1,4 +1,4 @@
-"""Calibration: how sure a model is against how often it is right, with and without T."""
+"""The Calibration panel: confidence against accuracy, with and without temperature scaling."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -27,7 +27,7 @@ from studio.workspace.session import Session
 from studio.workspace.studio import Studio
 
 SMALLEST, LARGEST = 6, 16
-"""Diameters in pixels: a bin with all images of its domain, and one with next to none."""
+"""Diameters in pixels: from a nearly empty bin to one with all images of its domain."""
 
 
 class CalibrationWords(Words):
@@ -77,12 +77,12 @@ class CalibrationPanel(LabPanel):
 
 
 def draw_table(session: Session) -> str:
-    """The calibration errors, or how to get them."""
+    """The calibration errors, or a button that computes them."""
     return inspected(session, lambda found: calibration_lab(found, session.of(InspectedView)))
 
 
 def draw_reliability(session: Session) -> Any:
-    """The diagram of the model that the page looks at."""
+    """The diagram of the chosen model."""
     inspection = inspection_of(session)
     if inspection is None:
         return {"empty": InspectedWords.text}
@@ -91,7 +91,7 @@ def draw_reliability(session: Session) -> Any:
 
 
 def calibration_lab(inspection: Inspection, view: InspectedView) -> str:
-    """Which model is looked at, the temperature of each, and every ECE with its n."""
+    """The choice of the model, the temperatures, and every ECE with its n."""
     rows = [
         {
             "style": style,
@@ -122,7 +122,7 @@ def _pair(inspection: Inspection, domain: str, column: str) -> tuple[str, str]:
 
 
 def reliability_chart(inspection: Inspection, column: str, run_id: str) -> Figure:
-    """Accuracy over confidence in 15 bins, plain and with the temperature. Value of a `chart`."""
+    """Accuracy over confidence in 15 bins, with and without temperature. Value of a `chart`."""
     domains = shown(inspection.domains)
     data: list[Figure] = [
         {

@@ -1,4 +1,4 @@
-"""Drift: how far training moved the features of every domain, and what synthetic effects do."""
+"""The Drift panel: movement of the features in every domain, and accuracy under synthetic effects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -86,7 +86,7 @@ class DriftPanel(LabPanel):
 
 
 def _drawn_by(figure: Callable[[RunRecord], Figure]) -> Callable[[Session], Any]:
-    """How a chart that is a function of the record is drawn."""
+    """A drawing function for a chart of the run's record."""
 
     def draw(session: Session) -> Any:
         record = record_of(session)
@@ -151,7 +151,7 @@ def _bar(style: DomainStyle, value: float, n: int | None) -> Figure:
 
 
 def stress_chart(record: RunRecord) -> Figure:
-    """A bar an effect and model, with its interval. Value of a `chart`; labelled synthetic."""
+    """A bar with its interval for each effect and model. Value of a `chart`; labelled synthetic."""
     measured = {end: record.stress[end] for end in _COLOURS if record.stress.get(end)}
     if len(measured) < len(_COLOURS):
         return {"empty": w.no_stress}

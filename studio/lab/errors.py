@@ -1,4 +1,4 @@
-"""Errors: which class is taken for which, and the images of one cell."""
+"""The Errors panel: the confusion matrix, and the images of one cell."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from studio.workspace.session import Session
 from studio.workspace.studio import Studio
 
 MOST_CLASSES = 40
-"""Rows of a matrix that a person still reads; of more classes those with most errors are shown."""
+"""The most rows of a readable matrix; of more classes, those with most errors are shown."""
 MOST_PAIRS = 12
 MOST_IMAGES = 60
 
@@ -64,7 +64,7 @@ class ErrorsPanel(LabPanel):
 
 
 def draw_errors(session: Session) -> str:
-    """The page of errors, or how to get it."""
+    """The errors, or a button that computes them."""
 
     def show(inspection: Inspection) -> str:
         pictures = session.mine.answers.pictures(str(session.place.run))
@@ -74,8 +74,8 @@ def draw_errors(session: Session) -> str:
 
 
 def error_lab(inspection: Inspection, view: InspectedView, pictures: tuple[str, str]) -> str:
-    """Switches, matrix, most confused pairs and gallery. `pictures` are the data set's id, empty
-    where its images cannot be shown, and the query that lets a guest see them.
+    """Switches, matrix, most confused pairs and gallery. `pictures` are the data set's id, empty if
+    its images cannot be shown, and the query that lets a guest see them.
     """
     now = chosen(inspection, view)
     domain = inspection.domains[now.domain]
@@ -104,7 +104,7 @@ def error_lab(inspection: Inspection, view: InspectedView, pictures: tuple[str, 
 
 
 def _worst_classes(matrix: Any) -> list[int]:
-    """Indices of the classes that are shown, in their order."""
+    """Indices of the shown classes, in their order."""
     if len(matrix) <= MOST_CLASSES:
         return list(range(len(matrix)))
     off = matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()
@@ -114,7 +114,7 @@ def _worst_classes(matrix: Any) -> list[int]:
 def _gallery(
     inspection: Inspection, domain: InspectedDomain, now: Chosen
 ) -> list[dict[str, object]]:
-    """The images of a cell, the surest first: each with what the three say of it."""
+    """The images of a cell, most confident first, each with the answers of the three models."""
     answers = domain.answers[now.column]
     found = [
         i

@@ -1,5 +1,5 @@
-"""The look at every image of a run that errors and calibration share: how it is asked for, and
-what of it a page looks at.
+"""The inspection of every image of a run, which errors and calibration share: the request for it,
+and the part of it that a page shows.
 """
 
 import re
@@ -19,7 +19,7 @@ _CELL = re.compile(r"(\d{1,6})-(\d{1,6})")
 
 
 class InspectedWords(Words):
-    """The look at every image."""
+    """Sentences of the inspection."""
 
     title = "Every image, one by one"
     text = (
@@ -41,26 +41,28 @@ w = InspectedWords
 
 @dataclass
 class InspectedView:
-    """What a page looks at image by image, as it was clicked."""
+    """The part of the inspection that a page shows, as it was clicked."""
 
     domain: str = ""
     column: str = ""
     cell: str = ""
-    """True class and what was said, as `0-3`."""
+    """True and predicted class, as `0-3`."""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the visitor looks at."""
+    """The checked choice of a visitor."""
 
     domain: str
     column: str
     cell: tuple[int, int] | None
-    """True class and what was said."""
+    """True and predicted class."""
 
 
 def chosen(inspection: Inspection, view: InspectedView) -> Chosen:
-    """What a click named, as far as this run has it; else the first domain, α, and no cell."""
+    """The choice of the visitor as far as this run has it; otherwise the first domain, α, and no
+    cell.
+    """
     keys = [style.key for style in domain_styles(inspection.domains)]
     found = _CELL.fullmatch(view.cell)
     cell = (int(found[1]), int(found[2])) if found else None
@@ -74,12 +76,12 @@ def chosen(inspection: Inspection, view: InspectedView) -> Chosen:
 
 
 def column_titles(inspection: Inspection) -> dict[str, str]:
-    """The three classifiers, as they are called above a table."""
+    """The titles of the three classifiers, as above a table."""
     return {**w.columns, "alpha": mixture(inspection.mixing, None)}
 
 
 def inspection_key(session: Session) -> Hashable:
-    """What everything that is drawn from the inspection depends on."""
+    """The key of all views that are drawn from the inspection."""
     run_id = finished(session)
     if run_id is None:
         return None
@@ -91,7 +93,7 @@ def inspection_key(session: Session) -> Hashable:
 
 
 def inspection_of(session: Session) -> Inspection | None:
-    """The inspection of the run that a page looks at, once it has come."""
+    """The inspection of the page's run, once it is there."""
     run_id = finished(session)
     answer = session.mine.answers.inspected(run_id) if run_id else None
     if answer is None or answer.state != "ready":
@@ -100,7 +102,7 @@ def inspection_of(session: Session) -> Inspection | None:
 
 
 def inspected(session: Session, show: Callable[[Inspection], str]) -> str:
-    """What `show` makes of the inspection; until there is one, how to get it."""
+    """The inspection drawn by `show`; until it is there, a button that starts it."""
     run_id, inspection = finished(session), inspection_of(session)
     if run_id is None:
         return ""
@@ -119,15 +121,15 @@ def inspected(session: Session, show: Callable[[Inspection], str]) -> str:
 
 @looking
 def inspect_images(session: Session, _detail: Mapping[str, Any]) -> None:
-    """Ask the three models about every image of the run."""
+    """Start the inspection: three models classify every image of the run."""
     session.mine.answers.inspect(required(session))
 
 
 @looking
 def show_errors(session: Session, detail: Mapping[str, Any]) -> None:
-    """Look at another domain, at another model's answers, or at the images of a cell."""
+    """Show another domain, another model's answers, or the images of a cell."""
     take(session.of(InspectedView), detail)
 
 
 LOOK: Actions = {"inspect": inspect_images, "show-errors": show_errors}
-"""What can be clicked where the inspection is shown."""
+"""The actions of a panel that shows the inspection."""

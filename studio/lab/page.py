@@ -1,4 +1,4 @@
-"""Robustness lab: what did I gain, and what did I break?"""
+"""The Robustness lab: gains and losses of a run."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -38,7 +38,7 @@ class LabPage:
         self.events: list[tuple[Any, Actions]] = [event for one in made for event in one.events]
 
     def settle(self, session: Session) -> None:
-        """Open the first panel where the place names one that does not exist."""
+        """Open the first panel if the place names one that does not exist."""
         if session.place.lab not in self._names[1:]:
             session.place = session.place.at(lab="")
 
@@ -46,7 +46,7 @@ class LabPage:
         return session.place.lab or self._names[0]
 
     def _opened_key(self, session: Session) -> Hashable:
-        """When the server says which tab is open: the visitor's own clicks need no answer."""
+        """Changes when the server opens a panel. The visitor's own clicks need no answer."""
         return (session.move.stamp if session.move else None, record_of(session) is not None)
 
     def _called(self, session: Session) -> str:

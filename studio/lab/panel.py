@@ -1,7 +1,7 @@
-"""A tab of the lab, and what all of them need: the finished run, an offer, an answer at once.
+"""The base of lab panels, and what they share: the finished run, an offer, an immediate answer.
 
-A panel is one module of this folder with one `LabPanel`, which is found by itself. Its words, its
-state and its actions stand in that module.
+A panel is one module of this folder with one `LabPanel`, which is found automatically. Its words,
+its state and its actions are in that module.
 """
 
 import importlib
@@ -26,34 +26,34 @@ from studio.workspace.session import Notice, Session
 from studio.workspace.studio import Studio
 
 PATIENCE_SECONDS = 40.0
-"""How long a visitor is kept waiting for an evaluator that is starting."""
+"""The seconds that a visitor waits for an evaluator that is starting."""
 
 
 class TabWords(Protocol):
-    """The sentences of a panel, of which the lab needs one."""
+    """The sentences of a panel; the lab itself needs only the title."""
 
     tab: str
-    """What is written on the tab."""
+    """The title of the panel."""
 
 
 class LabPanel(ABC):
-    """One tab: it builds its components when it is made, and says how they are filled.
+    """A lab panel: it builds its components when it is made, and declares how to fill them.
 
-    An action counts, and a guest may not take it, unless its handler is declared with
-    `studio.frame.view.looking`.
+    An action counts against a visitor's limit, and a guest may not take it, unless its handler is
+    declared with `studio.frame.view.looking`.
     """
 
     name: ClassVar[str]
-    """Its id in the address."""
+    """The id of the panel in the address."""
     order: ClassVar[int]
-    """The tabs stand from the lowest number to the highest; the first one opens by itself."""
+    """The position of the panel: the lowest number comes first and is open at the start."""
     words: ClassVar[type[TabWords]]
     views: list[View]
     events: list[tuple[Any, Actions]]
 
     @abstractmethod
     def __init__(self, studio: Studio) -> None:
-        """Build the components of the tab, and set `views` and `events`."""
+        """Build the components of the panel, and set `views` and `events`."""
 
 
 def panels() -> list[type[LabPanel]]:
@@ -75,25 +75,25 @@ def _is_panel(value: object, module: str) -> bool:
 
 
 def run_key(session: Session) -> Hashable:
-    """What a view depends on that is drawn from the record of a finished run."""
+    """The key of a view that is drawn from the record of a finished run."""
     done = record_of(session) is not None
     return (session.place.run, done)
 
 
 def record_of(session: Session) -> RunRecord | None:
-    """The record of the run that a page looks at, once it has ended."""
+    """The record of the page's run, once it has finished."""
     record: RunRecord | None = session.mine.runs.record(session.place.run)
     return record
 
 
 def finished(session: Session) -> str | None:
-    """The id of the run that a page looks at, once it has ended."""
+    """The id of the page's run, once it has finished."""
     record = record_of(session)
     return record.run_id if record else None
 
 
 def required(session: Session) -> str:
-    """The same, or a `UserError` while there is none."""
+    """The id of the page's finished run; a `UserError` if there is none."""
     run_id = finished(session)
     if run_id is None:
         raise UserError(words.Lab.empty)
@@ -101,15 +101,15 @@ def required(session: Session) -> str:
 
 
 def take(view: Any, detail: Mapping[str, Any]) -> None:
-    """Keep what a click names: the fields of `view`, a dataclass of texts."""
+    """Store the choices of a click in the fields of `view`, a dataclass of texts."""
     for field in fields(view):
         if field.name in detail:
             setattr(view, field.name, str(detail[field.name])[:200])
 
 
 def offer(answer: Answer[Any] | None, note: Notice | None, do: str, **said: str) -> str:
-    """Offers a look that takes seconds; then says that it goes on, and offers it again with what
-    went wrong. `said`: `title`, `text`, `button`, `waiting`.
+    """A button for a computation that takes seconds; then its progress, or its error with the
+    button again. `said`: `title`, `text`, `button`, `waiting`.
     """
     wrong = Notice(answer.error) if answer and answer.error else note
     return render("lab/offer.html", state=answer.state if answer else "", note=wrong, do=do, **said)
@@ -118,8 +118,8 @@ def offer(answer: Answer[Any] | None, note: Notice | None, do: str, **said: str)
 def answered(
     studio: Studio, request: gr.Request, ask: Callable[[Workspace], Mapping[str, object]]
 ) -> Mapping[str, object]:
-    """The answer to a question that a script of ours asks, or the sentence that says why there is
-    none. It counts, and a guest may not ask.
+    """The answer to a question of a script, or a sentence that says why there is none. It counts
+    against a visitor's limit, and a guest may not ask.
     """
     mine = None
     try:

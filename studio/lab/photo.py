@@ -1,4 +1,4 @@
-"""One photo, dropped or from the camera, through zero-shot, the mixing and the tuned weights."""
+"""The Photo panel: classifies one photo by zero-shot, the mixing and the fine-tuned weights."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -34,7 +34,7 @@ _TEMPLATE = """<div class="ek-photo" data-state="empty" tabindex="-1">
 
 
 class PhotoWords(Words):
-    """One photo or a frame of the camera, asked about."""
+    """Sentences of the Photo panel."""
 
     tab = "Try a photo"
     lead = "Drop one photo. It stays on this machine and is not added to the data."
@@ -144,8 +144,8 @@ def photo_value(run_id: str) -> dict[str, object]:
 
 
 def predict_with(studio: Studio) -> Any:
-    """What zero-shot, the chosen mixing and the tuned weights say about `[run, upload]`, or about
-    an image of the run's data set: `[run, sha256, True]`.
+    """A function that classifies `[run, upload]`, or an image of the run's data set as `[run,
+    sha256, True]`, by zero-shot, the chosen mixing and the fine-tuned weights.
     """
 
     def predict(question: list[Any], request: gr.Request) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""Prototypes: what do the templates hold in place, and what would fewer of them do?"""
+"""The Prototypes panel: outliers and clusters of the templates, and the effect of excluding some."""
 
 import time
 from collections.abc import Hashable, Mapping, Sequence
@@ -26,9 +26,9 @@ from studio.workspace.session import Notice, Session
 from studio.workspace.studio import Studio
 
 KNOB = "excluded_templates"
-"""A method that has it is one that spurious prototypes are a part of."""
+"""The setting that tells that a method uses spurious prototypes."""
 MOST_NAMED = 5
-"""Templates that are named where their use changed; the table has them all."""
+"""The most templates that are named when their use changed; the table lists all."""
 
 
 class PrototypesWords(Words):
@@ -84,7 +84,7 @@ w = PrototypesWords
 
 @dataclass
 class PrototypesView:
-    """How a page draws the prototypes, as it was clicked."""
+    """The choices of a page about the drawing of prototypes, as they were clicked."""
 
     by: str = ""
     plane: str = ""
@@ -92,7 +92,7 @@ class PrototypesView:
 
 @dataclass
 class Excluded:
-    """A run, and the templates that its prototypes are estimated without on a page."""
+    """A run, and the templates that a page excludes from the estimate of its prototypes."""
 
     templates: tuple[str, tuple[str, ...]] = ("", ())
 
@@ -132,7 +132,9 @@ class PrototypesPanel(LabPanel):
 
     # ---- what it depends on -----------------------------------------------------------------
     def _choice_key(self, session: Session) -> Hashable:
-        """Looking otherwise must not take back what was ticked meanwhile."""
+        """The key of the template list. It ignores the view, so that another colour or plane keeps
+        the ticks.
+        """
         run_id = finished(session)
         if run_id is None:
             return None
@@ -185,16 +187,16 @@ class PrototypesPanel(LabPanel):
     # ---- what it does -----------------------------------------------------------------------
     @looking
     def look(self, session: Session, _detail: Mapping[str, Any]) -> None:
-        """Ask for the prototypes of the run as it has them."""
+        """Estimate the prototypes of the run with its own templates."""
         session.mine.answers.correct_templates(required(session), None)
 
     @looking
     def show(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """Colour by something else, or look at another plane."""
+        """Change the colouring or the plane."""
         take(session.of(PrototypesView), detail)
 
     def estimate(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """Ask for outliers and clusters of the ticked templates."""
+        """Estimate outliers and clusters of the ticked templates."""
         session.notices.pop("prototypes", None)
         try:
             self._exclude(session, self._unticked(session, detail))
@@ -215,7 +217,7 @@ class PrototypesPanel(LabPanel):
             session.notices["prototypes"] = Notice(session.mine.spoken(str(error)))
 
     def _unticked(self, session: Session, detail: Mapping[str, Any]) -> tuple[str, ...]:
-        """The templates that are not ticked, of which enough are left."""
+        """The unticked templates; an error if too few are left."""
         found = _found(session)
         if found is None:
             raise UserError(words.Lab.empty)
@@ -244,7 +246,9 @@ class PrototypesPanel(LabPanel):
         session.place = session.place.at(data=data_id, tab="train")
 
     def _with_knob(self, config: Mapping[str, Any], excluded: tuple[str, ...]) -> dict[str, Any]:
-        """A run's settings with the choice; of a method without prototypes another is taken."""
+        """A run's settings with the choice; a method without prototypes is replaced by one that has
+        them.
+        """
         methods = self._studio.catalogue["methods"]
         having = [m["name"] for m in methods if any(k["name"] == KNOB for k in m["knobs"])]
         if not having:
@@ -255,7 +259,7 @@ class PrototypesPanel(LabPanel):
 
 
 def _asked(session: Session) -> Answer[Correction] | None:
-    """The answer for the templates that this page excludes, if it excludes others than the run."""
+    """The answer for this page's excluded templates, if they differ from the run's."""
     run_id, (chosen_for, excluded) = finished(session), session.of(Excluded).templates
     if run_id is None or chosen_for != run_id:
         return None
@@ -263,7 +267,7 @@ def _asked(session: Session) -> Answer[Correction] | None:
 
 
 def _found(session: Session) -> Correction | None:
-    """The newest estimate that there is."""
+    """The newest estimate."""
     run_id, asked = finished(session), _asked(session)
     if run_id is None:
         return None
@@ -289,14 +293,14 @@ def _has_drift(session: Session) -> bool:
 
 @dataclass(frozen=True)
 class Chosen:
-    """How the visitor looks at the prototypes."""
+    """The checked choice of a visitor."""
 
     by: str
     plane: PlaneName
 
 
 def chosen(found: Correction, view: PrototypesView) -> Chosen:
-    """What a click named, as far as there is such a thing; else by use, in the first plane."""
+    """The choice of the visitor as far as it exists; otherwise by use, in the first plane."""
     return Chosen(
         by=view.by if view.by in w.by else "use",
         plane=view.plane if view.plane in found.places else next(iter(found.places)),
@@ -323,7 +327,7 @@ def template_summary(found: Correction, view: PrototypesView, waiting: bool) -> 
 def template_choice(
     found: Correction, excluded: Sequence[str], note: Notice | None, may_act: bool
 ) -> str:
-    """Every template with a box to tick, and what can be done with the choice."""
+    """Every template with a checkbox, and the buttons for the choice."""
     uses = uses_of(found, found.after or found.before)
     rows: list[Mapping[str, Any]] = [
         {"name": f"t{i}", "text": text, "included": text not in excluded, "odd": use == "odd"}
@@ -355,7 +359,7 @@ def _counts(found: Correction, estimate: TemplateClusters) -> dict[str, int]:
 
 
 def _changed(found: Correction) -> str:
-    """Templates that were not excluded and yet are kept now, or left out now, unlike before."""
+    """Templates that are not excluded, but are now kept or left out unlike before."""
     if found.after is None:
         return ""
     before, after = uses_of(found, found.before), uses_of(found, found.after)

@@ -1,4 +1,4 @@
-"""Prompt templates in the plane: kept, odd or excluded; their clusters, before and after."""
+"""Plots prompt templates: kept, odd or excluded, with their clusters before and after."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
@@ -42,7 +42,7 @@ w = TemplatesWords
 
 
 def templates_chart(found: Correction, by: str, plane: PlaneName, run_id: str) -> Figure:
-    """Templates by their use, or by their cluster. Value of a `chart`."""
+    """The templates, coloured by use or by cluster. Value of a `chart`."""
     now, places = found.after or found.before, found.places[plane]
     draw: Callable[..., Iterator[Figure]] = _by_cluster if by == "cluster" else _by_use
     bare = {"showticklabels": False, "showgrid": False}
@@ -75,7 +75,7 @@ def templates_chart(found: Correction, by: str, plane: PlaneName, run_id: str) -
 
 
 def uses_of(found: Correction, estimate: TemplateClusters) -> list[str]:
-    """`kept`, `odd` or `excluded`, of each template."""
+    """The use of each template: `kept`, `odd` or `excluded`."""
     excluded = set(estimate.excluded)
     return [
         "excluded" if text in excluded else "odd" if cluster is None else "kept"
@@ -84,7 +84,7 @@ def uses_of(found: Correction, estimate: TemplateClusters) -> list[str]:
 
 
 def centres_of(clusters: Clusters, places: Places) -> dict[int, Place]:
-    """Where each cluster's centre is drawn: amid its templates (by PCA that is the centre)."""
+    """The position of each cluster's centre: the mean of its templates, which is exact for PCA."""
     members: dict[int, list[Place]] = {}
     for cluster, place in zip(clusters, places, strict=True):
         if cluster is not None:
@@ -109,7 +109,7 @@ def _by_use(found: Correction, now: TemplateClusters, places: Places) -> Iterato
 
 
 def _by_cluster(found: Correction, now: TemplateClusters, places: Places) -> Iterator[Figure]:
-    """Each cluster with its own mark, its templates tied to the centre; the others as by use."""
+    """Draw each cluster with its own marker, and lines from its templates to the centre."""
     for cluster, (x, y) in centres_of(now.clusters, places).items():
         own = [i for i, one in enumerate(now.clusters) if one == cluster]
         colour, symbol = COLOURS[cluster % 6], SYMBOLS[(cluster + cluster // 6) % 6]
@@ -148,7 +148,7 @@ def _diamonds(of: TemplateClusters, places: Places, use: str, symbol: str, colou
 
 
 def _arrows(found: Correction, places: Places) -> Iterator[Figure]:
-    """From the centres before to those after, where they moved."""
+    """Draw arrows from the centres before to those after, if they moved."""
     if found.after is None:
         return
     old, new = (centres_of(e.clusters, places) for e in (found.before, found.after))

@@ -1,4 +1,4 @@
-"""Shots: what more images would bring, and which class to label next."""
+"""The Shots panel: the gain from more images, and the class to label next."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from studio.workspace.session import Notice, Session
 from studio.workspace.studio import Studio
 
 SWEPT = (1, 4, 16)
-"""Shots that the button offers, as far as there are images and no run yet."""
+"""Shots that the button offers, if there are enough images and no run yet."""
 SHOWN = 8
-"""Classes that are in the table before it is opened."""
+"""Classes in the table before it is opened."""
 SIDES = tuple(words.Domains.sides)
 
 
@@ -82,7 +82,7 @@ w = ShotsWords
 
 
 class ShotsPanel(LabPanel):
-    """The curve of a run's method, and the advice; both of the run that a page looks at."""
+    """The curve of a run's method, and the advice on labels."""
 
     name = "shots"
     order = 60
@@ -136,7 +136,7 @@ class ShotsPanel(LabPanel):
         )
 
     def measure(self, session: Session, _detail: Mapping[str, Any]) -> None:
-        """Have the curve without training measured, and the advice with it."""
+        """Measure the curve without training, and compute the advice."""
         record = record_of(session)
         data_id = session.mine.runs.data_of_run(record.run_id) if record else None
         if record is None or data_id is None:
@@ -144,7 +144,7 @@ class ShotsPanel(LabPanel):
         session.mine.answers.shots(data_id, record.config, wanted=True)
 
     def queue(self, session: Session, _detail: Mapping[str, Any]) -> None:
-        """Queue what the run was asked for at the shots that are missing."""
+        """Queue the same run with the missing numbers of shots."""
         session.notices.pop("shots", None)
         data_id, asked = session.mine.runs.asked(str(session.place.run))
         missing = self._missing(session)
@@ -159,7 +159,7 @@ class ShotsPanel(LabPanel):
         return session.mine.answers.shots(data_id, record.config) if data_id else None
 
     def _missing(self, session: Session) -> list[int]:
-        """Which of the offered shots have no run yet, on the way or finished."""
+        """The offered numbers of shots for which no run is finished or queued."""
         mine, run_id = session.mine, str(session.place.run)
         alike, data_id = mine.runs.alike(run_id), mine.runs.data_of_run(run_id)
         if not alike or data_id is None:
@@ -170,7 +170,7 @@ class ShotsPanel(LabPanel):
 
 
 def most_shots(dataset: Dataset, config: Mapping[str, Any]) -> int:
-    """The most shots that a run like this one can ask for on a data set."""
+    """The largest number of shots for such a run on a data set."""
     images = [size.train for size in sizes(dataset).values()]
     fewer = config.get("allow_fewer")
     allowed = dataset.allow_fewer if fewer is None else fewer
@@ -179,7 +179,7 @@ def most_shots(dataset: Dataset, config: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class AdvisedClass:
-    """One class, as it is called, and what is advised about it."""
+    """A class by its name, with the advice about it."""
 
     title: str
     advice: ClassAdvice
@@ -192,7 +192,7 @@ def advice(
     missing: Sequence[int],
     note: Notice | None,
 ) -> str:
-    """The advice, or how to get it; and the button for the runs that are `missing`."""
+    """The advice, or a button that computes it; and the button for the `missing` runs."""
     ready = answer is not None and answer.state == "ready"
     found = told(answer.value, dataset) if ready and answer and dataset else None
     return render(
@@ -225,9 +225,10 @@ def told(curve: UntrainedCurve, dataset: Dataset) -> dict[str, object]:
 
 
 def _verdict(rows: Sequence[AdvisedClass]) -> str:
-    """The first class whose gain is clear of chance on one side; without one the first as a guess.
+    """A sentence about the first class whose gain is clear on one side; if there is none, the first
+    class as a guess.
 
-    One for which nothing is expected is no guess.
+    A class with no expected gain is never named as a guess.
     """
     clear = [row for row in rows if any(g.expected.low > 0 for g in row.advice.gains.values())]
     hoped = [row for row in rows if any(g.expected.mean > 0 for g in row.advice.gains.values())]

@@ -1,4 +1,4 @@
-"""Accuracy by shots: a method's runs, what features give untrained, and the zero-shot line."""
+"""Plots accuracy by shots: a method's runs, fixed features without training, and zero-shot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from studio.frame.words import Domains, Words
 
 Points = Mapping[str, Sequence[AccuracyAtShots]]
 BESIDE = 1.035
-"""Factor between two lines at the same shots, so that their intervals do not cover each other."""
+"""Factor between two lines at the same shots, so that their intervals do not overlap."""
 
 
 class CurveWords(Words):
@@ -45,7 +45,7 @@ w = CurveWords
 
 @dataclass(frozen=True)
 class _Side:
-    """ID or OOD as it is drawn: with a symbol, as colour is never alone."""
+    """The drawing style of ID or OOD: it has a symbol, because colour never stands alone."""
 
     key: str
     colour: str
@@ -54,7 +54,7 @@ class _Side:
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """The title of the side."""
         return Domains.sides[self.key]
 
 
@@ -67,7 +67,7 @@ _SIDES = (
 def shots_chart(
     method: str, zero: Mapping[str, AccuracyAtShots], runs: Points, untrained: Points, run_id: str
 ) -> Figure:
-    """Both sides of everything that is known. Value of a `chart`."""
+    """All known curves on ID and OOD. Value of a `chart`."""
     lines = [(method, runs, "solid"), (w.untrained, untrained, "2px,3px")]
     ticks = sorted({one.shots for _, points, _ in lines for own in points.values() for one in own})
     ends = [min(ticks, default=1) / BESIDE**3, max(ticks, default=1) * BESIDE**3]

@@ -1,4 +1,4 @@
-"""Feature space: are the classes further apart, and have the domains drifted apart?"""
+"""The Feature space panel: separation of classes and domains, before and after fine-tuning."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -20,7 +20,7 @@ from studio.workspace.session import Session
 from studio.workspace.studio import Studio
 
 MOST_NAMED = 12
-"""Classes with a colour and symbol of their own: more cannot be told apart."""
+"""Classes with their own colour and symbol: more cannot be told apart."""
 
 
 class SpaceWords(Words):
@@ -67,7 +67,7 @@ w = SpaceWords
 
 @dataclass
 class SpaceView:
-    """How a page draws the feature space, as it was clicked."""
+    """The choices of a page about the drawing of the feature space, as they were clicked."""
 
     by: str = ""
     plane: str = ""
@@ -125,7 +125,7 @@ class SpacePanel(LabPanel):
         )
 
     def _drawn(self, end: End) -> Callable[[Session], Any]:
-        """How the picture of one end is drawn."""
+        """The function that draws one end."""
 
         def draw(session: Session) -> Any:
             space = self._found(session)
@@ -138,25 +138,25 @@ class SpacePanel(LabPanel):
 
     @looking
     def map_features(self, session: Session, _detail: Mapping[str, Any]) -> None:
-        """Ask for the feature space of the run."""
+        """Compute the feature space of the run."""
         session.mine.answers.map_features(required(session))
 
     @looking
     def show(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """Colour by something else, or look at another plane."""
+        """Change the colouring or the plane."""
         take(session.of(SpaceView), detail)
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """How the visitor looks at the feature space."""
+    """The checked choice of a visitor."""
 
     by: By
     plane: PlaneName
 
 
 def chosen(space: FeatureSpace, view: SpaceView) -> Chosen:
-    """What a click named, as far as there is such a thing; else by class, in the first plane."""
+    """The choice of the visitor as far as it exists; otherwise by class, in the first plane."""
     return Chosen(
         by=view.by if view.by in GROUPED_BY else "class",
         plane=view.plane if view.plane in space.places else next(iter(space.places)),
@@ -164,7 +164,7 @@ def chosen(space: FeatureSpace, view: SpaceView) -> Chosen:
 
 
 def space_lab(space: FeatureSpace, view: SpaceView) -> str:
-    """Switches, the separation of classes and domains at both ends, and what is shown."""
+    """Switches, the separation of classes and domains at both ends, and a note on the drawing."""
     apart = {
         by: [separation(space.grouped[by][end].separation) for end in ENDS] for by in GROUPED_BY
     }
@@ -193,7 +193,7 @@ def _notes(space: FeatureSpace) -> list[str]:
 
 @dataclass(frozen=True)
 class _Mark:
-    """How the images of one group are drawn."""
+    """The marker of the images of one group."""
 
     title: str
     colour: str
@@ -201,7 +201,7 @@ class _Mark:
 
 
 def space_chart(space: FeatureSpace, end: End, by: By, plane: PlaneName, run_id: str) -> Figure:
-    """The images of one end. Value of a `chart`; the axes are those of the other end too."""
+    """The images of one end. Value of a `chart`; the other end has the same axes."""
     grouping = space.grouped[by][end]
     places, named = space.places[plane], len(_marks(space, by))
     left = len(grouping.groups) - named
@@ -246,7 +246,7 @@ def _title(by: By, name: str) -> str:
 
 
 def _marks(space: FeatureSpace, by: By) -> dict[int, _Mark]:
-    """Group to its looks: every domain, and the classes that lie least apart at α."""
+    """The marker of each group: every domain, and the classes that are separated least at α."""
     if by == "domain":
         index = {name: i for i, name in enumerate(space.domains)}
         return {
@@ -262,12 +262,14 @@ def _marks(space: FeatureSpace, by: By) -> dict[int, _Mark]:
 
 
 def _symbol(style: DomainStyle) -> str:
-    """Validation and test images are of one domain and colour, and are drawn apart."""
+    """The symbol of a domain. Validation and test images share domain and colour, so they differ in
+    symbol.
+    """
     return "circle-open" if style.role == "val" else style.symbol
 
 
 def _traces(space: FeatureSpace, by: By, places: Places, left: int) -> Iterator[Figure]:
-    """A trace for each group; the images without a name lie below the others."""
+    """Draw a trace for each group; unnamed images are below the others."""
     marks, of = _marks(space, by), _group_of(space, by)
     other = [clean(title) for title in _titles(space, "domain" if by == "class" else "class")]
     points = list(zip(places, of, other, strict=True))
@@ -285,14 +287,14 @@ def _group_of(space: FeatureSpace, by: By) -> list[int]:
 
 
 def _titles(space: FeatureSpace, by: By) -> list[str]:
-    """What the group of each image is called."""
+    """The name of each group of images."""
     names = space.names if by == "class" else space.domains
     titles = [_title(by, name) for name in names]
     return [titles[index] for index in _group_of(space, by)]
 
 
 def _dots(points: Sequence[tuple[tuple[float, float], str]], mark: _Mark) -> Figure:
-    """Places, each with what is said of it beside the name of its group."""
+    """Draw positions, each with its hover text and the name of its group."""
     title = clean(mark.title)
     return {
         "type": "scatter", "mode": "markers", "name": mark.title, "opacity": 0.8,

@@ -1,5 +1,5 @@
-"""The α slider: everything that the browser needs to read the measured grid by itself, and the
-exact evaluation when the slider rests.
+"""The α slider: the data that the browser needs to read the measured grid without the server, and
+the exact evaluation when the slider is released.
 """
 
 import functools
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from core.results.halves import HalfChoice  # imports numpy
 
 Halves = Mapping[MixingKind, Mapping[str, "HalfChoice"]]
-"""The α that half of each OOD domain chooses, by kind of mixing and domain."""
+"""The α that is chosen on half of each OOD domain, by kind of mixing and domain."""
 _TEMPLATE = """<div class="ek-wise">
 <section class="ek-card ek-wise-slider"><header class="ek-card-head"><h2>{alpha}</h2>
 <output data-part="alpha" class="ek-alpha">–</output></header>
@@ -69,12 +69,14 @@ data-part="steady" aria-describedby="ek-steady-hint">{steady}</label>
 <p class="ek-note">{note}</p>
 <p class="ek-note" data-part="how" hidden>{how}</p></section></div>"""
 HONEST = ("val", "fixed")
-"""What α may be chosen on so that the numbers on test images stay what they are."""
+"""Choices of α that keep the numbers on test images honest."""
 WEAK = 0.95
-"""The share w of the tuned model in unfamiliar images from which it is said to answer them."""
+"""The share w of the fine-tuned model in unfamiliar images from which the page says that it answers
+them.
+"""
 _WORDS = ("measuring", "exact", "known", "sentence", "sentence_one", "sentence_id")
 _NO_SWITCH = ("wise", "")
-"""What a question means that names nothing but α."""
+"""The kind and the half of a question that names only α."""
 
 
 class WiseWords(Words):
@@ -170,7 +172,7 @@ def draw_wise(session: Session) -> Any:
 
 
 def halves_of(folder: RunFolder) -> Halves:
-    """What each half chooses, from the run's folder; empty for a run of an older version, which
+    """The choices of each half, from the run's folder; empty for a run of an older version, which
     kept no answers at every α.
     """
     try:
@@ -224,8 +226,8 @@ def wise_lab(measure: Any) -> gr.HTML:
 def exactly(
     mixing: Mixing, evaluation: Evaluation, changes: Mapping[str, AccuracyChange]
 ) -> dict[str, object]:
-    """A mixing that was measured, by domain: accuracy and interval, and the test against zero-shot
-    where there was one.
+    """The measurements of a mixing by domain: accuracy, interval, and the test against zero-shot if
+    there was one.
     """
     return {
         **mixing.model_dump(),
@@ -244,8 +246,8 @@ def wise_value(
     by_hand: Sequence[HandSetMixing] = (),
     halves: Halves | None = None,
 ) -> dict[str, object]:
-    """Value of `wise_lab` for a finished run, mixed so; `chosen_on` is the domain half of which
-    chose that. `by_hand` was measured besides what the record holds.
+    """Value of `wise_lab` for a finished run under a mixing; `chosen_on` is the domain half of
+    which chose it. `by_hand` has measurements that the record does not hold.
     """
     zero = record.evaluations["zero-shot"].domains
     grids = {"wise": record.wise, **({"steady": record.steady.points} if record.steady else {})}
@@ -314,7 +316,7 @@ def _chosen(record: RunRecord) -> dict[str, float]:
 def _known(
     record: RunRecord, by_hand: Sequence[HandSetMixing]
 ) -> Iterator[tuple[Mixing, Evaluation, Mapping[str, AccuracyChange]]]:
-    """What was measured with its intervals, the surest first."""
+    """All measurements, those with the smallest intervals first."""
     for name, mixing in (("recommended", record.mixing), ("fine-tuned", FINE_TUNED)):
         if name in record.evaluations:
             yield mixing, record.evaluations[name], record.changes.get(name, {})
@@ -324,7 +326,7 @@ def _known(
 
 
 def _hint(record: RunRecord) -> str:
-    """What the switch does, or why it cannot."""
+    """The hint of the switch: its effect, or the reason it is off."""
     steady = record.steady
     if steady is None:
         return record.why_not_steady or words.Runs.no_gate
@@ -343,14 +345,14 @@ def _familiar(steady: Steadiness | None, domain: str) -> str:
 
 
 def _choices(on: str, halves: Halves) -> list[tuple[str, str]]:
-    """What α may be chosen on: value and title; empty without a choice."""
+    """Values and titles of the choices for α; empty if there is only one."""
     names = sorted({name for found in halves.values() for name in found})
     titles = [(name, w.half_of.format(domain=name.removeprefix("ood/"))) for name in names]
     return [("", w.choices[on]), *titles, ("hand", w.set_by_hand)] if names else []
 
 
 def _half(name: str, half: "HalfChoice") -> dict[str, object]:
-    """What the images that did not choose α say of it."""
+    """The measurements on the images that were not used to choose α."""
     return {
         "alpha": half.alpha,
         "n": half.reported.n,
@@ -373,8 +375,8 @@ def _tested(change: AccuracyChange) -> dict[str, str]:
 
 
 def measure_with(studio: Studio) -> Any:
-    """The exact evaluation of `[run, α]` or `[run, α, kind, half]`, which becomes the run's chosen
-    mixing: Export takes it then. `half` names the domain half of which chose α.
+    """A function for the exact evaluation of `[run, α]` or `[run, α, kind, half]`, which becomes
+    the run's chosen mixing, also for Export. `half` names the domain half of which chose α.
     """
 
     def measure(question: list[Any], request: gr.Request) -> Mapping[str, object]:
@@ -391,7 +393,7 @@ def measure_with(studio: Studio) -> Any:
 
 
 def asked_mixing(alpha: float, kind: str) -> Mixing:
-    """What a slider and a switch stand for; a `UserError` when nothing does."""
+    """The mixing of a slider and a switch; a `UserError` if there is none."""
     alpha = round(alpha, 4)
     if not 0 <= alpha <= 1:
         raise UserError(w.alpha_range.format(alpha=alpha))

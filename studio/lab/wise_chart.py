@@ -1,4 +1,4 @@
-"""The frontier: ID against OOD accuracy for every α, by the weights alone and steady."""
+"""Plots the frontier: ID against OOD accuracy for every α, by the weights alone and steady."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -23,8 +23,8 @@ class FrontierWords(Words):
 
 
 def frontier_figure(record: RunRecord) -> Figure:
-    """ID against OOD accuracy for every measured α; the last traces are what the run chose and the
-    α of the slider.
+    """ID against OOD accuracy for every measured α. The last traces are the run's choice and the
+    slider's α.
     """
     grid = _by_alpha(record.wise)
     steady = _by_alpha(record.steady.points) if record.steady else []
@@ -75,7 +75,7 @@ def frontier_figure(record: RunRecord) -> Figure:
 
 
 def frontier_table(record: RunRecord) -> Figure:
-    """The same points in rows: α, of a steady run how it is mixed, then every domain."""
+    """The same points as a table: α, for a steady run its kind of mixing, then every domain."""
     grid = _by_alpha(record.wise)
     domains = domain_styles(grid[0].domains)
     columns = ["α", *(style.title for style in domains)]
@@ -97,7 +97,7 @@ def _by_alpha(points: Sequence[WisePoint]) -> list[WisePoint]:
 
 
 def _place(point: WisePoint, with_ood: bool) -> tuple[float, float]:
-    """Where a point is drawn, in percent; without OOD images over its α."""
+    """The position of a point in percent; without OOD images, accuracy over α."""
     height = point.ood if with_ood and point.ood is not None else point.alpha
     return plotted(point.id), plotted(height)
 

@@ -1,4 +1,4 @@
-"""Sentences of the robustness lab that are no panel's own: those stand in its module."""
+"""Sentences of the robustness lab; each panel has its own in its module."""
 
 from typing import ClassVar
 

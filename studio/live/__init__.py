@@ -1,1 +1,1 @@
-"""The live run: its state, its curves, what can be done to it, and its verdict."""
+"""The Live run tab: the state of a run, its curves, its actions, its verdict."""

@@ -1,4 +1,4 @@
-"""Live run: is it still worth waiting?"""
+"""The Live run tab: the progress of a run, and whether to stop it."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class NewLink:
     """A read-only link that was just made on a page."""
 
     made: tuple[str, str] | None = None
-    """Its run and its token: shown once, only the hash is kept."""
+    """Its run and its token. The link is shown once, because only its hash is stored."""
 
 
 class LivePage:
@@ -197,7 +197,7 @@ class LivePage:
         session.of(NewLink).made = (run_id, session.mine.runs.share(run_id))
 
     def describe(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """Give a run the name, the note and the tags of the form."""
+        """Store the name, the note and the tags of the form."""
         session.mine.runs.describe(str(detail.get("id")), dict(detail["form"]))
         session.notices["live"] = Notice(w.described, "good")
 
@@ -221,7 +221,7 @@ class LivePage:
 
 
 def _link(session: Session, run_id: str) -> str:
-    """The address of the link that was just made to this run, else nothing."""
+    """The address of the new link to this run; empty if there is none."""
     shared, token = session.of(NewLink).made or ("", "")
     query = Place(share=token, tab="live").query()
     return f"{session.origin}/{query}" if shared == run_id else ""
@@ -233,7 +233,7 @@ def prototypes_value(mine: Workspace, run_id: str, empty: str) -> Any:
 
 
 def read_prototypes(mine: Workspace, run_id: str) -> Prototypes | None:
-    """The looks at a run's prototypes so far; None while there are none."""
+    """The observations of a run's prototypes so far; None if there are none yet."""
     path = mine.runs.folder(run_id).prototypes_path
     try:
         return Prototypes.model_validate_json(path.read_bytes())
@@ -242,6 +242,8 @@ def read_prototypes(mine: Workspace, run_id: str) -> Prototypes | None:
 
 
 def _steps(progress: Any) -> int:
-    """How many steps training has: the newest known number, which other phases reset."""
+    """The number of training steps, from the newest event that tells it, because other phases reset
+    it.
+    """
     last = int(progress.losses[-1][0]) if progress.losses else 0
     return max(last, progress.steps if progress.phase == "training" else 0)

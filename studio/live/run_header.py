@@ -1,4 +1,4 @@
-"""What a run does now: its state, how long it still takes, and whether it is worth waiting."""
+"""Shows the state of a run, the remaining time, and alarms."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -26,15 +26,16 @@ _SHARES = {
     "saving": 0.97,
     "done": 1.0,
 }
-"""Where each phase begins: of a few-shot run on a processor, which measures 21 mixing weights about
-as long as it trains."""
+"""The start of each phase as a share of the run, measured on a few-shot run on a processor:
+measuring 21 mixing weights takes about as long as its training.
+"""
 _UNTRAINED = ("measuring", "gate", "choosing", "wise", "stress", "drift", "saving")
 """Phases after training, which count no images."""
 _ENDS = dict(zip(_SHARES, [*list(_SHARES.values())[1:], 1.0], strict=True))
 
 
 def share_done(progress: Progress) -> float:
-    """How far a run is, from 0 to 1: phases have fixed shares, steps count inside a phase."""
+    """The progress of a run from 0 to 1: phases have fixed shares, steps count within a phase."""
     low, high = _SHARES.get(progress.phase, 0.0), _ENDS.get(progress.phase, 0.0)
     inside = progress.step / progress.steps if progress.steps else 0.0
     return low + (high - low) * min(1.0, inside)
@@ -118,7 +119,7 @@ def _recommended(
 
 
 def _verdict(progress: Progress) -> str:
-    """The sentence about what the run recommends; empty until it is known."""
+    """The sentence about the recommended mixing; empty until it is known."""
     found = progress.recommended
     return early_verdict(found, progress.evaluations) if found else ""
 
@@ -143,7 +144,7 @@ def alarms(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _leaks(job: Job, progress: Progress) -> list[str]:
-    """That leaks are allowed, until the run itself has read the data and says which there are."""
+    """A warning that leaks are allowed, until the run has read the data and counted them."""
     told = progress.phase not in ("", "data") or job.is_over
     return [] if told or job.config.get("allow_leaks") is not True else [words.Live.leaks_allowed]
 
@@ -202,7 +203,7 @@ def _device_kpi(memory_bytes: int, busy: float | None) -> dict[str, str]:
 
 
 def _gain_kpi(rows: Sequence[DomainGain], name: str, outcome: Outcome | None) -> dict[str, str]:
-    """The mean change of some domains; `outcome` is what was found of it, where it was tested."""
+    """The mean change of some domains; `outcome` is the result of its test, if it was tested."""
     if not rows or not rows[0].step:
         return _kpi("–", name)
     change = sum(row.now["accuracy"] - row.zero["accuracy"] for row in rows) / len(rows)

@@ -1,4 +1,4 @@
-"""What can be done to a run in the state it is in: the same in the drawer and above its curves."""
+"""The actions that a run allows in its state, for the queue and for the Live run tab."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _VERBS: Mapping[str, Callable[[Settings, str], Job]] = {
 
 @dataclass(frozen=True)
 class Verb:
-    """A button: what it sends, what it says, and what is asked before."""
+    """A button: its action, its label, and the question to confirm it."""
 
     do: str
     title: str
@@ -32,14 +32,14 @@ class Verb:
 
 
 def offered(mine: Workspace, job: Job) -> list[Verb]:
-    """The verbs that would do something to `job` now, cancelling last."""
+    """The actions that would have an effect on `job` now; cancelling comes last."""
     return [
         Verb(do, words.Steer.titles[do], words.Steer.sure.get(do, "")) for do in _fit(mine, job)
     ]
 
 
 def steering() -> dict[str, Handler]:
-    """A handler for each verb; `id` of the detail says which run is meant."""
+    """A handler for each action; `id` in the detail names the run."""
     return {do: _handler(verb) for do, verb in _VERBS.items()}
 
 

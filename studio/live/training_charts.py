@@ -1,4 +1,4 @@
-"""How a run goes: loss and accuracy over the steps."""
+"""Plots a run: loss and accuracy over the steps."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from studio.frame.markup import decimal, percent, points
 from studio.live import words
 
 DODGE = 0.008
-"""Share of the axis between two domains, so that their intervals do not cover each other."""
+"""Share of the axis between two domains, so that their intervals do not overlap."""
 
 
 def loss_chart(
@@ -21,7 +21,7 @@ def loss_chart(
 ) -> Figure:
     """Raw and smoothed training loss over the steps. Value of a `chart`.
 
-    Its terms by name, before they are weighted, wait in the legend where there is more than one.
+    If the loss has several terms, the legend offers each one unweighted.
     """
     if not losses:
         return {"empty": words.Live.loss_empty}
@@ -62,7 +62,9 @@ def loss_chart(
 
 
 def _terms(terms: Mapping[str, Sequence[Sequence[float]]]) -> list[Figure]:
-    """A click in the legend shows them: their scales differ, and would flatten the loss."""
+    """Draw the terms of the loss, hidden until a click in the legend: their scales differ and would
+    flatten the loss.
+    """
     if len(terms) < 2:
         return []
     return [

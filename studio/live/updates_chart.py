@@ -1,4 +1,4 @@
-"""What a run does to its weights: learning rate, gradient norm, and how far the features went."""
+"""Plots learning rate, gradient norm, and the movement of the features."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from studio.frame.figures import Figure, smooth, thin
 from studio.live import words
 
 _ROWS = ((0.71, 1.0), (0.37, 0.66), (0.0, 0.31))
-"""Where each of the three parts stands, as shares of the height: the first is at the top."""
+"""The vertical range of each of the three parts, from the top, as shares of the height."""
 
 
 def updates_chart(
@@ -16,7 +16,8 @@ def updates_chart(
 ) -> Figure:
     """Three parts over the same steps. Value of a `chart`.
 
-    `updates` are [step, learning rate, gradient norm]; `trail` the looks of the prototype plot.
+    `updates` are [step, learning rate, gradient norm]; `trail` has the observations of the
+    prototype plot.
     """
     if not updates:
         return {"empty": words.Live.updates_empty}

@@ -1,4 +1,4 @@
-"""One sentence about what a run gained and what it cost, and about two runs on the same images."""
+"""Writes one sentence about the gain and the cost of a run, or about two runs on the same images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,40 +20,42 @@ from studio.live import words
 
 w = words.Verdict
 CLEARLY = -0.02
-"""A domain fell clearly where all of the interval of its change lies below this."""
+"""A domain fell clearly if the whole interval of its change lies below this."""
 
 TONES: Mapping[Outcome, str] = {"better": "good", "held": "even", "worse": "bad"}
-"""How an outcome is coloured."""
+"""The colour of an outcome."""
 
 if TYPE_CHECKING:
     from core.results.paired import PairedComparison  # imports numpy
 
 Accuracies = Mapping[str, float]
-"""By domain, fractions of 1."""
+"""Accuracy by domain, a fraction of 1."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What a run recommends, and how that and the ends do on the same images."""
+    """The recommended mixing of a run, and the accuracies of it and of both ends on the same
+    images.
+    """
 
     mixing: Mixing
     zero: Accuracies
     now: Accuracies
     tuned: Accuracies
     changes: Mapping[str, AccuracyChange]
-    """Of the recommended mixing against zero-shot, by domain."""
+    """The changes of the recommended mixing against zero-shot, by domain."""
     mean_change: MeanChange | None
 
 
 def verdict(record: RunRecord) -> str:
-    """The sentence for what the run recommends."""
+    """The verdict on the recommended mixing of a run."""
     if found := _of_record(record):
         return told(found)
     return _untested(record)
 
 
 def early_verdict(recommended: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]]) -> str:
-    """The same of a run that goes on, from the parts of `jobs.progress.Progress`."""
+    """The verdict on a run that is still measuring, from the parts of `jobs.progress.Progress`."""
     by_label = {one["label"]: one["domains"] for one in evaluations if one["alpha"] is None}
     changes = {
         name: AccuracyChange.model_validate(one) for name, one in recommended["changes"].items()
@@ -72,7 +74,9 @@ def early_verdict(recommended: Mapping[str, Any], evaluations: Sequence[Mapping[
 
 
 def told(found: RunOutcome) -> str:
-    """In-distribution first, then every domain that changed, then the mean over the others."""
+    """The verdict as text: in-distribution first, then every domain that changed, then the mean of
+    the others.
+    """
     if found.mixing.alpha == 0:
         return _keep_zero_shot(found)
     gain, ood = _at_home(found), {n: c for n, c in found.changes.items() if n.startswith("ood/")}
@@ -97,7 +101,9 @@ def told(found: RunOutcome) -> str:
 
 
 def _of_record(record: RunRecord) -> RunOutcome | None:
-    """None for a run of an older version, whose images were not compared one by one."""
+    """The outcome in a record; None for an older version, whose images were not compared one by
+    one.
+    """
     changes, ends = record.changes.get("recommended"), record.evaluations
     if changes is None or "recommended" not in ends:
         return None
@@ -110,7 +116,7 @@ def _of_record(record: RunRecord) -> RunOutcome | None:
 
 
 def _at_home(found: RunOutcome) -> str:
-    """What happened to the images of the domain that was trained on."""
+    """The change on the domain that was trained on."""
     inside = [name for name in found.changes if not name.startswith("ood/")]
     name = "test" if "test" in inside else next(iter(inside), None)
     mixing = mixture(found.mixing)
@@ -130,7 +136,7 @@ def _at_home(found: RunOutcome) -> str:
 
 
 def _each(ood: Mapping[str, AccuracyChange]) -> str:
-    """Every domain that changed by name, those that fell first; the rest held."""
+    """The names of domains that changed, those that fell first; the others held."""
     order: tuple[Outcome, ...] = ("worse", "better")
     changed = [
         w.domain.format(
@@ -177,7 +183,7 @@ def _accuracies(domains: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _keep_zero_shot(found: RunOutcome) -> str:
-    """No mixture was better on validation: the honest answer is the model one started from."""
+    """The verdict if no mixture was better on validation images: keep zero-shot."""
     at = "test" if "test" in found.tuned else "val"
     gain = w.keep_id.format(id=points(found.tuned[at] - found.zero[at]))
     ood = {name: change for name, change in found.changes.items() if name.startswith("ood/")}
@@ -189,7 +195,7 @@ def _keep_zero_shot(found: RunOutcome) -> str:
 
 
 def _untested(record: RunRecord) -> str:
-    """Of a run of an older version: by the intervals of single accuracies."""
+    """The verdict on a run of an older version, by the intervals of single accuracies."""
     zero = record.evaluations["zero-shot"]
     tuned = record.evaluations["fine-tuned"]
     if record.mixing.alpha == 0:
@@ -223,7 +229,7 @@ def tested(change: AccuracyChange) -> str:
 
 
 def paired_verdict(paired: "PairedComparison") -> str:
-    """What the images that both of two runs were measured on say of the second."""
+    """The verdict on the second of two runs, from the images that both were measured on."""
     images = count(paired.n, *words.Numbers.images)
     if paired.verdict == "same-answers":
         return w.same_answers.format(images=images)
@@ -244,7 +250,7 @@ def _keep_zero_shot_untested(zero: Evaluation, tuned: Evaluation) -> str:
 
 
 def _elsewhere(zero: Mapping[str, DomainScore], at: WisePoint, change: float) -> str:
-    """What happened to the OOD domains, with a name for each below its interval."""
+    """The change on the OOD domains, naming each one that fell below its interval."""
     fallen = [
         name.removeprefix("ood/")
         for name, score in zero.items()

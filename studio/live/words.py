@@ -1,4 +1,4 @@
-"""Sentences of a live run: its state, its curves, its verdict."""
+"""Sentences of the Live run tab: the state of a run, its curves, its verdict."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from studio.workspace.words import Runs as Runs
 
 
 class Steer:
-    """What can be done to a run."""
+    """Actions on a run."""
 
     titles: ClassVar = {
         "advance": "Move up",
@@ -26,7 +26,7 @@ class Steer:
 
 
 class Live:
-    """The live place."""
+    """The Live run tab."""
 
     title = "Live run"
     share = "Copy read-only link"
@@ -123,7 +123,7 @@ class Live:
 
 
 class Verdict:
-    """One sentence each, and its parts."""
+    """The verdict on a run, and its parts."""
 
     at_home: ClassVar = {
         "better": "{mixing}: accuracy on your images rose from {zero} to {now} ({change}, n = {n})",

@@ -1,1 +1,1 @@
-"""The people who come: the owner, visitors, guests, their login and their limits."""
+"""Visitors, the owner and guests: their login and their limits."""

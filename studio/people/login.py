@@ -21,14 +21,16 @@ Role = Literal["owner", "visitor"]
 TOKEN_SECONDS = 12 * 3600.0
 FAILURES_OF_AN_ACCOUNT = 10
 FAILURES_OF_ALL = 100
-"""In a minute. An account that somebody guesses at is closed to its owner too for that long."""
+"""Failed logins of all accounts in a minute. While somebody guesses an account's password, its
+owner cannot log in either.
+"""
 
 _hasher = PasswordHasher()
 
 
 @dataclass(frozen=True)
 class Account:
-    """Who may log in. The password is kept as its argon2 hash only."""
+    """A person with a login. Only the argon2 hash of the password is stored."""
 
     name: str
     hash: str
@@ -36,7 +38,7 @@ class Account:
 
     @classmethod
     def from_text(cls, setting: str, text: str, role: Role) -> Self:
-        """The account that `USER:PASSWORD` describes; a password that is a hash already stays."""
+        """The account in `USER:PASSWORD`; a password that is a hash already is kept as it is."""
         name, colon, password = text.partition(":")
         if not (name and colon and password):
             raise UserError(f"{setting} must be USER:PASSWORD, and one of the two is missing.")
@@ -62,7 +64,7 @@ def accounts(settings: Settings) -> tuple[Account, ...]:
 
 
 class Logins:
-    """Who is logged in. Kept in memory: after a restart everybody logs in again."""
+    """Open logins, kept in memory: after a restart everybody logs in again."""
 
     def __init__(
         self, accounts: Sequence[Account], clock: Callable[[], float] = time.monotonic
@@ -73,17 +75,17 @@ class Logins:
         self._failures = Rate(FAILURES_OF_AN_ACCOUNT, clock=clock)
         self._all_failures = Rate(FAILURES_OF_ALL, clock=clock)
         self._nobody = _hasher.hash(secrets.token_hex(16)) if accounts else ""
-        """Checked for a name that does not exist, so that its answer takes as long."""
+        """The hash that is checked for unknown names, so that their answer takes as long."""
         self._turn = threading.Lock()
-        """One hash at a time: each takes 64 MB."""
+        """Allows one hash at a time: each takes 64 MB."""
 
     @property
     def has_accounts(self) -> bool:
-        """Whether anybody can log in."""
+        """True if there are accounts to log in with."""
         return bool(self._accounts)
 
     def enter(self, name: str, password: str) -> str:
-        """A new token for who gives the right password; a `UserError` otherwise."""
+        """A new token for the right password; a `UserError` otherwise."""
         account = next((a for a in self._accounts if _same(a.name, name)), None)
         key = account.name if account else None  # all made-up names together are one account
         with self._turn:
@@ -99,7 +101,7 @@ class Logins:
             return token
 
     def role(self, token: str | None) -> Role | None:
-        """As what the holder of a token is logged in, None when they are not."""
+        """The role of a token's holder; None if the token is not valid."""
         role, until = self._tokens.get(digest(token or ""), (None, 0.0))
         return role if until > self._clock() else None
 

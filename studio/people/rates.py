@@ -1,4 +1,4 @@
-"""How often something may happen in a minute, by who does it."""
+"""Limits the number of events in a minute, by key."""
 
 import threading
 import time
@@ -6,11 +6,13 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 
 _KEYS = 4096
-"""Who was not seen for longest is forgotten first; what counts for all together is kept apart."""
+"""The most keys that are counted; the least recent one is dropped first. Limits on all keys
+together have a counter of their own.
+"""
 
 
 class Rate:
-    """At most `limit` in any `seconds`, counted for each key by itself."""
+    """At most `limit` events in any `seconds`, counted for each key separately."""
 
     def __init__(
         self, limit: int, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic
@@ -22,12 +24,12 @@ class Rate:
         self._lock = threading.Lock()
 
     def is_full(self, key: Hashable) -> bool:
-        """Whether one more would be too many."""
+        """True if one more event would exceed the limit."""
         with self._lock:
             return len(self._recent(key)) >= self.limit
 
     def count(self, key: Hashable) -> bool:
-        """Count one, unless it is one too many: then False."""
+        """Count an event and return True; False if it exceeds the limit."""
         with self._lock:
             times = self._recent(key)
             if len(times) >= self.limit:

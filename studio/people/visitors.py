@@ -1,8 +1,8 @@
-"""Who asks: the owner, a visitor with a workspace of their own, or a guest of one run.
+"""Recognises visitors: the owner, a visitor with a workspace, or a guest of one run.
 
-A studio that only this machine reaches asks nobody: whoever opens it is the owner. As soon as
-others may come (another address, a share link, a password, `--public`) everybody is a visitor
-with a cookie of their own, and the owner logs in.
+A studio that only this machine can reach has no login: everybody who opens it is the owner. If
+other machines can reach it (another address, a share link, a password, `--public`), every browser
+is a visitor with its own cookie, and the owner logs in.
 """
 
 import ipaddress
@@ -23,20 +23,20 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Stranger(UserError):
-    """Somebody who must log in first, or whose link has ended."""
+    """A person who must log in first, or whose link has ended."""
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks. Everything that a page shows or does is theirs to see and to do."""
+    """The person behind a request. A page shows and changes only what belongs to this person."""
 
     role: Literal["owner", "visitor", "guest"]
     workspace: str | None = None
-    """None is the owner, and a guest, who has none."""
+    """The id of the visitor's workspace; None for the owner and for a guest, who have none."""
     run: str | None = None
     """The one run that a guest sees."""
     token: str = ""
-    """The cookie's secret, to remember the visitor by once something is kept."""
+    """The secret of the cookie, by which a visitor is recognised once something is stored."""
     link: str = ""
     """The token of a guest's link."""
 
@@ -48,7 +48,7 @@ OWNER = Visitor("owner")
 
 
 class Visitors:
-    """The door: `require` is how every handler and every route learns who asks."""
+    """Recognises visitors: every handler and route calls `require`."""
 
     def __init__(self, settings: Settings, logins: Logins, workspaces: Workspaces) -> None:
         self._workspaces = workspaces
@@ -57,10 +57,14 @@ class Visitors:
         self.is_private = is_private(settings)
         self._actions = Rate(settings.actions_per_minute)
         self._suffix = digest(str(settings.home))[:8]
-        """Cookies do not know ports: two studios of one machine must not share names."""
+        """A suffix of cookie names: cookies ignore ports, so two studios on one machine need
+        different names.
+        """
 
     def require(self, request: Any) -> Visitor:
-        """Who sent a request of Gradio or Starlette; a `Stranger` when nobody may act on it."""
+        """The visitor who sent a request of Gradio or Starlette; raises `Stranger` if nobody may
+        act on it.
+        """
         link = request.query_params.get("share")
         if link is not None:
             run = self._workspaces.shared(link) if _TOKEN.fullmatch(link) else None
@@ -78,50 +82,50 @@ class Visitors:
         raise Stranger(words.Login.needed)
 
     def offers(self, visitor: Visitor) -> dict[str, bool]:
-        """Whether the page offers to log in, and to log out."""
+        """The buttons that the page offers: log in, log out."""
         may = self.logins.has_accounts and visitor.role != "guest"
         unknown = self._public and visitor.role == "visitor"
         return {"log_in": may and unknown, "log_out": may and not unknown}
 
     def count(self, visitor: Visitor) -> None:
-        """Count an action of a visitor; a `UserError` when there were too many in this minute."""
+        """Count an action of a visitor; a `UserError` if there were too many in this minute."""
         if visitor.role != "owner" and not self._actions.count(visitor.workspace or visitor.run):
             raise UserError(words.Visitors.too_fast.format(limit=self._actions.limit))
 
     def token(self, request: Any) -> str | None:
-        """The secret by which a browser is known, None when it has none yet."""
+        """The secret of a browser; None if it has none yet."""
         token = request.cookies.get(self.cookie("visitor", is_https(request)))
         return token if token and _TOKEN.fullmatch(token) else None
 
     def login_token(self, request: Any) -> str | None:
-        """The secret that says who is logged in."""
+        """The secret of a login."""
         token: str | None = request.cookies.get(self.cookie("login", is_https(request)))
         return token
 
     def cookie(self, kind: Literal["visitor", "login"], https: bool) -> str:
-        """The name of a cookie. With `__Host-` no neighbour's page can set it."""
+        """The name of a cookie. With `__Host-`, no page of a neighbouring host can set it."""
         return f"{'__Host-' if https else ''}ek-{kind}-{self._suffix}"
 
 
 def new_token() -> str:
-    """A secret for a browser that has none."""
+    """A new secret for a browser."""
     return secrets.token_urlsafe(32)
 
 
 def is_https(request: Any) -> bool:
-    """Whether the browser speaks TLS to us, or to the relay before us."""
+    """True if the browser speaks TLS to the studio, or to the relay in front of it."""
     told = request.headers.get("x-forwarded-proto", "").split(",")[0].strip()
     return bool((told or request.url.scheme) == "https")
 
 
 def is_private(settings: Settings) -> bool:
-    """Whether only people at this machine can come, and no password was asked for."""
+    """True if only this machine can reach the studio and no password is set."""
     asked = settings.auth or settings.visitor_auth or settings.public or settings.share
     return is_loopback(settings.host) and not asked
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's own."""
+    """True if a host name or address is this machine's own."""
     if host.lower() == "localhost":
         return True
     try:
@@ -131,7 +135,9 @@ def is_loopback(host: str) -> bool:
 
 
 def check_open(settings: Settings) -> None:
-    """A `UserError` when others could come in without a password and nobody said they may."""
+    """Raise a `UserError` if other machines could reach the studio without a password and without
+    `--public`.
+    """
     others = settings.share or not is_loopback(settings.host)
     if others and not (settings.auth or settings.visitor_auth or settings.public):
         way = "share opens a public link" if settings.share else f"{settings.host} can be reached"

@@ -1,8 +1,8 @@
-"""Sentences about who comes."""
+"""Sentences about logins and limits."""
 
 
 class Login:
-    """The door."""
+    """The login page."""
 
     title = "Log in"
     lead = "This studio asks who you are before it shows anything."

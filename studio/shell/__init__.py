@@ -1,1 +1,1 @@
-"""Everything around the places: header, queue, address bar."""
+"""Everything around the tabs: header, queue, address bar."""

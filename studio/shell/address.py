@@ -1,4 +1,4 @@
-"""What has no place on the page: the address bar, the title of the window, notices that fade."""
+"""Controls the address bar, the title of the window, and notices that fade."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from studio.workspace.session import Session
 
 
 def address_bar(**options: Any) -> gr.HTML:
-    """Keeps the address bar and the title in step with the server."""
+    """A component that keeps the address bar and the title equal to the server's state."""
     short = words.Shell.short_tabs
     return widget("address", "<span hidden></span>", short=short, **options)
 
@@ -21,7 +21,7 @@ def address_bar(**options: Any) -> gr.HTML:
 def address(
     session: Session, share: float | None, news: Sequence[Mapping[str, str]]
 ) -> dict[str, object]:
-    """Value of `address_bar`; `share` is how far the run is, None when it does not run."""
+    """Value of `address_bar`; `share` is the progress of the run, None if it is not running."""
     place = words.Shell.tabs[session.place.tab]
     title = f"{place} · {words.Brand.name}"
     if share is not None:

@@ -1,4 +1,4 @@
-"""The drawer: every run with its state, how far it is, and why it stopped."""
+"""Draws the queue: every run with its state, its progress, and its error."""
 
 import time
 
@@ -13,7 +13,9 @@ from studio.workspace import Workspace
 
 
 def job_list(mine: Workspace, current: str | None, most: int, query: str = "") -> str:
-    """The drawer's HTML, from what runs down to what ended first; of a search what it found."""
+    """The HTML of the queue: running, waiting, then finished runs; for a search, the runs that it
+    found.
+    """
     found = mine.runs.search(query, most + 1)
     jobs = found[:most]
     running = sum(job.state == "running" for job in jobs)
@@ -46,7 +48,7 @@ def _row(mine: Workspace, job: Job, current: str | None) -> dict[str, object]:
 
 
 def _about(mine: Workspace, job: Job) -> str:
-    """The data set, its tags, and how the run was made where it has a name of its own."""
+    """The data set, the tags, and, for a run with its own name, how it was made."""
     about = About.of(job.about)
     made = [mine.runs.title(job.config)] if about.name else []
     data = [] if mine.is_read_only else [mine.runs.data_title(job)]

@@ -1,4 +1,4 @@
-"""The frame around the six places: header, drawer, address bar."""
+"""The frame around the six tabs: header, queue, address bar."""
 
 import time
 from collections.abc import Hashable, Mapping
@@ -24,22 +24,22 @@ TABS_OF_A_GUEST = ("live", "lab")
 
 @dataclass
 class Search:
-    """What the queue of a page is searched for."""
+    """The search text of a page's queue."""
 
     text: str = ""
 
 
 @dataclass
 class News:
-    """What a page tells of runs and of clicks in the frame."""
+    """The announcements of a page, and its clicks in the frame."""
 
     states: dict[str, str] = field(default_factory=dict)
-    """Job to its state at the last tick: a change is announced."""
+    """The state of each job at the last tick, so that a change is announced."""
     announcements: tuple[dict[str, str], ...] = ()
 
 
 class Shell:
-    """Header above, queue at the right. Made inside the Blocks, before the places."""
+    """The header above and the queue at the right. Made inside the Blocks, before the tabs."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
@@ -66,12 +66,12 @@ class Shell:
         ]
 
     def needs_tick(self, session: Session) -> bool:
-        """Whether anything on the page can change by itself."""
+        """True if anything on the page can change by itself."""
         busy = any(not job.is_over for job in session.mine.runs.jobs())
         return busy or self._studio.background.waiting
 
     def announce(self, session: Session) -> None:
-        """Note every run that ended since the last tick of this page."""
+        """Announce every run that ended since the last tick of this page."""
         news = session.of(News)
         known, news.announcements = news.states, ()
         jobs = session.mine.runs.jobs()
@@ -85,7 +85,7 @@ class Shell:
                 news.announcements += ({"key": key, **self._news(session, job)},)
 
     def settle(self, session: Session) -> None:
-        """Drop ids that do not exist; take the newest run of a data set when none was chosen."""
+        """Remove ids that do not exist; choose the newest run of a data set if none was chosen."""
         place, mine = session.place, session.mine
         if mine.visitor.run:
             tab = place.tab if place.tab in TABS_OF_A_GUEST else "live"
@@ -134,7 +134,7 @@ class Shell:
         )
 
     def _elsewhere(self, session: Session) -> str:
-        """What the header calls data that is not on the shelf; empty when nothing is there yet."""
+        """The header's name of data outside the studio; empty if there is none."""
         mine = session.mine
         if mine.is_read_only:
             return words.Shell.shared_run
@@ -195,13 +195,15 @@ class Shell:
 
     @looking
     def _stay(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """The visitor opened another place by hand; old news when we have moved them since."""
+        """Record that the visitor opened another tab. It is ignored if the server has moved them
+        since.
+        """
         if detail.get("tab") in TABS and not session.moved_after(detail.get("opened")):
             session.place = session.place.at(tab=detail["tab"])
 
     @looking
     def _open_lab(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """The visitor opened a tab of the lab."""
+        """Record that the visitor opened a panel of the lab."""
         if is_id(detail.get("lab")):
             session.place = session.place.at(lab=detail["lab"])
 
@@ -217,5 +219,5 @@ class Shell:
 
 
 def device_title(device: Device) -> str:
-    """What computes: a GPU by its name, a processor as such."""
+    """The title of the device: a GPU by its name, or a processor."""
     return f"CPU · {device.name}" if device.kind == "cpu" else device.name

@@ -9,7 +9,7 @@ from studio.people.words import Login as Login
 
 
 class Shell:
-    """Header, places, drawer."""
+    """Header and tabs."""
 
     tabs: ClassVar = {
         "data": "Data",
@@ -20,7 +20,7 @@ class Shell:
         "export": "Export",
     }
     short_tabs: ClassVar = {"live": "Live", "lab": "Lab"}
-    """On a phone, where the whole name is too long."""
+    """Short titles for phones, on which the full ones are too long."""
     no_data = "No data yet"
     choose_data = "Choose a data set"
     shared_run = "A shared run"
@@ -35,7 +35,7 @@ class Shell:
 
 
 class Queue:
-    """The drawer."""
+    """The queue."""
 
     title = "Queue"
     search = "Search runs"

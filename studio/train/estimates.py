@@ -1,4 +1,4 @@
-"""How long the runs of a form would take here, from the model's footprint and the data set."""
+"""Estimates the time of the runs in a form, from the model's footprint and the data set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from studio.workspace.data_store import Opened
 
 @dataclass(frozen=True)
 class RunCost:
-    """Of one run or of several, one after the other."""
+    """The time and memory of one run, or of several in sequence."""
 
     seconds: float
     memory_bytes: int
-    """Of the run that needs most."""
+    """The memory of the run that needs the most."""
 
 
 def estimate(
@@ -26,8 +26,8 @@ def estimate(
     opened: Opened,
     footprint: Footprint,
 ) -> RunCost | None:
-    """None where a value of the form is not a number, or the data has too few images: the page says
-    what it must be.
+    """The cost of the runs; None if a value is not a number or the data has too few images, in
+    which case the page shows the error.
     """
     try:
         works = [_work(config, catalogue, opened) for config in configs]

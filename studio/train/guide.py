@@ -1,4 +1,4 @@
-"""The method guide in docs/methods.md: written from the catalogue, so that it cannot go stale."""
+"""Writes the method guide, docs/methods.md, from the catalogue, so that it is never out of date."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The choice of a method: cards by family, with what our benchmark measured of each."""
+"""Draws the choice of a method: cards by family, with our benchmark's results for each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,8 +25,8 @@ def method_cards(
     situation: Situation,
     measured: Sequence[Benchmark] | None = None,
 ) -> str:
-    """One radio group over all methods. The family of the chosen one is open, and the recommended
-    one stands first in its family.
+    """One radio group over all methods. The family of the chosen method is open, and the
+    recommended method comes first in its family.
     """
     known = benchmarks() if measured is None else measured
     advice, shown = recommend(situation, known), nearest(situation, known)
@@ -69,7 +69,9 @@ def _card(
 
 
 def _measured(found: TradeOff) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What a click gives; and the tuned weights alone, where that is something else."""
+    """The results of the recommended mixing, and those of the fine-tuned weights alone if they
+    differ.
+    """
     sides = [(w.clicked, found.id, found.ood)] if found.id else []
     if (found.tuned_id, found.tuned_ood) != (found.id, found.ood):
         sides.append((w.tuned_alone, found.tuned_id, found.tuned_ood))
@@ -80,7 +82,7 @@ def _measured(found: TradeOff) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _moved(role: str, span: Span) -> tuple[str, str]:
-    """The tone of a change and the words for it."""
+    """The tone of a change, and its words."""
     word = span.word
     text = w.moved[word or "unknown"].format(
         role=role, change=points(span.change), interval=interval(span)

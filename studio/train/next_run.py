@@ -1,4 +1,4 @@
-"""The next run on a data set, looked at before it is queued: what it asks for and what stops it."""
+"""Checks the next run on a data set before it is queued: its task, and the obstacles."""
 
 import json
 import shutil
@@ -34,25 +34,27 @@ if TYPE_CHECKING:
 
 w = words.BeforeQueue
 _OF_TASK = ("shots", "split", "seed", "allow_fewer", "unseen", "group_by")
-"""What of a config the task depends on."""
+"""The settings on which the task depends."""
 REMEMBERED = 128
-"""Answers about one data set that are kept: a form is typed into, and may ask for many runs."""
+"""The most tasks that are kept per data set: every change in the form asks again, and a form may
+describe many runs.
+"""
 MIB = 1 << 20
 EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True)
 class FormTask:
-    """The task that the form asks for, or why there is none."""
+    """The task of the form, or the reason there is none."""
 
     task: FewShotTask | None
     problem: str = ""
     shots: int = 0
-    """Also of a task that cannot be."""
+    """The number of shots, also if there is no task."""
 
 
 def form_task(opened: Opened, config: Mapping[str, Any]) -> FormTask:
-    """What the settings of the form make of a data set. The same question is answered once."""
+    """The task of the form's settings on a data set. Results are cached."""
     named = {name: config[name] for name in _OF_TASK if name in config}
     key = json.dumps(named, sort_keys=True, default=str)
     if key not in opened.form_tasks:
@@ -76,7 +78,7 @@ def _task_or_error(dataset: Dataset, named: Mapping[str, Any]) -> FormTask:
 
 
 def to_beat(zero: Answer[ZeroShot], asked: FormTask) -> tuple[float | None, float | None]:
-    """What zero-shot scores on the test images of this very task, and on the OOD domains' mean."""
+    """Zero-shot accuracy on the test images of this task, and the mean over OOD domains."""
     if zero.state != "ready":
         return None, None
     hits, domains = zero.value.hits, zero.value.evaluation.domains
@@ -91,7 +93,7 @@ def to_beat(zero: Answer[ZeroShot], asked: FormTask) -> tuple[float | None, floa
 
 @dataclass(frozen=True)
 class Fix:
-    """A button that mends something: its label, its action and what it says with it."""
+    """A button that removes an obstacle: its label, its action and the action's values."""
 
     label: str
     do: str
@@ -100,7 +102,7 @@ class Fix:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Something that would stop a run, or that one wants to know before it starts."""
+    """Something that stops a run, or a warning about it."""
 
     text: str
     fixes: tuple[Fix, ...] = ()
@@ -138,7 +140,7 @@ def obstacles(
 
 
 def leave_out(dataset: Dataset, kind: str) -> list[str]:
-    """The images to leave out so that an obstacle of this kind is gone."""
+    """The images to exclude so that an obstacle of this kind is removed."""
     groups = copies_of(dataset)
     if kind == "leak":
         return [path for copies in groups if is_leak(copies) for path in superfluous(copies)]
@@ -175,7 +177,7 @@ def _of_copies(dataset: Dataset, may_change: bool, leaks_allowed: bool) -> Itera
 
 
 def _in_two_classes(copies: Sequence[Any]) -> bool:
-    """Of an image that is there several times, whether its classes differ where it may teach."""
+    """True if copies of one image have different classes and at least one of them may train."""
     labels = {item.label for domain, item in copies if role(domain) != "ood"}
     return len(labels) > 1
 
@@ -212,7 +214,7 @@ def _is_gone(line: str) -> bool:
 
 
 def fixes(studio: "Studio") -> dict[str, Handler]:
-    """The handlers of the buttons that mend an obstacle, by what their button does."""
+    """The handlers of the buttons that remove an obstacle, by action."""
 
     def retry_device(_session: Session, _detail: Mapping[str, Any]) -> None:
         studio.background.forget(DEVICE)
@@ -246,7 +248,7 @@ def _allow_fewer(session: Session, _detail: Mapping[str, Any]) -> None:
 
 
 def _fill_in(session: Session, **fields: str) -> None:
-    """Change fields of the form as if they were typed; the form is drawn again."""
+    """Change fields of the form as if they were typed, and draw the form again."""
     if session.data:
         kept = {**drafted(session.mine, session.data)["fields"], **fields}
         session.mine.keep(session.data, fields=kept, stamp=f"filled-{time.monotonic_ns()}")

@@ -1,4 +1,4 @@
-"""Train: what will I get, and when? What is queued is frozen."""
+"""The Train tab: choose a method, check the next run, queue it."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -27,11 +27,11 @@ from studio.workspace.studio import Studio
 
 w = words.Train
 MOST_TYPED = 5000
-"""Characters of one field: all of 80 templates have room."""
+"""The most characters of one field; all 80 templates fit."""
 
 
 class TrainPage:
-    """Method cards, four settings, the rest behind a filter, and the same run as text."""
+    """Method cards, four settings, the others behind a filter, and the same run as text."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
@@ -85,7 +85,9 @@ class TrainPage:
         return (data_id, drafted(session.mine, data_id)["method"])
 
     def _form_key(self, session: Session) -> Hashable:
-        """Typing must not redraw the form: only another method, data set or a duplicate does."""
+        """The key of the form. Typing does not redraw it, only another method, data set or a
+        duplicate.
+        """
         data_id = session.data
         if data_id is None:
             return None
@@ -127,7 +129,7 @@ class TrainPage:
         return method_cards(self._studio.catalogue["methods"], chosen, situation)
 
     def _drawn_by(self, form: Callable[[Any, str, Any], str]) -> Callable[[Session], str]:
-        """How a form that is made from the catalogue is drawn with what was typed."""
+        """The function that draws a form from the catalogue and the typed values."""
 
         def draw(session: Session) -> str:
             data_id = session.data
@@ -167,11 +169,13 @@ class TrainPage:
         )
 
     def _footprint(self, session: Session, data_id: str) -> Answer[Footprint]:
-        """A page that opens elsewhere has better things to do: zero-shot, above all."""
+        """The measured cost of the model. It is not measured for a page that opens on another tab,
+        where zero-shot is more urgent.
+        """
         return session.mine.answers.footprint(data_id, wanted=session.place.tab == "train")
 
     def _planned(self, session: Session, data_id: str) -> tuple[list[Config], str]:
-        """The runs that the form asks for, or why it cannot be told."""
+        """The runs of the form, or the reason that they are not known."""
         draft = drafted(session.mine, data_id)
         try:
             return planned(session.mine.data.shown_path(data_id), draft, self._studio.catalogue), ""
@@ -236,7 +240,7 @@ class TrainPage:
         session.place = session.place.at(run=job.id, tab="live")
 
     def _queue_several(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """What is refused is named, and costs the others nothing."""
+        """Queue several runs. Each refusal is shown with its reason and does not stop the others."""
         data_id = session.data
         if data_id is None:
             raise UserError(w.no_data)
@@ -251,7 +255,7 @@ class TrainPage:
 
 
 def _proposing(catalogue: Mapping[str, Any], proposed: Mapping[str, Any]) -> dict[str, Any]:
-    """The catalogue with what a data set proposes where a knob of a run has no default."""
+    """The catalogue with the data set's proposals for run settings without a default."""
     knobs = [
         {**knob, "default": proposed.get(knob["name"]) if (own := knob["default"]) is None else own}
         for knob in catalogue["run_knobs"]
@@ -260,6 +264,8 @@ def _proposing(catalogue: Mapping[str, Any], proposed: Mapping[str, Any]) -> dic
 
 
 def _costs(found: RunCost | None) -> list[tuple[str, str]]:
-    """There from the start, as rows that come later push the button away under the mouse."""
+    """The rows of time and memory. They are there from the start, because later rows would move the
+    button away from the mouse.
+    """
     time, memory = (duration(found.seconds), size(found.memory_bytes)) if found else ("…", "…")
     return [(w.time, time), (w.memory, memory)]

@@ -1,4 +1,4 @@
-"""The prompts of the next run: chosen or typed on Train, measured after a pause."""
+"""Edits the prompts of the next run: they are chosen or typed, and measured after a pause."""
 
 import time
 from collections.abc import Hashable, Mapping, Sequence
@@ -22,25 +22,25 @@ from studio.workspace.studio import Studio
 w = words.Prompts
 STARTER = "a photo of a {}."
 FILLED = 6
-"""Templates that are shown with a class name in them."""
+"""Templates that are shown with a class name."""
 LONGEST = 20_000
 KNOB = "params.prototypes"
-"""Of FD-Align: which templates its spurious prototypes are made of."""
+"""FD-Align's setting for the templates of its spurious prototypes."""
 
 
 class Prompting:
-    """The editor, and the plot of the spurious prototypes where the method has some."""
+    """The editor, and the plot of spurious prototypes if the method has some."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
 
     def handlers(self) -> dict[str, Handler]:
-        """The handlers by what the form or its button does."""
+        """The handlers of the form and its button, by action."""
         return {"prompts": self.write, "use-for-prototypes": self.use_for_prototypes}
 
     # ---- the editor -------------------------------------------------------------------------
     def key(self, session: Session) -> Hashable:
-        """What the editor depends on."""
+        """The key of the editor."""
         data_id = session.data
         if data_id is None:
             return None
@@ -51,7 +51,7 @@ class Prompting:
         return (data_id, version, asked, *states, self._own_prototypes(session, data_id))
 
     def draw(self, session: Session) -> str:
-        """The editor with the prompts filled in and what they score."""
+        """The editor, with class names in the prompts and their accuracy."""
         data_id = session.data
         if data_id is None:
             return ""
@@ -74,7 +74,7 @@ class Prompting:
         )
 
     def write(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """Take another set, or the templates that were typed, one a line."""
+        """Store another set, or the typed templates, one per line."""
         data_id, form = session.data, detail.get("form")
         if data_id is None or not isinstance(form, dict):
             return
@@ -92,18 +92,18 @@ class Prompting:
     def _measured(
         self, session: Session, data_id: str
     ) -> tuple[Answer[ZeroShot], Answer[ZeroShot]]:
-        """What the chosen prompts score, and what those of the data set do."""
+        """Zero-shot accuracy of the chosen prompts, and of those of the data set."""
         answers = session.mine.answers
         return answers.zero_shot(data_id), answers.zero_shot(data_id, templates="dataset")
 
     # ---- the spurious prototypes ------------------------------------------------------------
     def has_prototypes(self, session: Session) -> bool:
-        """Whether the chosen method has spurious prototypes."""
+        """True if the chosen method has spurious prototypes."""
         data_id = session.data
         return data_id is not None and self._own_prototypes(session, data_id) is not None
 
     def prototypes_key(self, session: Session) -> Hashable:
-        """What the plot depends on."""
+        """The key of the plot."""
         data_id = session.data
         if data_id is None or not self.has_prototypes(session):
             return None
@@ -121,7 +121,7 @@ class Prompting:
         return prototypes_chart(answer.value, data_id, w.prototypes_wait)
 
     def use_for_prototypes(self, session: Session, _detail: Mapping[str, Any]) -> None:
-        """Make the spurious prototypes of the prompts that were written."""
+        """Use the typed prompts for the spurious prototypes."""
         if data_id := session.data:
             draft, stamp = drafted(session.mine, data_id), f"prototypes-{time.monotonic_ns()}"
             fields = {**draft["fields"], KNOB: "dataset"}
@@ -132,12 +132,12 @@ class Prompting:
         return session.mine.answers.prototypes(data_id, self._spec(session, data_id), wanted)
 
     def _spec(self, session: Session, data_id: str) -> str | tuple[str, ...]:
-        """The templates that the spurious prototypes are made of."""
+        """The templates of the spurious prototypes."""
         own, templates = self._own_prototypes(session, data_id), _templates(session, data_id)
         return templates if own == "dataset" else own or "openai-80"
 
     def _own_prototypes(self, session: Session, data_id: str) -> str | None:
-        """What the method's knob says; None for a method without spurious prototypes."""
+        """The value of the method's setting; None for a method without spurious prototypes."""
         draft = drafted(session.mine, data_id)
         fields = draft["fields"]
         knobs = all_knobs(self._studio.catalogue, draft["method"], str(fields.get("preset", "")))
@@ -154,7 +154,7 @@ def filled(templates: Sequence[str], names: Sequence[str]) -> list[tuple[str, st
 
 
 def scores(measured: Answer[ZeroShot], plain: Answer[ZeroShot] | None) -> list[dict[str, str]]:
-    """ID and OOD accuracy of the prompts, and how far that is from the data set's own."""
+    """ID and OOD accuracy of the prompts, and the difference from the data set's own."""
     now, before = _points(measured), _points(plain) if plain else {}
     return [
         {

@@ -1,4 +1,4 @@
-"""Which method to start with, and why: looked up in what our own benchmark measured."""
+"""Recommends a method, from the results of our own benchmark."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,38 +19,41 @@ PLAIN = str(RunConfig.model_fields["method"].default)
 """Plain fine-tuning."""
 RULER = "zero-shot"
 MOST_LOST = 0.005
-"""How much lower than the best OOD change the recommended one may be, a fraction of 1."""
+"""The most that a recommended method's OOD change may be below the best one, a fraction of 1."""
 ONE_GAIN = 0.01
-"""ID changes that differ by less, a fraction of 1, are one gain: their intervals are far wider, but
-the best guess of a method that gains four points less is four points less."""
+"""ID changes that differ by less, a fraction of 1, count as equal. Their intervals are far wider,
+but the best estimate of a method that gains four points less is still four points less.
+"""
 ONE_PRICE = 1.5
-"""Step times that differ by less are one price: so much the same step took more on another day."""
+"""Step times within this factor count as equal: the time of the same step varied as much between
+days.
+"""
 DOUBLINGS = 2.0
-"""Images a class are alike up to a factor of four."""
+"""Images per class are similar up to a factor of four."""
 ACCURACIES = 0.25
-"""Zero-shot accuracies are alike up to this difference."""
+"""Zero-shot accuracies are similar up to this difference."""
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A method, why, and the numbers that say so."""
+    """A method, the reason for it, and the numbers behind it."""
 
     method: str
     reason: str
     """One sentence."""
     evidence: Benchmark | None
-    """The most similar data set that was measured; None where nothing similar was."""
+    """The most similar data set of the benchmark; None if no data set is similar."""
     rows: tuple[TradeOff, ...] = ()
-    """What the choice was among, the recommended method first."""
+    """The compared methods, the recommended one first."""
 
 
 def recommend(situation: Situation, measured: Sequence[Benchmark] | None = None) -> Recommendation:
-    """The method with the best ID change, as its runs recommend it, on the most similar data set,
-    among those that lose nothing elsewhere.
+    """The method with the best ID change of its recommended mixing on the most similar data set,
+    among the methods that lose nothing on OOD domains.
 
-    Those are methods whose OOD change is not significantly below zero-shot and not more than
-    `MOST_LOST` below the best such. Of those that gain as much as the best (`ONE_GAIN`) it is the
-    one with the cheaper step, then plain fine-tuning.
+    A method loses nothing if its OOD change is not significantly below zero-shot, and at most
+    `MOST_LOST` below the best of these. Among methods that gain as much as the best (`ONE_GAIN`),
+    cheaper steps win, then plain fine-tuning.
     """
     found = nearest(situation, benchmarks() if measured is None else measured)
     chosen = _best(found.methods) if found and is_similar(situation, found.situation) else ()
@@ -60,8 +63,8 @@ def recommend(situation: Situation, measured: Sequence[Benchmark] | None = None)
 
 
 def nearest(situation: Situation, measured: Sequence[Benchmark]) -> Benchmark | None:
-    """The most similar data set: of the same family of models first, then by images a class and by
-    zero-shot accuracy.
+    """The most similar data set: the same model family first, then images per class and zero-shot
+    accuracy.
     """
 
     def distance(one: Benchmark) -> tuple[bool, float]:
@@ -75,13 +78,13 @@ def nearest(situation: Situation, measured: Sequence[Benchmark]) -> Benchmark | 
 
 
 def is_similar(one: Situation, other: Situation) -> bool:
-    """Whether what was measured in one says something of the other."""
+    """True if results from one situation apply to the other."""
     doublings, accuracies = _apart(one, other)
     return one.family == other.family and doublings <= DOUBLINGS and accuracies <= ACCURACIES
 
 
 def situation_of(mine: "Workspace", data_id: str) -> Situation:
-    """A data set with the model of its draft; zero-shot as far as it was measured."""
+    """The situation of a data set with the model of its draft; zero-shot accuracy if it is known."""
     opened, draft = mine.data.open(data_id), mine.draft(data_id)
     zero = mine.answers.zero_shot(data_id)
     domains = zero.value.evaluation.domains if zero.state == "ready" else {}
@@ -95,7 +98,7 @@ def situation_of(mine: "Workspace", data_id: str) -> Situation:
 
 
 def drafted(mine: "Workspace", data_id: str) -> dict[str, Any]:
-    """The next run on a data set; where no method was chosen, with the recommended one."""
+    """The next run on a data set; if no method was chosen, with the recommended one."""
     draft = mine.draft(data_id)
     if "method" in mine.drafts.get(data_id):
         return draft
@@ -103,7 +106,9 @@ def drafted(mine: "Workspace", data_id: str) -> dict[str, Any]:
 
 
 def _apart(one: Situation, other: Situation) -> tuple[float, float]:
-    """In doublings of the images a class, and in zero-shot accuracy (0 where one is unknown)."""
+    """The distance of two situations: doublings of the images per class, and zero-shot accuracy (0
+    if one is unknown).
+    """
     doublings = abs(math.log2(max(one.per_class, 1) / max(other.per_class, 1)))
     if one.zero_shot_id is None or other.zero_shot_id is None:
         return doublings, 0.0
@@ -118,7 +123,7 @@ class _Candidate:
 
 
 def _best(methods: Mapping[str, TradeOff]) -> tuple[TradeOff, ...]:
-    """Those that lose nothing elsewhere, the one to take first."""
+    """The methods that lose nothing on OOD domains, the recommended one first."""
     kept = [
         _Candidate(one, one.id, one.ood.change if one.ood else 0.0)
         for name, one in methods.items()

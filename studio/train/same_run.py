@@ -1,4 +1,6 @@
-"""From the form to a run's config and back; the config as a command, as YAML and as Python."""
+"""Converts between the form and a run's config, and writes the config as a command, YAML and
+Python.
+"""
 
 import json
 import shlex
@@ -26,7 +28,9 @@ _PLAIN = {name: RunConfig.model_fields[name].default for name in ("model", "temp
 def config_of(
     data: str, draft: Mapping[str, Any], catalogue: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """What the form asks for: only what differs from the defaults. Wrong values stay as typed."""
+    """The config of the form: only values that differ from the defaults. Wrong values stay as
+    typed.
+    """
     config: dict[str, Any] = {"data": data, "method": draft["method"]}
     for name in ("model", "templates"):
         value = spec(draft[name])
@@ -51,7 +55,7 @@ def config_of(
 
 
 def draft_of(config: Mapping[str, Any], catalogue: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The form's draft that gives this config again; what is at its default stays empty."""
+    """The draft of the form that gives this config; defaults stay empty."""
     knobs = all_knobs(catalogue, config["method"]) if catalogue else {}
     asked = {f"params.{name}": value for name, value in config.get("params", {}).items()}
     asked |= {name: config[name] for name in _FORM if name in config}
@@ -80,7 +84,7 @@ def as_typed(value: Any) -> str:
 
 
 def codes(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The same run from elsewhere: (name of the tab, text)."""
+    """The same run outside the page: (name of the tab, text)."""
     return [("CLI", command(config)), ("YAML", document(config)), ("Python", script(config))]
 
 
@@ -127,5 +131,5 @@ def script(config: Mapping[str, Any]) -> str:
 
 
 def _alone(name: str) -> str:
-    """A name as it is, or where that would be taken for something else as a list of one."""
+    """A name, or a list with it if the name alone would be read as something else."""
     return name if read(name, {"type": "list"}) == [name] else spelled([name])

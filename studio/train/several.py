@@ -1,4 +1,4 @@
-"""Several runs from one form: all methods, several seeds, or one setting at several values."""
+"""Plans several runs from one form: all methods, several seeds, or several values of one setting."""
 
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -20,9 +20,9 @@ Config = dict[str, Any]
 
 
 def planned(data: str, draft: Draft, catalogue: Mapping[str, Any]) -> list[Config]:
-    """The runs that the form asks for, quick methods first; one when nothing more is asked.
+    """The runs of the form, quick methods first; a single run if nothing else is chosen.
 
-    A `UserError` says what does not fit.
+    Raises `UserError` if something does not fit.
     """
     methods, seeds, knob, values = (str(draft["fields"].get(name, "")).strip() for name in FIELDS)
     count = int(seeds or 1) if seeds in SEEDS else 1
@@ -43,14 +43,14 @@ def planned(data: str, draft: Draft, catalogue: Mapping[str, Any]) -> list[Confi
 
 
 def outcome(jobs: Sequence[Job], refused: Sequence[str]) -> Notice:
-    """What is said about several runs that were asked for: what is refused is named."""
+    """The notice about several queued runs, with the reasons for refusals."""
     said = words.Several.some_refused if refused else words.Several.queued
     text = said.format(n=len(jobs), why=" ".join(refused))
     return Notice(text, "error" if refused else "good")
 
 
 def _methods(draft: Draft, catalogue: Mapping[str, Any]) -> list[Draft]:
-    """A draft for each method: the chosen one as the form has it, the others at their defaults."""
+    """A draft for each method: the chosen one with the form's values, the others with defaults."""
     shared = {k: v for k, v in draft["fields"].items() if not k.startswith("params.")}
     quick = sorted(catalogue["methods"], key=lambda m: (m["moves_tower"], m["trains"]))
     return [

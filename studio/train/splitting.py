@@ -1,4 +1,4 @@
-"""Which images train, choose and measure in the next run: shown on Train, and moved there."""
+"""Shows and changes the split of the next run: which images train, choose and measure."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -20,23 +20,23 @@ from studio.workspace.studio import Studio
 
 w = words.BeforeQueue
 FEW_POINTS = 0.15
-"""A 95 % interval that reaches further than this says so."""
+"""A wider 95 % interval gets a warning."""
 LONGEST = 40
-"""Characters of shares that are read."""
+"""The most characters of the typed shares."""
 
 
 class Splitting:
-    """The card of the split, and the reading over all images where few are left to measure."""
+    """The card of the split, and the cross-validated accuracy if there are few test images."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
 
     def handlers(self) -> dict[str, Handler]:
-        """The handlers by what the button does."""
+        """The handlers of the buttons, by action."""
         return {"split-again": self.split_again, "read-folds": self.cross_validate}
 
     def key(self, session: Session) -> Hashable:
-        """What the card depends on."""
+        """The key of the card."""
         if session.data is None:
             return None
         opened = session.mine.data.open(session.data)
@@ -47,7 +47,7 @@ class Splitting:
         return (session.data, opened.version, draft, read)
 
     def draw(self, session: Session) -> str:
-        """The card."""
+        """Draw the card."""
         data_id, catalogue = session.data, self._studio.catalogue
         if data_id is None:
             return ""
@@ -70,7 +70,7 @@ class Splitting:
         )
 
     def split_again(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """Deal the images again in the parts that were typed."""
+        """Split the images again by the typed shares."""
         form = detail.get("form")
         typed = str(form.get("shares", "")) if isinstance(form, dict) else ""
         shares = parse_shares(typed[:LONGEST])
@@ -82,13 +82,13 @@ class Splitting:
             session.mine.data.change(session.data, move)
 
     def cross_validate(self, session: Session, _detail: Mapping[str, Any]) -> None:
-        """Have a method on frozen features measured over all images."""
+        """Start the cross-validation of a method on frozen features."""
         if session.data:
             method, _ = self._read_in_folds(session, session.data)
             session.mine.answers.cross_validated(session.data, method, wanted=True)
 
     def _folds(self, session: Session, data_id: str) -> dict[str, str]:
-        """The cross-validated reading: offered, on its way, found or failed."""
+        """The cross-validated accuracy: offered, running, done or failed."""
         method, title = self._read_in_folds(session, data_id)
         answer = session.mine.answers.cross_validated(data_id, method)
         n = sum(map(sum, session.mine.data.open(data_id).sizes.values()))
@@ -111,8 +111,8 @@ class Splitting:
         return said
 
     def _read_in_folds(self, session: Session, data_id: str) -> tuple[str, str]:
-        """The method that is cross-validated, and its title: the chosen one, or the usual one where
-        that moves the tower.
+        """The cross-validated method and its title: the chosen one, or the usual one if the chosen
+        one trains the image tower.
         """
         chosen = drafted(session.mine, data_id)["method"]
         folds = self._studio.catalogue["folds"]
@@ -122,19 +122,19 @@ class Splitting:
 
 @dataclass(frozen=True)
 class Side:
-    """What one side of the split holds."""
+    """The images of one side of the split."""
 
     name: str
     """`train`, `val` or `test`."""
     title: str
     images: int
     low: int
-    """Of the class with the fewest."""
+    """The images of the class with the fewest."""
     high: int
 
 
 def sides_of(task: FewShotTask) -> list[Side]:
-    """Images that train, choose and measure, and the range over the classes."""
+    """The images that train, choose and measure, and their range over the classes."""
     found = []
     for name, items in (("train", task.train), ("val", task.val), ("test", task.test)):
         per_class = [0] * len(task.classes)
@@ -145,22 +145,24 @@ def sides_of(task: FewShotTask) -> list[Side]:
 
 
 def reach(task: FewShotTask) -> float | None:
-    """How far a 95 % interval of the accuracy on the test images reaches either way at most; None
-    where that is little.
+    """The largest distance from the test accuracy to an end of its 95 % interval; None if it is
+    small.
     """
     half: float = Z95 * 0.5 / len(task.test) ** 0.5 if task.test else 1.0
     return half if half > FEW_POINTS else None
 
 
 def _few(task: FewShotTask) -> str:
-    """How sure an accuracy on so few test images is; empty where there are enough."""
+    """A warning about an accuracy on few test images; empty if there are enough."""
     half = reach(task)
     images = count(len(task.test), *words.Numbers.test_images)
     return w.few.format(images=images, points=decimal(100 * half, 0)) if half else ""
 
 
 def _taken(opened: Opened, task: FewShotTask) -> str:
-    """Which images train that the split keeps to choose or to measure with; empty for none."""
+    """A note on images that train although the split keeps them to choose or to measure; empty if
+    there are none.
+    """
     sides = opened.dataset.split.sides
     taken = sum(sides.get(item.sha256, "train") != "train" for item in task.train)
     images = count(taken, *words.Numbers.images)

@@ -1,4 +1,4 @@
-"""What our own benchmark measured of each method, on which images, and with which model."""
+"""Reads the results of our own benchmark: methods, images and models."""
 
 import functools
 import json
@@ -12,21 +12,21 @@ from studio.train.guide import REFERENCE
 
 FILE = "benchmark.json"
 CLEARLY = 0.02
-"""A fall is clear where the whole interval lies further down than this, a fraction of 1."""
+"""A fall is clear if the whole interval lies below minus this, a fraction of 1."""
 Word = Literal["rose", "held", "fell", "fell-clearly"]
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What images are like, and what is known of them before any training."""
+    """The properties of a data set that are known before any training."""
 
     per_class: float
-    """Training images of a class, the mean over classes."""
+    """The mean number of training images per class."""
     ood_domains: int
     family: str
-    """Of the model: `small`, as the embedded one is, or `clip`."""
+    """The model's family: `small` like the embedded one, or `clip`."""
     zero_shot_id: float | None = None
-    """Zero-shot accuracy on one's own images, a fraction of 1; None where it is not known yet."""
+    """Zero-shot accuracy on the visitor's images, a fraction of 1; None if it is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Span:
 
     change: float
     low: float | None = None
-    """None, and `high` with it, in results of older versions."""
+    """The lower end; both ends are None in results of older versions."""
     high: float | None = None
 
     @property
     def word(self) -> Word | None:
-        """What the interval lets one say; None without one."""
+        """The word for the change by its interval; None without an interval."""
         if self.low is None or self.high is None:
             return None
         if self.low > 0:
@@ -52,24 +52,24 @@ class Span:
 
 @dataclass(frozen=True)
 class TradeOff:
-    """One method against zero-shot: on images as it was taught (ID), and on others (OOD)."""
+    """One method against zero-shot, on images like the training images (ID) and on others (OOD)."""
 
     method: str
     seeds: int
     id: Span | None
-    """Of what a run recommends, which is what a click gives; None in results of older versions."""
+    """The ID change of the recommended mixing; None in results of older versions."""
     ood: Span | None
     """The mean over the other domains; None without any."""
     tuned_id: Span
-    """Of the tuned weights alone."""
+    """The ID change of the fine-tuned weights alone."""
     tuned_ood: Span | None
     step_seconds: float
-    """0 where no steps are taken."""
+    """The time of a training step; 0 for a method without steps."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Methods that were measured on one data set with one model."""
+    """The methods measured on one data set with one model."""
 
     title: str
     situation: Situation
@@ -79,12 +79,12 @@ class Benchmark:
 
 @functools.cache
 def benchmarks() -> tuple[Benchmark, ...]:
-    """All that were measured, as they are shipped."""
+    """All shipped results."""
     return read(_payload())
 
 
 def read(payload: Mapping[str, Any]) -> tuple[Benchmark, ...]:
-    """From what `python -m tests.bench.methods` writes, of this version or the one before."""
+    """The results in a file of `python -m tests.bench.methods`, of this version or the one before."""
     costs = _step_seconds(payload)
     return tuple(
         Benchmark(
@@ -104,7 +104,7 @@ def read(payload: Mapping[str, Any]) -> tuple[Benchmark, ...]:
 
 @functools.cache
 def step_costs() -> dict[str, float]:
-    """Method to the time of a training step relative to plain fine-tuning's, as measured."""
+    """The time of a training step by method, relative to plain fine-tuning."""
     seconds = _step_seconds(_payload())
     return {name: took / seconds[REFERENCE] for name, took in seconds.items()}
 
@@ -160,7 +160,7 @@ def _span(row: Mapping[str, Any], name: str) -> Span | None:
 
 
 def _step_seconds(payload: Mapping[str, Any]) -> dict[str, float]:
-    """Of the first data set on which steps were timed."""
+    """The step times on the first data set that has them."""
     for found in _datasets(payload):
         if rows := found["experiments"].get("cost"):
             return {row["label"]: row["step_seconds"] for row in rows}

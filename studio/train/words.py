@@ -10,7 +10,7 @@ from studio.frame.words import Numbers as Numbers
 
 
 class Prompts:
-    """Templates and what they score."""
+    """Templates and their accuracy."""
 
     title = "Prompts"
     templates = "Templates"
@@ -33,7 +33,7 @@ class Prompts:
 
 
 class Train:
-    """The train place."""
+    """The Train tab."""
 
     title = "Train"
     lead = (
@@ -173,7 +173,7 @@ class Several:
 
 
 class BeforeQueue:
-    """The split of the next run, and what would stop it."""
+    """The split of the next run, and its obstacles."""
 
     title = "Before you queue"
     split = "Which images do what"

@@ -1,7 +1,8 @@
-"""What one visitor sees and may do: their runs, data sets, drafts and questions.
+"""One visitor's view of the studio: their runs, data sets, drafts and questions.
 
-Pages and routes reach the studio through here only, so that nothing of another visitor's can be
-shown by forgetting to ask. An id that is another's and one that does not exist answer alike.
+Pages and routes reach the studio only through here, so that no forgotten check can show another
+visitor's data. The id of another visitor's object and an id that does not exist get the same
+answer.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,9 @@ from studio.workspace.uploads import WorkspaceUploads
 
 @dataclass(frozen=True)
 class Workspace:
-    """The studio as one visitor has it. The owner's is the whole studio, a guest's is one run."""
+    """The studio as one visitor may use it. The owner's workspace is the whole studio, a guest's is
+    one run.
+    """
 
     studio: Studio
     visitor: Visitor
@@ -44,43 +47,43 @@ class Workspace:
 
     @cached_property
     def uploads(self) -> WorkspaceUploads:
-        """What the visitor's browser sends."""
+        """The visitor's uploads."""
         return WorkspaceUploads(self)
 
     @cached_property
     def answers(self) -> Answers:
-        """What the visitor asks."""
+        """The visitor's questions and their answers."""
         return Answers(self)
 
     @property
     def is_owner(self) -> bool:
-        """Whether everything may be seen, paths of this machine included."""
+        """True if the visitor may see everything, including paths of this machine."""
         return self.visitor.role == "owner"
 
     @property
     def is_read_only(self) -> bool:
-        """Whether nothing may be done here."""
+        """True if the visitor may only look."""
         return self.visitor.role == "guest"
 
     def act(self) -> None:
-        """Say that the visitor is about to do something; a `UserError` when they may not."""
+        """Count an action of the visitor before it happens; a `UserError` if it is not allowed."""
         if self.is_read_only:
             raise UserError(words.Workspace.read_only)
         self.studio.visitors.count(self.visitor)
 
     def spoken(self, text: str) -> str:
-        """A text as this visitor may read it: without the paths of our machine."""
+        """The text for this visitor: without paths of this machine, except for the owner."""
         return text if self.is_owner else without_paths(text, self.studio.settings.home)
 
     def leave(self, place: Place) -> None:
-        """Keep where the visitor is, for the next time that they come."""
+        """Store the visitor's place for their next visit."""
         query = place.query()
         if place.is_somewhere and not self.is_read_only and query != self.drafts.place:
             self.drafts.leave(query)
 
     def back_to(self, asked: Place, is_tab_named: bool) -> Place:
-        """Where a page opens: where its address says, and if that names neither data set nor run,
-        where the visitor was last. Who asks for the data place alone wants a new data set.
+        """The place at which a page opens: that of its address or, if the address names neither
+        data set nor run, the visitor's last place. The Data tab alone means a new data set.
         """
         if asked.is_somewhere or self.is_read_only or (is_tab_named and asked.tab == "data"):
             return asked
@@ -90,7 +93,7 @@ class Workspace:
         return last.at(tab=asked.tab) if is_tab_named else last
 
     def _busy_place(self) -> Place:
-        """What goes on, else the newest data set; the start when there is neither."""
+        """The place of a running run, otherwise of the newest data set, otherwise the start."""
         first = next(iter(self.runs.jobs(1)), None)
         if first and not first.is_over:
             return Place(run=first.id, tab="live")
@@ -98,7 +101,7 @@ class Workspace:
         return Place(data=next(own, None))
 
     def draft(self, data_id: str) -> dict[str, Any]:
-        """The next run on a data set, as far as the visitor has chosen it."""
+        """The visitor's choices for the next run on a data set."""
         plain = RunConfig(data=str(self.data.path(data_id)))
         start = {"method": plain.method, "model": plain.model, "templates": plain.templates}
         return {**start, "fields": {}, **self.drafts.get(data_id)}
@@ -111,17 +114,19 @@ class Workspace:
 
     @property
     def drafts(self) -> Drafts:
-        """What the visitor has chosen so far, by data set and by run."""
+        """The visitor's choices so far, by data set and by run."""
         drafts, name = self.studio.drafts, self.visitor.workspace
         return Drafts(drafts.folder / name) if name else drafts
 
     def remembered(self) -> str | None:
-        """The workspace in which something is kept, made lasting by that."""
+        """The id of the workspace, which is stored from now on."""
         token = self.visitor.token
         return self.studio.workspaces.remember(token) if token else self.visitor.workspace
 
     def check_names(self, chosen: Mapping[str, Any]) -> None:
-        """Visitors name models of the list and runs of theirs: a path would read our disk."""
+        """Check the models and runs that a visitor names. Only the owner may name a path, because a
+        path reads this machine's disk.
+        """
         if self.is_owner:
             return
         catalogue = self.studio.catalogue

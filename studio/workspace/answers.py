@@ -1,4 +1,4 @@
-"""What a visitor asks that takes a while: answered in the background, and remembered."""
+"""Questions of a visitor that take a while: answered in the background, and remembered."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
     from studio.workspace import Workspace
 
 Templates = str | tuple[str, ...]
-"""A set by its name, or one's own."""
+"""A named set, or the visitor's own templates."""
 Excluded = tuple[str, ...] | None
-"""Templates that are left out; None where a run's own choice is meant."""
+"""Excluded templates; None stands for the run's own choice."""
 
 GAINS_MOST_CLASSES = 200
-"""Classes up to which zero-shot is measured under other names unasked: 200 of them in 80 templates
-are 16,000 prompts for the text tower.
+"""The most classes for which zero-shot is measured under other names without a click: 200 classes
+in 80 templates are 16,000 prompts for the text tower.
 """
 
 
@@ -58,9 +58,9 @@ class Answers:
     mine: "Workspace"
 
     def zero_shot(self, data_id: str, templates: str | None = None) -> Answer[ZeroShot]:
-        """What plain CLIP scores on a data set, with the model and the prompts of its draft.
+        """Zero-shot accuracy on a data set, with the model and the prompts of its draft.
 
-        `templates` are taken instead of the draft's.
+        `templates` replace those of the draft.
         """
         key, path = self.zero_shot_key(data_id), self.mine.data.path(data_id)
         if templates is not None:
@@ -68,7 +68,7 @@ class Answers:
         return self._ask(key, MeasureZeroShot(data=path, model=key[3], templates=key[4]))
 
     def zero_shot_named(self, data_id: str, names: Mapping[str, str]) -> Answer[ZeroShot]:
-        """The same with these names for some class folders."""
+        """Zero-shot accuracy with these names for some class folders."""
         dataset = self.mine.data.open(data_id).dataset
         if names.items() <= dict(zip(dataset.classes, dataset.names, strict=True)).items():
             return self.zero_shot(data_id)
@@ -79,9 +79,11 @@ class Answers:
         )
 
     def gains_by_names(self, data_id: str) -> dict[str, tuple[Answer[ZeroShot], Answer[ZeroShot]]]:
-        """What zero-shot scores with the classes' own names and with the words that they may be
-        called by, for each finding that offers words. Asked once the first number is there, and
-        not of so many classes that reading their prompts twice would keep others waiting.
+        """Zero-shot accuracy with the present and with the proposed class names, for each finding
+        that proposes names.
+
+        It is measured after the first zero-shot answer, and only up to `GAINS_MOST_CLASSES`,
+        because reading the prompts twice would delay other visitors.
         """
         dataset = self.mine.data.open(data_id).dataset
         if self.zero_shot(data_id).state != "ready" or len(dataset.classes) > GAINS_MOST_CLASSES:
@@ -97,15 +99,15 @@ class Answers:
         return gains
 
     def zero_shot_key(self, data_id: str) -> tuple[str, str, int, str, Templates]:
-        """What a zero-shot measurement depends on."""
+        """The key of a zero-shot measurement."""
         draft = self.mine.draft(data_id)
         version = self.mine.data.open(data_id).version
         return ("zero-shot", data_id, version, str(draft["model"]), as_key(draft["templates"]))
 
     def prototypes(self, data_id: str, templates: Templates, wanted: bool) -> Answer[Prototypes]:
-        """Where the spurious prototypes of some prompts lie, with the model of the draft.
+        """The spurious prototypes of some prompts, with the model of the draft.
 
-        They are looked at once they are `wanted`.
+        They are computed once they are `wanted`.
         """
         model, path = str(self.mine.draft(data_id)["model"]), self.mine.data.path(data_id)
         key = ("prototypes", data_id, self.mine.data.open(data_id).version, model, templates)
@@ -118,7 +120,7 @@ class Answers:
     ) -> Answer[UntrainedCurve] | None:
         """The shots curve without training, with the model and prompts of a run's config.
 
-        None while nobody `wanted` it; one that failed is asked again.
+        None until it is `wanted`; a failed one is asked again.
         """
         opened, path = self.mine.data.open(data_id), self.mine.data.path(data_id)
         model, templates = str(config["model"]), as_key(config["templates"])
@@ -130,8 +132,10 @@ class Answers:
     def cross_validated(
         self, data_id: str, method: str, wanted: bool = False
     ) -> Answer[CrossValidation] | None:
-        """A method on frozen features, measured over all images with the model and prompts of the
-        draft. None while nobody `wanted` it; one that failed is asked again.
+        """The cross-validation of a method on frozen features, with the model and prompts of the
+        draft.
+
+        None until it is `wanted`; a failed one is asked again.
         """
         opened, path = self.mine.data.open(data_id), self.mine.data.path(data_id)
         draft = self.mine.draft(data_id)
@@ -144,7 +148,7 @@ class Answers:
         )
 
     def footprint(self, data_id: str, wanted: bool) -> Answer[Footprint]:
-        """What an image costs the model of a data set's draft on the device that trains.
+        """The cost of an image for the model of a data set's draft, on the device that trains.
 
         It takes seconds of all cores, so it is measured only once it is `wanted`.
         """
@@ -163,8 +167,9 @@ class Answers:
         )
 
     def findings(self, data_id: str) -> tuple[Finding, ...]:
-        """What is found about a data set so far, with the doubts of zero-shot CLIP
-        and what its text tower cannot see."""
+        """The findings about a data set so far, with zero-shot CLIP's doubts about labels and its
+        text tower's doubts about class names.
+        """
         health, zero = self.health(data_id), self.zero_shot(data_id)
         found = health.value.findings if health.state == "ready" else ()
         if zero.state != "ready" or health.state != "ready":
@@ -174,7 +179,7 @@ class Answers:
         return HealthReport.of([*found, mislabels(zero.value.doubts, model), *unseen]).findings
 
     def export(self, run_id: str, kind: str) -> Answer[ExportedFile]:
-        """A run as it is mixed for one of the formats: built once, then known."""
+        """The export of a run under its mixing, in one format: built once, then remembered."""
         self.mine.runs.folder(run_id)
         if kind not in FORMATS:
             raise unknown("format", kind, FORMATS)
@@ -193,7 +198,9 @@ class Answers:
         return {kind: answer for kind, answer in known.items() if answer}
 
     def inspect(self, run_id: str) -> Answer[Inspection]:
-        """A run under the chosen mixing, image by image; one that failed is asked again."""
+        """The inspection of a run under the chosen mixing, image by image; a failed one is asked
+        again.
+        """
         key = self._inspection(run_id)
         return self._ask_again(key, Inspect(run_id=run_id, mixing=key[-1]))
 
@@ -225,15 +232,17 @@ class Answers:
         return self._known(("templates", run_id, excluded))
 
     def pictures(self, run_id: str) -> tuple[str, str]:
-        """The data set of a run, empty where its images cannot be shown, and the query that lets
-        this visitor see them.
+        """The data set of a run, empty if its images cannot be shown, and the query that lets this
+        visitor see them.
         """
         query = f"?share={self.mine.visitor.link}" if self.mine.is_read_only else ""
         job = self.mine.runs.job(run_id)  # the owner's run need not be in the queue
         return (self.mine.runs.data_name(job) or "" if job else "", query)
 
     def compared(self, run_ids: Sequence[str]) -> Answer["RunsComparison"]:
-        """Two or more finished runs as `evenkeel compare` has them, the first against the rest."""
+        """The comparison of two or more finished runs, as in `evenkeel compare`: the first against
+        the others.
+        """
         folders = [self.mine.runs.folder(run_id) for run_id in run_ids]
 
         def compare() -> "RunsComparison":
@@ -250,18 +259,20 @@ class Answers:
     def measure(
         self, run_id: str, mixing: Mixing, patience_seconds: float, chosen_on: str = ""
     ) -> MeasuredByHand:
-        """A run under a mixing, which becomes the chosen one."""
+        """The measurements of a run under a mixing, which becomes the chosen one."""
         self.mine.runs.folder(run_id)
         self.mine.runs.choose(run_id, mixing, chosen_on)
         return self._ask_now(Measure(run_id=run_id, mixing=mixing), patience_seconds)
 
     def predict(self, run_id: str, file_id: str, patience_seconds: float) -> PhotoAnswer:
-        """What zero-shot, the chosen mixing and the tuned weights say about a photo just sent."""
+        """The answers of zero-shot, the chosen mixing and the fine-tuned weights to an uploaded
+        photo.
+        """
         with self.mine.studio.data_store.photo(self.mine.uploads.uploaded(file_id)) as photo:
             return self._predicted(run_id, photo, patience_seconds)
 
     def look_closer(self, run_id: str, sha256: str, patience_seconds: float) -> PhotoAnswer:
-        """The same about an image of the run's data set."""
+        """The answers of the three models to an image of the run's data set."""
         data_id = self.mine.runs.data_of_run(run_id)
         if data_id is None:
             raise UserError(words.Runs.elsewhere)
@@ -274,12 +285,12 @@ class Answers:
         return self._ask_now(Predict(run_id=run_id, mixing=mixing, image=image), patience_seconds)
 
     def _inspection(self, run_id: str) -> tuple[str, str, Mixing]:
-        """The key of a look at every image under the chosen mixing."""
+        """The key of an inspection under the chosen mixing."""
         self.mine.runs.folder(run_id)
         return ("inspect", run_id, self.mine.runs.mixing(run_id))
 
     def _map(self, run_id: str) -> tuple[str, str, float]:
-        """The key of a map of features, which are of one tower: that at the chosen α."""
+        """The key of a feature map, which belongs to one image tower: that at the chosen α."""
         self.mine.runs.folder(run_id)
         return ("space", run_id, self.mine.runs.mixing(run_id).alpha)
 
@@ -288,14 +299,14 @@ class Answers:
         return self._answer(known) if known else None
 
     def _ask_again(self, key: Hashable, question: Question[A]) -> Answer[A]:
-        """As `_ask`, but what failed is forgotten first."""
+        """Like `_ask`, but forgets a failed answer first."""
         known = self.mine.studio.background.known(key)
         if known and known.state == "failed":
             self.mine.studio.background.forget(key)
         return self._ask(key, question)
 
     def _ask(self, key: Hashable, question: Question[A]) -> Answer[A]:
-        """The evaluator's answer as far as it is known."""
+        """The evaluator's answer, as far as it is known."""
         evaluator = self.mine.studio.evaluator
         return self._answer(self.mine.studio.background.ask(key, lambda: evaluator.ask(question)))
 
@@ -307,7 +318,7 @@ class Answers:
         )
 
     def _work(self, key: Hashable, work: Callable[[], T]) -> Answer[T]:
-        """What this process works out itself, as far as it is known."""
+        """The result of `work` in this process, as far as it is known."""
         return self._answer(self.mine.studio.background.ask(key, work, here=True))
 
     def _answer(self, answer: Answer[T]) -> Answer[T]:
@@ -315,7 +326,7 @@ class Answers:
 
 
 def as_key(templates: Any) -> Templates:
-    """A set's name, or templates of one's own, which JSON makes a list."""
+    """The name of a set, or the visitor's own templates, which JSON makes a list."""
     return templates if isinstance(templates, str) else tuple(map(str, templates))
 
 

@@ -1,4 +1,4 @@
-"""Answers that take a while: asked for once, kept, and read by every tick of every page."""
+"""Runs slow questions: each is asked once, stored, and read by every tick of every page."""
 
 import logging
 import os
@@ -23,19 +23,19 @@ NICE = 10
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What is known about a question at this moment."""
+    """The state of a question: waiting, ready or failed."""
 
     state: Literal["waiting", "ready", "failed"]
     value: T = None  # type: ignore[assignment]
-    """Read it only of an answer that is ready; None before."""
+    """Read it only if the answer is ready; None before."""
     error: str = ""
     version: int = 0
 
 
 class Background:
-    """Runs each question in a thread, once; a failed one is asked again only when told to.
+    """Runs each question once in a thread; a failed one is asked again only on request.
 
-    Who waits for the evaluator holds up nobody whose question is worked on in this process.
+    Questions that wait for the evaluator do not delay those that are computed in this process.
     """
 
     def __init__(self, unavailable: type[Exception], patience_seconds: float = 90.0) -> None:
@@ -48,9 +48,9 @@ class Background:
         self._version = 0
 
     def ask(self, key: Hashable, question: Callable[[], T], here: bool = False) -> Answer[T]:
-        """The answer as far as it is known; the first call starts the work.
+        """The answer, as far as it is known; the first call starts the work.
 
-        `here`: it is this process that works on it, not the evaluator.
+        `here`: this process does the work, not the evaluator.
         """
         with self._lock:
             if key in self._answers:
@@ -68,24 +68,24 @@ class Background:
             return self._answers.get(key)
 
     def forget(self, key: Hashable) -> None:
-        """Drop an answer, so that the next `ask` works anew."""
+        """Remove an answer, so that the next `ask` starts again."""
         with self._lock:
             self._answers.pop(key, None)
 
     @property
     def waiting(self) -> bool:
-        """Whether any question is still open: then the page's timer must tick."""
+        """True if any question is still open, in which case the page must keep ticking."""
         with self._lock:
             return any(answer.state == "waiting" for answer in self._answers.values())
 
     @property
     def version(self) -> int:
-        """Counts the answers that have come."""
+        """The number of answers that have arrived."""
         with self._lock:
             return self._version
 
     def finish(self) -> None:
-        """Wait for what was asked; nothing can be asked afterwards."""
+        """Wait for all open questions; no question can be asked afterwards."""
         for pool in (self._waiters, self._workers):
             pool.shutdown(wait=True)
 
@@ -105,7 +105,7 @@ class Background:
             self._answers[key] = replace(answer, version=self._version)
 
     def patiently(self, question: Callable[[], T], seconds: float | None = None) -> T:
-        """Ask until the evaluator is up: it takes some seconds to start, or to start again."""
+        """Ask until the evaluator has started or restarted, which takes some seconds."""
         until = time.monotonic() + (self._patience if seconds is None else seconds)
         while True:
             try:
@@ -121,6 +121,6 @@ def _pool(name: str) -> ThreadPoolExecutor:
 
 
 def _make_way() -> None:
-    """Let this thread, and those that it starts, yield the processor to who draws pages."""
+    """Lower the priority of this thread and of those that it starts, so that pages are drawn first."""
     if sys.platform == "linux":  # elsewhere it would be the whole process
         os.nice(NICE)

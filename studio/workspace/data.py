@@ -1,4 +1,4 @@
-"""The data sets of one visitor: those they uploaded, and the demo that all share."""
+"""The data sets of one visitor: their uploads, and the demo that all share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataSets:
-    """The data sets of a workspace, by the name of their folder on the shelf."""
+    """The data sets of a workspace, by the name of their folder."""
 
     mine: "Workspace"
 
@@ -34,7 +34,7 @@ class DataSets:
         ]
 
     def has(self, data_id: str | None) -> bool:
-        """Whether there is such a data set here."""
+        """True if this workspace has such a data set."""
         if not self.mine.studio.data_store.has(data_id) or self.mine.is_read_only:
             return False
         if self.mine.is_owner or self.is_shared(data_id):
@@ -48,11 +48,11 @@ class DataSets:
         return self.mine.studio.data_store.path(data_id)
 
     def shown_path(self, data_id: str) -> str:
-        """How a command line on the page names a data set."""
+        """The name of a data set in a command line on the page."""
         return str(self.path(data_id)) if self.mine.is_owner else data_id
 
     def title(self, data_id: str) -> str:
-        """What a data set is called, without reading its images."""
+        """The title of a data set, without reading its images."""
         self.path(data_id)
         return self.mine.studio.data_store.title(data_id)
 
@@ -62,23 +62,23 @@ class DataSets:
         return self.mine.studio.data_store.open(data_id)
 
     def reports(self, data_id: str) -> list[IngestReport]:
-        """How the uploads of this data set were read, while the studio remembers it."""
+        """The reports on the uploads of this data set, while the studio remembers them."""
         self.path(data_id)
         return self.mine.studio.data_store.reports(data_id)
 
     def may_change(self, data_id: str) -> bool:
-        """Whether this data set is the visitor's to change and to delete."""
+        """True if the visitor may change and delete this data set."""
         return self.has(data_id) and (self.mine.is_owner or not self.is_shared(data_id))
 
     def change(self, data_id: str, change: Callable[[Dataset], None]) -> None:
-        """Change what a data set of one's own says about its images; no image is touched."""
+        """Change the visitor's own data set; `change` edits its description, not its images."""
         self.path(data_id)
         if not self.may_change(data_id):
             raise UserError(words.DataSets.not_yours)
         self.mine.studio.data_store.change(data_id, change)
 
     def delete(self, data_id: str) -> None:
-        """Delete a data set of one's own with its images, if no run uses it."""
+        """Delete the visitor's own data set with its images, if no run uses it."""
         path = self.path(data_id)
         if not self.may_change(data_id):
             raise UserError(words.DataSets.not_yours)
@@ -88,7 +88,7 @@ class DataSets:
         self.mine.studio.workspaces.measured(data_id, None)
 
     def thumb(self, data_id: str, sha256: str, effect: str = "") -> Path:
-        """A small WebP of one image; a guest sees those that the lab of their run shows."""
+        """A small WebP of one image; a guest sees those that the lab of the shared run shows."""
         if not self._shows(data_id, sha256):
             self.path(data_id)
         return self.mine.studio.data_store.thumb(data_id, sha256, effect)
@@ -101,18 +101,18 @@ class DataSets:
         return found
 
     def open_demo(self) -> str:
-        """The demo, which all share and nobody but the owner may change."""
+        """The id of the demo, which all share and only the owner may change."""
         demo = self.mine.studio.data_store.add_demo()
         if not self.has(demo):
             raise UserError(words.DataSets.no_demo)
         return demo
 
     def is_shared(self, data_id: str | None) -> bool:
-        """The demo is everybody's, until the owner puts images of theirs into it."""
+        """True for the demo, until the owner puts their own images into it."""
         return data_id == DEMO and not self.mine.studio.workspaces.is_claimed(DEMO)
 
     def _shows(self, data_id: str, sha256: str) -> bool:
-        """Whether the lab shows this image to a guest."""
+        """True if the lab shows this image to a guest."""
         job = self.mine.runs.job(self.mine.visitor.run)
         if not self.mine.is_read_only or job is None or self.mine.runs.data_name(job) != data_id:
             return False

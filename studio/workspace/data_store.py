@@ -1,4 +1,4 @@
-"""The data sets of this home folder: from the demo or an upload, read once, with thumbnails."""
+"""Stores the data sets of this home folder: from the demo or an upload, read once, with thumbnails."""
 
 import re
 import secrets
@@ -32,14 +32,14 @@ DEMO = "demo"
 
 @dataclass(frozen=True)
 class Opened:
-    """A data set and its images by their hash: a thumbnail is asked for by hash."""
+    """A data set, and its images by hash, because thumbnails are requested by hash."""
 
     data_id: str
     dataset: Dataset
     images: Mapping[str, Path]
     version: int
     form_tasks: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What the form of the next run was found to ask for (see `studio.train.next_run`)."""
+    """Tasks of the form, by settings (see `studio.train.next_run`)."""
 
     @cached_property
     def sizes(self) -> Mapping[str, SideCounts]:
@@ -53,22 +53,22 @@ class Opened:
 
     @cached_property
     def shots(self) -> int:
-        """The shots that are proposed."""
+        """The proposed number of shots."""
         return default_shots(self.dataset)
 
     def per_class(self, shots: int) -> float:
-        """How many images of a class a run with so many shots learns from, the mean over classes
-        that have any.
+        """The mean number of training images per class in a run with so many shots, over classes
+        that have images.
         """
         counts = [size.train for size in self.sizes.values() if size.train]
         return sum(min(shots, n) for n in counts) / len(counts) if counts else 0.0
 
 
 class DataStore:
-    """Everything under `HOME/datasets`. Visitors name data sets by id; paths stay in here."""
+    """All data sets under `HOME/datasets`. Visitors name data sets by id; paths stay in here."""
 
     def __init__(self, home: Path, arrived: Path, uploads: Uploads) -> None:
-        """`arrived` is where the browser's files lie; `uploads` alone looks inside of them."""
+        """`arrived` is the folder of the browser's files; only `uploads` reads their contents."""
         self.folder = home / "datasets"
         self._cache = home / "cache"
         self._thumbs = self._cache / "thumbs"
@@ -86,7 +86,7 @@ class DataStore:
         return [p.name for p in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)]
 
     def has(self, data_id: str | None) -> bool:
-        """Whether there is such a data set."""
+        """True if there is such a data set."""
         return is_id(data_id) and (self.folder / str(data_id)).is_dir()
 
     def path(self, data_id: str) -> Path:
@@ -96,7 +96,7 @@ class DataStore:
         return self.folder / data_id
 
     def title(self, data_id: str) -> str:
-        """What a data set is called, without reading its images."""
+        """The title of a data set, without reading its images."""
         with self._lock:
             opened = self._opened.get(data_id)
         if opened:
@@ -121,18 +121,18 @@ class DataStore:
         return Opened(path.name, dataset, images, time.monotonic_ns())
 
     def reports(self, data_id: str) -> list[IngestReport]:
-        """How the uploads of this data set were read, while the studio remembers it."""
+        """The reports on the uploads of this data set, while the studio remembers them."""
         with self._lock:
             return list(self._reports.get(data_id, ()))
 
     def change(self, data_id: str, change: Callable[[Dataset], None]) -> None:
-        """Change what `dataset.yaml` says, one change after another."""
+        """Change `dataset.yaml`; changes are made one after another."""
         with self._lock:
             change(self.open(data_id).dataset)
             self._opened.pop(data_id, None)
 
     def remove(self, data_id: str) -> None:
-        """Delete a data set with its images; at once it is on no shelf any more."""
+        """Delete a data set with its images; it disappears from the list at once."""
         with self._lock:
             path = self.path(data_id)
             gone = path.rename(self.folder / f".gone-{secrets.token_hex(6)}")
@@ -143,7 +143,7 @@ class DataStore:
         shutil.rmtree(gone)
 
     def add_demo(self) -> str:
-        """The demo as a data set; made once."""
+        """Make the demo data set if it does not exist, and return its id."""
         if not self.has(DEMO):
             partial = self.folder / f".{DEMO}-{secrets.token_hex(4)}"
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -158,11 +158,11 @@ class DataStore:
         data_id: str | None,
         folder: str = "",
     ) -> tuple[str, IngestReport]:
-        """Put uploaded files into a data set, with the report.
+        """Put uploaded files into a data set, and return its id with the report.
 
-        It is a new one without `data_id`, and with one that is not there yet. `folder` is the
-        dropped folder's name, which an empty one tells in no other way. Raises `UserError` as the
-        command line does when there is nothing to train on.
+        The data set is new if `data_id` is None or does not exist. `folder` is the name of the
+        dropped folder, the only sign of an empty one. Raises `UserError` like the command line if
+        there is nothing to train on.
         """
         placed = [(str(file.get("rel", "")), self._uploaded(file)) for file in files]
         new = not self.has(data_id)
@@ -190,7 +190,7 @@ class DataStore:
 
     @contextmanager
     def photo(self, path: Path) -> Iterator[Path]:
-        """An image that the browser just sent, written anew; both files are gone afterwards."""
+        """A checked copy of an uploaded image; both files are deleted afterwards."""
         sent = self._uploaded({"path": str(path)})
         try:
             with self._uploads.photo(sent, sent.name) as photo:
@@ -199,8 +199,8 @@ class DataStore:
             sent.unlink(missing_ok=True)
 
     def fresh_id(self, files: Sequence[Mapping[str, Any]], exact: bool = True) -> str:
-        """An id for a new data set, after its upload; `exact` when nobody minds that others see
-        which names are taken.
+        """An id for a new data set, from the name of its upload; `exact` if others may see which
+        names are taken.
         """
         title = _title([(str(file.get("rel", "")), Path()) for file in files])
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:32] or "images"
@@ -230,7 +230,7 @@ class DataStore:
 
 
 def _split(dataset: Dataset, cache: Path) -> Dataset:
-    """With its split decided and kept; one that cannot be split says so where a run is asked."""
+    """The data set with a stored split. If it cannot be split, a run on it reports the reason."""
     try:
         return keep_split(dataset, cache)
     except UserError:
@@ -243,7 +243,7 @@ def _title(placed: Sequence[tuple[str, Path]]) -> str:
 
 
 def _give_title(root: Path, title: str) -> None:
-    """Call a new data set as what was dropped: its id may end in letters of ours."""
+    """Give a new data set the title of the dropped folder, because its id may have a suffix."""
     settings = DatasetSettings.read(root / SETTINGS_NAME)
     if not settings.title:
         named = settings.model_copy(update={"title": display_name(title)})
@@ -251,13 +251,13 @@ def _give_title(root: Path, title: str) -> None:
 
 
 def _label(placed: Sequence[tuple[str, Path]]) -> str:
-    """What an error calls the upload: the name of its folder or zip, if it has only one."""
+    """The name of an upload in errors: that of its folder or zip, if it has only one."""
     tops = {rel.split("/")[0] for rel, _ in placed}
     return tops.pop() if len(tops) == 1 else words.DataSets.upload
 
 
 def _check_folder(placed: Sequence[tuple[str, Path]], folder: str) -> None:
-    """Read a dropped folder as the command line reads one, so that both complain alike."""
+    """Read a dropped folder like the command line, so that both report the same errors."""
     if not placed:
         read_layout([], folder or words.DataSets.upload)
     inside = [rel.partition("/")[2] for rel, _ in placed]

@@ -1,4 +1,4 @@
-"""What a visitor has chosen but not queued yet: kept on disk, so a closed tab loses nothing."""
+"""Stores choices that are not queued yet on disk, so that a closed tab loses nothing."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ class Drafts:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def get(self, key: str) -> dict[str, Any]:
-        """What was kept under `key`; empty when nothing was, or when the file is damaged."""
+        """The object stored under `key`; empty if there is none, or if the file is damaged."""
         try:
             kept = json.loads(self._path(key).read_text("utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
@@ -27,7 +27,7 @@ class Drafts:
         return kept if isinstance(kept, dict) else {}
 
     def put(self, key: str, **changes: Any) -> dict[str, Any]:
-        """Change some fields of what is kept under `key`; the whole is returned."""
+        """Change some fields of the object under `key`, and return the whole object."""
         with self._lock:
             kept = {**self.get(key), **changes}
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -36,14 +36,14 @@ class Drafts:
 
     @property
     def place(self) -> str:
-        """The query string of where the visitor was last; empty when that is not known."""
+        """The query string of the visitor's last place; empty if it is not known."""
         try:
             return self._place_path.read_text("utf-8")
         except (FileNotFoundError, UnicodeDecodeError):
             return ""
 
     def leave(self, query: str) -> None:
-        """Keep where the visitor is."""
+        """Store the visitor's place."""
         with self._lock:
             self.folder.mkdir(parents=True, exist_ok=True)
             publish(self._place_path, lambda partial: partial.write_text(query, "utf-8"))

@@ -1,4 +1,4 @@
-"""Files on their way: what a browser sent, kept under an id per visitor until it is placed."""
+"""Stores files from a browser under an id per visitor until they are placed in a data set."""
 
 import os
 import re
@@ -17,13 +17,15 @@ _OWNER = "owner"
 
 
 class Incoming:
-    """A folder per visitor. What another visitor sent is not found, as what nobody sent."""
+    """A folder per visitor. A file of another visitor is reported as missing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def keep(self, workspace: str | None, name: str, file: BinaryIO) -> str:
-        """The id of a copy of `file`. Of its name only an ending such as `.zip` is kept."""
+        """Store a copy of `file` and return its id. Of its name only a suffix such as `.zip` is
+        kept.
+        """
         ending = Path(name).suffix.lower()
         known = re.fullmatch(r"\.[a-z0-9]{1,5}", ending)
         file_id = secrets.token_hex(16) + (ending if known else "")
@@ -34,14 +36,14 @@ class Incoming:
         return file_id
 
     def path(self, workspace: str | None, file_id: str) -> Path:
-        """Where a file of this visitor lies; a `UserError` for anything else."""
+        """The path of this visitor's file; a `UserError` if there is no such file."""
         path = self._of(workspace) / file_id
         if not _ID.fullmatch(file_id) or path.is_symlink() or not path.is_file():
             raise UserError(words.DataSets.lost_upload)
         return path
 
     def size_bytes(self, workspace: str | None) -> int:
-        """How much of a visitor's waits to be placed; what nobody placed for hours is dropped."""
+        """The size of a visitor's waiting files, after deleting files that have waited for hours."""
         total, now = 0, time.time()
         for entry in _files(self._of(workspace)):
             if now - entry.stat().st_mtime > LEFT_AFTER_SECONDS:

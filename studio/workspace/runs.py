@@ -1,4 +1,4 @@
-"""The runs of one visitor: looked at, queued, shared by a link."""
+"""The runs of one visitor: reads, queues and shares them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 MOST_SEARCHED = 2000
 NEWEST = 60
-"""Runs that are looked at unless more are asked for: a page takes as long with 1,000 as with 60."""
+"""Runs that are read unless more are requested, so that a page is as fast with 1,000 runs as with
+60.
+"""
 
 RUN_FILES = {
     "config": "config.json",
@@ -33,7 +35,7 @@ RUN_FILES = {
     "record": "record.json",
     "prototypes": "prototypes.json",
 }
-"""What may be downloaded of a run, by role. Weights leave as an export only."""
+"""The files of a run that may be downloaded, by role. Weights leave as an export only."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,11 @@ class Runs:
 
     mine: "Workspace"
     _own: set[str] = field(default_factory=set, compare=False, repr=False)
-    """Runs that were found to be of this workspace, which stays true."""
+    """Ids of runs that were found to belong to this workspace, which never changes."""
 
     def jobs(self, most: int = NEWEST) -> list[Job]:
-        """The jobs of this workspace from the head of the queue down: what runs, what runs next,
-        what is over, the newest first.
+        """The jobs of this workspace in the order of the queue: running, waiting, then finished,
+        newest first.
         """
         return self._found(most, downwards=True)
 
@@ -91,18 +93,18 @@ class Runs:
         return self.mine.studio.folder(run_id)
 
     def downloads(self, run_id: str) -> RunFolder:
-        """The folder of a run whose files may leave: a guest looks, but takes nothing along."""
+        """The folder of a run whose files may be downloaded: a guest may look, but not download."""
         if self.mine.is_read_only:
             raise UserError(words.Workspace.read_only)
         return self.folder(run_id)
 
     def ahead(self) -> int:
-        """How many runs of the whole studio would be before a new one."""
+        """The number of runs in the whole studio that are ahead of a new one."""
         ledger = self.mine.studio.ledger
         return len(ledger.running()) + len(ledger.queued())
 
     def position(self, run_id: str) -> int | None:
-        """Place in the line, 1 is next; None when the run does not wait."""
+        """The place in the queue, from 1; None if the run does not wait."""
         return self.mine.studio.ledger.position(run_id)
 
     def newest_run(self, data_id: str) -> str | None:
@@ -110,7 +112,7 @@ class Runs:
         return next((job.id for job in self.on(data_id, most=1)), None)
 
     def data_of(self, job: Job) -> str | None:
-        """The data set of a job, or None when it trains on a folder outside the studio."""
+        """The data set of a job; None if it trains on a folder outside the studio."""
         name = self.data_name(job)
         return name if self.mine.data.has(name) else None
 
@@ -126,21 +128,21 @@ class Runs:
         return [j for j in self.jobs(most) if j.state == "done" and self.data_of(j) is None]
 
     def may_compare(self, run_id: str, data_id: str | None) -> bool:
-        """Whether this is a finished run of this workspace on this data set that can be read."""
+        """True for a readable finished run of this workspace on this data set."""
         job = self.job(run_id)
         if job is None or self.data_of(job) != data_id:
             return False
         return self._readable(job) is not None
 
     def _readable(self, job: Job) -> RunRecord | None:
-        """The record of one of these jobs; None when it has not finished or cannot be read."""
+        """The record of a job; None if it has not finished or cannot be read."""
         try:
             return self.mine.studio.record(job.id) if job.state == "done" else None
         except UserError:
             return None
 
     def progress(self, run_id: str) -> Progress:
-        """What the run has said so far."""
+        """The progress of the run so far."""
         progress = read_progress(self.folder(run_id))
         if self.mine.is_owner:
             return progress
@@ -151,7 +153,7 @@ class Runs:
         )
 
     def brief(self, job: Job) -> Progress:
-        """Where one of these jobs is, without its curves and words."""
+        """The progress of a job, without its curves and messages."""
         return read_brief(self.mine.studio.folder(job.id))
 
     def record(self, run_id: str | None) -> RunRecord | None:
@@ -170,20 +172,22 @@ class Runs:
         return kept
 
     def choose(self, run_id: str, mixing: Mixing, chosen_on: str = "") -> None:
-        """Keep a mixing as the visitor's; `chosen_on` is the domain half of which chose it."""
+        """Store a mixing as the visitor's choice; `chosen_on` is the domain half of which chose it."""
         record = self.record(run_id)
         if mixing.kind == "steady" and (record is None or record.steady is None):
             raise UserError((record and record.why_not_steady) or words.Runs.no_gate)
         self.mine.drafts.put(run_id, mixing=mixing.model_dump(), chosen_on=chosen_on)
 
     def chosen_on(self, run_id: str) -> str:
-        """The domain half of which chose the visitor's mixing; empty where none did."""
+        """The domain half of which chose the visitor's mixing; empty if none did."""
         draft = {} if self.mine.is_read_only else self.mine.drafts.get(run_id)
         return str(draft.get("chosen_on", ""))
 
     def to_export(self, run_id: str, kind: str) -> Mixing:
-        """What a format is made of: a document of the visitor's mixing, an encoder of one set of
-        weights, which has an α of its own unless the visitor set one; what holds a gate is steady.
+        """The mixing that is exported in a format.
+
+        A document describes the visitor's mixing. A format with a gate is steady. An encoder is a
+        single set of weights with its own α, unless the visitor set one.
         """
         mixing, record = self.mixing(run_id), self.record(run_id)
         if kind in STEADY:
@@ -193,11 +197,11 @@ class Runs:
         return Mixing.wise(record.selection.alpha if mixing == record.mixing else mixing.alpha)
 
     def by_hand(self, run_id: str) -> list[HandSetMixing]:
-        """What was measured of a run besides its own mixings; a guest is not told."""
+        """The mixings that were measured by hand, besides the run's own; empty for a guest."""
         return [] if self.mine.is_read_only else self.folder(run_id).by_hand()
 
     def search(self, query: str, most: int) -> list[Job]:
-        """Those of the jobs that a search finds: by name, note, tags, method, data set or model."""
+        """The jobs that match a search by name, note, tags, method, data set or model."""
         if not query:
             return self.jobs(most)
         found = (job for job in self.jobs(MOST_SEARCHED) if matches(query, self._told(job)))
@@ -211,11 +215,11 @@ class Runs:
         yield "" if self.mine.is_read_only else self.data_title(job)
 
     def called(self, job: Job) -> str:
-        """A run by its own name, else as a person would tell it from others."""
+        """The name of a run, or a description that distinguishes it."""
         return About.of(job.about).name or self.title(job.config)
 
     def called_by_id(self, run_id: str, config: Mapping[str, Any]) -> str:
-        """The same of a run that need not be in the queue."""
+        """The name of a run that may be outside the queue."""
         job = self.job(run_id)
         return self.called(job) if job else self.title(config)
 
@@ -225,7 +229,7 @@ class Runs:
         self.mine.studio.ledger.describe(self.find(run_id).id, **known)
 
     def title(self, config: Mapping[str, Any]) -> str:
-        """A run as a person names it: method, shots, seed."""
+        """The description of a run: method, shots, seed."""
         method = self.mine.studio.method_title(str(config.get("method", "")))
         if "members" in config:
             return words.Runs.combination.format(title=method, n=len(config["members"]))
@@ -244,9 +248,10 @@ class Runs:
     def submit_all(
         self, data_id: str, asked: Sequence[Mapping[str, Any]]
     ) -> tuple[list[Job], list[str]]:
-        """Queue several runs: the jobs, and why others were refused, which costs the rest nothing.
+        """Queue several runs, and return the jobs and the reasons for refusals. A refused run does
+        not stop the others.
 
-        A `UserError` when all were.
+        Raises `UserError` if all were refused.
         """
         jobs, refused = [], list[str]()
         for one in asked:
@@ -259,8 +264,8 @@ class Runs:
         return jobs, list(dict.fromkeys(refused))
 
     def alike(self, run_id: str) -> list[Job]:
-        """The runs on the same data that were asked for the same but for shots and seed, this one
-        among them; none for a combination, or when the studio does not hold the data.
+        """The runs on the same data with the same settings except shots and seed, including this
+        one; empty for a combination, or if the data is outside the studio.
         """
         job = self.job(run_id)
         data_id = self.data_of(job) if job else None
@@ -278,14 +283,14 @@ class Runs:
         ]
 
     def by_shots(self, run_id: str) -> list[RunRecord]:
-        """The records of those that have finished; at least that of the run itself."""
+        """The records of the finished runs of `alike`, and always that of the run itself."""
         record, alike = self.record(run_id), map(self._readable, self.alike(run_id))
         found = [kept for kept in alike if kept and not kept.stopped_early]
         return found or ([record] if record else [])
 
     def zero_shot_stress(self, data_id: str, model: str, templates: Any) -> dict[str, DomainScore]:
-        """By effect what zero-shot scored on the stress set in the newest run that has measured it
-        with this model and these prompts; empty when none has.
+        """Zero-shot accuracy on the stress set by effect, from the newest run that measured it with
+        this model and these prompts; empty if there is none.
         """
         for job in self.finished(data_id):
             asked = job.config.get("model"), job.config.get("templates")
@@ -295,17 +300,17 @@ class Runs:
         return {}
 
     def _whole(self, job: Job) -> Mapping[str, Any] | None:
-        """What a finished run was asked for with every knob: a job leaves some to the run."""
+        """The complete settings of a finished run; its job leaves some to the run."""
         record = self._readable(job)
         return record.config if record else None
 
     def again(self, run_id: str, seed: int) -> Job:
-        """Queue what a run was asked for once more, with another seed."""
+        """Queue the same run again with another seed."""
         data_id, asked = self.asked(run_id)
         return self.submit(data_id, {**asked, "seed": seed})
 
     def asked(self, run_id: str) -> tuple[str, dict[str, Any]]:
-        """The data set of a run and what was asked for, to be asked for again."""
+        """The data set of a run and its settings, to queue them again."""
         job = self.find(run_id)
         data_id = self.data_of(job)
         if "members" in job.config:
@@ -334,18 +339,18 @@ class Runs:
         self.mine.studio.workspaces.unshare(self.find(run_id).id)
 
     def links(self, run_id: str) -> int:
-        """How many links to a run there are; a guest is not told."""
+        """The number of links to a run; 0 for a guest."""
         return 0 if self.mine.is_read_only else self.mine.studio.workspaces.links(run_id)
 
     def data_title(self, job: Job) -> str:
-        """What the data set of a job is called; of a folder outside the studio its name."""
+        """The title of a job's data set, or the name of a folder outside the studio."""
         name = self.data_of(job)
         if name is None:
             return Path(str(job.config.get("data", ""))).name
         return self.mine.data.title(name)
 
     def data_name(self, job: Job) -> str | None:
-        """The data set of the studio that a job trains on, whoever may open it."""
+        """The data set of a job, whoever may open it."""
         path, store = Path(str(job.config.get("data", ""))), self.mine.studio.data_store
         return path.name if path.parent == store.folder and store.has(path.name) else None
 
@@ -354,7 +359,7 @@ class Runs:
 
 
 def _kept_mixing(draft: Mapping[str, Any]) -> Mixing | None:
-    """What a visitor chose, if anything; older drafts have the α of a WiSE mixture alone."""
+    """The visitor's choice, if there is one; older drafts only have the α of a WiSE mixture."""
     try:
         if "mixing" in draft:
             return Mixing.model_validate(draft["mixing"])
@@ -364,13 +369,15 @@ def _kept_mixing(draft: Mapping[str, Any]) -> Mixing | None:
 
 
 def _but_shots(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a shots curve holds fixed. How a run is measured changes none of its weights."""
+    """The settings that are equal along a shots curve; how a run is measured does not change its
+    weights.
+    """
     free = ("shots", "seed", "allow_fewer", "evaluations", "stress", "alphas", "device")
     return {name: value for name, value in config.items() if name not in free}
 
 
 def _agrees(asked: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two configs are the same as far as both say: None is left to the run."""
+    """True if two configs agree in every value that both set; None is left to the run."""
     for name in asked.keys() & other.keys():
         one, two = asked[name], other[name]
         if isinstance(one, Mapping) and isinstance(two, Mapping):

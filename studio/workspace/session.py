@@ -1,4 +1,4 @@
-"""Where a visitor is: the data set, the run and the place, all of it in the address bar."""
+"""The session of a page: its data set, run and tab, all of which are in the address bar."""
 
 import re
 import threading
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 
 TABS = ("data", "train", "live", "lab", "compare", "export")
 MOST_COMPARED = 6
-"""Runs side by side: as many as there are colours with a symbol of their own."""
+"""The most runs in a comparison: there are as many colours with a symbol of their own."""
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
 _LINK = re.compile(r"[A-Za-z0-9_-]{43}")
 _T = TypeVar("_T")
 
 
 def is_id(text: Any) -> bool:
-    """Whether `text` may be the id of a data set or a run: a visitor names ids, never paths."""
+    """True if `text` may be the id of a data set or a run: a visitor names ids, never paths."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
 class Place:
-    """What the address bar says. Reading it back restores the page."""
+    """The content of the address bar, from which a page can be restored."""
 
     data: str | None = None
     run: str | None = None
     tab: str = "data"
     compare: tuple[str, ...] = ()
-    """Runs side by side; the first is compared against."""
+    """The compared runs; the others are compared against the first."""
     share: str | None = None
-    """The token of a read-only link, when the visitor came by one."""
+    """The token of a read-only link, if the visitor used one."""
     lab: str = ""
-    """The panel of the lab that is open; empty for the first one."""
+    """The open panel of the lab; empty for the first one."""
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Self:
@@ -57,7 +57,9 @@ class Place:
         )
 
     def query(self) -> str:
-        """The query string of this place; never empty: a plain address opens where one was."""
+        """The query string of this place. It is never empty, because a plain address opens the last
+        place.
+        """
         parts = {"data": self.data, "run": self.run, "compare": ",".join(self.compare)}
         if self.share:
             parts = {"share": self.share}
@@ -68,11 +70,11 @@ class Place:
 
     @property
     def is_somewhere(self) -> bool:
-        """Whether a data set or a run is named."""
+        """True if a data set or a run is named."""
         return any((self.data, self.run, self.compare, self.share))
 
     def at(self, **changes: Any) -> Self:
-        """This place with something changed."""
+        """A copy of this place with changes."""
         return replace(self, **changes)
 
 
@@ -86,46 +88,50 @@ class Notice:
 
 @dataclass(frozen=True)
 class Move:
-    """The server opens a place by itself. The browser obeys unless the visitor went elsewhere since
-    asking.
+    """A request of the server to open a tab. The browser ignores it if the visitor has opened
+    another tab since.
     """
 
     tab: str
     stamp: int
-    """Milliseconds since 1970: each move is obeyed once, and none after a later one."""
+    """Milliseconds since 1970: each move is followed once, and none after a later one."""
     opened: int | None
-    """How often the visitor had opened a place by hand when the browser asked."""
+    """The number of tabs that the visitor had opened by hand when the browser asked."""
 
 
 @dataclass
 class Session:
-    """One open page: whose it is, where it is, what it shows, and what it was last told."""
+    """One open page: its visitor, its place, and what it has drawn."""
 
     mine: "Workspace"
-    """What the visitor of this page reaches; nothing else is shown on it."""
+    """The workspace of the page's visitor; nothing else is shown on it."""
     place: Place = field(default_factory=Place)
     move: Move | None = None
     seen: dict[int, Any] = field(default_factory=dict)
-    """What each view depended on when it was last drawn: the same again is not sent."""
+    """The key of each view when it was last drawn. A view with the same key is not sent again."""
     notices: dict[str, Notice] = field(default_factory=dict)
-    """By the place that caused it; `shell` for the header and the drawer."""
+    """Notices by the tab that caused them; `shell` stands for the header and the queue."""
     origin: str = ""
-    """How the browser calls this studio, as `https://example.org`: links begin with it."""
+    """The address of this studio in the browser, such as `https://example.org`: links begin with
+    it.
+    """
     parts: dict[type, Any] = field(default_factory=dict)
-    """What the parts of the page keep for themselves, by type: see `of`."""
+    """The state of the parts of the page, by type: see `of`."""
     turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-    """Ticks and clicks of one page take turns: else an older drawing could cover a newer one."""
+    """Lets ticks and clicks of one page take turns: otherwise an older drawing could replace a
+    newer one.
+    """
 
     @property
     def data(self) -> str | None:
-        """The data set that the page is about; None where there is none of that name here."""
+        """The data set of the page; None if it does not exist here."""
         return self.place.data if self.mine.data.has(self.place.data) else None
 
     def of(self, kind: type[_T]) -> _T:
-        """What this page keeps for one part of it: made when it is first asked for.
+        """The state of one part of this page, made at first use.
 
-        A part declares a small dataclass whose fields have defaults next to its code, so nothing
-        here knows the parts.
+        A part declares a small dataclass with defaults next to its code, so that nothing here knows
+        the parts.
         """
         if kind not in self.parts:
             self.parts[kind] = kind()
@@ -133,10 +139,10 @@ class Session:
         return kept
 
     def open(self, tab: str, opened: int | None) -> None:
-        """Send the visitor to another place."""
+        """Send the visitor to another tab."""
         self.move = Move(tab, time.time_ns() // 1_000_000, opened)
 
     def moved_after(self, opened: int | None) -> bool:
-        """Whether the server moved the visitor after they had opened that many by hand."""
+        """True if the server moved the visitor after they had opened that many tabs by hand."""
         asked = self.move.opened if self.move else None
         return asked is not None and opened is not None and opened <= asked

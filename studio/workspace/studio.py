@@ -1,4 +1,4 @@
-"""The studio behind the pages: one home folder, and what is the same for everybody who comes."""
+"""The studio behind the pages: one home folder, and everything that all visitors share."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,14 +26,14 @@ from studio.workspace.session import is_id
 DEVICE = "device"
 """Under what name the question for the device is kept."""
 _RECORDS_KEPT = 256
-"""Some hundred kilobytes each."""
+"""The number of records in memory; each takes some hundred kilobytes."""
 
 
 @dataclass
 class Studio:
-    """One studio over one home folder. Holds no truth of its own.
+    """One studio over one home folder. All its state can be read again from disk.
 
-    Knows no owners: pages and routes go through `studio.workspace.Workspace`, which does.
+    It knows no owners: pages and routes go through `studio.workspace.Workspace`, which does.
     """
 
     settings: Settings
@@ -50,7 +50,7 @@ class Studio:
 
     @classmethod
     def over(cls, settings: Settings, arrived: Path) -> "Studio":
-        """The studio of a home folder; `arrived` is where the browser's files lie."""
+        """The studio of a home folder; `arrived` is the folder of the browser's files."""
         home = Path(settings.home)
         uploads = Uploads(settings)
         workspaces = Workspaces(settings)
@@ -87,7 +87,7 @@ class Studio:
         return checking.catalogue()
 
     def device(self) -> Answer[Device]:
-        """What trains here, once the evaluator is up."""
+        """The device that trains, once the evaluator is up."""
         return self.background.ask(DEVICE, lambda: self.evaluator.ask(DescribeDevice()))
 
     def method_title(self, name: str) -> str:

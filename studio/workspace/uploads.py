@@ -1,4 +1,4 @@
-"""What a visitor's browser sends: files that wait, and the data set they are put into."""
+"""Receives files from a visitor's browser, and puts them into a data set."""
 
 import shutil
 import zipfile
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WorkspaceUploads:
-    """What a workspace is sent, within its limits."""
+    """The uploads of a workspace, within its limits."""
 
     mine: "Workspace"
 
     def receive(self, name: str, file: BinaryIO) -> str:
-        """The id under which a file that the browser sends waits to be placed."""
+        """Store a file from the browser until it is placed, and return its id."""
         return self.mine.studio.incoming.keep(self.mine.visitor.workspace, name, file)
 
     def check_room(self, size_bytes: int) -> None:
-        """A `UserError` when so much more is too much for an upload, the workspace or the disk."""
+        """Raise a `UserError` if so much more exceeds the limit of an upload, the workspace or the
+        disk.
+        """
         settings = self.mine.studio.settings
         waiting = self.mine.studio.incoming.size_bytes(self.mine.visitor.workspace) + size_bytes
         if waiting > settings.limits.upload_bytes:
@@ -44,7 +46,7 @@ class WorkspaceUploads:
     def upload(
         self, files: Sequence[Mapping[str, Any]], role: Role, data_id: str | None, folder: str
     ) -> str:
-        """The data set that the files `{rel, id}` were put into: `data_id`, or a new one."""
+        """Put the files `{rel, id}` into `data_id` or a new data set, and return its id."""
         if data_id is not None and not self.mine.data.has(data_id):
             data_id = None
         if data_id is not None and not self.mine.is_owner and self.mine.data.is_shared(data_id):
@@ -76,7 +78,7 @@ class WorkspaceUploads:
 
 
 def _brought(sent: Sequence[Mapping[str, str]]) -> Kept:
-    """What an upload brings, as far as it can be told before it is read."""
+    """The size of an upload, as far as it is known before the files are read."""
     paths = [Path(file["path"]) for file in sent]
     return Kept(sum(p.stat().st_size for p in paths), sum(_images(p) for p in paths))
 
@@ -92,7 +94,7 @@ def _images(path: Path) -> int:
 
 
 def _measured(folder: Path) -> Kept | None:
-    """What a data set takes on the disk; None when it is not there."""
+    """The size of a data set on disk; None if it does not exist."""
     if not folder.is_dir():
         return None
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]

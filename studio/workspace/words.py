@@ -2,7 +2,7 @@
 
 
 class DataSets:
-    """Data sets, uploads, and what is refused about them."""
+    """Data sets, uploads, and reasons to refuse them."""
 
     unknown_data = "There is no data set {name!r} here. Open another one or drop a folder."
     unknown_image = "There is no such image in this data set."
@@ -21,7 +21,7 @@ class DataSets:
 
 
 class Runs:
-    """Runs as a workspace names and refuses them."""
+    """Descriptions of runs, and reasons to refuse them."""
 
     combination = "{title} of {n} runs"
     combined = "This is a combination of runs: it has no seed. Tick its members and combine them."
@@ -34,7 +34,7 @@ class Runs:
 
 
 class Workspace:
-    """What a visitor may not do, and what went wrong."""
+    """Actions that are not allowed, and errors."""
 
     model_of_list = "model: visitors of this studio choose from its list: {models}."
     read_only = "This link only shows a run: nothing can be changed through it."
