@@ -125,7 +125,7 @@ def split_data(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which images train, choose and measure. The split is made once and kept with the images."""
+    """Show which images train, choose and measure. The split is made once and stored."""
     from core.data import split
     from core.data.ingest import open_dataset
     from jobs.settings import Settings

@@ -77,7 +77,7 @@ def lacking_classes(domains: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def own(score: Mapping[str, Any] | None) -> tuple[str, str]:
-    """The number of classes of a domain and the accuracy among them; dashes if it has all classes."""
+    """The number of classes of a domain and the accuracy among them; dashes if it has all."""
     if score is None or score.get("accuracy_own") is None:
         return NOTHING, NOTHING
     return f"{score['classes_present']} of {score['classes_all']}", percent(score["accuracy_own"])

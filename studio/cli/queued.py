@@ -188,7 +188,7 @@ def logs(
 
 
 def _print_log(settings: Settings, ledger: Ledger, job_id: str, follow: bool) -> Job:
-    """Print the events so far, and with `follow` the new ones. Returns the job in its last state."""
+    """Print the events so far, and with `follow` the new ones. Returns the last state."""
     seq, started = 0, None
     while True:
         job = ledger.get(job_id)  # before the log: the last lines are there when the job is over

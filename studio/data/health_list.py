@@ -75,7 +75,7 @@ def line_to_beat(evaluation: Evaluation) -> DomainScore:
 
 
 def _review(finding: Finding, hashes: Mapping[str, str]) -> list[list[tuple[str, str]]]:
-    """(path, hash) of the images to show in one group; a single group if each image is independent."""
+    """(path, hash) of the images to show in one group; a single group if all are independent."""
     if finding.level == "pass" or finding.kind == "unreadable":
         return []
     sets = finding.groups or [(path,) for path in finding.paths]

@@ -146,7 +146,7 @@ class Guard:
     async def _cleaned(
         self, scope: Scope, receive: Receive, request: HTTPConnection
     ) -> tuple[Scope, Receive]:
-        """The request for Gradio: a canonical body, and session hashes that belong to this browser."""
+        """The request for Gradio: a canonical body, and session hashes of this browser."""
         path = scope["path"]
         if path == "/":  # its scripts are given a nonce, which nobody can do to packed bytes
             kept = [(k, v) for k, v in scope["headers"] if k != b"accept-encoding"]

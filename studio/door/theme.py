@@ -1,4 +1,4 @@
-"""The theme of Gradio, which styles very little. The studio's design is in `assets/studio/*.css`."""
+"""The theme of Gradio, which styles little. The design is in `assets/studio/*.css`."""
 
 import hashlib
 from functools import cache

@@ -44,7 +44,7 @@ class View:
 
 
 class Page(Protocol):
-    """A tab of the studio: it builds its components when it is made, and declares how to fill them."""
+    """A tab of the studio: builds its components when it is made, and declares how to fill them."""
 
     views: list[View]
     events: list[tuple[Any, Actions]]

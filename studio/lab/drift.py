@@ -1,4 +1,4 @@
-"""The Drift panel: movement of the features in every domain, and accuracy under synthetic effects."""
+"""The Drift panel: movement of features by domain, and accuracy under synthetic effects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar

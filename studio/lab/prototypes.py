@@ -1,4 +1,4 @@
-"""The Prototypes panel: outliers and clusters of the templates, and the effect of excluding some."""
+"""The Prototypes panel: outliers and clusters of templates, and the effect of excluding some."""
 
 import time
 from collections.abc import Hashable, Mapping, Sequence

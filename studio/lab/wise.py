@@ -345,7 +345,7 @@ def _familiar(steady: Steadiness | None, domain: str) -> str:
 
 
 def _choices(on: str, halves: Halves) -> list[tuple[str, str]]:
-    """Values and titles of the choices for α; empty if there is only one."""
+    """Values and titles of the choices for α; empty if no halves were measured."""
     names = sorted({name for found in halves.values() for name in found})
     titles = [(name, w.half_of.format(domain=name.removeprefix("ood/"))) for name in names]
     return [("", w.choices[on]), *titles, ("hand", w.set_by_hand)] if names else []

@@ -1,4 +1,4 @@
-"""Writes one sentence about the gain and the cost of a run, or about two runs on the same images."""
+"""Writes one sentence about gain and cost of a run, or about two runs on the same images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -134,7 +134,7 @@ class Shell:
         )
 
     def _elsewhere(self, session: Session) -> str:
-        """The header's name of data outside the studio; empty if there is none."""
+        """The header's text without a chosen data set; empty if there is no data yet."""
         mine = session.mine
         if mine.is_read_only:
             return words.Shell.shared_run

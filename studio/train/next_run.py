@@ -177,7 +177,7 @@ def _of_copies(dataset: Dataset, may_change: bool, leaks_allowed: bool) -> Itera
 
 
 def _in_two_classes(copies: Sequence[Any]) -> bool:
-    """True if copies of one image have different classes and at least one of them may train."""
+    """True if copies of one image have different classes outside the OOD domains."""
     labels = {item.label for domain, item in copies if role(domain) != "ood"}
     return len(labels) > 1
 

@@ -240,7 +240,7 @@ class TrainPage:
         session.place = session.place.at(run=job.id, tab="live")
 
     def _queue_several(self, session: Session, detail: Mapping[str, Any]) -> None:
-        """Queue several runs. Each refusal is shown with its reason and does not stop the others."""
+        """Queue several runs. Each refusal is shown with its reason and stops no other run."""
         data_id = session.data
         if data_id is None:
             raise UserError(w.no_data)

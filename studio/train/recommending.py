@@ -84,7 +84,7 @@ def is_similar(one: Situation, other: Situation) -> bool:
 
 
 def situation_of(mine: "Workspace", data_id: str) -> Situation:
-    """The situation of a data set with the model of its draft; zero-shot accuracy if it is known."""
+    """The situation of a data set with its draft's model; zero-shot accuracy if it is known."""
     opened, draft = mine.data.open(data_id), mine.draft(data_id)
     zero = mine.answers.zero_shot(data_id)
     domains = zero.value.evaluation.domains if zero.state == "ready" else {}

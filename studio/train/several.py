@@ -1,4 +1,4 @@
-"""Plans several runs from one form: all methods, several seeds, or several values of one setting."""
+"""Plans several runs from one form: all methods, several seeds, or values of one setting."""
 
 from collections.abc import Mapping, Sequence
 from itertools import product

@@ -84,7 +84,7 @@ def benchmarks() -> tuple[Benchmark, ...]:
 
 
 def read(payload: Mapping[str, Any]) -> tuple[Benchmark, ...]:
-    """The results in a file of `python -m tests.bench.methods`, of this version or the one before."""
+    """The results that `python -m tests.bench.methods` wrote, in this version or the one before."""
     costs = _step_seconds(payload)
     return tuple(
         Benchmark(

@@ -121,6 +121,6 @@ def _pool(name: str) -> ThreadPoolExecutor:
 
 
 def _make_way() -> None:
-    """Lower the priority of this thread and of those that it starts, so that pages are drawn first."""
+    """Lower the priority of this thread and of those that it starts, so that pages come first."""
     if sys.platform == "linux":  # elsewhere it would be the whole process
         os.nice(NICE)

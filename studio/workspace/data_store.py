@@ -1,4 +1,4 @@
-"""Stores the data sets of this home folder: from the demo or an upload, read once, with thumbnails."""
+"""Stores data sets in the home folder: from the demo or an upload, with thumbnails."""
 
 import re
 import secrets
@@ -199,8 +199,8 @@ class DataStore:
             sent.unlink(missing_ok=True)
 
     def fresh_id(self, files: Sequence[Mapping[str, Any]], exact: bool = True) -> str:
-        """An id for a new data set, from the name of its upload; `exact` if others may see which
-        names are taken.
+        """An id for a new data set, from the name of its upload. Without `exact` it has a random
+        suffix, which hides the names that are taken.
         """
         title = _title([(str(file.get("rel", "")), Path()) for file in files])
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:32] or "images"

@@ -43,7 +43,7 @@ class Incoming:
         return path
 
     def size_bytes(self, workspace: str | None) -> int:
-        """The size of a visitor's waiting files, after deleting files that have waited for hours."""
+        """The size of a visitor's waiting files, without those that have waited for hours."""
         total, now = 0, time.time()
         for entry in _files(self._of(workspace)):
             if now - entry.stat().st_mtime > LEFT_AFTER_SECONDS:

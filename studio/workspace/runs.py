@@ -172,7 +172,7 @@ class Runs:
         return kept
 
     def choose(self, run_id: str, mixing: Mixing, chosen_on: str = "") -> None:
-        """Store a mixing as the visitor's choice; `chosen_on` is the domain half of which chose it."""
+        """Store the visitor's mixing; `chosen_on` is the domain half of which chose it."""
         record = self.record(run_id)
         if mixing.kind == "steady" and (record is None or record.steady is None):
             raise UserError((record and record.why_not_steady) or words.Runs.no_gate)
