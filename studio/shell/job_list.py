@@ -73,7 +73,7 @@ def _line(mine: Workspace, job: Job, progress: Progress) -> str:
         return f"{phase} · {words.Queue.left.format(time=duration(progress.eta_seconds))}"
     rows = gains(progress.evaluations, progress.recommended).values()
     means = {
-        role: [r.now["accuracy"] - r.zero["accuracy"] for r in rows if r.look.role == role]
+        role: [r.now["accuracy"] - r.zero["accuracy"] for r in rows if r.style.role == role]
         for role in ("id", "ood")
     }
     said = [f"{role.upper()} {points(sum(v) / len(v))}" for role, v in means.items() if v]
