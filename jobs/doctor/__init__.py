@@ -6,21 +6,21 @@ from functools import cache
 
 from core.errors import UserError
 from jobs.doctor import machine, running, store
-from jobs.doctor.found import Found, fail, ok
+from jobs.doctor.results import CheckResult, fail, ok
 from jobs.settings import Settings
 
 
 @dataclass(frozen=True)
-class Check(Found):
+class NamedResult(CheckResult):
     """A check by its name, with what it found."""
 
     name: str = ""
 
 
-def examine() -> list[Check]:
+def examine() -> list[NamedResult]:
     """Every check once, in the order in which one would mend things. Never raises."""
     mode_before = store.mode_of(store.named_home())
-    checks: dict[str, Callable[[], Found]] = {
+    checks: dict[str, Callable[[], CheckResult]] = {
         "versions": machine.versions,
         "processor": machine.processor,
         "memory": machine.memory,
@@ -38,7 +38,7 @@ def examine() -> list[Check]:
     return [_look(name, check) for name, check in checks.items()]
 
 
-def _of_home(settings: Settings, mode_before: int | None) -> dict[str, Callable[[], Found]]:
+def _of_home(settings: Settings, mode_before: int | None) -> dict[str, Callable[[], CheckResult]]:
     processes = cache(lambda: running.alive(settings))
     return {
         "data folder": lambda: store.data_folder(settings, mode_before),
@@ -54,10 +54,10 @@ def _of_home(settings: Settings, mode_before: int | None) -> dict[str, Callable[
     }
 
 
-def _look(name: str, check: Callable[[], Found]) -> Check:
+def _look(name: str, check: Callable[[], CheckResult]) -> NamedResult:
     try:
         found = check()
     except Exception as error:  # one broken thing must not hide the others
         said = f"Could not be looked at ({type(error).__name__}: {error})."
         found = fail(said, "If the other lines do not explain it, report it as a bug.")
-    return Check(name=name, **asdict(found))
+    return NamedResult(name=name, **asdict(found))

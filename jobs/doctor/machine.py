@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 
 from core.embedded import assets, damaged_model_files
 from jobs.doctor.devices import count_gpus
-from jobs.doctor.found import Found, fail, gibibytes, ok, warn
+from jobs.doctor.results import CheckResult, fail, gibibytes, ok, warn
 
 LEAST_MEMORY_BYTES = 2 * 2**30
 """A run of the embedded model takes about half of it, one of ViT-B/32 a little more."""
@@ -23,7 +23,7 @@ _SHOWN = {"torch": "torch", "open_clip_torch": "open_clip", "gradio": "gradio", 
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def processor() -> Found:
+def processor() -> CheckResult:
     """Report the cores, and if they have bf16 instructions."""
     import torch
     from torch import nn
@@ -37,7 +37,7 @@ def processor() -> Found:
     return ok(f"{cores} cores {arithmetic}.")
 
 
-def memory() -> Found:
+def memory() -> CheckResult:
     """Check the memory of the machine or the container, and how much of it is free."""
     machine = psutil.virtual_memory()
     total, free, where = machine.total, machine.available, ""
@@ -51,7 +51,7 @@ def memory() -> Found:
     return ok(sentence)
 
 
-def gpus() -> Found:
+def gpus() -> CheckResult:
     """Report the GPUs and their memory, as torch sees them."""
     import torch
 
@@ -71,7 +71,7 @@ def gpus() -> Found:
     return ok("None; runs use the processor.")
 
 
-def versions() -> Found:
+def versions() -> CheckResult:
     """Check that Python and every package have versions that Evenkeel supports."""
     try:
         asked = metadata.metadata(_DISTRIBUTION)["Requires-Python"]
@@ -90,7 +90,7 @@ def versions() -> Found:
     return ok(f"Evenkeel {metadata.version(_DISTRIBUTION)}, Python {python}, {shown}.")
 
 
-def model() -> Found:
+def model() -> CheckResult:
     """Check that the embedded model is there and undamaged."""
     if damaged := damaged_model_files():
         return fail(
@@ -99,7 +99,7 @@ def model() -> Found:
     return ok("The embedded model is there and has its checksum.")
 
 
-def page_parts() -> Found:
+def page_parts() -> CheckResult:
     """Check that the styles and scripts are there, with every font and icon that they name."""
     folder = assets() / "studio"
     styles, scripts = list(folder.glob("*.css")), list(folder.glob("*.js"))

@@ -11,7 +11,7 @@ import psutil
 import sqlalchemy as sa
 
 from core.errors import UserError
-from jobs.doctor.found import Found, address, ok, warn
+from jobs.doctor.results import CheckResult, address, ok, warn
 from jobs.doctor.store import TIMEOUT_SECONDS
 from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
 from jobs.evaluator.questions import Health
@@ -43,7 +43,7 @@ def alive(settings: Settings) -> list[Alive]:
     return [found for process in psutil.process_iter() if (found := _ours(process, settings))]
 
 
-def page(settings: Settings, processes: Sequence[Alive]) -> Found:
+def page(settings: Settings, processes: Sequence[Alive]) -> CheckResult:
     """Check that the page answers, or that its port is free."""
     pages = [process for process in processes if process.role == "page"]
     for process in pages:
@@ -62,7 +62,7 @@ def page(settings: Settings, processes: Sequence[Alive]) -> Found:
     return ok("Not running; `evenkeel up` starts it.")
 
 
-def evaluator(settings: Settings, processes: Sequence[Alive]) -> Found:
+def evaluator(settings: Settings, processes: Sequence[Alive]) -> CheckResult:
     """Check that the evaluator answers."""
     try:
         health = EvaluatorClient(settings, TIMEOUT_SECONDS).ask(Health())
@@ -80,21 +80,21 @@ def evaluator(settings: Settings, processes: Sequence[Alive]) -> Found:
     return ok("Not running; `evenkeel up` starts it.")
 
 
-def workers(settings: Settings, processes: Sequence[Alive]) -> Found:
+def workers(settings: Settings, processes: Sequence[Alive]) -> CheckResult:
     """Check that a worker runs if runs wait."""
     pids = [str(process.pid) for process in processes if process.role == "worker"]
     waiting = len(_jobs(settings, "queued"))
     if pids:
-        return ok(f"{len(pids)} here (process {', '.join(pids)}); {waiting} in the line.")
+        return ok(f"{len(pids)} here (process {', '.join(pids)}); {waiting} in the queue.")
     if waiting:
         return warn(
-            f"{waiting} in the line, and no worker runs on this machine.",
+            f"{waiting} in the queue, and no worker runs on this machine.",
             "Start `evenkeel up` or `evenkeel worker`, unless workers on other machines are busy.",
         )
     return ok("None is running, and nothing waits.")
 
 
-def stuck(settings: Settings, processes: Sequence[Alive]) -> Found:
+def stuck(settings: Settings, processes: Sequence[Alive]) -> CheckResult:
     """Check for runs whose worker has ended."""
     held = [job_id for job_id, owner in _jobs(settings, "running") if is_gone(owner or "") is True]
     if not held:
@@ -108,7 +108,7 @@ def stuck(settings: Settings, processes: Sequence[Alive]) -> Found:
     )
 
 
-def leftovers(processes: Sequence[Alive]) -> Found:
+def leftovers(processes: Sequence[Alive]) -> CheckResult:
     """Check for processes that outlived their worker, or that a signal stopped."""
     orphans = [p.pid for p in processes if p.role == "child" and not p.has_worker]
     frozen = [p.pid for p in processes if p.is_frozen and p.pid not in orphans]

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.data.limits import MIB
-from jobs.doctor.found import Found, address, fail, gibibytes, ok, warn
+from jobs.doctor.results import CheckResult, address, fail, gibibytes, ok, warn
 from jobs.ledger.backup import HALF_WRITTEN, is_any
 from jobs.ledger.schema import VERSION
 from jobs.settings import Settings
@@ -43,7 +43,7 @@ def is_open(home: Path, mode: int) -> str:
     return f"{home} is open to other users (mode {mode:04o}): they may read runs and data sets."
 
 
-def data_folder(settings: Settings, mode_before: int | None) -> Found:
+def data_folder(settings: Settings, mode_before: int | None) -> CheckResult:
     """Check that the data folder can be written, and only by its owner.
 
     `mode_before` is from before `Settings()`, which makes the folder.
@@ -71,7 +71,7 @@ def data_folder(settings: Settings, mode_before: int | None) -> Found:
     return ok(f"{home}, for its owner alone (0700).")
 
 
-def disk(settings: Settings) -> Found:
+def disk(settings: Settings) -> CheckResult:
     """Check that there is disk space for the next checkpoint."""
     free = shutil.disk_usage(settings.home).free
     sentence = f"{gibibytes(free)} free where {settings.home} lies."
@@ -84,7 +84,7 @@ def disk(settings: Settings) -> Found:
     return ok(sentence)
 
 
-def database(settings: Settings) -> Found:
+def database(settings: Settings) -> CheckResult:
     """Check that the ledger opens, is undamaged, and has a version that this Evenkeel knows."""
     if url := address(settings, "database"):
         return _server(url)
@@ -114,7 +114,7 @@ def database(settings: Settings) -> Found:
     return ok(f"{path.name} is whole, version {version}{later}.")
 
 
-def queue(settings: Settings) -> Found:
+def queue(settings: Settings) -> CheckResult:
     """Check that the queue can be read, and count its unread messages."""
     if (url := address(settings, "queue")) != "sqlite":
         return _redis(url)
@@ -137,7 +137,7 @@ def queue(settings: Settings) -> Found:
     return ok(f"{path.name} is whole, {unread} unheard.")
 
 
-def half_written(settings: Settings) -> Found:
+def half_written(settings: Settings) -> CheckResult:
     """Check for files that a killed process left half-written."""
     left = sorted(map(str, _half_written(settings.home)))
     if not left:
@@ -164,7 +164,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=TIMEOUT_SECONDS)
 
 
-def _server(url: str) -> Found:
+def _server(url: str) -> CheckResult:
     shown = sa.make_url(url).render_as_string(hide_password=True)
     arguments: dict[str, Any] = {"connect_timeout": TIMEOUT_SECONDS}
     try:
@@ -179,7 +179,7 @@ def _server(url: str) -> Found:
     return ok(f"{shown} answers, version {'.'.join(map(str, version))}.")
 
 
-def _redis(url: str) -> Found:
+def _redis(url: str) -> CheckResult:
     shown = sa.make_url(url).render_as_string(hide_password=True)
     try:
         import redis

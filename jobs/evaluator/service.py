@@ -46,8 +46,8 @@ from core.run.protocols import Encoder, measure_shots
 from core.run.zero_shot import measure_zero_shot, named, preview_prototypes
 from core.training.footprint import measure_footprint
 from jobs.evaluator import questions as q
+from jobs.evaluator.lending import LendingCache
 from jobs.evaluator.questions import A, Question
-from jobs.evaluator.shelf import Shelf
 from jobs.settings import Settings
 
 MODELS_KEPT = 2
@@ -82,11 +82,11 @@ class Evaluator:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._models: Shelf[ClipModel] = Shelf(MODELS_KEPT)
-        self._runs: Shelf[FinishedRun] = Shelf(RUNS_KEPT)
-        self._looks: Shelf[Any] = Shelf(LOOKS_KEPT)
-        self._zero_shots: Shelf[Any] = Shelf(ANSWERS_KEPT)
-        self._shots: Shelf[Any] = Shelf(ANSWERS_KEPT)
+        self._models: LendingCache[ClipModel] = LendingCache(MODELS_KEPT)
+        self._runs: LendingCache[FinishedRun] = LendingCache(RUNS_KEPT)
+        self._looks: LendingCache[Any] = LendingCache(LOOKS_KEPT)
+        self._zero_shots: LendingCache[Any] = LendingCache(ANSWERS_KEPT)
+        self._shots: LendingCache[Any] = LendingCache(ANSWERS_KEPT)
 
     def answer(self, question: Question[A]) -> A:
         """The answer to any question."""
@@ -263,10 +263,12 @@ class Evaluator:
 
         return self._once(self._looks, key, question, look)
 
-    def _once(self, shelf: Shelf[Any], key: str, question: Question[A], make: Callable[[], A]) -> A:
+    def _once(
+        self, cache: LendingCache[Any], key: str, question: Question[A], make: Callable[[], A]
+    ) -> A:
         """The answer under a key: from memory, from its file in the cache, or made now."""
         kept = self._settings.cache / f"{key}.json"
-        with shelf.borrow(key, lambda: _read_or_make(kept, question, make)) as answer:
+        with cache.borrow(key, lambda: _read_or_make(kept, question, make)) as answer:
             found: A = answer
             return found
 

@@ -105,8 +105,8 @@ class Ledger:
 
     def position(self, job_id: str) -> int | None:
         """The position in the queue, 1 for the next job; None if the job does not wait."""
-        line = [job.id for job in self.queued()]
-        return line.index(job_id) + 1 if job_id in line else None
+        waiting = [job.id for job in self.queued()]
+        return waiting.index(job_id) + 1 if job_id in waiting else None
 
     def history(self, job_id: str) -> Entries:
         """The history of a job, oldest entry first."""
@@ -197,7 +197,7 @@ class Ledger:
             else:
                 other = rows.one(connection, (table.c.id == before) & rows.ASIDE)
                 if other is None:
-                    self._refuse(before, "a place in the line")
+                    self._refuse(before, "a place in the queue")
                 priority, place = other.priority, other.place
                 # Make room for one number: all jobs from here on move one place back.
                 behind = table.c.state.not_in(OVER) & (table.c.place >= place)
@@ -380,7 +380,7 @@ class Ledger:
         """A `UserError` with the number when a limit is reached."""
         limit = self._settings.studio_queued
         if rows.count(connection, table.c.state.in_(("queued", "waiting"))) >= limit:
-            raise UserError(f"The line may hold {limit} runs, and it is full. Try again later.")
+            raise UserError(f"The queue may hold {limit} runs, and it is full. Try again later.")
         limit = self._settings.workspace_queued
         if (
             workspace

@@ -21,7 +21,7 @@ LINKS_OF_A_RUN = 20
 
 
 @dataclass(frozen=True)
-class Kept:
+class DataSize:
     """The size of some data sets, or a limit on it."""
 
     size_bytes: int = 0
@@ -68,13 +68,18 @@ class Workspaces:
             row = sa.select(upload.c.data_id).where(upload.c.data_id == data_id)
             return connection.execute(row).first() is not None
 
-    def kept(self, owner: str | None) -> Kept:
+    def kept(self, owner: str | None) -> DataSize:
         """The total size of a workspace's data sets."""
         with self._engine.connect() as connection:
             return _kept(connection, owner)
 
     def claim(
-        self, owner: str | None, data_id: str, title: str, more: Kept, limit: Kept | None = None
+        self,
+        owner: str | None,
+        data_id: str,
+        title: str,
+        more: DataSize,
+        limit: DataSize | None = None,
     ) -> None:
         """Count `more` to a data set, new or known, of `owner`; a `UserError` above `limit`.
 
@@ -95,7 +100,7 @@ class Workspaces:
             row |= {"size_bytes": more.size_bytes, "images": more.images}
             connection.execute(sa.insert(upload).values(**row))
 
-    def measured(self, data_id: str, now: Kept | None) -> None:
+    def measured(self, data_id: str, now: DataSize | None) -> None:
         """Write the real size of a data set; None removes it."""
         row = upload.c.data_id == data_id
         with self._writing.begin() as connection:
@@ -147,13 +152,13 @@ def workspace_id(token: str) -> str:
     return digest(token)[:16]
 
 
-def _kept(connection: sa.Connection, owner: str | None) -> Kept:
+def _kept(connection: sa.Connection, owner: str | None) -> DataSize:
     sums = sa.select(sa.func.sum(upload.c.size_bytes), sa.func.sum(upload.c.images))
     size_bytes, images = connection.execute(sums.where(upload.c.workspace == owner)).one()
-    return Kept(int(size_bytes or 0), int(images or 0))
+    return DataSize(int(size_bytes or 0), int(images or 0))
 
 
-def _check(kept: Kept, more: Kept, limit: Kept) -> None:
+def _check(kept: DataSize, more: DataSize, limit: DataSize) -> None:
     if kept.images + more.images > limit.images:
         raise UserError(
             f"A workspace may keep {limit.images:,} images: it has {kept.images:,}, and this "
@@ -166,7 +171,7 @@ def _check(kept: Kept, more: Kept, limit: Kept) -> None:
         )
 
 
-def _megabytes(kept: Kept) -> str:
+def _megabytes(kept: DataSize) -> str:
     return f"{kept.size_bytes / 1e6:,.0f} MB"
 
 

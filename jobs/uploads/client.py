@@ -39,7 +39,7 @@ _GLANCES_KEPT = 50_000
 
 
 @dataclass(frozen=True)
-class Taken:
+class AcceptedUpload:
     """An upload that was accepted."""
 
     report: IngestReport
@@ -47,7 +47,7 @@ class Taken:
     """The most memory that any process which read it held."""
 
 
-class Uploads:
+class UploadClient:
     """Takes uploads of one home in. Safe to use from any thread; there is one per page process."""
 
     def __init__(self, settings: Settings) -> None:
@@ -58,7 +58,7 @@ class Uploads:
         # What a page process that was killed has left behind.
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def take(self, files: Sequence[tuple[str, Path]], root: Path, role: Role) -> Taken:
+    def take(self, files: Sequence[tuple[str, Path]], root: Path, role: Role) -> AcceptedUpload:
         """Bring an upload into the data set at `root`: (path as sent, where the bytes lie).
 
         A single zip is unpacked. Raises `UserError` when nothing of it is taken; whatever happens,
@@ -83,7 +83,7 @@ class Uploads:
         report = answer["report"]
         ignored = tuple((entry["path"], entry["reason"]) for entry in report["ignored"])
         understood, warnings = tuple(report["understood"]), tuple(report["warnings"])
-        return Taken(IngestReport(understood, ignored, warnings), answer["peak_bytes"])
+        return AcceptedUpload(IngestReport(understood, ignored, warnings), answer["peak_bytes"])
 
     @contextmanager
     def photo(self, source: Path, name: str) -> Iterator[Path]:

@@ -39,7 +39,7 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def backup(folder: Copy, as_json: AsJson = False) -> None:
     """Copy runs, data sets and ledger to a new folder. The studio may be running."""
-    from jobs.doctor.found import address
+    from jobs.doctor.results import address
     from jobs.ledger.backup import back_up
 
     settings = Settings()

@@ -23,7 +23,7 @@ from core.data.prompts import display_name
 from core.data.settings import DatasetSettings
 from core.data.split import SideCounts, default_shots, keep_split, sizes, split_domains
 from core.errors import UserError
-from jobs.uploads.client import Uploads
+from jobs.uploads.client import UploadClient
 from studio.workspace import words
 from studio.workspace.session import is_id
 
@@ -67,7 +67,7 @@ class Opened:
 class DataStore:
     """All data sets under `HOME/datasets`. Visitors name data sets by id; paths stay in here."""
 
-    def __init__(self, home: Path, arrived: Path, uploads: Uploads) -> None:
+    def __init__(self, home: Path, arrived: Path, uploads: UploadClient) -> None:
         """`arrived` is the folder of the browser's files; only `uploads` reads their contents."""
         self.folder = home / "datasets"
         self._cache = home / "cache"

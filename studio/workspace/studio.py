@@ -14,7 +14,7 @@ from jobs.evaluator.questions import DescribeDevice, Device
 from jobs.ledger import Ledger
 from jobs.ledger.workspaces import Workspaces
 from jobs.settings import Settings
-from jobs.uploads.client import Uploads
+from jobs.uploads.client import UploadClient
 from studio.people.login import Logins, accounts
 from studio.people.visitors import Visitors
 from studio.workspace.background import Answer, Background
@@ -40,7 +40,7 @@ class Studio:
     ledger: Ledger
     evaluator: EvaluatorClient
     data_store: DataStore
-    uploads: Uploads
+    uploads: UploadClient
     drafts: Drafts
     background: Background
     workspaces: Workspaces
@@ -52,7 +52,7 @@ class Studio:
     def over(cls, settings: Settings, arrived: Path) -> "Studio":
         """The studio of a home folder; `arrived` is the folder of the browser's files."""
         home = Path(settings.home)
-        uploads = Uploads(settings)
+        uploads = UploadClient(settings)
         workspaces = Workspaces(settings)
         return cls(
             settings=settings,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from core.data.dataset import Role
 from core.data.limits import MIB
 from core.errors import UserError
-from jobs.ledger.workspaces import Kept
+from jobs.ledger.workspaces import DataSize
 from studio.workspace import words
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class WorkspaceUploads:
         limit = (
             None
             if self.mine.is_owner
-            else Kept(settings.workspace_mib * MIB, settings.workspace_images)
+            else DataSize(settings.workspace_mib * MIB, settings.workspace_images)
         )
         workspaces, owner = self.mine.studio.workspaces, self.mine.remembered()
         workspaces.claim(owner, target, target, _brought(sent), limit)
@@ -77,10 +77,10 @@ class WorkspaceUploads:
         return str(self.uploaded(str(file_id)))
 
 
-def _brought(sent: Sequence[Mapping[str, str]]) -> Kept:
+def _brought(sent: Sequence[Mapping[str, str]]) -> DataSize:
     """The size of an upload, as far as it is known before the files are read."""
     paths = [Path(file["path"]) for file in sent]
-    return Kept(sum(p.stat().st_size for p in paths), sum(_images(p) for p in paths))
+    return DataSize(sum(p.stat().st_size for p in paths), sum(_images(p) for p in paths))
 
 
 def _images(path: Path) -> int:
@@ -93,9 +93,9 @@ def _images(path: Path) -> int:
         return 0  # what is wrong with it is said where it is unpacked
 
 
-def _measured(folder: Path) -> Kept | None:
+def _measured(folder: Path) -> DataSize | None:
     """The size of a data set on disk; None if it does not exist."""
     if not folder.is_dir():
         return None
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    return Kept(sum(sizes), len(sizes))
+    return DataSize(sum(sizes), len(sizes))

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from jobs.ledger.workspaces import Kept, Workspaces, workspace_id
+from jobs.ledger.workspaces import DataSize, Workspaces, workspace_id
 from tests.attacks.conftest import DATA, LOAD, TICK, picture, token, town
 
 
@@ -24,7 +24,7 @@ def test_images_above_the_quota_are_refused_with_the_number(small):
     person = small.visitor("collector")
     said = drop(person, *(f"set/{c}/{i}.png" for c in "ab" for i in range(4)))
     assert "may keep 6 images" in said
-    assert Workspaces(small.settings).kept(workspace_id(token(person))) == Kept()
+    assert Workspaces(small.settings).kept(workspace_id(token(person))) == DataSize()
     assert "may keep" not in drop(person, *(f"set/{c}/{i}.png" for c in "ab" for i in range(3)))
     assert Workspaces(small.settings).kept(workspace_id(token(person))).images >= 6
 

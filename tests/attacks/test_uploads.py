@@ -15,7 +15,7 @@ from core.data import archive
 from core.data.dataset import IngestReport
 from core.errors import UserError
 from jobs.settings import Settings
-from jobs.uploads.client import Uploads
+from jobs.uploads.client import UploadClient
 from tests.attacks.archives import ARCHIVES, NAMES, bomb, zipped
 from tests.attacks.names import FOLDERS, REFUSED
 from tests.attacks.pictures import PICTURES, many_scans, red, saved
@@ -54,7 +54,7 @@ class Arena:
         self.folder = folder
         self.sent = folder / "sent"
         self.settings = Settings(home=folder / "home", **limits)
-        self.uploads = Uploads(self.settings)
+        self.uploads = UploadClient(self.settings)
         self.sent.mkdir()
 
     def take(self, name: str, files: list[tuple[str, Path]]) -> Outcome:

@@ -18,6 +18,7 @@ from core.results.records import Mixing
 from core.results.runs import RunFolder
 from jobs.evaluator import server
 from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
+from jobs.evaluator.lending import Shelf
 from jobs.evaluator.questions import (
     QUESTIONS,
     CorrectTemplates,
@@ -34,7 +35,6 @@ from jobs.evaluator.questions import (
     PreviewPrototypes,
     answer_type,
 )
-from jobs.evaluator.shelf import Shelf
 from jobs.process.interpreter import command, environment
 from jobs.settings import Settings
 from tests.jobs.real_worker import eventually

@@ -17,7 +17,7 @@ from PIL import Image
 from core.data.images import UnreadableImage
 from core.errors import UserError
 from jobs.settings import Settings
-from jobs.uploads.client import Uploads
+from jobs.uploads.client import UploadClient
 from jobs.uploads.decoders import Decoders
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +61,7 @@ def left_over(tmp_path):
 
 
 def test_a_zip_goes_by_the_name_it_was_sent_with_not_by_that_of_its_bytes(tmp_path):
-    uploads = Uploads(settings_of(tmp_path))
+    uploads = UploadClient(settings_of(tmp_path))
     take(uploads, folder(tmp_path, "fox/1.png", "owl/1.png"), tmp_path)
     kept = tmp_path / "0123456789abcdef.zip"
     with zipfile.ZipFile(kept, "w") as archive:
@@ -91,7 +91,7 @@ def test_this_process_never_decodes_what_a_visitor_sent(tmp_path, monkeypatch):
         raise AssertionError("decoded in the page's process")
 
     monkeypatch.setattr(Image, "open", forbidden)
-    uploads = Uploads(settings_of(tmp_path))
+    uploads = UploadClient(settings_of(tmp_path))
     taken = take(uploads, files, tmp_path)
     placed = tmp_path / "home/datasets/set/train/fox/1.png"
     uploads.thumbnail(placed, tmp_path / "thumbs" / "1.webp")
@@ -182,7 +182,7 @@ def test_the_pipes_of_a_decoder_that_left_are_closed_when_it_is_replaced(tmp_pat
 def test_a_bad_image_is_named_and_the_good_ones_stay(tmp_path):
     files = folder(tmp_path, "fox/1.png", "owl/1.png", "owl/huge.png")
     image(files[2][1], (1000, 1100))
-    taken = take(Uploads(settings_of(tmp_path, image_megapixels=1)), files, tmp_path)
+    taken = take(UploadClient(settings_of(tmp_path, image_megapixels=1)), files, tmp_path)
     reason = "1000 x 1100 pixels are more than 1 megapixels"
     assert taken.report.ignored == (("set/owl/huge.png", reason),)
     assert f"'set/owl/huge.png' was left out: {reason}." in taken.report.warnings
@@ -193,13 +193,13 @@ def test_an_upload_of_too_many_bytes_is_refused_before_anybody_reads_it(tmp_path
     files = folder(tmp_path, "fox/1.png", "owl/1.png")
     files[0][1].write_bytes(bytes(2 * 1024**2))
     with pytest.raises(UserError, match=r"'set' is 2 MiB, an upload may be 1 MiB"):
-        take(Uploads(settings_of(tmp_path, upload_mib=1)), files, tmp_path)
+        take(UploadClient(settings_of(tmp_path, upload_mib=1)), files, tmp_path)
 
 
 def test_an_upload_of_too_many_images_is_refused_with_the_number(tmp_path):
     files = folder(tmp_path, "fox/1.png", "owl/1.png", "owl/2.png")
     with pytest.raises(UserError, match="holds 3 images, at most 2 are taken"):
-        take(Uploads(settings_of(tmp_path, upload_images=2)), files, tmp_path)
+        take(UploadClient(settings_of(tmp_path, upload_images=2)), files, tmp_path)
     assert left_over(tmp_path) == []
 
 
@@ -220,7 +220,7 @@ def test_an_intake_that_is_killed_is_a_sentence_and_leaves_nothing(tmp_path):
 
     threading.Thread(target=kill_the_intake).start()
     with pytest.raises(UserError, match=r"'set' was not taken: it was killed by SIGKILL"):
-        take(Uploads(settings_of(tmp_path)), files, tmp_path)
+        take(UploadClient(settings_of(tmp_path)), files, tmp_path)
     assert left_over(tmp_path) == []
 
 
@@ -228,9 +228,9 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path):
     """The largest file that may be written stands in for the space that is left."""
     program = (
         "import resource, sys; from pathlib import Path\n"
-        "from jobs.settings import Settings; from jobs.uploads.client import Uploads\n"
+        "from jobs.settings import Settings; from jobs.uploads.client import UploadClient\n"
         "files = [(p, Path(sys.argv[2], p)) for p in sys.argv[3:]]\n"
-        "uploads = Uploads(Settings(home=sys.argv[1]))\n"
+        "uploads = UploadClient(Settings(home=sys.argv[1]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
         "uploads.take(files, Path(sys.argv[1], 'datasets', 'set'), 'train')\n"
     )

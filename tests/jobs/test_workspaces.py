@@ -7,11 +7,11 @@ import pytest
 from core.errors import UserError
 from core.results.records import RunConfig
 from jobs.ledger import Ledger
-from jobs.ledger.workspaces import LINKS_OF_A_RUN, Kept, Workspaces, workspace_id
+from jobs.ledger.workspaces import LINKS_OF_A_RUN, DataSize, Workspaces, workspace_id
 from jobs.settings import Settings
 
 ANN, BOB = "a" * 43, "b" * 43
-LIMIT = Kept(size_bytes=1000, images=10)
+LIMIT = DataSize(size_bytes=1000, images=10)
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def test_a_visitor_has_a_row_once_something_is_kept(workspaces):
 
 def test_a_data_set_belongs_to_one_workspace(workspaces):
     ann, bob = workspaces.remember(ANN), workspaces.remember(BOB)
-    workspaces.claim(ann, "fish", "Fish", Kept(10, 1))
-    workspaces.claim(None, "birds", "Birds", Kept(10, 1))
+    workspaces.claim(ann, "fish", "Fish", DataSize(10, 1))
+    workspaces.claim(None, "birds", "Birds", DataSize(10, 1))
     assert workspaces.data_sets(ann) == {"fish"}
     assert workspaces.data_sets(bob) == set()
     assert workspaces.data_sets(None) == {"birds"}
@@ -41,14 +41,16 @@ def test_a_data_set_belongs_to_one_workspace(workspaces):
     assert not workspaces.is_claimed("demo")
 
 
-@pytest.mark.parametrize(("more", "number"), [(Kept(1001, 1), "0 MB"), (Kept(1, 11), "10 images")])
+@pytest.mark.parametrize(
+    ("more", "number"), [(DataSize(1001, 1), "0 MB"), (DataSize(1, 11), "10 images")]
+)
 def test_a_claim_above_the_limit_says_the_number_and_changes_nothing(workspaces, more, number):
     ann = workspaces.remember(ANN)
     with pytest.raises(UserError, match=number):
         workspaces.claim(ann, "fish", "Fish", more, LIMIT)
-    assert workspaces.kept(ann) == Kept()
-    workspaces.claim(ann, "fish", "Fish", Kept(1000, 10), LIMIT)
-    assert workspaces.kept(ann) == Kept(1000, 10)
+    assert workspaces.kept(ann) == DataSize()
+    workspaces.claim(ann, "fish", "Fish", DataSize(1000, 10), LIMIT)
+    assert workspaces.kept(ann) == DataSize(1000, 10)
 
 
 def test_claims_at_once_never_pass_the_limit(workspaces):
@@ -56,23 +58,23 @@ def test_claims_at_once_never_pass_the_limit(workspaces):
 
     def claim(number):
         try:
-            workspaces.claim(ann, f"data-{number}", "x", Kept(300, 1), LIMIT)
+            workspaces.claim(ann, f"data-{number}", "x", DataSize(300, 1), LIMIT)
         except UserError:
             return 0
         return 1
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(claim, range(16))) == 3
-    assert workspaces.kept(ann) == Kept(900, 3)
+    assert workspaces.kept(ann) == DataSize(900, 3)
 
 
 def test_what_was_measured_replaces_what_was_claimed(workspaces):
     ann = workspaces.remember(ANN)
-    workspaces.claim(ann, "fish", "Fish", Kept(500, 5), LIMIT)
-    workspaces.claim(ann, "fish", "Fish", Kept(100, 1), LIMIT)
-    assert workspaces.kept(ann) == Kept(600, 6)
-    workspaces.measured("fish", Kept(50, 2))
-    assert workspaces.kept(ann) == Kept(50, 2)
+    workspaces.claim(ann, "fish", "Fish", DataSize(500, 5), LIMIT)
+    workspaces.claim(ann, "fish", "Fish", DataSize(100, 1), LIMIT)
+    assert workspaces.kept(ann) == DataSize(600, 6)
+    workspaces.measured("fish", DataSize(50, 2))
+    assert workspaces.kept(ann) == DataSize(50, 2)
     workspaces.measured("fish", None)
     assert workspaces.data_sets(ann) == set()
 

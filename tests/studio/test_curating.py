@@ -12,7 +12,7 @@ from core.data.listing import list_files
 from core.errors import UserError
 from core.results.records import Evaluation, RunConfig
 from jobs.evaluator.client import EvaluatorUnavailable
-from jobs.ledger.workspaces import Kept
+from jobs.ledger.workspaces import DataSize
 from studio.data.class_gallery import class_gallery
 from studio.data.curating import curating, leaks_allowed
 from studio.data.health_list import health_list
@@ -41,7 +41,7 @@ def session(studio, ann, images):
     copy = shutil.copy(test_image, Path(test_image).with_name("copy.png"))
     files.append({"rel": "set/train/a/copy.png", "path": str(copy)})
     data_id = studio.data_store.fresh_id(files, exact=False)
-    studio.workspaces.claim(ann.visitor.workspace, data_id, data_id, Kept())
+    studio.workspaces.claim(ann.visitor.workspace, data_id, data_id, DataSize())
     studio.data_store.add_upload(files, "train", data_id)
     studio.background = Background(EvaluatorUnavailable, patience_seconds=0)  # nobody answers
     yield Session(ann, Place(data=data_id))
@@ -120,7 +120,7 @@ def test_training_waits_for_a_leak_until_it_is_mended_or_allowed(session):
 
 def test_a_data_set_that_no_run_uses_is_deleted_and_its_quota_is_free_again(session, studio):
     data_id, owner = session.place.data, session.mine.visitor.workspace
-    studio.workspaces.measured(data_id, Kept(10, 6))
+    studio.workspaces.measured(data_id, DataSize(10, 6))
     job = studio.ledger.submit(RunConfig(data=str(studio.data_store.path(data_id))))
     with pytest.raises(UserError, match="A run uses"):
         act["delete-data"](session, {})
@@ -128,7 +128,7 @@ def test_a_data_set_that_no_run_uses_is_deleted_and_its_quota_is_free_again(sess
     act["delete-data"](session, {})
     assert session.place.data is None
     assert not session.mine.data.has(data_id)
-    assert studio.workspaces.kept(owner) == Kept()
+    assert studio.workspaces.kept(owner) == DataSize()
     assert list(studio.data_store.folder.iterdir()) == []
 
 

@@ -15,7 +15,7 @@ class _Slot(Generic[T]):
         self.value: T | None = None
 
 
-class Shelf(Generic[T]):
+class LendingCache(Generic[T]):
     """Keeps `size` values; the one that was not asked for longest makes room."""
 
     def __init__(self, size: int) -> None:

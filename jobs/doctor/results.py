@@ -1,4 +1,4 @@
-"""`Found`: what one check has to say, and how an address with a password is read."""
+"""`CheckResult`: what one check has to say, and how an address with a password is read."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from jobs.settings import Settings
 
 
 @dataclass(frozen=True)
-class Found:
+class CheckResult:
     """One sentence on how it is and, unless it is well, what to do."""
 
     state: Literal["ok", "warn", "fail"]
@@ -17,19 +17,19 @@ class Found:
     advice: str = ""
 
 
-def ok(sentence: str) -> Found:
+def ok(sentence: str) -> CheckResult:
     """All is well."""
-    return Found("ok", sentence)
+    return CheckResult("ok", sentence)
 
 
-def warn(sentence: str, advice: str) -> Found:
+def warn(sentence: str, advice: str) -> CheckResult:
     """Works, but somebody should look at it."""
-    return Found("warn", sentence, advice)
+    return CheckResult("warn", sentence, advice)
 
 
-def fail(sentence: str, advice: str) -> Found:
+def fail(sentence: str, advice: str) -> CheckResult:
     """Something does not work."""
-    return Found("fail", sentence, advice)
+    return CheckResult("fail", sentence, advice)
 
 
 def address(settings: Settings, name: str) -> str:
