@@ -31,6 +31,18 @@ class Kind:
     name: str
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Marks where a setting of a run is asked for, if not simply among the others."""
+
+    first: int | None = None
+    """Place among the few settings that the form shows first."""
+    elsewhere: bool = False
+    """The form does not ask for it: it has a card or an editor of its own."""
+    metavar: str = ""
+    """The command line's word for a value."""
+
+
 class Params(BaseModel):
     """Base class of all sets of settings: frozen, rejects unknown names, and its attribute
     docstrings are the help. The setting's type decides how a text is read: `1e-5` is a number, and
@@ -95,7 +107,7 @@ def _as_json(name: str, field: FieldInfo) -> dict[str, Any]:
     setting: dict[str, Any] = {
         "name": name,
         "type": kind,
-        "items": _member(field.annotation) if kind in ("tuple", "list") else None,
+        "items": _member(field.annotation),
         "default": None if field.is_required() else field.get_default(call_default_factory=True),
         "help": " ".join((field.description or "").split()),
         "optional": optional,
@@ -113,6 +125,8 @@ def _as_json(name: str, field: FieldInfo) -> dict[str, Any]:
             setting["maximum"] = rule.le if isinstance(rule, Le) else rule.lt
         elif isinstance(rule, Sensible):
             setting["sensible"] = {"low": rule.low, "high": rule.high, "log": rule.log}
+        elif isinstance(rule, Shown):
+            setting |= {"first": rule.first, "elsewhere": rule.elsewhere, "metavar": rule.metavar}
         elif isinstance(rule, Kind):
             setting["type"] = rule.name
     return setting
@@ -137,8 +151,8 @@ def _kind(annotation: Any) -> tuple[str, list[Any] | None, bool, list[Any]]:
     return name, None, optional, rules
 
 
-def _member(annotation: Any) -> str:
-    """The type name of a list's members."""
+def _member(annotation: Any) -> str | None:
+    """The type name of the members, if it is a list or may be one."""
     lists = [annotation, *get_args(annotation)]  # `list[str] | None` holds the list in its args
-    of = next(get_args(each) for each in lists if get_origin(each) in (tuple, list))
-    return _kind(of[0])[0]
+    of = next((get_args(each) for each in lists if get_origin(each) in (tuple, list)), None)
+    return _kind(of[0])[0] if of else None

@@ -39,6 +39,9 @@ def read(typed: str, setting: Mapping[str, Any]) -> Any:
         member = {"type": setting.get("items") or "str"}
         found = _members(text)
         return [read(one, member) if isinstance(one, str) else one for one in found]
+    if kind == "str" and setting.get("items") and text.startswith("["):  # one, or a list of them
+        found = _members(text)
+        return found if len(found) > 1 else typed
     if kind == "dict":
         return _flow(text) or {}
     return typed
@@ -91,6 +94,11 @@ def spelled(value: Any) -> str:
 def word(value: Any) -> str:
     """The value as one quoted word of a command line."""
     return shlex.quote(spelled(value))
+
+
+def flag(name: str) -> str:
+    """The option of a setting of a run on the command line."""
+    return f"--{name.replace('_', '-')}"
 
 
 def _number(text: str, typed: str, kind: str) -> Any:

@@ -16,7 +16,7 @@ from pydantic import (
 
 from core.durable import publish
 from core.errors import UserError
-from core.params import Params, Sensible, first_problem
+from core.params import Params, Sensible, Shown, first_problem
 
 SCHEMA = 1
 DEFAULT_ALPHAS = tuple(round(i * 0.05, 2) for i in range(21))
@@ -29,49 +29,52 @@ GroupBy = Literal["none", "prefix", "folder", "time"]
 class RunConfig(Params):
     """All settings of a run. Frozen when the run is queued."""
 
-    data: str
+    data: Annotated[str, Shown(elsewhere=True)]
     """Folder or zip with the images, one folder a class (see the layout in the README)."""
-    method: str = "ft"
-    """The fine-tuning method."""
-    model: str = "embedded"
+    method: Annotated[str, Shown(elsewhere=True)] = "ft"
+    """The fine-tuning method (see `evenkeel methods`)."""
+    model: Annotated[str, Shown(elsewhere=True)] = "embedded"
     """`embedded`, an open_clip name such as `ViT-B-32/laion2b_s34b_b79k`, or a local checkpoint or
     folder (see the table of weights in the README).
     """
     activation: Literal["auto", "gelu", "quickgelu"] = "auto"
     """The activation that the weights of a local file were trained with. `auto`: read from name,
     config or weights, else found out on the training images."""
-    shots: Annotated[int | None, Field(ge=1), Sensible(1, 64, log=True)] = None
-    """Training images per class. None: all that the training side of the split has, at most 16;
-    a small class gives all it has."""
+    shots: Annotated[int | None, Field(ge=1), Sensible(1, 64, log=True), Shown(first=1)] = None
+    """Training images per class. By default all that the training side of the split has, at most
+    16; a small class gives all it has."""
     split: Literal["kept", "drawn"] = "kept"
     """The split, if val or test come from the training images. `kept`: the split stored with the
     data set. `drawn`: the images that the shots of this seed leave, as papers do it."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0), Shown(first=4)] = 0
     """Draws the shots, the augmentation and the order of the batches."""
     preset: Literal["default", "paper"] = "default"
     """The source of settings that are not given: our defaults for few-shot work, or the values that
     the method's authors published."""
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: Annotated[dict[str, Any], Shown(elsewhere=True)] = Field(default_factory=dict)
     """The method's own settings. A setting that is not given has the value of the preset."""
-    templates: str | tuple[str, ...] = "dataset"
+    templates: Annotated[str | tuple[str, ...], Shown(elsewhere=True)] = "dataset"
     """Prompt templates: `dataset` (its own, else openai-80), `openai-80`, `tip-7`, or your own
     with {}."""
     allow_fewer: bool | None = None
-    """Use all images of a class that has fewer images than shots. None: as the data set says."""
-    unseen: tuple[str, ...] = ()
+    """Use all images of a class that has fewer images than shots. By default as the data
+    set says."""
+    unseen: Annotated[tuple[str, ...], Shown(metavar="CLASS")] = ()
     """Class folders that are not trained on but measured like the others (generalised zero-shot).
     Fine-tuning methods then do not train a class head, except scratch-ft."""
     group_by: GroupBy | None = None
     """Keep related images together, never split between train, val and test: by file-name `prefix`,
-    `folder` or `time` of capture. None: as the data set says."""
+    `folder` or `time` of capture. By default as the data set says."""
     allow_leaks: bool = False
     """Train even if some training images are also in test or an OOD domain. These are left out of
     training, and the record says so."""
     stress: bool | None = None
-    """Also measure eight synthetic changes of the test images (night, blur, …). None: only if there
-    is no OOD domain."""
-    alphas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = DEFAULT_ALPHAS
-    """Mixing weights of the WiSE grid; 0 and 1 are always measured."""
+    """Also measure eight synthetic changes of the test images (night, blur, …). By default only if
+    there is no OOD domain."""
+    alphas: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Shown(metavar="GRID")] = (
+        DEFAULT_ALPHAS
+    )
+    """Mixing weights of the WiSE grid, as 0:1:0.05 or as 0,0.3,1; 0 and 1 are always measured."""
     evaluations: Annotated[int, Field(ge=0), Sensible(0, 12)] = 3
     """Number of times that every domain is measured during training."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

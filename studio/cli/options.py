@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,82 +13,48 @@ from core.errors import UserError
 from core.models.names import absolute
 from core.results.records import Mixing, RunConfig, RunRecord
 from core.results.runs import RunFolder
-from core.spelling import read, read_file, unquoted, yaml_problem
+from core.spelling import flag, read, read_file, unquoted, yaml_problem
 from jobs.naming import find_run as find_run
 from jobs.settings import Settings
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="Folder or zip with the images.")]
-Method = Annotated[str | None, typer.Option(help="Which method; see `evenkeel methods`.")]
-Preset = Annotated[
-    str | None,
-    typer.Option(help="`default`, or `paper`: knobs as the authors ran it."),
-]
-Model = Annotated[str | None, typer.Option(help="Which CLIP; see `evenkeel models`.")]
-Activation = Annotated[
-    str | None,
-    typer.Option(help="gelu, quickgelu, or auto: what weights of a local file were trained with."),
-]
-Shots = Annotated[
-    int | None,
-    typer.Option(help="Training images per class. By default what the data has, at most 16."),
-]
-Split = Annotated[
-    str | None,
-    typer.Option(
-        help="Where val or test are cut from the training images: `kept`, the cut that stands with "
-        "the data set, or `drawn`, what the shots of the seed leave."
-    ),
-]
-Seed = Annotated[int | None, typer.Option(help="Draws shots, augmentation and order.")]
+_SETTINGS = {setting["name"]: setting for setting in RunConfig.knobs()}
+_TYPES: dict[str, Any] = {"int": int, "float": float, "bool": bool}
+
+
+def _option(name: str) -> Any:
+    """The option of a setting of a run; its help is the attribute docstring."""
+    setting = _SETTINGS[name]
+    option = flag(name)
+    if setting["type"] == "bool":
+        option = f"{option}/{option.replace('--', '--no-', 1)}"
+    choices = "|".join(map(str, setting["choices"] or ()))
+    metavar = setting.get("metavar") or (f"[{choices}]" if choices else None)
+    more = " Repeat it for several." if setting["items"] == "str" else ""
+    return typer.Option(option, help=setting["help"] + more, metavar=metavar)
+
+
+def _type(setting: Mapping[str, Any]) -> Any:
+    """What the command line reads for a setting; `_meant` makes the value of it."""
+    if setting["items"] == "str":
+        return list[str]
+    return str if setting["items"] else _TYPES.get(setting["type"], str)
+
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help=_SETTINGS["data"]["help"])]
+Model = Annotated[str | None, _option("model")]
+Activation = Annotated[str | None, _option("activation")]
+Templates = Annotated[list[str] | None, _option("templates")]
+Alphas = Annotated[str | None, _option("alphas")]
+Device = Annotated[str | None, _option("device")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KNOB=VALUE", help="A knob of the method. Repeat for more."),
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="A setting of the method or the run. Repeat for more."
+    ),
 ]
 Config = Annotated[
     Path | None, typer.Option("--config", help="YAML with any of these; flags win over it.")
 ]
-Templates = Annotated[
-    list[str] | None,
-    typer.Option(help="`dataset`, a template set, or your own with {}; repeat it for several."),
-]
-AllowFewer = Annotated[
-    bool | None,
-    typer.Option(
-        "--allow-fewer/--no-allow-fewer", help="Use all images of a class that is short of shots."
-    ),
-]
-Unseen = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="CLASS",
-        help="Class folders to measure without training on them: a,b or repeated.",
-    ),
-]
-GroupBy = Annotated[
-    str | None,
-    typer.Option(help="Keep images together: none, prefix (of file names), folder or time (EXIF)."),
-]
-AllowLeaks = Annotated[
-    bool | None,
-    typer.Option(
-        "--allow-leaks",
-        help="Train although images to learn from are also measured; they are left out.",
-    ),
-]
-Stress = Annotated[
-    bool | None,
-    typer.Option(
-        "--stress/--no-stress",
-        help="Measure synthetic changes of the test images. By default when nothing is OOD.",
-    ),
-]
-Evaluations = Annotated[int | None, typer.Option(help="Measurements during training.")]
-Alphas = Annotated[
-    str | None, typer.Option(help="Mixing weights, as 0:1:0.05 or as 0,0.3,1.", metavar="GRID")
-]
-Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, …")]
-_NAMES = {"type": "tuple", "items": "str"}
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Folder or id of a finished run.")]
 Alpha = Annotated[
@@ -108,30 +74,21 @@ Steady = Annotated[
 def describing_a_run(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command(asked, …)` the options below; `asked` is the config that they add up to."""
 
-    def options(
-        data: Data,
-        method: Method = None,
-        preset: Preset = None,
-        model: Model = None,
-        activation: Activation = None,
-        shots: Shots = None,
-        split: Split = None,
-        seed: Seed = None,
-        knobs: Set = None,
-        config: Config = None,
-        templates: Templates = None,
-        allow_fewer: AllowFewer = None,
-        unseen: Unseen = None,
-        group_by: GroupBy = None,
-        allow_leaks: AllowLeaks = None,
-        stress: Stress = None,
-        evaluations: Evaluations = None,
-        alphas: Alphas = None,
-        precision: Precision = None,
-        device: Device = None,
-    ) -> None: ...
-
-    describing = inspect.signature(options).parameters
+    describing: dict[str, Any] = {"data": Data}
+    for name, setting in _SETTINGS.items():
+        if name == "params":
+            describing |= {"knobs": Set, "config": Config}
+        elif name != "data":
+            describing[name] = Annotated[_type(setting) | None, _option(name)]
+    parameters = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=inspect.Parameter.empty if name == "data" else None,
+            annotation=annotation,
+        )
+        for name, annotation in describing.items()
+    ]
     own = list(inspect.signature(command).parameters.values())[1:]
 
     @functools.wraps(command)
@@ -139,39 +96,49 @@ def describing_a_run(command: Callable[..., None]) -> Callable[..., None]:
         described = {name: given.pop(name) for name in describing}
         command(build_config(**described), **given)
 
-    run.__signature__ = inspect.Signature([*describing.values(), *own])  # type: ignore[attr-defined]
-    run.__annotations__ = {**options.__annotations__, **command.__annotations__}
+    run.__signature__ = inspect.Signature([*parameters, *own])  # type: ignore[attr-defined]
+    run.__annotations__ = {**command.__annotations__, **describing}
     return run
 
 
 def build_config(
-    data: str,
-    config: Path | None,
-    knobs: Sequence[str] | None,
-    alphas: str | None,
-    unseen: Sequence[str] | None = None,
-    templates: Sequence[str] | None = None,
-    **flags: Any,
+    data: str, config: Path | None = None, knobs: Sequence[str] | None = None, **flags: Any
 ) -> RunConfig:
-    """The run that a file and the flags describe. `flags` are named as `RunConfig` names them."""
+    """The run that a file and the flags describe. `flags` are named as `RunConfig` names them;
+    `knobs` are the words of `--set`.
+    """
     values = _read_settings(config) if config else {}
     params = values.get("params") or {}
     if not isinstance(params, dict):
         raise UserError(f"{config}: params must be lines of 'knob: value', got {params!r}.")
-    values |= {name: value for name, value in flags.items() if value is not None}
-    values["params"] = {**params, **assignments(knobs)}
-    if templates:
-        values["templates"] = template_spec(templates)
-    if unseen:
-        values["unseen"] = [name for text in unseen for name in read(text, _NAMES)]
-    if alphas is None and isinstance(values.get("alphas"), str):
-        alphas = values["alphas"]
-    if alphas is not None:
-        values["alphas"] = parse_alphas(alphas)
+    for name, text in assignments(knobs).items():
+        of_run = name in _SETTINGS and name not in ("data", "params")
+        (values if of_run else params)[name] = text
+    values |= {
+        name: _meant(name, given) for name, given in flags.items() if given not in (None, [])
+    }
+    for name, setting in _SETTINGS.items():
+        if setting["items"] == "float" and _is_grid(values.get(name)):
+            values[name] = parse_alphas(values[name])
+    values["params"] = params
     values["data"] = str(Path(data).expanduser().absolute())
     if isinstance(values.get("model"), str):
         values["model"] = absolute(values["model"])
     return RunConfig.parse(values, "run")
+
+
+def _meant(name: str, given: Any) -> Any:
+    """The value of a flag: of one that is repeated, all that was given."""
+    setting = _SETTINGS[name]
+    if setting["items"] != "str":
+        return given
+    if setting["type"] == "str":
+        return template_spec(given)
+    return [one for text in given for one in read(text, setting)]
+
+
+def _is_grid(value: Any) -> bool:
+    return isinstance(value, str) and not value.startswith("[")
 
 
 def template_spec(given: Sequence[str]) -> str | tuple[str, ...]:

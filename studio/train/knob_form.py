@@ -7,9 +7,8 @@ from core.spelling import read
 from studio.frame.markup import render
 from studio.train import words
 
-MAIN = ("shots", "params.epochs", "params.lr", "seed")
-ELSEWHERE = ("data", "method", "model", "templates", "params")
-"""Knobs of a run that are chosen in other places."""
+_FIRST = {"params.epochs": 2, "params.lr": 3}
+"""Places of two settings that methods redefine; a run's own settings say theirs (`Shown`)."""
 UNSET = ""
 
 _SEVERAL = ("methods", "seeds", "knob", "values")
@@ -20,8 +19,10 @@ def knob_form(catalogue: Mapping[str, Any], method: str, fields: Mapping[str, st
     """The form for one method. `fields` are the visitor's values by field name."""
     asked = all_knobs(catalogue, method, fields.get("preset", ""))
     knobs = [knob_view(knob, key, fields) for key, knob in asked.items()]
-    main = [knob for name in MAIN for knob in knobs if knob["field"] == name]
+    places = {key: _FIRST.get(key, knob.get("first")) for key, knob in asked.items()}
+    main = [knob for knob in knobs if places[knob["field"]] is not None]
     rows = [knob for knob in knobs if knob not in main]
+    main.sort(key=lambda knob: places[knob["field"]] or 0)
     return render(
         "train/knob_form.html",
         form_key=method,
@@ -57,7 +58,7 @@ def all_knobs(
         for knob in entry["knobs"]
     }
     for knob in catalogue["run_knobs"]:
-        if knob["name"] not in ELSEWHERE:
+        if not knob.get("elsewhere"):
             found[knob["name"]] = knob
     return found
 

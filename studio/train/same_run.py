@@ -10,24 +10,14 @@ from typing import Any
 import yaml
 
 from core.results.records import RunConfig
-from core.spelling import read, spelled, word
+from core.spelling import flag, read, spelled, word
 from studio.data.prompt_sets import spec
 from studio.train.knob_form import UNSET, all_knobs
 
-_FLAGS = (
-    "preset", "model", "shots", "split", "seed", "evaluations", "precision", "device",
-    "activation",
-)  # fmt: skip
-_FORM = (
-    "shots", "split", "seed", "allow_fewer", "unseen", "group_by", "allow_leaks", "stress",
-    "evaluations", "precision", "device", "alphas", "activation",
-)  # fmt: skip
 _PLAIN = {name: RunConfig.model_fields[name].default for name in ("model", "templates")}
 
 
-def config_of(
-    data: str, draft: Mapping[str, Any], catalogue: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def config_of(data: str, draft: Mapping[str, Any], catalogue: Mapping[str, Any]) -> dict[str, Any]:
     """The config of the form: only values that differ from the defaults. Wrong values stay as
     typed.
     """
@@ -37,7 +27,7 @@ def config_of(
         if value != _PLAIN[name]:
             config[name] = value
     preset = str(draft["fields"].get("preset", ""))
-    knobs = all_knobs(catalogue, draft["method"], preset) if catalogue else {}
+    knobs = all_knobs(catalogue, draft["method"], preset)
     params: dict[str, Any] = {}
     for field, typed in draft["fields"].items():
         if field not in knobs or str(typed).strip() == UNSET:
@@ -54,11 +44,12 @@ def config_of(
     return config
 
 
-def draft_of(config: Mapping[str, Any], catalogue: Mapping[str, Any] | None) -> dict[str, Any]:
+def draft_of(config: Mapping[str, Any], catalogue: Mapping[str, Any]) -> dict[str, Any]:
     """The draft of the form that gives this config; defaults stay empty."""
-    knobs = all_knobs(catalogue, config["method"]) if catalogue else {}
+    knobs = all_knobs(catalogue, config["method"])
     asked = {f"params.{name}": value for name, value in config.get("params", {}).items()}
-    asked |= {name: config[name] for name in _FORM if name in config}
+    # The settings of a run are filled in already: its preset would change what counts as default.
+    asked |= {name: config[name] for name in knobs if name in config and name != "preset"}
     fields = {
         name: as_typed(value)
         for name, value in asked.items()
@@ -91,24 +82,26 @@ def codes(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 def command(config: Mapping[str, Any]) -> str:
     """The command line of this run."""
     words = [f"evenkeel train {shlex.quote(config['data'])}", f"--method {config['method']}"]
-    words += [f"--{name} {shlex.quote(str(config[name]))}" for name in _FLAGS if name in config]
-    if "templates" in config:
-        given = config["templates"]
-        templates = [given] if isinstance(given, str) else given
-        words += [f"--templates {shlex.quote(template)}" for template in templates]
-    if "allow_fewer" in config:
-        words.append("--allow-fewer" if config["allow_fewer"] is True else "--no-allow-fewer")
-    if "group_by" in config:
-        words.append(f"--group-by {word(config['group_by'])}")
-    if config.get("allow_leaks") is True:
-        words.append("--allow-leaks")
-    if "stress" in config:
-        words.append("--stress" if config["stress"] is True else "--no-stress")
-    if "alphas" in config:
-        words.append(f"--alphas {','.join(word(alpha) for alpha in config['alphas'])}")
-    words += [f"--unseen {shlex.quote(_alone(name))}" for name in config.get("unseen", ())]
+    for knob in RunConfig.knobs():
+        if knob["name"] in config and knob["name"] not in ("data", "method", "params"):
+            words += _options(knob, config[knob["name"]])
     words += [f"--set {name}={word(value)}" for name, value in config.get("params", {}).items()]
     return " \\\n  ".join(words)
+
+
+def _options(knob: Mapping[str, Any], value: Any) -> list[str]:
+    """A setting of a run as `studio.cli.options` reads it."""
+    option = flag(knob["name"])
+    if knob["type"] == "bool":
+        return [option if value is True else option.replace("--", "--no-", 1)]
+    if knob["items"] is None:
+        return [f"{option} {shlex.quote(str(value))}"]
+    if knob["items"] != "str":
+        return [f"{option} {','.join(word(one) for one in value)}"]
+    if knob["type"] == "str":  # one text or several, each as it is
+        given = [value] if isinstance(value, str) else value
+        return [f"{option} {shlex.quote(one)}" for one in given]
+    return [f"{option} {shlex.quote(_alone(one))}" for one in value]
 
 
 def document(config: Mapping[str, Any]) -> str:

@@ -70,7 +70,7 @@ def test_the_command_is_understood_by_the_command_line():
         words[2],
         None,
         [value for flag, value in given if flag == "--set"],
-        one["--alphas"],
+        alphas=one["--alphas"],
         method=one["--method"],
         model=one["--model"],
         shots=int(one["--shots"]),
@@ -153,7 +153,7 @@ def test_the_command_the_yaml_and_the_python_of_any_run_are_that_run(method, tmp
             if field == name and value is None:  # a flag that is not given
                 config.pop(name)
             file.write_text(document(config), "utf-8")
-            from_file = build_config(config["data"], file, None, None)
+            from_file = build_config(config["data"], file)
             for again in (asked_by(command(config)), from_file):
                 assert complete(again) == whole, (field, value)
             scope: dict = {}
@@ -187,7 +187,7 @@ def test_unseen_classes_are_typed_with_commas_and_said_one_by_one():
     text = command(config)
     assert "--unseen red_fox" in text
     assert "--unseen 'snow owl'" in text
-    asked = build_config("/d", None, None, None, config["unseen"])
+    asked = build_config("/d", unseen=config["unseen"])
     assert asked.unseen == RunConfig.parse(config, "run").unseen == ("red_fox", "snow owl")
 
 
@@ -206,8 +206,8 @@ def test_own_prompts_are_the_same_run_as_command_as_yaml_and_duplicated(tmp_path
     file = tmp_path / "run.yaml"
     file.write_text(document(config), "utf-8")
     for one in (
-        build_config("/d", None, None, None, templates=given, method="fd-align"),
-        build_config("/d", file, None, None),
+        build_config("/d", templates=given, method="fd-align"),
+        build_config("/d", file),
     ):
         assert one.templates == asked
     kept = RunConfig.parse(config, "run").model_dump(mode="json")
