@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def submit(
     settings: Settings, config: RunConfig, workspace: str | None = None, key: str | None = None
 ) -> Job:
-    """Queue a run whose config is complete (see `core.run.pipeline.complete`).
+    """Queue a run whose config is complete (see `core.run.asked.complete`).
 
     If `key` was used before, this returns the run of that time. The row is written first, then the
     folder, then the queue message. A worker that is faster than the folder reads the config from

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from core.run.combine import ask
+from core.run.asked import complete_combination
 from jobs.ledger import Job, Ledger
 from jobs.logs import read_logs
 from jobs.progress import read_progress
@@ -115,7 +115,7 @@ def test_the_config_in_the_ledger_runs_even_if_the_file_was_edited(
 def test_a_combination_of_runs_is_a_job_like_any_other(worker, shared_settings, done, done_again):
     again, _, _ = done_again
     folders = [shared_settings.run_folder(run.id).path for run in (done, again)]
-    config = ask("uniform-soup", folders, {}, alphas=(0.0, 1.0))
+    config = complete_combination("uniform-soup", folders, {}, alphas=(0.0, 1.0))
     soup = end_of(submit(shared_settings, config), Ledger(shared_settings))
     assert soup.state == "done", soup.error
     record = shared_settings.run_folder(soup.id).record()

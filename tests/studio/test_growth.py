@@ -98,9 +98,9 @@ def test_a_tick_opens_no_log_of_a_run_that_is_over(studio, mine, run, monkeypatc
     shell = Shell.__new__(Shell)
     shell._studio = studio
     opened = []
-    catch_up = progress.Reader._catch_up
+    read = progress.Reader.read
     monkeypatch.setattr(
-        progress.Reader, "_catch_up", lambda reader: opened.append(1) or catch_up(reader)
+        progress.Reader, "read", lambda reader, after=0: opened.append(1) or read(reader, after)
     )
     shell._queue_key(Session(mine))
     assert opened == []
