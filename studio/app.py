@@ -72,9 +72,9 @@ def build(studio: Studio) -> gr.Blocks:
             shell.announce(state)
             busy, known = shell.needs_tick(state), studio.background.version
             values = draw(views, state)
-            # What came while we drew is on no page yet: then there must be another tick.
+            # An answer that arrived while drawing is on no page yet, so another tick is needed.
             busy = busy or shell.needs_tick(state) or studio.background.version != known
-            goes_on = ticks and busy  # a page that ticks need not be told to
+            goes_on = ticks and busy  # the timer of this page is already on
             return [state, SKIP if goes_on else gr.Timer(active=busy), *values]
 
         def open_page(request: gr.Request) -> list[Any]:
@@ -85,8 +85,8 @@ def build(studio: Studio) -> gr.Blocks:
 
         def tick(state: Session | None, request: gr.Request) -> list[Any]:
             state = _again(studio, state, request)
-            # What the visitor did may take its time. Ticks that waited for it, one a second, would
-            # keep every thread of the server busy; there will be another.
+            # An action of the visitor may take long. Ticks that wait for it, one per second, would
+            # occupy every thread of the server, so this tick is skipped.
             if not state.turn.acquire(blocking=False):
                 return [state, *[SKIP] * (len(everything) - 1)]
             try:
@@ -94,7 +94,7 @@ def build(studio: Studio) -> gr.Blocks:
             finally:
                 state.turn.release()
 
-        # Even a hidden display of progress counts in every frame. The timer has none.
+        # Even a hidden progress display is updated in every frame. The timer has none.
         quiet = {**_QUIET, "show_progress_on": [timer]}
         demo.load(open_page, None, everything, **quiet)
         timer.tick(tick, [session], everything, **quiet)
@@ -157,7 +157,7 @@ def main(settings: Settings) -> None:
     demo, _ = launch(settings)
     logs.adopt("uvicorn")
     markup.prepare()
-    gc.freeze()  # hundreds of thousands of parts, which stay: nobody need look for what can go
+    gc.freeze()  # the page has hundreds of thousands of objects that stay: do not scan them
     if link := getattr(demo, "share_url", None):
         print(f"Others find it at {link}", flush=True)
     try:

@@ -70,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command of `app`, which is started as `name`, and exit."""
     print_anything()
-    if arguments is None:  # a process of its own: what was imported stays, so nobody need look
-        gc.freeze()  # through it for what can go
+    if arguments is None:  # in its own process, imported objects stay: do not scan them
+        gc.freeze()
     try:
         code = app(args=arguments, prog_name=name, standalone_mode=False)
     except UserError as error:

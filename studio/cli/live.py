@@ -72,7 +72,7 @@ class Bar(Sentences):
 
     def move(self, progress: Progress) -> None:
         """Move the bar."""
-        if progress.phase != self._phase:  # the pace of another says nothing of this one
+        if progress.phase != self._phase:  # phases differ in speed
             self._phase = progress.phase
             self.bar.reset(self._task)
         loss = f"  loss {progress.losses[-1][1]:.4f}" if progress.losses else ""

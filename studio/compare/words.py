@@ -11,16 +11,16 @@ class Compare:
     """Runs side by side."""
 
     title = "Compare"
-    lead = "Which run is better, and do your images say so or is it chance?"
+    lead = "Which run is better, and is the difference more than chance?"
     empty = "Nothing to compare yet"
     empty_text = "Runs of this data set can be ticked here as soon as they have finished."
     empty_watch = "Watch the run"
     runs = "Finished runs of this data set"
     none_chosen = "Tick two runs: the first you tick is the one the others are compared against."
     one_chosen = "Tick another run to test the two on the same images."
-    most = "At most {n} runs stand side by side. Untick one first."
+    most = "At most {n} runs can be compared. Untick one first."
     clear = "Untick all"
-    gone = "This run is not there any more, or its record cannot be read. Choose another."
+    gone = "This run no longer exists, or its record cannot be read. Choose another."
     table = "Accuracy by domain"
     table_note = (
         "Below each accuracy: the change against zero-shot, and what the same images say of it: "
@@ -42,7 +42,7 @@ class Compare:
     again = "Queue the same with another seed"
     queued = "Queued: {name}. It can be ticked here when it has finished."
     paired = "Tested on the same images"
-    paired_wait = "Going through the images one by one …"
+    paired_wait = "Comparing the images one by one …"
     retry = "Try again"
     against = "{second} against {first}"
     same_answers = "{first} and {second} get the same ones right of {images}."
@@ -76,7 +76,9 @@ class Compare:
     setting = "Setting"
     same_settings = "All settings are the same."
     pareto = "ID against OOD"
-    pareto_empty = "Tick a run that was measured on an OOD domain: without one nothing is traded."
+    pareto_empty = (
+        "Tick a run that was measured on an OOD domain: without one there is no trade-off."
+    )
     pareto_note = (
         "Filled: as recommended. Open: fine-tuned alone (α = 1). Bars: 95 % interval. The dotted "
         "line joins what no other point beats on both sides."

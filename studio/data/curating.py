@@ -87,7 +87,7 @@ def allow_leaks(session: Session, detail: Mapping[str, Any]) -> None:
     data_id = _data(session)
     fields = session.mine.draft(data_id)["fields"]
     value = "true" if detail.get("on") == "true" else ""
-    # The stamp has the form of the next run drawn anew.
+    # A new stamp makes the form of the next run redraw.
     stamp = f"leaks-{time.monotonic_ns()}"
     session.mine.keep(data_id, fields={**fields, "allow_leaks": value}, stamp=stamp)
 

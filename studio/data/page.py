@@ -164,7 +164,7 @@ class DataPage:
         opened = session.mine.data.open(data_id)
         answer = session.mine.answers.zero_shot(data_id)
         scores = answer.value.evaluation.domains if answer.state == "ready" else {}
-        # What a run is measured on; what it learns from is no line to beat.
+        # Only images that runs are measured on: accuracy on training images is no line to beat.
         learned = ("train", "val") if "test" in opened.domains else ()
         sizes = {n: len(items) for n, items in opened.domains.items() if n not in learned}
         known = self._studio.catalogue

@@ -36,7 +36,7 @@ class Data:
     )
     demo_title = "Try the demo"
     demo_text = (
-        "Everyday things drawn by different hands. One style to train on, the others to see what "
+        "Everyday things in several drawing styles. Train on one style; the others show what "
         "breaks."
     )
     demo_button = "Open the demo"
@@ -73,14 +73,14 @@ class Data:
     stress_sub = "synthetic, built in"
     stress_lead = (
         "There is no OOD domain yet, so runs are also judged on these eight changes of your test "
-        "images. They are no part of any OOD number and stand for no real place: an OOD domain of "
-        "your own, added below, takes their place."
+        "images. They enter no OOD number and are no real domain: an OOD domain of your own, "
+        "added below, replaces them."
     )
     stress_alt = "One of your images under the effect {effect}"
     stress_unknown = "after a run"
     stress_note = (
         "Zero-shot accuracy on each, from the newest run with this model and these prompts. The "
-        "lab shows it beside the fine-tuned model."
+        "lab shows it next to the fine-tuned model."
     )
     health = "Data health"
     health_wait = "Looking at every image …"
@@ -123,7 +123,7 @@ class Data:
     move = "Move"
     nothing_chosen = "Choose images first: tick the box under each."
     templates_own = "Prompts of this data set"
-    templates_help = "One a line, with {} where the class name goes. Empty: the default ones."
+    templates_help = "One per line, with {} for the class name. Empty: the default ones."
     group_by = "Keep images together"
     group_help = (
         "Images of one group, such as frames of a video, are never split between training, "

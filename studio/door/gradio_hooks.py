@@ -68,7 +68,7 @@ class SparseBlocks(gr.Blocks):
         narrow = copy(block_fn)
         narrow.outputs = [block_fn.outputs[at] for at in changed]
         values = [predictions[at] for at in changed]
-        alone = len(values) == 1  # then Gradio expects it without a list
+        alone = len(values) == 1  # Gradio expects a single value without a list
         sent = await super().postprocess_data(narrow, values[0] if alone else values, state)
         for at, value in zip(changed, sent, strict=True):
             answer[at] = value

@@ -106,7 +106,7 @@ class Guard:
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
         if scope["type"] != "http":
-            return None  # nothing here speaks over a web socket
+            return None  # the studio uses no web socket
         request = HTTPConnection(scope)
         answer = _Answer(send, request)
         try:
@@ -128,6 +128,7 @@ class Guard:
             return
         if not self._inside(method, path):
             raise Refused(404)
+        # Only the page gives a secret: all other requests come from a page and carry it already.
         if path == "/" and not self._visitors.is_private and not self._visitors.token(request):
             self._greet(request, answer)
         visitor = self._visitors.require(request)
@@ -148,7 +149,7 @@ class Guard:
     ) -> tuple[Scope, Receive]:
         """The request for Gradio: a canonical body, and session hashes of this browser."""
         path = scope["path"]
-        if path == "/":  # its scripts are given a nonce, which nobody can do to packed bytes
+        if path == "/":  # uncompressed, because `_Answer` adds a nonce to its scripts
             kept = [(k, v) for k, v in scope["headers"] if k != b"accept-encoding"]
             return {**scope, "headers": kept}, receive
         own = _hasher(request, self._visitors)
@@ -228,6 +229,7 @@ def check_origin(headers: Headers, method: str, private: bool) -> None:
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc.lower() not in names(headers):
         raise Refused(403, words.Refused.wrong_origin)
+    # Browsers do not send `Origin` with every GET. There the fetch metadata names the site.
     site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
     if site in ("cross-site", "same-site") and not (mode == "navigate" and method == "GET"):
         raise Refused(403, words.Refused.wrong_origin)

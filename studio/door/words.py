@@ -9,5 +9,5 @@ class Refused:
     """Requests that never reach a page."""
 
     wrong_host = "This studio answers to this machine only. Open it as http://127.0.0.1."
-    wrong_origin = "Another web site asked for this, and is refused."
+    wrong_origin = "This request came from another web site and was refused."
     body_too_large = "A message may have {limit} MB, and this one is larger."

@@ -35,7 +35,7 @@ class Export:
         "huggingface": (
             "Hugging Face CLIPModel",
             "Both towers at α = {alpha}, tokenizer and image processor, with your classes as a "
-            "head beside them.",
+            "head next to them.",
             "transformers.CLIPModel.from_pretrained(…)",
         ),
         "steady-onnx": (

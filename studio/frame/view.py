@@ -83,7 +83,7 @@ def _sent(value: Any) -> Any:
 
 def guarded(form: str, actions: Actions, session: Session, detail: Mapping[str, Any]) -> None:
     """Take the action in `detail`. An error becomes a sentence on the form that caused it."""
-    if detail.get("do") != "draft":  # typing on may overtake the click that it followed
+    if detail.get("do") != "draft":  # typing may arrive after a click, whose notice must stay
         session.notices.pop(form, None)
     try:
         handler = actions.get(str(detail.get("do")), _unknown)

@@ -94,7 +94,7 @@ class Numbers:
 class Common:
     """Sentences that several tabs share."""
 
-    unknown_action = "This page has no such action. Load it anew."
+    unknown_action = "This page has no such action. Reload it."
     starting = "The studio is still starting. What you asked for is queued as soon as it can be."
     model = "Model"
     data_set = "Data set"

@@ -106,7 +106,7 @@ class ShotsPanel(LabPanel):
         answer = self._answer(session, record)
         asked = (answer.state, answer.version) if answer else None
         notices = session.notices.get("lab"), session.notices.get("shots")
-        # Which of them are alike is found out when it is drawn: a tick asks for the key only.
+        # Similar runs are searched only when it is drawn: a tick asks for the key alone.
         jobs = tuple((job.id, job.state) for job in session.mine.runs.jobs())
         return (record.run_id, jobs, asked, notices)
 

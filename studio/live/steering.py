@@ -55,7 +55,7 @@ def _fit(mine: Workspace, job: Job) -> tuple[str, ...]:
     if mine.is_read_only:
         return ()
     match job.state:
-        case "queued":  # the line is everybody's: only the owner lets one pass another
+        case "queued":  # the queue is shared: only the owner may reorder it
             first = not mine.is_owner or mine.runs.position(job.id) in (None, 1)
             return ("pause", "cancel") if first else ("advance", "pause", "cancel")
         case "running":

@@ -31,7 +31,7 @@ class Live:
     title = "Live run"
     share = "Copy read-only link"
     unshare = "Stop sharing"
-    link = "Whoever has this link sees this run, and nothing else. It is shown only now."
+    link = "Anyone with this link can see this run, and nothing else. The link is shown only now."
     shared = "Shared by link ({n})"
     unshared = "No link shows this run any more."
     empty = "No run yet"
@@ -51,32 +51,32 @@ class Live:
         "done": "finished",
     }
     queued = "Waits in the queue"
-    interrupted = "Its process ended. It goes on by itself from its last checkpoint"
+    interrupted = "Its process ended. It resumes automatically from its last checkpoint"
     queued_at = "Place {n} in the queue"
     epoch = "epoch {epoch} of {epochs}"
     say = "Name, tags and note"
     run_name = "Name"
     tags = "Tags"
-    tags_hint = "with commas between"
+    tags_hint = "separated by commas"
     note = "Note"
     save = "Save"
-    described = "Saved: the queue's search finds it."
+    described = "Saved. The search in the queue finds it."
     step = "step {step} of {steps}"
     part = "{step} of {steps}"
     verdict = "Verdict"
-    going_on = "This stands. The run goes on measuring the rest of the frontier for the lab."
+    going_on = "This result is final. The run still measures the rest of the frontier for the lab."
     eta = "left"
     eta_help = "estimated time left in this phase"
     speed = "images/s"
     device = "device · {memory}"
-    device_help = "how busy the run keeps the device, and the memory it holds there"
+    device_help = "load of the device by this run, and the memory that the run uses there"
     device_memory = "device memory"
     elapsed = "elapsed"
     id_gain = "ID vs zero-shot"
     ood_gain = "OOD vs zero-shot"
     asked: ClassVar = {
-        "pause": "pausing: it keeps what it has learned first",
-        "stop": "ending: it keeps what is best so far",
+        "pause": "pausing: saving what it has learned",
+        "stop": "ending: keeping the best weights so far",
         "cancel": "cancelling",
     }
     duplicate = "Duplicate"
@@ -104,7 +104,7 @@ class Live:
         "the first epoch."
     )
     log = "Log"
-    log_empty = "Nothing said yet."
+    log_empty = "No messages yet."
     log_more = "Download the events"
     domains = "By domain"
     below = (
@@ -158,7 +158,7 @@ class Verdict:
         "Rose, fell and held come from a paired test against zero-shot on the same images, "
         "corrected for the number of domains. Held: these images show no difference."
     )
-    no_ood = "{gain}. Without OOD images nobody can say what it cost elsewhere."
+    no_ood = "{gain}. Without OOD images its cost on other domains is not known."
     gain = "At α = {alpha} accuracy on your images goes from {zero} to {now} ({change}, n = {n})"
     fallen = (
         "the other domains change by {change} on average, and {names} fell below the interval of "

@@ -87,7 +87,7 @@ class Logins:
     def enter(self, name: str, password: str) -> str:
         """A new token for the right password; a `UserError` otherwise."""
         account = next((a for a in self._accounts if _same(a.name, name)), None)
-        key = account.name if account else None  # all made-up names together are one account
+        key = account.name if account else None  # all unknown names share one limit
         with self._turn:
             if self._failures.is_full(key) or self._all_failures.is_full(None):
                 raise UserError(words.Login.too_many.format(limit=FAILURES_OF_AN_ACCOUNT))

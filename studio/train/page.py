@@ -206,7 +206,7 @@ class TrainPage:
             (words.Common.data_set, dataset.title),
             (words.Common.model, str(draft["model"])),
             (w.methods, self._studio.method_title(draft["method"])),
-            # There from the start: rows that come later push the button away under the mouse.
+            # These rows are there from the start: later rows would move the button under the mouse.
             *([(w.shots_fact, str(asked.shots))] if asked.shots else []),
             (w.to_beat.format(role="ID"), told(own)),
             *([(w.to_beat.format(role="OOD"), told(other))] if ood else []),
@@ -224,7 +224,7 @@ class TrainPage:
             form = dict(detail["form"])
             typed = {str(name): str(value)[:MOST_TYPED] for name, value in form.items()}
             draft = drafted(session.mine, data_id)
-            # What is typed belongs to the method that the form is of, whatever is advised later.
+            # Typed values belong to the method of the form, even if the advice changes later.
             kept = {**draft["fields"], **typed}
             session.mine.keep(data_id, fields=kept, method=draft["method"])
 

@@ -14,7 +14,7 @@ class Prompts:
 
     title = "Prompts"
     templates = "Templates"
-    lines = "One a line, {} is where the class name goes"
+    lines = "One per line, {} stands for the class name"
     filled = "With class names in them"
     more = "and {n} more"
     score = "Zero-shot, {side}"
@@ -25,9 +25,9 @@ class Prompts:
         "typing. Choosing prompts by test accuracy makes that accuracy optimistic."
     )
     other_prototypes = (
-        "This method makes its spurious prototypes of {set}, whatever the prompts above are."
+        "This method makes its spurious prototypes from {set}, not from the prompts above."
     )
-    use_for_prototypes = "Make them of these prompts"
+    use_for_prototypes = "Make them from these prompts"
     prototypes = "Spurious prototypes before training"
     prototypes_wait = "Reading the prompts …"
 
@@ -40,27 +40,27 @@ class Train:
         "Choose how to fine-tune. Nothing starts before you queue it, and what you queue is frozen."
     )
     no_data = "Training needs images first"
-    no_data_text = "Open the demo or drop a folder; both take a minute at most."
+    no_data_text = "Open the demo or drop a folder. Both take at most a minute."
     to_data = "Go to Data"
     methods = "Method"
     paper = "Paper"
     families: ClassVar = {
         "fine-tuning": (
             "Fine-tuning",
-            "The image tower is trained. Most of these also hold it near what CLIP knew; steady "
-            "mixing then leaves images unlike yours to zero-shot.",
+            "The image tower is trained. Most of these methods also keep it close to CLIP; steady "
+            "mixing then uses zero-shot for images unlike yours.",
         ),
         "features": (
             "Adapters on frozen features",
-            "The image tower stays CLIP's, so training takes seconds. What stands on it learns "
-            "your images alone, and can lose accuracy on others.",
+            "The image tower does not change, so training takes seconds. The adapter learns only "
+            "your images, and can lose accuracy on others.",
         ),
         "prompts": (
             "Learned prompts",
-            "Both towers stay CLIP's and only the prompt is learned, which can lose accuracy on "
-            "other images, too.",
+            "Both towers stay unchanged and only the prompt is learned. This, too, can lose "
+            "accuracy on other images.",
         ),
-        "baseline": ("Baselines", "What the others are compared with."),
+        "baseline": ("Baselines", "The other methods are compared with these."),
     }
     recommended = "recommended"
     recommendation = "Recommended: {title}."
@@ -81,8 +81,8 @@ class Train:
     }
     span = ", {low} to {high}"
     not_measured = (
-        "{yours}: nothing like this was measured yet. Plain fine-tuning is where we would start: "
-        "steady mixing leaves images unlike yours to zero-shot."
+        "{yours}: our benchmark has nothing like this. We would start with plain fine-tuning: "
+        "steady mixing uses zero-shot for images unlike yours."
     )
     clicked = "Mixed as recommended"
     tuned_alone = "Tuned weights alone"
@@ -102,9 +102,7 @@ class Train:
         "In brackets the 95 % interval over images and seeds: held means that 0 lies in it, fell "
         "clearly that all of it lies below −2 points."
     )
-    measured_elsewhere = (
-        "Nothing like your images and model was measured. What stands on the cards:"
-    )
+    measured_elsewhere = "Our benchmark has nothing like your images and model. On the cards:"
     knobs = "Settings"
     advanced = "Advanced"
     filter = "Filter by name, key or meaning"
@@ -155,7 +153,7 @@ class Several:
     """More than one run from one form."""
 
     title = "Several runs at once"
-    lead = "Each is a run of its own in the queue; the quick methods go first."
+    lead = "Each becomes its own run in the queue; quick methods go first."
     methods = "Methods"
     this_one = "only the chosen one"
     all_of_them = "all of them"
@@ -178,7 +176,8 @@ class BeforeQueue:
     title = "Before you queue"
     split = "Which images do what"
     lead = (
-        "Decided once for this data set. Photos that you add later join a side; none changes sides."
+        "Decided once for this data set. Photos that you add later join a part; none changes its "
+        "part."
     )
     sides: ClassVar = {"train": "train", "val": "choose", "test": "measure"}
     per_class = "{n} a class"
@@ -189,12 +188,12 @@ class BeforeQueue:
         "test": "tell how good it is",
     }
     few = (
-        "{images}: an accuracy on so few is known to ±{points} points. More photos, or more of "
-        "them to measure on, make it surer."
+        "{images}: accuracy on so few is only known to ±{points} points. More photos, or a larger "
+        "share to measure on, make it more precise."
     )
     taken = (
-        "{images} of those that choose or measure train here, because {shots} shots are more than "
-        "the side that trains has. This run is measured on fewer images than others."
+        "{images} that would choose or measure will train here, because the training part has "
+        "fewer than {shots} shots. This run is measured on fewer images than others."
     )
     no_val = "No image is left to choose α on."
     shares = "Split every class again, as train : choose : measure"
@@ -231,12 +230,12 @@ class BeforeQueue:
     leave_both_out = "Leave both copies out"
     allow = "Train without them"
     use_shots = "Use {shots} shots, as it is split"
-    allow_fewer = "Let small classes give what they have"
+    allow_fewer = "Use all images of small classes"
     disk = (
-        "{free} are free on the disk, and a run needs {needed}. A run that you queue waits until "
-        "there is room."
+        "The disk has {free} free, and a run needs {needed}. A queued run waits until there is "
+        "room."
     )
     memory = (
-        "About {needed} of memory are needed, and {free} are free. The run then computes each "
-        "batch in smaller parts, which takes longer."
+        "The run needs about {needed} of memory, and {free} are free. It will compute each batch "
+        "in smaller parts, which takes longer."
     )

@@ -94,7 +94,7 @@ class Background:
             answer: Answer[Any] = Answer("ready", self.patiently(question))
         except UserError as error:
             answer = Answer("failed", error=str(error))
-        except Exception as error:  # the page must say so instead of waiting for ever
+        except Exception as error:  # the page must show it instead of waiting for ever
             log.exception("an answer failed")
             answer = Answer("failed", error=words.Workspace.wrong.format(kind=type(error).__name__))
         self._put(key, answer)
@@ -117,10 +117,10 @@ class Background:
 
 
 def _pool(name: str) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix=name, initializer=_make_way)
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix=name, initializer=_lower_priority)
 
 
-def _make_way() -> None:
+def _lower_priority() -> None:
     """Lower the priority of this thread and of those that it starts, so that pages come first."""
     if sys.platform == "linux":  # elsewhere it would be the whole process
         os.nice(NICE)

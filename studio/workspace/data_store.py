@@ -174,9 +174,9 @@ class DataStore:
             report = self._uploads.take(placed, root, role).report
             if new:
                 _give_title(root, _title(placed))
-            with self._lock:  # an upload that joins it meanwhile has it read again
+            with self._lock:  # an upload that is added during this block makes it read again
                 self._opened.pop(target, None)
-                if new:  # read now: every page would fail to show what cannot be read
+                if new:  # read now, because an unreadable data set would fail on every page
                     self._opened[target] = self._read(root, _label(placed))
         except UserError:
             if new:
@@ -262,7 +262,7 @@ def _check_folder(placed: Sequence[tuple[str, Path]], folder: str) -> None:
         read_layout([], folder or words.DataSets.upload)
     inside = [rel.partition("/")[2] for rel, _ in placed]
     label = _label(placed)
-    # What a file of labels says is read where the images are: in a process under limits.
+    # A table of labels is read like the images: in a process under limits.
     if any(map(is_label_name, inside)) and any(map(is_image_name, inside)):
         return
     if all(inside) and label != words.DataSets.upload:

@@ -90,7 +90,7 @@ def _images(path: Path) -> int:
         with zipfile.ZipFile(path) as archive:
             return sum(not entry.is_dir() for entry in archive.infolist())
     except (zipfile.BadZipFile, OSError):
-        return 0  # what is wrong with it is said where it is unpacked
+        return 0  # its error is reported where it is unpacked
 
 
 def _measured(folder: Path) -> DataSize | None:

@@ -6,9 +6,9 @@ class DataSets:
 
     unknown_data = "There is no data set {name!r} here. Open another one or drop a folder."
     unknown_image = "There is no such image in this data set."
-    lost_upload = "This upload is not on the server any more. Drop the folder again."
+    lost_upload = "This upload is no longer on the server. Drop the folder again."
     upload = "the upload"
-    in_use = "A run uses this data set, so it stays. Its images are needed to measure the run."
+    in_use = "A run uses this data set, so it stays: the run is measured on its images."
     no_demo = "The owner of this studio has changed the demo. Drop images of your own instead."
     not_yours = "This data set is shared by everybody here, so it cannot be changed."
     demo_is_shared = (
@@ -38,4 +38,4 @@ class Workspace:
 
     model_of_list = "model: visitors of this studio choose from its list: {models}."
     read_only = "This link only shows a run: nothing can be changed through it."
-    wrong = "Something went wrong on our side: {kind}. The terminal has the details; try once more."
+    wrong = "Something went wrong in the studio: {kind}. The terminal has the details. Try again."

@@ -115,7 +115,7 @@ class Person:
     upload: str = ""
     session: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     numbers: dict[str, int] = field(default_factory=dict, repr=False)
-    """What the page calls its events."""
+    """The names of the page's events."""
 
     def fire(
         self, fn: str | int, detail: dict[str, Any] | None = None, query: str = "", **changes: Any
@@ -187,7 +187,7 @@ class Town:
         return person
 
     def owner(self) -> Person:
-        """Who knows the password."""
+        """The person who knows the password."""
         person = self.browser("owner", follow_redirects=True)
         name, _, password = OWNER.partition(":")
         person.client.post("/studio/login", data={"name": name, "password": password})
@@ -304,11 +304,11 @@ def here(tmp_path_factory) -> Iterator[Town]:
 
 @pytest.fixture(scope="session")
 def ann(here) -> Person:
-    """Who is attacked."""
+    """The attacked visitor."""
     return here.resident("ann")
 
 
 @pytest.fixture(scope="session")
 def bob(here) -> Person:
-    """Who attacks."""
+    """The attacker."""
     return here.resident("bob")

@@ -1,4 +1,4 @@
-"""What reaches Gradio: few routes, canonical bodies, no files, no other web site."""
+"""Requests that reach Gradio: few routes, canonical bodies, no files, no other web site."""
 
 import json
 import re

@@ -99,7 +99,7 @@ def alike(answer):
 
 
 def leaks(here, victim, thief):
-    """What a thief learned by each probe, as sentences: none at all is the aim."""
+    """The findings of an attacker by each probe, as sentences; the aim is none."""
     secrets = (f"{victim.name}-", token(victim), str(here.settings.home), "Traceback", 'File "')
     for tried, foreign, missing in probes(here, victim, thief):
         text = foreign.text.replace(victim.run_id, "").replace(victim.data_id, "")

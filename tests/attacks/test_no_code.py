@@ -33,7 +33,7 @@ NEVER = {
     ("", "exec"): None,
     ("", "SqliteHuey"): "serializer",
 }
-"""What is not called, unless with the argument that makes it safe."""
+"""Calls that are forbidden, except with the argument that makes them safe."""
 NEVER_BY_ANYBODY = {"extractall", "unpack_archive"}
 UNSAFE_ARGUMENTS = {"shell": False, "allow_pickle": False, "weights_only": True}
 """Arguments that may have only this value, whatever is called."""

@@ -23,12 +23,12 @@ from tests.attacks.pictures import PICTURES, many_scans, red, saved
 SECONDS = 30
 PEAK_BYTES = 800 * 1024**2
 ABOUT = 6
-"""How far a colour may be off after JPEG."""
+"""The largest difference of a colour after JPEG."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one upload."""
+    """The outcome of one upload."""
 
     root: Path
     report: IngestReport
@@ -68,7 +68,7 @@ class Arena:
         return Outcome(root, report, refusal, peak, time.monotonic() - started)
 
     def strays(self) -> list[str]:
-        """What lies where nothing may lie: beside the data sets, and unfinished."""
+        """Files where none may be: next to the data sets, and unfinished ones."""
         home = self.settings.home
         arriving = [str(path) for path in (home / "tmp" / "arriving").rglob("*")]
         hidden = [str(path) for path in (home / "datasets").rglob(".*")]

@@ -4,8 +4,9 @@ import time
 from contextlib import contextmanager
 
 RESTING = "studio/assets/icons/brand.svg"
-"""Where a tab waits for its next test: of the studio, or the browser would begin a new process for
-it, but without a script."""
+"""A page without a script on which a tab waits for its next test. It belongs to the studio, because
+the browser would start a new process for another site.
+"""
 PATIENCE_MS = 60_000
 LOOK_MS = 40
 

@@ -29,7 +29,7 @@ CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 @dataclass(frozen=True)
 class Running:
-    """Where a studio answers, and the home it works on."""
+    """The address of a studio, and its home folder."""
 
     url: str
     settings: Settings

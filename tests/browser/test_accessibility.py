@@ -23,7 +23,7 @@ def axe():
 
 
 def violations(page, axe, rules=None, within=None):
-    """What is wrong and where: a line each. `within` is a part of the page, else all of it."""
+    """The violations, one per line. `within` is a part of the page, by default all of it."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe)
     options = {"resultTypes": ["violations"], "preload": False, **(rules or {})}

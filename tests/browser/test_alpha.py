@@ -12,7 +12,7 @@ READING = ".ek-reading"
 
 
 def questions(page):
-    """What the page asks the server to measure, as it goes."""
+    """The measurements that the page asks the server for."""
     asked = []
 
     def heard(request):

@@ -1,4 +1,4 @@
-"""How soon a newcomer sees something, and has a checkpoint."""
+"""Time until a new visitor sees something, and has a checkpoint."""
 
 import time
 

@@ -44,7 +44,7 @@ def press(page, target):
 
 
 def refreshed(page, method):
-    """Seconds until a page that was loaded anew shows the run and its curves again."""
+    """Seconds until a reloaded page shows the run and its curves again."""
     begin = time.monotonic()
     page.reload()
     see(page, f".ek-run h1:has-text('{method} · 16 shots')")

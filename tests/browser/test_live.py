@@ -60,7 +60,7 @@ class Watched:
         return time.monotonic() - self._begin
 
     def steps(self):
-        """How many have come in."""
+        """The number of training steps since the start."""
         return self.page.evaluate(STEP) - self._step
 
     def growth(self):
@@ -68,7 +68,7 @@ class Watched:
         return self._bytes() - self._heap
 
     def stylings(self):
-        """How often styles were worked out."""
+        """The number of style recalculations."""
         return self._styled() - self._stylings
 
     def _styled(self):

@@ -1,4 +1,4 @@
-"""What every place has to stand: names as attacks, phones, the dark, wrong values, the keyboard."""
+"""Checks of every tab: hostile names, phones, the dark theme, wrong values, the keyboard."""
 
 import pytest
 
@@ -21,7 +21,7 @@ OVERLAPPING = """() => {
     .filter((box) => box.width)
     .some((box, at, boxes) => at && box.left < boxes[at - 1].right);
 }"""
-"""Whether a button of the header lies over the one before it, which has a long name."""
+"""True if a button of the header overlaps the one before it, which has a long name."""
 WIDTHS = (390, 768, 1440)
 PLACES = ("data", "train", "live", "lab", "compare", "export")
 ATTACK = "<img src=x onerror=window.pwned=1>"

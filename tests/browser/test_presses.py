@@ -12,7 +12,7 @@ CLASSES = ("red fox", "snow owl", "tabby cat", "brown bear")
 
 
 def height_above(page):
-    """How far down in its card the button is."""
+    """The distance of the button from the top of its card."""
     return page.evaluate(
         f"document.querySelector('{QUEUE}').getBoundingClientRect().top"
         " - document.querySelector('.ek-this-run').getBoundingClientRect().top"

@@ -38,7 +38,7 @@ def drop(page, selector, *paths):
 
 
 def classes_of(page):
-    """What the page shows: every class and its number of images."""
+    """The classes on the page, with their numbers of images."""
     see(page, ".ek-class")
     cards = page.locator(".ek-class").all()
     found = {}
@@ -116,7 +116,7 @@ def no_images(root):
 
 
 def sentence(path):
-    """What the command line says of this folder or zip."""
+    """The command line's report on this folder or zip."""
     with pytest.raises(UserError) as error:
         open_dataset(path)
     return str(error.value)

@@ -93,7 +93,7 @@ def studio(tmp_path: Path) -> Studio:
 
 
 def zero_shot(found: Evaluation, **known: Any) -> ZeroShot:
-    """What zero-shot CLIP is measured to score: this, and nothing else that is worth telling."""
+    """A zero-shot answer with this evaluation and no findings."""
     lists = {name: [] for name in ("classes", "folders", "templates", "doubts", "notes")}
     told: dict[str, Any] = {**lists, "hits": {}, "id_per_class": {}, **known}
     return ZeroShot(

@@ -1,4 +1,4 @@
-"""Runs side by side: who may see which, what the images say, and what is queued again."""
+"""Comparing runs: visibility, paired tests, and queueing again."""
 
 import numpy as np
 import pytest

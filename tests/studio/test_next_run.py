@@ -1,4 +1,4 @@
-"""What Train says of a run before it is queued: its split, what it has to beat, what stops it."""
+"""Train before a run is queued: the split, the accuracy to beat, the obstacles."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def pictures(root, **classes):
 
 @pytest.fixture
 def found(studio, mine):
-    """What stands in the way of a run on a data set of these classes."""
+    """The obstacles of a run on a data set of these classes."""
 
     def look(config=None, **classes):
         root = pictures(studio.data_store.folder / "set", **classes)

@@ -1,4 +1,4 @@
-"""What a page may show names no command-line flag; the command line adds its own."""
+"""Texts that a page may show name no command-line flag; the command line adds its own."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ BEFORE_ANY_PAGE = {
     "studio/people/visitors.py": "refuses to start",
     "jobs/worker/supervise.py": "refuses to start",
 }
-"""Sentences for who typed a command; and what starts a process of ours."""
+"""Sentences for people who typed a command, and modules that start processes."""
 OF_PROCESSES = {
     "jobs/evaluator/server.py",
     "jobs/process/child.py",

@@ -20,7 +20,7 @@ CATALOGUE = {"methods": methods(), "run_knobs": RunConfig.knobs(), "templates": 
 
 @pytest.fixture
 def asked(studio):
-    """What the evaluator was asked, as (what, templates)."""
+    """The evaluator's questions, as (name, templates)."""
     found = []
 
     def zero_shot(question):

@@ -11,7 +11,7 @@ from jobs.evaluator.service import Evaluator
 
 @pytest.fixture
 def reads(monkeypatch):
-    """How often this process lists a folder, and makes sense of names, from now on."""
+    """Counts how often this process lists a folder and sorts its names, from now on."""
     counted: Counter[str] = Counter()
 
     def count(module, name):
@@ -40,7 +40,7 @@ def test_an_upload_is_read_once_for_the_page_and_once_for_its_first_score(
     evaluator = Evaluator(studio.settings)
     question = MeasureZeroShot(data=opened.dataset.root, model=str(tiny_model))
     answer = evaluator.answer(question)
-    assert answer["folders"] == ["fox", "owl"]
+    assert answer.folders == ["fox", "owl"]
     assert reads == {"list_folder": 1, "_sort_out": 1}
     reads.clear()
     evaluator.answer(question)

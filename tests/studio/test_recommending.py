@@ -15,7 +15,7 @@ SPACE = "\u202f"
 
 
 def chosen(*rows, **situation) -> str:
-    """What is recommended after these rows."""
+    """The recommendation after these rows."""
     return recommend(HERE, read(payload(dataset(*rows, **situation)))).method
 
 

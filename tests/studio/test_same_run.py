@@ -98,7 +98,7 @@ ODD_TEMPLATES = ["itap of a {}.", "a {}, a type of: pet", "- {} #1", "'{}'", "ph
 
 
 def asked_by(text: str) -> RunConfig:
-    """What the command line makes of a printed command."""
+    """The config that the command line makes of a printed command."""
     caught: list[RunConfig] = []
     app = typer.Typer()
 

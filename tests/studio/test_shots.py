@@ -33,7 +33,7 @@ def gain(mean, low, high):
 
 
 def curve(*rows):
-    """What the evaluator answers: `(class, expected on ID)`."""
+    """The evaluator's answer: `(class, expected on ID)`."""
     return UntrainedCurve(
         encoder="embedded", alpha=None, plan=ShotsPlan(seeds=2), sizes={"test": 100},
         domains={"test": [ShotsCurvePoint("mixed", 4, 0.6, None, (0.5, 0.7))]},

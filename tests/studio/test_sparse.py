@@ -1,4 +1,4 @@
-"""What did not change is passed over: the browser is told the same, and no component is made."""
+"""Unchanged outputs are skipped: the browser gets the same values, and no component is built."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ PREDICTIONS = [
 
 
 def answered(blocks_class, predictions):
-    """What the browser would be sent, and how many components were made for it."""
+    """The values for the browser, and the number of components built for them."""
     return asyncio.run(_answered(blocks_class, predictions))
 
 

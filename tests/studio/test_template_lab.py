@@ -139,7 +139,7 @@ def panel(studio):
 
 @pytest.fixture
 def asked(studio):
-    """What the evaluator was asked; it answers with the estimates above."""
+    """The evaluator's questions; it answers with the estimates above."""
     questions = []
 
     def answer(question):

@@ -1,4 +1,4 @@
-"""A page ticks as long as something may change on it, and forgets nothing that came meanwhile."""
+"""A page ticks as long as something on it may change, and misses no change."""
 
 import time
 
@@ -23,7 +23,7 @@ def ann(tmp_path):
 
 
 def ticks(answer):
-    """Whether the page was told to ask again."""
+    """True if the page was told to ask again."""
     return answer.json()["data"][1].get("active", True)
 
 

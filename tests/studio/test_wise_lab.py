@@ -1,4 +1,4 @@
-"""What the α card is given: both grids, what is known exactly, the gate's words, and halves."""
+"""Data of the α card: both grids, exact measurements, the gate's sentences, and halves."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Everything that the page says stands in the words of a room: nothing is without brackets."""
+"""Every sentence on the page is in the `words.py` of a room: none is without brackets."""
 
 import html
 import json
@@ -40,7 +40,7 @@ TECHNICAL = {
 }  # fmt: skip
 """Fields of what is drawn by scripts that nobody reads."""
 BUILT_ONCE = ("html_template", "value", "label", "words", "short")
-"""Where a component that is made with the page holds sentences."""
+"""Properties with sentences of a component that is made once."""
 
 
 def in_brackets(said):
@@ -67,7 +67,7 @@ def here(tmp_path_factory):
 
 
 def pages(person):
-    """What is built once, the answers to opening every place, and what a click brings."""
+    """The components that are built once, the answers to opening every tab, and those to clicks."""
     components = person.client.get("/config").json()["components"]
     yield [each["props"].get(name) for each in components for name in BUILT_ONCE]
     runs = f"{person.run_id},{person.second}"
@@ -87,7 +87,7 @@ def pages(person):
 
 
 class Text(HTMLParser):
-    """What a person sees or hears of HTML, without code."""
+    """The text of HTML that a person sees or hears, without code."""
 
     SPOKEN = ("title", "aria-label", "alt", "placeholder", "data-confirm", "data-unusual")
     EMPTY = ("img", "input", "br", "path", "circle", "rect", "option")
@@ -140,7 +140,7 @@ def unbracketed(text):
 
 
 OWN = r"ann-\S+|noto|sketch|0\.png|1\.png|train/\S+|a processor|[A-Z]\S+/\w+|embedded"
-"""What people, files and machines are called."""
+"""Names of people, files and machines."""
 NOTES = (
     r"predictions.safetensors is missing .*|All images are .*|.* x\.json|\d of \d classes .*"
     r"|Older runs did not keep their recommended mixing.*|\d classes \(.*|The data set lies in .*"

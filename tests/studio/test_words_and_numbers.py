@@ -1,4 +1,4 @@
-"""How the studio writes numbers, intervals and verdicts."""
+"""The format of numbers, intervals and verdicts."""
 
 from dataclasses import replace
 

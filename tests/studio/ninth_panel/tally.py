@@ -21,7 +21,7 @@ class TallyWords(Words):
 
 @dataclass
 class Tally:
-    """What was clicked on a page."""
+    """The clicks on a page."""
 
     looked: int = 0
     counted: int = 0
