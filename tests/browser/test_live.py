@@ -121,7 +121,7 @@ def test_a_run_whose_worker_is_killed_says_so_and_goes_on_by_itself(open_page, s
     os.kill(pid_of(ledger.get(long_run).owner), signal.SIGKILL)
     see(page, ".ek-run .ek-pill-interrupted")
     assert time.monotonic() - begin < 15.0
-    assert "goes on by itself" in page.inner_text(".ek-run")
+    assert "resumes automatically" in page.inner_text(".ek-run")
     see(page, ".ek-run .ek-pill-running")
     page.wait_for_function(f"({STEP}) >= 3", timeout=120_000)
     assert ledger.get(long_run).attempt == 2

@@ -153,7 +153,7 @@ def test_ticking_keeps_the_order_and_refuses_what_is_not_here(page, mine, finish
     page._choose(session, {"form": {one: True, two: True}})
     assert session.place.compare == (two, one)
     for form in ({"ft-20200101-0000-zzzz": True}, {finish(data="dogs"): True}):
-        with pytest.raises(UserError, match="not there any more"):
+        with pytest.raises(UserError, match="no longer exists"):
             page._choose(session, {"form": form})
     page._choose(session, {"form": {"../x": True, one: "yes", two: False}})
     assert session.place.compare == ()
