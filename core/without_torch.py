@@ -106,7 +106,7 @@ def _import(
     fromlist: Sequence[str] | None = (),
     level: int = 0,
 ) -> Any:
-    """What `import` does in these modules. Absolute names only, as everywhere in `core`."""
+    """Imports for these modules. Absolute names only, as everywhere in `core`."""
     root, *parts = name.split(".")
     if root == "core":
         return _of_core(name, fromlist or ())

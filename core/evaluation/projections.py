@@ -155,7 +155,7 @@ class PrototypeTrail:
 
     @property
     def prototypes(self) -> Prototypes:
-        """What the plot is drawn from."""
+        """The data of the plot."""
         centres = [
             PlacedCentre(x=_round(x), y=_round(y), cluster=cluster)
             for cluster, (x, y) in enumerate(self._places.tolist())

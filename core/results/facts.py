@@ -26,7 +26,7 @@ STEADY = ("steady-onnx", "steady-open_clip")
 
 
 class OutputDifference(Json):
-    """How far one output of an artefact is from the run's own."""
+    """The difference between one output of an artefact and the run's own."""
 
     output: str
     largest: float

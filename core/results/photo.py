@@ -1,4 +1,4 @@
-"""What a finished run says of a photo. Imports no torch."""
+"""The answers of a finished run to a photo. Imports no torch."""
 
 from pydantic import Field, computed_field
 
@@ -28,7 +28,7 @@ class Prediction(Json):
 
 
 class Familiarity(Json):
-    """How near an image is to the training images, and when the run had better not answer."""
+    """The similarity of an image to the training images, and the limit for an answer."""
 
     similarity: float
     """To the nearest training image: a cosine."""
@@ -44,7 +44,7 @@ class Familiarity(Json):
 
 
 class RelevanceMap(Json):
-    """Where a classifier looked for its answer."""
+    """The parts of a photo that a classifier's answer depends on."""
 
     kind: str
     """How it was found: `rollout`, for example."""
@@ -53,14 +53,14 @@ class RelevanceMap(Json):
 
 
 class Look(Json):
-    """How familiar an image is, and where α looked; each None where there is none to tell."""
+    """The familiarity of an image, and where α looked. Each is None if it is not known."""
 
     familiarity: Familiarity | None
     map: RelevanceMap | None
 
 
 class GateAnswer(Json):
-    """How the gate of a run divides its answer to an image."""
+    """The shares of both models in the answer of a run with a gate."""
 
     familiarity: float | None
     tuned_share: float | None
@@ -75,7 +75,7 @@ class PhotoColumn(Json):
 
 
 class PhotoAnswer(Look):
-    """What zero-shot, a mixing and the tuned weights say of a photo."""
+    """The answers of zero-shot, a mixing and the fine-tuned model to a photo."""
 
     gate: GateAnswer | None
     """None unless the mixing is steady."""

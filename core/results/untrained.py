@@ -1,4 +1,4 @@
-"""What is measured on a data set before anything is trained: zero-shot CLIP, the shots curve, a
+"""Measurements on a data set before any training: zero-shot CLIP, the shots curve, a
 cross-validated head, and the spurious prototypes of some prompts. Imports no torch.
 """
 
@@ -30,7 +30,7 @@ class Doubt(Json):
 
 
 class NamesAsRead(Json):
-    """What a text tower cannot see of class names."""
+    """The parts of class names that a text tower cannot see."""
 
     length: int
     """L, the most tokens that it reads of a prompt."""
@@ -43,7 +43,7 @@ class NamesAsRead(Json):
 
 
 class ZeroShot(Json):
-    """What plain CLIP scores on every image of a data set."""
+    """The zero-shot score of every image of a data set."""
 
     classes: list[str]
     """How the classes are called in the prompts."""
@@ -67,7 +67,7 @@ class ZeroShot(Json):
 
 
 class ShotsPlan(Params):
-    """Which points of the curve, and how often each is drawn."""
+    """The points of the curve, and the number of draws of each."""
 
     shots: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16)
     """Images a class."""
@@ -121,7 +121,7 @@ class Gain:
 
 @dataclass(frozen=True)
 class ClassAdvice:
-    """What is known of one class, and what labelling more of it should bring."""
+    """The accuracy of one class, and the gain to expect from more labelled images of it."""
 
     name: str
     """The class folder."""
@@ -159,7 +159,7 @@ class UntrainedCurve(Json):
 
 
 class Share(Json):
-    """How many images are right, with the 95 % Wilson interval of the accuracy."""
+    """The number of right answers, with the 95 % Wilson interval of the accuracy."""
 
     n: int
     correct: int
@@ -217,7 +217,7 @@ class PlacedClass(Place):
 
 
 class PrototypeLook(Json):
-    """Where the training images are at one moment of a training, between the centres."""
+    """The positions of the training images between the centres, at one step of a training."""
 
     epoch: int
     step: int

@@ -1,4 +1,4 @@
-"""What may be asked for, and whether a config is right. Runs without torch too, as a page and
+"""Lists all settings and checks a config. Runs without torch too, as a page and
 `evenkeel submit` check what they queue (`core.without_torch`).
 """
 

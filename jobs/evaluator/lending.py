@@ -25,7 +25,7 @@ class LendingCache(Generic[T]):
 
     @contextmanager
     def borrow(self, key: str, make: Callable[[], T]) -> Iterator[T]:
-        """The value of `key`, made if it is not here. Nobody else has it meanwhile.
+        """The value of `key`, made if it is not here. Nobody else has it at that time.
 
         What `make` raises reaches the caller, and the next caller makes it again.
         """

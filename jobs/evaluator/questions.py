@@ -104,7 +104,7 @@ class Health(Question[Ready]):
 
 @dataclass(frozen=True)
 class Device:
-    """What computes."""
+    """The device that computes."""
 
     name: str
     kind: str
@@ -113,11 +113,11 @@ class Device:
 
 
 class DescribeDevice(Question[Device]):
-    """Which device `auto` means here."""
+    """The device that `auto` means here."""
 
 
 class MeasureFootprint(Question[Footprint]):
-    """What an image costs a model on this device."""
+    """Time and memory of one image for a model on this device."""
 
     model: str = "embedded"
 
@@ -134,7 +134,7 @@ class OfData(Question[A], Generic[A]):
 
 
 class MeasureZeroShot(OfData[ZeroShot]):
-    """What plain CLIP scores on every image, or would with other `names` for some class folders."""
+    """Zero-shot scores of every image, under the class names or other `names`."""
 
     names: dict[str, str] | None = None
 
@@ -150,7 +150,7 @@ class CrossValidate(OfData[CrossValidation]):
 
 
 class PreviewPrototypes(OfData[Prototypes]):
-    """Where the spurious prototypes of some prompts lie before any training."""
+    """Positions of the spurious prototypes of some prompts before any training."""
 
 
 # About a finished run -----------------------------------------------------------------------------
@@ -180,11 +180,11 @@ class Measure(UnderMixing[MeasuredByHand]):
 
 
 class Inspect(UnderMixing[Inspection]):
-    """What the run says of every image it measured, at its ends and under the mixing."""
+    """The answers of the run to every image: both ends and the mixing."""
 
 
 class MapFeatures(OfRun[FeatureSpace]):
-    """Where the images of the run lie for zero-shot CLIP and at α."""
+    """A map of the run's images for zero-shot CLIP and at α."""
 
     alpha: float
 
@@ -197,8 +197,8 @@ class CorrectTemplates(OfRun[Correction]):
 
 
 class Predict(UnderMixing[PhotoAnswer]):
-    """What zero-shot, the mixing and the tuned model say about one image; how familiar it is, and
-    where the mixed weights looked.
+    """The answers of zero-shot, the mixing and the fine-tuned model to one image, its familiarity,
+    and where the mixed weights looked.
     """
 
     image: Path

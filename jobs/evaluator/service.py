@@ -1,4 +1,4 @@
-"""What the evaluator can do, without the wire: models stay loaded between two questions."""
+"""The work of the evaluator, without HTTP. Models stay loaded between two questions."""
 
 import contextlib
 import hashlib
@@ -105,7 +105,7 @@ class Evaluator:
 
     @answers(q.MeasureZeroShot)
     def zero_shot(self, question: q.MeasureZeroShot) -> ZeroShot:
-        """What plain CLIP scores on every image of a data set, or would under other class `names`.
+        """Scores every image with zero-shot CLIP, under the class names or other `names`.
 
         The same question is answered once.
         """
@@ -156,14 +156,14 @@ class Evaluator:
 
     @answers(q.PreviewPrototypes)
     def prototypes(self, question: q.PreviewPrototypes) -> Prototypes:
-        """Where the spurious prototypes of some prompts lie before any training."""
+        """Places the spurious prototypes of some prompts before any training."""
         dataset = self._dataset(question)
         with self._model(question.model) as clip:
             return preview_prototypes(clip, dataset, question.templates)
 
     @answers(q.MeasureFootprint)
     def footprint(self, question: q.MeasureFootprint) -> Footprint:
-        """What an image costs a model on this device; measured once for the model as it is."""
+        """Measures time and memory of one image on this device, once for a model."""
         with self._model(question.model) as clip:
             asked = f"{clip.fingerprint} {clip.precision.describe()} {describe_device()}"
             key = hashlib.sha256(asked.encode()).hexdigest()[:32]
@@ -184,14 +184,14 @@ class Evaluator:
 
     @answers(q.Inspect)
     def inspect(self, question: q.Inspect) -> Inspection:
-        """What a finished run says of every image it measured, at its ends and under a mixing."""
+        """The answers of a finished run to every image: both ends and a mixing."""
         mixing = question.mixing
         asked = [mixing.model_dump()]
         return self._look(question, "inspection", asked, lambda run: run.inspect(mixing))
 
     @answers(q.MapFeatures)
     def feature_space(self, question: q.MapFeatures) -> FeatureSpace:
-        """Where the images of a finished run lie for zero-shot CLIP and at α."""
+        """Maps the images of a finished run for zero-shot CLIP and at α."""
         alpha = question.alpha
         return self._look(question, "space", [alpha], lambda run: run.feature_space(alpha))
 
@@ -203,8 +203,8 @@ class Evaluator:
 
     @answers(q.Predict)
     def predict(self, question: q.Predict) -> PhotoAnswer:
-        """What zero-shot, the mixing and the tuned model say about one image; how familiar it is,
-        and where the mixed weights looked.
+        """The answers of zero-shot, the mixing and the fine-tuned model to one image, its
+        familiarity, and where the mixed weights looked.
         """
         mixing, image = question.mixing, question.image
         columns = dict.fromkeys((ZERO_SHOT, mixing, FINE_TUNED))
@@ -305,7 +305,7 @@ def describe_device() -> dict[str, Any]:
 
 
 def _files(model: str) -> list[tuple[str, int, int]]:
-    """What a local model is read from, with size and age."""
+    """The files of a local model, with size and age."""
     found = [(path, path.stat()) for path in files_of(model)]
     return [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in found]
 
@@ -352,7 +352,7 @@ class _Packed(NamedTuple):
 
 
 def _pack(folder: Path) -> _Packed:
-    """A copy of the one file of a folder, or a zip of several, beside it under a name that tells
+    """A copy of the one file of a folder, or a zip of several, next to it under a name that tells
     what it is.
     """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())

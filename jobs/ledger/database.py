@@ -131,7 +131,7 @@ def _locked(place: str, patience: float) -> UserError:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("migrates"):  # a table that is made anew must not take what refers to it along
+    if options.get("migrates"):  # a table that is made again must not take what refers to it along
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
     # A read that later turns into a write could fail with "database is locked" without waiting.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")

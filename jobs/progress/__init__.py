@@ -1,4 +1,4 @@
-"""How far a run is, read from its event log.
+"""The progress of a run, read from its event log.
 
 `log` reads a log as it grows, `folding` makes a `Progress` of events, and `curves` keeps an even
 part of the points. `brief` needs a few lines only. `pulse` tells if a training still takes steps.
@@ -47,7 +47,7 @@ def _reader(path: Path) -> Reader:
 
 
 def read_progress(folder: RunFolder, after: int = 0) -> Progress:
-    """How far the run is.
+    """The progress of a run.
 
     Cheap to call every second: the last 64 runs' logs are followed, not re-read.
     """

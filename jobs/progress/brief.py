@@ -1,4 +1,4 @@
-"""Where a run is, without its curves and words: a few lines of its log tell, however long it is."""
+"""The progress of a run without curves and messages, from a few lines of its log."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +23,7 @@ _LOOKS = (b'"label": "fine-tuned"', b'"label": "training"', _ZERO)
 
 
 def read_brief(folder: RunFolder) -> Progress:
-    """What `read_progress` says of phase, steps, speed and time left, of the first and the newest
+    """The part of `read_progress` on phase, steps, speed and time left, of the first and the newest
     accuracies, and of the verdict; all else is empty. A log that did not change is not read again.
     """
     inode, size = state_of(folder.events_path)
@@ -42,7 +42,7 @@ def _read(path: Path, _inode: int, _size: int) -> Progress:
 
 
 def _lines(log: bytes) -> Iterator[int]:
-    """Where the lines begin that decide."""
+    """Positions of the lines that decide."""
     end = log.rfind(b"\n") + 1  # what follows is still being written
     if not end:
         return
@@ -68,5 +68,5 @@ def _newest(log: bytes, end: int) -> int:
 
 
 def _start(log: bytes, place: int) -> int:
-    """Where the line begins that `place` is in."""
+    """The start of the line that holds the position `place`."""
     return log.rfind(b"\n", 0, max(place, 0)) + 1

@@ -28,7 +28,7 @@ class Series(Generic[T]):
         self._values.append(value)
 
     def after(self, seq: int) -> list[T]:
-        """What came with later events."""
+        """The points of later events."""
         return self._values[bisect_right(self._seqs, seq) :]
 
     def keep(self, stays: Callable[[T], bool]) -> None:
@@ -39,7 +39,7 @@ class Series(Generic[T]):
 
 
 class Curves:
-    """What training steps measured: series of `[step, …]`, each of at most `MOST_POINTS`.
+    """The measurements of training steps: series of `[step, …]`, each of at most `MOST_POINTS`.
 
     All of them stay at the same steps: each of them at first, then every second, then every fourth,
     and always the first and the newest.
@@ -89,7 +89,7 @@ class Curves:
 
 
 def _points(event: Mapping[str, Any]) -> Iterator[tuple[str, list[float]]]:
-    """What one step adds to the series. Numbers that are none make a gap."""
+    """The points that one step adds to the series. Numbers that are none make a gap."""
     step, loss = event["step"], event["loss"]
     if math.isfinite(loss):
         yield "losses", [step, loss]

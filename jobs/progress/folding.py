@@ -165,7 +165,7 @@ class Fold:
                 self._say(event, f"warning: {event['message']}")
 
     def progress(self, after: int = 0) -> Progress:
-        """Where the run is; its lists hold what came with events above `after`."""
+        """The progress of the run. Its lists hold only what came with events above `after`."""
         self._catch_up()
         curves = self._curves.after(after)
         recent = [whole(*step) for step in self._recent]
@@ -197,7 +197,7 @@ class Fold:
             self._stand_at(whole(*self._recent[-1]))
 
     def _stand_at(self, step: Mapping[str, Any]) -> None:
-        """What a step says of where the run is, until the next one does."""
+        """The progress that a step reports, until the next one."""
         now = self._now
         now.seq, now.updated = step["seq"], step.get("time")
         now.count(step)

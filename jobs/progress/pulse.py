@@ -1,4 +1,4 @@
-"""Whether a training still takes steps, from what its log gains. Compares no clocks but its own."""
+"""Tells if a training still takes steps, by the growth of its log and by its own clock only."""
 
 import time
 from collections import deque

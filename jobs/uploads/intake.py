@@ -1,6 +1,6 @@
 """The process that takes one upload in: `python -m jobs.uploads.intake`, one JSON line on stdin.
 
-It unpacks and sorts under limits, lets decoders write every image anew, and says on stdout, a line
+It unpacks and sorts under limits, lets decoders write every image again, and says on stdout, a line
 each, that it goes on; the last line is the report. When its stdin closes, its asker is gone, and it
 ends at once.
 """

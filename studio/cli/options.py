@@ -34,7 +34,7 @@ def _option(name: str) -> Any:
 
 
 def _type(setting: Mapping[str, Any]) -> Any:
-    """What the command line reads for a setting; `_meant` makes the value of it."""
+    """The type that the command line reads for a setting; `_meant` makes the value of it."""
     if setting["items"] == "str":
         return list[str]
     return str if setting["items"] else _TYPES.get(setting["type"], str)

@@ -32,7 +32,7 @@ def doctor(as_json: AsJson = False) -> None:
     if failed:
         raise UserError(
             f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}. "
-            "What to do stands beside each."
+            "Each says what to do."
         )
 
 

@@ -45,8 +45,8 @@ class PhotoWords(Words):
     camera_sees = "What the camera sees"
     camera_none = "No camera was found on this device. Drop or choose a photo instead."
     camera_refused = (
-        "The browser does not let this page use the camera. Allow it beside the address, or drop a "
-        "photo instead."
+        "The browser does not let this page use the camera. Allow it next to the address, or drop "
+        "a photo instead."
     )
     camera_busy = "The camera gives no picture; another program may be using it. Close that one."
     camera_insecure = (

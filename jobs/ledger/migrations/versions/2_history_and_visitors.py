@@ -8,7 +8,7 @@ down_revision = "1"
 
 
 def upgrade() -> None:
-    """The job table is made anew: SQLite cannot add columns that refer or must be unique."""
+    """The job table is made again: SQLite cannot add columns that refer or must be unique."""
     op.create_table(
         "workspace",
         sa.Column("id", sa.String, primary_key=True),
