@@ -18,7 +18,7 @@ from core.results.records import Mixing
 from core.results.runs import RunFolder
 from jobs.evaluator import server
 from jobs.evaluator.client import EvaluatorClient, EvaluatorUnavailable
-from jobs.evaluator.lending import Shelf
+from jobs.evaluator.lending import LendingCache
 from jobs.evaluator.questions import (
     QUESTIONS,
     CorrectTemplates,
@@ -326,7 +326,7 @@ def test_numbers_survive_the_wire_bit_for_bit():
 
 def test_the_shelf_makes_each_value_once_and_forgets_the_oldest():
     made = []
-    shelf: Shelf[str] = Shelf(size=2)
+    shelf: LendingCache[str] = LendingCache(size=2)
     for key in ("a", "b", "a", "c", "a", "b"):
         with shelf.borrow(key, lambda key=key: made.append(key) or key) as value:
             assert value == key
@@ -334,7 +334,7 @@ def test_the_shelf_makes_each_value_once_and_forgets_the_oldest():
 
 
 def test_the_shelf_tries_again_after_an_error():
-    shelf: Shelf[int] = Shelf(size=1)
+    shelf: LendingCache[int] = LendingCache(size=1)
 
     def fail() -> int:
         raise UserError("not now")
