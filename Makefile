@@ -2,8 +2,12 @@
 PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3,$(shell $(p) -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] <= (3,13))' 2>/dev/null && command -v $(p))))
 BIN := .venv/bin
 READY := .venv/.ready
+FLOOR := .venv-floor/bin
+FLOOR_READY := .venv-floor/.ready
+FLOOR_TESTS := $(addprefix tests/,data evaluation export interpolation methods models run training) \
+	$(patsubst %,tests/jobs/test_%.py,database doctor ledger settings)
 
-.PHONY: studio test test-browser test-finished check bench-methods bench-speed bench-faults screenshots clean
+.PHONY: studio test test-browser test-finished test-floor check bench-methods bench-speed bench-faults screenshots clean
 
 studio: $(READY) ## open the studio with its worker on http://127.0.0.1:7860
 	$(BIN)/evenkeel up
@@ -18,6 +22,11 @@ test-browser: $(READY) ## what people do on the page, and a page that is watched
 
 test-finished: $(READY) ## what they see of a finished run
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser -m "not alone and finished"
+
+test-floor: $(FLOOR_READY) ## run what depends on libraries with the oldest versions that pyproject.toml allows
+	$(FLOOR)/python -c "import studio.app"
+	OMP_NUM_THREADS=1 $(FLOOR)/python -m pytest -m "not alone and not browser" \
+		-W "default:Deprecated in 0.9.0:DeprecationWarning" $(FLOOR_TESTS)
 
 check: $(READY) ## lint, format and types
 	$(BIN)/ruff check .
@@ -42,5 +51,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
+$(FLOOR_READY): pyproject.toml constraints-floor.txt
+	@test -n "$(PYTHON)" || { echo "Evenkeel needs Python 3.11, 3.12 or 3.13 on the PATH."; exit 1; }
+	test -x $(FLOOR)/python || $(PYTHON) -m venv .venv-floor
+	$(FLOOR)/python -m pip install --quiet --constraint constraints-floor.txt --editable '.[scale]' pytest
+	touch $@
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-floor .pytest_cache .mypy_cache .ruff_cache

@@ -5,10 +5,14 @@ the left.
 import ast
 import subprocess
 import sys
+import tomllib
 from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("core", "jobs", "studio")
@@ -181,3 +185,26 @@ def test_the_rooms_of_the_studio_are_few_and_have_no_circle():
     assert named("def f():\n    from studio import lab") == {"studio.lab"}
     back = graph | {"workspace": graph["workspace"] | {"lab"}}
     assert {"lab", "workspace"} <= set(circle(back)), "the control: a circle is found"
+
+
+NEVER_IMPORTED = {"onnxscript"}
+"""PyTorch imports it to write ONNX."""
+
+
+def test_every_import_is_declared_and_every_declared_package_imported():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    needed = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    optional = {
+        canonicalize_name(Requirement(line).name) for lines in extras.values() for line in lines
+    }
+    distributions = packages_distributions()
+    roots = {
+        name.split(".")[0]
+        for package in PACKAGES
+        for path in sources(package)
+        for name in imported(path)
+    } - {*PACKAGES, *sys.stdlib_module_names}
+    used = {canonicalize_name(name) for root in roots for name in distributions.get(root, [root])}
+    assert used - needed - optional == set()
+    assert needed - used == NEVER_IMPORTED

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MODEL = "model.onnx"
 OPSET = 18
 MOST_IMAGES = 1 << 31
-"""In one call. Without a limit PyTorch 2.6 fixes the number of images to that of the example."""
+"""In one call. Without a limit PyTorch 2.7 fixes the number of images to that of the example."""
 TOLERANCES = {"image features": 2e-5, "logits": 2e-3, "logits one by one": 2e-3}
 """Tolerances of unit features, and of logits, which are features times a temperature of about
 100.
@@ -68,7 +68,7 @@ class Graph(nn.Module):
         super().__init__()
         self.tower = classifier.tower
         make_plain(self.tower)
-        attention.go_direct(self.tower)  # PyTorch 2.6 cannot write `nn.MultiheadAttention` as ONNX
+        attention.go_direct(self.tower)  # PyTorch 2.7 cannot write `nn.MultiheadAttention` as ONNX
         linear = classifier.head.exported()
         self.head = classifier.head
         if set(linear) <= {"weight", "bias"}:

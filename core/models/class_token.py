@@ -24,7 +24,7 @@ class ClassTokenBlock(ResidualAttentionBlock):
             whole: Tensor = super().forward(q_x, k_x, v_x, attn_mask)
             return whole
         tokens = self.ln_1(q_x)
-        # A copy of the first token: from a view, PyTorch 2.6 multiplies in another order where the
+        # A copy of the first token: from a view, PyTorch 2.7 multiplies in another order where the
         # weights want gradients, and a saved classifier would not compute the same bits.
         first = tokens[:, :1].contiguous()
         taken, _ = self.attn(first, tokens, tokens, need_weights=False)

@@ -306,7 +306,7 @@ def test_a_package_that_is_too_old_or_missing_is_said(monkeypatch):
     monkeypatch.setattr(metadata, "version", version)
     found = machine.versions()
     assert found.state == "fail"
-    assert "torch is 2.5.1 and must be >=2.6" in found.sentence
+    assert "torch is 2.5.1 and must be >=2.7" in found.sentence
     assert "huey is missing" in found.sentence
 
 
