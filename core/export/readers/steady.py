@@ -1,6 +1,4 @@
-"""Classifies photos with a steady run, and says how familiar they are: python steady.py photo.jpg
-…
-"""
+"""Classes of photos by a steady run, and how familiar they look: python steady.py photo.jpg …"""
 
 import json
 import sys
