@@ -44,16 +44,16 @@ def test_two_uploads_of_one_name_are_two_data_sets(studio, images):
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "", "../studio.db", "/proc/self/environ"])
 def test_a_path_that_was_not_uploaded_is_refused(studio, path):
-    with pytest.raises(UserError, match="not on the server"):
+    with pytest.raises(UserError, match="no longer on the server"):
         studio.data_store.add_upload([{"rel": "s/a/1.png", "path": path}], "train", None)
-    with pytest.raises(UserError, match="not on the server"):
+    with pytest.raises(UserError, match="no longer on the server"):
         studio.data_store.photo(path).__enter__()
 
 
 def test_a_link_out_of_the_upload_folder_is_refused(studio):
     link = studio.settings.home / "tmp" / "uploads" / "link.png"
     link.symlink_to("/etc/passwd")
-    with pytest.raises(UserError, match="not on the server"):
+    with pytest.raises(UserError, match="no longer on the server"):
         studio.data_store.photo(str(link)).__enter__()
 
 

@@ -96,7 +96,7 @@ def test_what_was_not_measured_is_said_plainly(here):
     known = read(payload(dataset(row("kd", 0.1, 0.0))))
     found = recommend(here, known)
     assert (found.method, found.evidence, found.rows) == ("ft", None, ())
-    assert "nothing like this was measured yet" in found.reason
+    assert "our benchmark has nothing like this" in found.reason
 
 
 def test_results_from_before_recommendations_recommend_nothing():

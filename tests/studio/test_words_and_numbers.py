@@ -153,7 +153,7 @@ def test_the_verdict_without_ood_images_says_what_it_does_not_know(steady_record
         update={"changes": {"recommended": changed}, "mean_changes": {}}
     )
     assert verdict(record).startswith(GAIN)
-    assert "nobody can say" in verdict(record)
+    assert "is not known" in verdict(record)
 
 
 def told_early(record):
@@ -196,7 +196,7 @@ def test_the_header_of_a_running_run_has_the_verdict_and_no_alarm(steady_record,
     progress = Progress(phase="wise", step=3, steps=21, recommended=event, evaluations=said)
     header = run_header(job, "A run", progress, None)
     assert header["verdict"] == verdict(steady_record)
-    assert "goes on measuring" in header["going_on"]
+    assert "still measures" in header["going_on"]
     assert header["warnings"] == []
     assert header["line"] == "measuring the frontier · 3 of 21"
     assert [(k["value"], k["tone"]) for k in header["kpis"][-2:]] == [
@@ -234,7 +234,7 @@ def test_the_verdict_of_an_older_run_without_ood_images(record):
     zero = evaluation(val=24, test=60)
     grid = [point(0.3).model_copy(update={"ood": None})]
     changed = {"evaluations": {"zero-shot": zero, "fine-tuned": zero}, "wise": grid}
-    assert "nobody can say" in verdict(record.model_copy(update=changed))
+    assert "is not known" in verdict(record.model_copy(update=changed))
 
 
 def test_the_verdict_of_an_older_run_at_alpha_zero_is_to_keep_zero_shot(record):
