@@ -4,7 +4,7 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-from core.printing import JsonObject
+from core.params import JsonObject
 from core.results.records import AccuracyChange, DomainScore, MeanChange, Mixing
 
 T = TypeVar("T")

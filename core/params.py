@@ -6,11 +6,21 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 from core import spelling
 from core.errors import UserError, unknown
+
+JsonObject = dict[str, JsonValue]
+"""JSON as it is written to a file or sent to the browser."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ import json
 import sys
 from typing import Any, TextIO
 
-from pydantic import JsonValue
-
 _ERRORS = "evenkeel.with-what-there-is"
 _PLAIN = {
     "−": "-", "–": "-", "—": "-", "…": "...", "×": "x", "·": "-", "α": "alpha", "β": "beta",
@@ -17,9 +15,6 @@ _PLAIN = {
     "“": '"', "”": '"', "½": "1/2", "²": "^2", "\u00a0": " ", "\u202f": " ",
 }  # fmt: skip
 """ASCII for the characters of our own sentences: a minus must not become a question mark."""
-
-JsonObject = dict[str, JsonValue]
-"""What is written to a file, or sent to the browser, as it is."""
 
 
 def print_anything() -> None:

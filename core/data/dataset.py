@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import printable, unknown
-from core.printing import JsonObject
+from core.params import JsonObject
 from core.results.records import GroupBy
 
 Role = Literal["train", "val", "test", "ood"]

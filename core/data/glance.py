@@ -7,14 +7,16 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from core.data.images import ON_THE_SIDE, in_one_sentence, open_image, orientation, rgb, upright
 from core.data.limits import Limits
-from core.printing import JsonObject
+
+if TYPE_CHECKING:
+    from core.params import JsonObject  # a decoder starts without Pydantic
 
 Box = tuple[float, float, float, float]
 TINY = 16
@@ -38,7 +40,7 @@ class Glance:
     border: tuple[float, ...]
     """Mean and deviation of red, green and blue in the outer frame, 0 to 255."""
 
-    def to_json(self) -> JsonObject:
+    def to_json(self) -> "JsonObject":
         """As JSON: the tiny copy is text."""
         return {**asdict(self), "tiny": b64encode(self.tiny).decode()}
 

@@ -21,7 +21,7 @@ from core.export.open_clip import (
 from core.export.source import Source
 from core.export.verify import Exported, make_room, needs, verify
 from core.models.transformers_names import renamed
-from core.printing import JsonObject
+from core.params import JsonObject
 from core.results.clip_vit import CLIP_VOCABULARY, why_not
 
 WEIGHTS = "model.safetensors"

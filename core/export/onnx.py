@@ -18,7 +18,7 @@ from core.export.source import Source
 from core.export.verify import Arrays, Exported, make_room, needs, verify
 from core.models import attention
 from core.models.fast import make_plain
-from core.printing import JsonObject
+from core.params import JsonObject
 
 if TYPE_CHECKING:
     from core.models.classifier import Classifier

@@ -11,7 +11,7 @@ from core.export.snippets import verify_answers
 from core.export.source import SteadySource
 from core.export.verify import Exported, make_room, verify
 from core.models.gates import Gate, SteadyClassifier, position_statistics, reading
-from core.printing import JsonObject
+from core.params import JsonObject
 
 OUTPUTS = ("probabilities", "familiarity", "tuned_share")
 ALONE = " one by one"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.printing import JsonObject
+from core.params import JsonObject
 
 Arrays = Mapping[str, NDArray[Any]]
 _READERS = Path(__file__).with_name("readers")

@@ -28,7 +28,7 @@ from core.models.pixels import PixelStore
 from core.models.precision import Precision
 from core.models.text_tower import read_texts
 from core.models.transforms import Preprocess
-from core.printing import JsonObject
+from core.params import JsonObject
 
 TEXT_BATCH = 256
 

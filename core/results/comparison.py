@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, field_serializer
 
 from core.errors import UserError
-from core.printing import JsonObject
+from core.params import JsonObject
 from core.results.paired import PairedComparison, pair
 from core.results.predictions import Predictions
 from core.results.records import (

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 from core.durable import publish
 from core.errors import UserError
 from core.events import Event, Resumed
-from core.printing import JsonObject
+from core.params import JsonObject
 from core.results.records import HandSetMixing, RunConfig, RunRecord, read_config, write_json
 
 MOST_BY_HAND = 50

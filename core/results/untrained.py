@@ -42,7 +42,7 @@ class NamesAsRead(Json):
     """Names whose end is not read in that template."""
 
 
-class ZeroShot(Json):
+class ZeroShotScores(Json):
     """The zero-shot score of every image of a data set."""
 
     classes: list[str]
@@ -187,14 +187,14 @@ class CrossValidation(Share):
 # Spurious prototypes ------------------------------------------------------------------------------
 
 
-class Place(Json):
+class Placed(Json):
     """A point of the plane."""
 
     x: float
     y: float
 
 
-class PlacedTemplate(Place):
+class PlacedTemplate(Placed):
     """A template in the plane."""
 
     text: str
@@ -204,13 +204,13 @@ class PlacedTemplate(Place):
     """None for one that is left out."""
 
 
-class PlacedCentre(Place):
+class PlacedCentre(Placed):
     """The centre of a cluster of templates."""
 
     cluster: int
 
 
-class PlacedClass(Place):
+class PlacedClass(Placed):
     """The mean of a class's images."""
 
     name: str

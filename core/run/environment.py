@@ -13,7 +13,7 @@ import torch
 
 from core import __version__
 from core.models.clip import ClipModel
-from core.printing import JsonObject
+from core.params import JsonObject
 
 
 class Clock:

@@ -54,7 +54,7 @@ from core.models.gates import SteadyClassifier
 from core.models.relevance import relevance
 from core.models.vrf import VrfEnsemble
 from core.models.weights import load_classifiers
-from core.printing import JsonObject
+from core.params import JsonObject
 from core.results.correction import Correction
 from core.results.facts import FORMATS
 from core.results.inspection import COLUMNS, Inspection

@@ -25,7 +25,7 @@ from core.models.activation import settled
 from core.models.array_cache import ArrayCache
 from core.models.heads import LinearHead
 from core.models.names import absolute
-from core.printing import JsonObject
+from core.params import JsonObject
 from core.results.records import RunConfig, RunRecord, StoppedEarly
 from core.results.runs import RunFolder
 from core.run.asked import complete

@@ -26,7 +26,7 @@ from core.models.heads import LinearHead
 from core.models.prototypes import class_prototypes, context_prototypes
 from core.models.spurious import correct
 from core.results.records import Evaluation
-from core.results.untrained import Counted, Doubt, Prototypes, ZeroShot
+from core.results.untrained import Counted, Doubt, Prototypes, ZeroShotScores
 
 CONFIDENT = 0.9
 """Lowest probability of another class that counts; higher for a class of which CLIP is always
@@ -79,7 +79,7 @@ def measure_zero_shot(
     cache: Path | None = None,
     clip: ClipModel | None = None,
     activation: str = "auto",
-) -> ZeroShot:
+) -> ZeroShotScores:
     """Zero-shot accuracy on every image: by domain, and by class over all in-distribution images.
 
     The domains are those of a run: missing val and test are cut from the training images. So the
@@ -98,7 +98,7 @@ def measure_zero_shot(
     measured = measure_outputs(features, logits, domains, dataset.classes)
     evaluation = measured.evaluation
     read = read_by(dataset.names, prompts, clip.tokens)
-    return ZeroShot(
+    return ZeroShotScores(
         classes=list(dataset.names),
         folders=list(dataset.classes),
         model=model,

@@ -9,7 +9,7 @@ from core.data.fewshot import FewShotTask
 from core.models.classifier import EVALUATION_BATCH
 from core.models.clip import ClipModel
 from core.models.transforms import Augmentation
-from core.printing import JsonObject
+from core.params import JsonObject
 
 
 class FrozenViews:

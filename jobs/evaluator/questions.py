@@ -34,7 +34,7 @@ from core.results.inspection import Inspection
 from core.results.photo import PhotoAnswer
 from core.results.records import HandSetMixing, Mixing
 from core.results.space import FeatureSpace
-from core.results.untrained import CrossValidation, Prototypes, UntrainedCurve, ZeroShot
+from core.results.untrained import CrossValidation, Prototypes, UntrainedCurve, ZeroShotScores
 
 A = TypeVar("A")
 
@@ -133,7 +133,7 @@ class OfData(Question[A], Generic[A]):
     templates: str | tuple[str, ...] = "dataset"
 
 
-class MeasureZeroShot(OfData[ZeroShot]):
+class MeasureZeroShot(OfData[ZeroShotScores]):
     """Zero-shot scores of every image, under the class names or other `names`."""
 
     names: dict[str, str] | None = None

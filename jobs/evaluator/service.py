@@ -38,7 +38,13 @@ from core.results.records import write_json
 from core.results.runs import RunFolder
 from core.results.space import FeatureSpace
 from core.results.standing import FINE_TUNED, ZERO_SHOT
-from core.results.untrained import CrossValidation, Prototypes, ShotsPlan, UntrainedCurve, ZeroShot
+from core.results.untrained import (
+    CrossValidation,
+    Prototypes,
+    ShotsPlan,
+    UntrainedCurve,
+    ZeroShotScores,
+)
 from core.run.cross_validation import cross_validate
 from core.run.environment import device_name
 from core.run.finished import FinishedRun
@@ -104,7 +110,7 @@ class Evaluator:
         return q.Device(**describe_device())
 
     @answers(q.MeasureZeroShot)
-    def zero_shot(self, question: q.MeasureZeroShot) -> ZeroShot:
+    def zero_shot(self, question: q.MeasureZeroShot) -> ZeroShotScores:
         """Scores every image with zero-shot CLIP, under the class names or other `names`.
 
         The same question is answered once.
@@ -112,7 +118,7 @@ class Evaluator:
         model, templates = question.model, question.templates
         dataset = named(self._dataset(question), question.names or {})
 
-        def score() -> ZeroShot:
+        def score() -> ZeroShotScores:
             with self._model(model) as clip:
                 return measure_zero_shot(dataset, model, templates, self._settings.cache, clip)
 

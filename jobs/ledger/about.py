@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from core.errors import UserError
-from core.printing import JsonObject
+from core.params import JsonObject
 from jobs.ledger.job import Job
 
 LONGEST_NAME = 80

@@ -18,7 +18,7 @@ from core.data.dataset import IngestReport, Role
 from core.data.limits import Limits
 from core.data.reencode import ReencodedImage
 from core.errors import UserError
-from core.printing import JsonObject
+from core.params import JsonObject
 from jobs.process.interpreter import when_parent_ends
 from jobs.uploads.confined import confine, peak_bytes
 from jobs.uploads.decoders import Decoders

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.results.intervals import wilson
-from core.results.untrained import ZeroShot
+from core.results.untrained import ZeroShotScores
 from studio.data import words
 from studio.frame.domains import domain_styles
 from studio.frame.markup import count, render
@@ -14,7 +14,7 @@ FEW = 8
 """Classes with fewer training images are marked, because their interval is wide."""
 
 
-def class_grid(opened: Opened, zero_shot: ZeroShot | None, waiting: bool, most: int) -> str:
+def class_grid(opened: Opened, zero_shot: ZeroShotScores | None, waiting: bool, most: int) -> str:
     """The first cards of a data set. `zero_shot` is the evaluator's answer once it is there."""
     dataset = opened.dataset
     domains = {domain.name: domain for domain in dataset.domains}

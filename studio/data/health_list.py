@@ -6,7 +6,7 @@ from typing import Any
 from core.data.dataset import IngestReport
 from core.data.health import Finding, HealthReport
 from core.results.records import DomainScore, Evaluation
-from core.results.untrained import ZeroShot
+from core.results.untrained import ZeroShotScores
 from studio.data import words
 from studio.frame.markup import percent, render
 from studio.workspace.background import Answer
@@ -25,7 +25,7 @@ def health_list(
     reports: Iterable[IngestReport],
     may_change: bool,
     leaks_allowed: bool,
-    gains: Mapping[str, tuple[Answer[ZeroShot], Answer[ZeroShot]]],
+    gains: Mapping[str, tuple[Answer[ZeroShotScores], Answer[ZeroShotScores]]],
 ) -> str:
     """Draws the list. `answer` tells if it is complete, `reports` how the folders were read,
     `gains` the zero-shot accuracy under the old and the proposed names of a finding.
@@ -57,7 +57,7 @@ def health_list(
     )
 
 
-def _gain(before: Answer[ZeroShot], after: Answer[ZeroShot]) -> str:
+def _gain(before: Answer[ZeroShotScores], after: Answer[ZeroShotScores]) -> str:
     """The change of zero-shot accuracy by other names, as far as it is known."""
     if "failed" in (before.state, after.state):
         return before.error or after.error

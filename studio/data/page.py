@@ -7,7 +7,7 @@ import gradio as gr
 
 from core.embedded import demo_folder
 from core.errors import UserError
-from core.results.untrained import ZeroShot
+from core.results.untrained import ZeroShotScores
 from studio.data import words
 from studio.data.class_gallery import OpenClass, class_gallery
 from studio.data.class_grid import class_grid
@@ -259,7 +259,7 @@ class DataPage:
         session.of(OpenClass).folder = None
 
 
-def zero_shot_sentence(answer: ZeroShot) -> str:
+def zero_shot_sentence(answer: ZeroShotScores) -> str:
     """The zero-shot accuracy on the images that runs are tested on, as a sentence."""
     score = line_to_beat(answer.evaluation)
     return w.verdict.format(

@@ -11,7 +11,7 @@ STEP = 60
 
 
 @dataclass
-class Shown:
+class ListLengths:
     """The number of shown items by list, for lists that were extended."""
 
     lists: dict[str, int] = field(default_factory=dict)
@@ -19,7 +19,7 @@ class Shown:
 
 def how_many(session: Session, name: str) -> int:
     """The number of items of a list that this page shows."""
-    return session.of(Shown).lists.get(name, STEP)
+    return session.of(ListLengths).lists.get(name, STEP)
 
 
 def showing_more(name: str) -> dict[str, Handler]:
@@ -27,6 +27,6 @@ def showing_more(name: str) -> dict[str, Handler]:
 
     @looking
     def show(session: Session, _detail: Mapping[str, Any]) -> None:
-        session.of(Shown).lists[name] = how_many(session, name) + STEP
+        session.of(ListLengths).lists[name] = how_many(session, name) + STEP
 
     return {"show-more": show}

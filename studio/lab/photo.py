@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import gradio as gr
 
-from core.printing import JsonObject
+from core.params import JsonObject
 from studio.frame.html import text, widget
 from studio.frame.view import View
 from studio.frame.words import Words

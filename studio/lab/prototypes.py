@@ -292,16 +292,16 @@ def _has_drift(session: Session) -> bool:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenTemplates:
     """The checked choice of a visitor."""
 
     by: str
     plane: PlaneName
 
 
-def chosen(found: Correction, view: PrototypesView) -> Chosen:
+def chosen(found: Correction, view: PrototypesView) -> ChosenTemplates:
     """The choice of the visitor as far as it exists; otherwise by use, in the first plane."""
-    return Chosen(
+    return ChosenTemplates(
         by=view.by if view.by in w.by else "use",
         plane=view.plane if view.plane in found.places else next(iter(found.places)),
     )

@@ -148,16 +148,16 @@ class SpacePanel(LabPanel):
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenPlane:
     """The checked choice of a visitor."""
 
     by: By
     plane: PlaneName
 
 
-def chosen(space: FeatureSpace, view: SpaceView) -> Chosen:
+def chosen(space: FeatureSpace, view: SpaceView) -> ChosenPlane:
     """The choice of the visitor as far as it exists; otherwise by class, in the first plane."""
-    return Chosen(
+    return ChosenPlane(
         by=view.by if view.by in GROUPED_BY else "class",
         plane=view.plane if view.plane in space.places else next(iter(space.places)),
     )

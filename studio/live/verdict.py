@@ -33,7 +33,7 @@ Accuracies = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class RunOutcome:
+class GainAndCost:
     """The recommended mixing of a run, and the accuracies of it and of both ends on the same
     images.
     """
@@ -62,7 +62,7 @@ def early_verdict(recommended: Mapping[str, Any], evaluations: Sequence[Mapping[
     }
     mean = recommended["mean_change"]
     return told(
-        RunOutcome(
+        GainAndCost(
             Mixing.model_validate(recommended["mixing"]),
             _accuracies(by_label["zero-shot"]),
             _accuracies(recommended["domains"]),
@@ -73,7 +73,7 @@ def early_verdict(recommended: Mapping[str, Any], evaluations: Sequence[Mapping[
     )
 
 
-def told(found: RunOutcome) -> str:
+def told(found: GainAndCost) -> str:
     """The verdict as text: in-distribution first, then every domain that changed, then the mean of
     the others.
     """
@@ -100,7 +100,7 @@ def told(found: RunOutcome) -> str:
     return said
 
 
-def _of_record(record: RunRecord) -> RunOutcome | None:
+def _of_record(record: RunRecord) -> GainAndCost | None:
     """The outcome in a record; None for an older version, whose images were not compared one by
     one.
     """
@@ -112,10 +112,10 @@ def _of_record(record: RunRecord) -> RunOutcome | None:
         for end in ("zero-shot", "recommended", "fine-tuned")
     )
     mean = record.mean_changes.get("recommended")
-    return RunOutcome(record.mixing, zero, now, tuned, changes, mean)
+    return GainAndCost(record.mixing, zero, now, tuned, changes, mean)
 
 
-def _at_home(found: RunOutcome) -> str:
+def _at_home(found: GainAndCost) -> str:
     """The change on the domain that was trained on."""
     inside = [name for name in found.changes if not name.startswith("ood/")]
     name = "test" if "test" in inside else next(iter(inside), None)
@@ -182,7 +182,7 @@ def _accuracies(domains: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     return {name: score["accuracy"] for name, score in domains.items()}
 
 
-def _keep_zero_shot(found: RunOutcome) -> str:
+def _keep_zero_shot(found: GainAndCost) -> str:
     """The verdict if no mixture was better on validation images: keep zero-shot."""
     at = "test" if "test" in found.tuned else "val"
     gain = w.keep_id.format(id=points(found.tuned[at] - found.zero[at]))

@@ -16,7 +16,7 @@ from core.data.health.copies import copies_of, is_leak, role, superfluous
 from core.data.split import task_of, with_shots
 from core.errors import UserError
 from core.results.records import RunConfig
-from core.results.untrained import ZeroShot
+from core.results.untrained import ZeroShotScores
 from jobs.evaluator.questions import Device
 from studio.data.curating import allow_leaks
 from studio.frame.markup import count, size
@@ -77,7 +77,7 @@ def _task_or_error(dataset: Dataset, named: Mapping[str, Any]) -> FormTask:
         return FormTask(None, str(error), config.shots or 0)
 
 
-def to_beat(zero: Answer[ZeroShot], asked: FormTask) -> tuple[float | None, float | None]:
+def to_beat(zero: Answer[ZeroShotScores], asked: FormTask) -> tuple[float | None, float | None]:
     """Zero-shot accuracy on the test images of this task, and the mean over OOD domains."""
     if zero.state != "ready":
         return None, None
@@ -153,7 +153,7 @@ def _of_evaluator(device: Answer[Device]) -> Iterator[Obstacle]:
         yield Obstacle(w.no_evaluator.format(why=device.error), (again,), blocks=False)
 
 
-def _of_model(zero: Answer[ZeroShot], model: str) -> Iterator[Obstacle]:
+def _of_model(zero: Answer[ZeroShotScores], model: str) -> Iterator[Obstacle]:
     if zero.state == "failed" and zero.error.startswith("model"):
         other = (Fix(w.use_embedded, "use-embedded"),) if model != "embedded" else ()
         yield Obstacle(zero.error, (*other, Fix(w.try_again, "retry-zero-shot")))

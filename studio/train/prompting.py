@@ -7,7 +7,7 @@ from typing import Any
 from core.data.dataset import Dataset
 from core.data.prompts import OPENAI_80
 from core.results import by_shots
-from core.results.untrained import Prototypes, ZeroShot
+from core.results.untrained import Prototypes, ZeroShotScores
 from studio.data.prompt_sets import OWN, set_choices
 from studio.frame.markup import interval, percent, points, render
 from studio.frame.view import Handler
@@ -91,7 +91,7 @@ class Prompting:
 
     def _measured(
         self, session: Session, data_id: str
-    ) -> tuple[Answer[ZeroShot], Answer[ZeroShot]]:
+    ) -> tuple[Answer[ZeroShotScores], Answer[ZeroShotScores]]:
         """Zero-shot accuracy of the chosen prompts, and of those of the data set."""
         answers = session.mine.answers
         return answers.zero_shot(data_id), answers.zero_shot(data_id, templates="dataset")
@@ -153,7 +153,9 @@ def filled(templates: Sequence[str], names: Sequence[str]) -> list[tuple[str, st
     return [(a, names[i % len(names)], b) for i, (a, _, b) in enumerate(parts)]
 
 
-def scores(measured: Answer[ZeroShot], plain: Answer[ZeroShot] | None) -> list[dict[str, str]]:
+def scores(
+    measured: Answer[ZeroShotScores], plain: Answer[ZeroShotScores] | None
+) -> list[dict[str, str]]:
     """ID and OOD accuracy of the prompts, and the difference from the data set's own."""
     now, before = _points(measured), _points(plain) if plain else {}
     return [
@@ -168,7 +170,7 @@ def scores(measured: Answer[ZeroShot], plain: Answer[ZeroShot] | None) -> list[d
     ]
 
 
-def _points(answer: Answer[ZeroShot]) -> dict[str, by_shots.AccuracyAtShots]:
+def _points(answer: Answer[ZeroShotScores]) -> dict[str, by_shots.AccuracyAtShots]:
     if answer.state != "ready":
         return {}
     domains = answer.value.evaluation.domains

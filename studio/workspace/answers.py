@@ -16,7 +16,7 @@ from core.results.inspection import Inspection
 from core.results.photo import PhotoAnswer
 from core.results.records import Mixing
 from core.results.space import FeatureSpace
-from core.results.untrained import CrossValidation, Prototypes, UntrainedCurve, ZeroShot
+from core.results.untrained import CrossValidation, Prototypes, UntrainedCurve, ZeroShotScores
 from jobs.evaluator.questions import (
     A,
     CorrectTemplates,
@@ -57,7 +57,7 @@ class Answers:
 
     mine: "Workspace"
 
-    def zero_shot(self, data_id: str, templates: str | None = None) -> Answer[ZeroShot]:
+    def zero_shot(self, data_id: str, templates: str | None = None) -> Answer[ZeroShotScores]:
         """Zero-shot accuracy on a data set, with the model and the prompts of its draft.
 
         `templates` replace those of the draft.
@@ -67,7 +67,7 @@ class Answers:
             key = (*key[:4], templates)
         return self._ask(key, MeasureZeroShot(data=path, model=key[3], templates=key[4]))
 
-    def zero_shot_named(self, data_id: str, names: Mapping[str, str]) -> Answer[ZeroShot]:
+    def zero_shot_named(self, data_id: str, names: Mapping[str, str]) -> Answer[ZeroShotScores]:
         """Zero-shot accuracy with these names for some class folders."""
         dataset = self.mine.data.open(data_id).dataset
         if names.items() <= dict(zip(dataset.classes, dataset.names, strict=True)).items():
@@ -78,7 +78,9 @@ class Answers:
             key, MeasureZeroShot(data=path, model=model, templates=templates, names=dict(names))
         )
 
-    def gains_by_names(self, data_id: str) -> dict[str, tuple[Answer[ZeroShot], Answer[ZeroShot]]]:
+    def gains_by_names(
+        self, data_id: str
+    ) -> dict[str, tuple[Answer[ZeroShotScores], Answer[ZeroShotScores]]]:
         """Zero-shot accuracy with the present and with the proposed class names, for each finding
         that proposes names.
 

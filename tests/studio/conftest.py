@@ -23,7 +23,7 @@ from core.results.records import (
     WisePoint,
 )
 from core.results.runs import EventLog, RunFolder
-from core.results.untrained import NamesAsRead, Prototypes, ZeroShot
+from core.results.untrained import NamesAsRead, Prototypes, ZeroShotScores
 from jobs.evaluator.questions import A, Question
 from jobs.settings import Settings
 from studio.people.visitors import OWNER
@@ -92,11 +92,11 @@ def studio(tmp_path: Path) -> Studio:
     return Studio.over(settings, uploads)
 
 
-def zero_shot(found: Evaluation, **known: Any) -> ZeroShot:
+def zero_shot(found: Evaluation, **known: Any) -> ZeroShotScores:
     """A zero-shot answer with this evaluation and no findings."""
     lists = {name: [] for name in ("classes", "folders", "templates", "doubts", "notes")}
     told: dict[str, Any] = {**lists, "hits": {}, "id_per_class": {}, **known}
-    return ZeroShot(
+    return ZeroShotScores(
         evaluation=found,
         model="embedded",
         activation="gelu",

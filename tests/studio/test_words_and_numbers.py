@@ -11,7 +11,7 @@ from jobs.progress import Progress
 from studio.frame.markup import count, duration, percent, points, size, ticks
 from studio.live import words
 from studio.live.run_header import alarms, gains, run_header, share_done, tone
-from studio.live.verdict import RunOutcome, early_verdict, paired_verdict, told, verdict
+from studio.live.verdict import GainAndCost, early_verdict, paired_verdict, told, verdict
 from tests.studio.conftest import NASTY, TUNED, ZERO, change, evaluation, point
 
 SPACE = "\u202f"
@@ -112,7 +112,7 @@ def test_the_verdict_names_each_domain_that_rose_or_fell_and_counts_the_rest(ste
     )
     domains = {f"ood/{name}": 0.5 for name in ("night", "rain", "fog", "snow")}
     zero = {**{name: score.accuracy for name, score in ZERO.domains.items()}, **domains}
-    found = RunOutcome(
+    found = GainAndCost(
         record.mixing,
         zero,
         {**zero, "test": 0.75},

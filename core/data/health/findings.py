@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from core.printing import JsonObject
+from core.params import JsonObject
 from core.results.untrained import Doubt
 from core.rounding import percent
 
