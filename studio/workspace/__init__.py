@@ -5,9 +5,11 @@ visitor's data. The id of another visitor's object and an id that does not exist
 answer.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,11 +21,18 @@ from studio.workspace.answers import Answers
 from studio.workspace.data import DataSets
 from studio.workspace.data_store import DEMO
 from studio.workspace.drafts import Drafts
-from studio.workspace.paths import without_paths
 from studio.workspace.runs import Runs
 from studio.workspace.session import Place
 from studio.workspace.studio import Studio
 from studio.workspace.uploads import WorkspaceUploads
+
+_PATH = re.compile(r"(?<![\w/:.<])/(?:[^/\s\"'<>:,;()\[\]{}]+/)+([^/\s\"'<>:,;()\[\]{}]*)")
+"""An absolute path of at least two parts, but not one after a letter, as in `a/b/c` or a URL."""
+
+
+def without_paths(text: str, home: Path) -> str:
+    """The text, with every absolute path shortened to its last part; `home` may contain spaces."""
+    return _PATH.sub(r"\1", text.replace(str(home), "/home"))
 
 
 @dataclass(frozen=True)
