@@ -41,7 +41,7 @@ class DatasetSettings(Params):
     exclude: tuple[str, ...] = ()
     """Images that are left out, by their path in the data set. The files stay in place."""
     relabel: dict[str, str] = Field(default_factory=dict)
-    """Image to the class folder it counts to, instead of the folder it lies in."""
+    """Image to the class folder that it belongs to, in place of the folder that holds it."""
 
     @field_validator("classes")
     @classmethod

@@ -85,9 +85,9 @@ def _are_equal(points: Points) -> bool:
 
 SHOWN_PER_CLASS = 8
 NOTE = (
-    "Templates and cluster centres are projected by PCA. An image lies at the average of the "
-    "centres, weighted by its softmax over them. FD-Align keeps this distribution constant. "
-    "No drift means that it succeeded."
+    "PCA projects templates and cluster centres into the plane. Each image is drawn at the average "
+    "of the centres, weighted by its softmax over them. FD-Align holds these weights constant: "
+    "the less the images drift, the better it worked."
 )
 
 

@@ -18,7 +18,7 @@ TICK_SECONDS = 1.0
 ALPHA_EVERY = 7
 """Ticks between two moves of the slider: a person looks at what moved."""
 PAGE_EVERY = 60
-"""Ticks until a visitor loads the page anew."""
+"""Ticks until a visitor loads the page again."""
 
 
 @dataclass

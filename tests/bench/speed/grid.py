@@ -39,7 +39,7 @@ def measure_grid(setting: Setting) -> Generator[Event, None, list[Figure]]:
         process = seconds(partial(_in_a_process, place, cache, setting))
         readings.append((one, fast, process, fast + process - one))
     count, target = len(grid), Target("at least", 3.0)
-    told = ("one opened anew s", "grid s", "one in a process s", "grid in a process s")
+    told = ("one opened again s", "grid s", "one in a process s", "grid in a process s")
     medians = map(statistics.median, zip(*readings, strict=True))
     what = f"{count} separate evaluations over the grid of as many α, equal results"
     return [
@@ -78,7 +78,7 @@ def measure_slider(setting: Setting) -> Generator[Event, None, list[Figure]]:
     measured = sum(score.n for score in opened.measure(HALF).domains.values())
     return [
         Figure(
-            "T7", "a point of the measured grid, read anew", "ms", Target("at most", 50.0), grid
+            "T7", "a point of the measured grid, read again", "ms", Target("at most", 50.0), grid
         ),
         Figure(
             "T7",
