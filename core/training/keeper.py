@@ -76,17 +76,18 @@ class Keeper:
         pause was requested.
         """
         last = now.step == self._schedule.steps
-        due = self._store is not None and (self._store.is_due(epoch_ended) or bool(self.wish))
+        wish = self.wish  # read once, as it may change at any moment
+        due = self._store is not None and (self._store.is_due(epoch_ended) or bool(wish))
         # Before every save, so that no checkpoint holds broken weights.
         if (last or due) and not self._is_finite():
             return (yield from self.go_back(now, f"weights are not finite after step {now.step}"))
         if due:
             self._save(now)
-        if self._store and self.wish == "pause" and not last:
+        if self._store and wish == "pause" and not last:
             # The process ends after a pause: the checkpoint must be on the disk by then.
             self._store.settle()
             raise Paused
-        if self.wish == "stop" and not last:
+        if wish == "stop" and not last:
             steps = self._schedule.steps
             yield Warned(f"Stopped after {now.step} of {steps} steps, as requested.")
         return now

@@ -92,7 +92,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
     now = yield from keeper.begin()
     memory = Accumulator(method, trainable, now.parts)
     usage = Usage(method.classifier.precision.device)
-    while now.step < steps and not keeper.wish:
+    while now.step < steps and keeper.wish != "stop":
         epoch, done = divmod(now.step, per_epoch)
         # The frozen tower may look at all images first: the worker must not call that a hang.
         yield Measuring(now.step)
@@ -132,8 +132,9 @@ def train(method: Trainable) -> Generator[Event, None, None]:
                 busy=usage.busy,
             )
             kept = yield from keeper.after(now, epoch_ended=now.step % per_epoch == 0)
-            # The keeper returns another position only when it went back.
-            if kept is not now or keeper.wish:
+            # The keeper returns another position only when it went back. It also ends a training
+            # for a pause: one that comes right now waits for the next step.
+            if kept is not now or keeper.wish == "stop":
                 now = kept
                 break
     keeper.end()

@@ -377,6 +377,33 @@ def test_a_pause_keeps_where_it_is_and_nothing_is_repeated(config, cache, place,
     assert said(place) == said(whole)
 
 
+class PulledAtRead(Brake):
+    """A brake that is pulled just before the training reads it for the n-th time."""
+
+    def __init__(self, read):
+        self.left = read
+        super().__init__()
+
+    @property
+    def pulled(self):
+        self.left -= 1
+        return "pause" if self.left <= 0 else None
+
+    @pulled.setter
+    def pulled(self, wish):
+        """Nobody else pulls it."""
+
+
+@pytest.mark.parametrize("read", range(1, 8))
+def test_a_pause_at_any_moment_is_a_pause_and_is_saved(config, cache, place, read):
+    seldom = Keeping(reserve_bytes=0, least_seconds=1e9, most_seconds=1e9)
+    with pytest.raises(Paused):
+        go(config, place, cache, keeping=seldom, brake=PulledAtRead(read))
+    steps = [entry["step"] for entry in place.events() if entry["kind"] == "step"]
+    assert place.checkpoints()[0].step == steps[-1] > 0
+    assert not place.record_path.exists()
+
+
 @pytest.mark.parametrize("keep", ["last", "best"])
 def test_a_stop_makes_a_run_of_what_was_trained(config, cache, place, keep):
     brake = Brake()
