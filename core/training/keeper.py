@@ -53,6 +53,10 @@ class Keeper:
         """The requested early end, if any."""
         return self._store.brake.pulled if self._store else None
 
+    def must_stop(self) -> bool:
+        """True if the training must end with the weights so far."""
+        return self.wish == "stop"
+
     def begin(self) -> Generator[Event, None, Position]:
         """The start of the training: its checkpoint, its end if it is over, or step zero."""
         if self._store is None:

@@ -92,7 +92,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
     now = yield from keeper.begin()
     memory = Accumulator(method, trainable, now.parts)
     usage = Usage(method.classifier.precision.device)
-    while now.step < steps and keeper.wish != "stop":
+    while now.step < steps and not keeper.must_stop():
         epoch, done = divmod(now.step, per_epoch)
         # The frozen tower may look at all images first: the worker must not call that a hang.
         yield Measuring(now.step)
@@ -134,7 +134,7 @@ def train(method: Trainable) -> Generator[Event, None, None]:
             kept = yield from keeper.after(now, epoch_ended=now.step % per_epoch == 0)
             # The keeper returns another position only when it went back. It also ends a training
             # for a pause: one that comes right now waits for the next step.
-            if kept is not now or keeper.wish == "stop":
+            if kept is not now or keeper.must_stop():
                 now = kept
                 break
     keeper.end()
